@@ -1,0 +1,81 @@
+"""Checks that answer a learner: right, wrong with a hint, not attempted, or broken by an error of their own.
+
+A check is a function of the learner's answers, run at once by its decorator:
+
+    @exercise("02.1", rmse)
+    def check(rmse):
+        expect(abs(rmse([0.0], [3.0]) - 3.0) < 1e-9, "Take the root after the mean, not before.")
+
+It judges what an answer does, never how it is written. The outcome is printed and kept in the output's metadata.
+"""
+
+import os
+import traceback
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from course.claims import announce
+
+GRADING = "COURSE_GRADING"  # set by graders: then everything but "right" also raises
+OUTCOMES = ("right", "wrong", "not attempted", "broken")
+
+
+class Hint(AssertionError):
+    """An expectation that the answer does not meet; its text is the hint."""
+
+
+def expect(condition: Any, hint: str) -> None:
+    """Judge one behavior of an answer; `hint` tells the learner where to look when `condition` is false."""
+    if not condition:
+        raise Hint(hint)
+
+
+def exercise(name: str, *answers: Any) -> Callable[[Callable[..., None]], str]:
+    """Run the decorated check on `answers` now; the decorated name becomes the outcome (see OUTCOMES).
+
+    An answer is not attempted while it is `...`, or a function or class whose stub is untouched.
+    """
+
+    def run(check: Callable[..., None]) -> str:
+        outcome, message = _judge(check, answers)
+        line = f"Exercise {name}: {outcome}" + (f". {message}" if message else ".")
+        announce(line, {"exercise": {"name": name, "outcome": outcome, "message": message}})
+        if outcome != "right" and GRADING in os.environ:
+            raise AssertionError(line)
+        return outcome
+
+    return run
+
+
+def _judge(check: Callable[..., None], answers: tuple[Any, ...]) -> tuple[str, str]:
+    if any(map(is_stub, answers)):
+        return "not attempted", "Replace the ... above and run both cells again."
+    try:
+        check(*answers)
+    except Hint as hint:
+        return "wrong", str(hint)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return "broken", f"{type(error).__name__}: {error} (at `{last.line or last.name}`)"
+    return "right", ""
+
+
+def is_stub(answer: Any) -> bool:
+    """True for `...`, for a function that only holds `...`, and for a class with such a method."""
+    if isinstance(answer, type):
+        return any(is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType))
+    if isinstance(answer, FunctionType):
+        return answer.__code__.co_code in _EMPTY
+    return answer is Ellipsis
+
+
+def _plain() -> None: ...
+
+
+def _documented() -> None:
+    """As `_plain`, with a docstring, which shifts the constants."""
+    ...
+
+
+_EMPTY = {_plain.__code__.co_code, _documented.__code__.co_code}

@@ -1,0 +1,132 @@
+"""The parameters of a lesson: one tagged cell of `name: type = default  # help, low to high, fast value`.
+
+The cell is the contract between lesson and instructor. It is read as text (`ast`, never executed), so a wrong
+value is refused before a kernel starts; `course.lesson.begin` applies the same rules inside the notebook.
+"""
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
+TRUTH = {"true": True, "false": False}
+RANGE = re.compile(r"^(?P<low>\S+) to (?P<high>\S+)$")
+
+
+class ParameterError(ValueError):
+    """A parameter that the lesson does not have, or a value that it does not allow."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its type, its default in full and in fast mode, and what else is allowed."""
+
+    name: str
+    type: str
+    default: Any
+    fast: Any
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}[self.type]
+        return words if self.low is None else f"{words} between {self.low:g} and {self.high:g}"
+
+    def parse(self, value: Any) -> Any:
+        """Return `value` with this parameter's type; text is read as on a command line.
+
+        Raises ParameterError when the value has another type or lies outside the range.
+        """
+        try:
+            return TypeAdapter(self._constraint()).validate_python(value)
+        except ValidationError as error:
+            raise ParameterError(f"{self.name} = {value!r}: must be {self.allowed}") from error
+
+    def _constraint(self) -> Any:
+        if self.choices:
+            return Literal[self.choices]
+        if self.type == "bool":
+            return Annotated[bool, Field(strict=True), BeforeValidator(_truth)]
+        if self.type == "str":
+            return str
+        limits = Field(ge=self.low, le=self.high, allow_inf_nan=False if self.type == "float" else None)
+        return Annotated[TYPES[self.type], limits, BeforeValidator(_refuse_bool)]
+
+
+def read_parameters(cell: str) -> dict[str, Parameter]:
+    """Read the source of a parameters cell.
+
+    Raises ParameterError for a line that is not `name: type = default  # help, ...`.
+    """
+    parameters = {}
+    lines = cell.splitlines()
+    for node in ast.parse(cell).body:
+        line = lines[node.lineno - 1]
+        if not (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(node.annotation, ast.Name)
+            and node.annotation.id in TYPES
+            and node.value is not None
+            and "  # " in line
+        ):
+            raise ParameterError(f"{line!r}: a parameter reads `name: type = default  # help, low to high`")
+        comment = line.split("  # ", 1)[1]
+        name = node.target.id
+        parameters[name] = _parameter(name, node.annotation.id, ast.literal_eval(node.value), comment)
+    return parameters
+
+
+def check(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given `values`, typed; raises ParameterError for an unknown name or a value not allowed."""
+    for name in values:
+        if name not in parameters:
+            raise ParameterError(f"{name}: no such parameter; this lesson has {', '.join(parameters)}")
+    return {name: parameters[name].parse(value) for name, value in values.items()}
+
+
+def defaults(parameters: Mapping[str, Parameter], *, fast: bool) -> dict[str, Any]:
+    """Return the value of every parameter in full or in fast mode when nothing else is asked for."""
+    values = {name: (p.fast if fast else p.default) for name, p in parameters.items()}
+    return values | {"fast": fast}
+
+
+def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
+    """Read the comment: help first, then in any order `low to high`, `one of a|b`, `fast value`."""
+    help_, *rules = [part.strip() for part in comment.split(", ")]
+    low = high = None
+    choices: tuple[str, ...] = ()
+    fast = default
+    for rule in rules:
+        if found := RANGE.match(rule):
+            low, high = float(found["low"]), float(found["high"])
+        elif rule.startswith("one of "):
+            choices = tuple(rule.removeprefix("one of ").split("|"))
+        elif rule.startswith("fast "):
+            fast = TYPES[type_](rule.removeprefix("fast "))
+        else:
+            help_ += ", " + rule
+    parameter = Parameter(name, type_, default, fast, help_, low, high, choices)
+    parameter.parse(default), parameter.parse(fast)
+    return parameter
+
+
+def _truth(value: Any) -> Any:
+    return TRUTH.get(value.lower(), value) if isinstance(value, str) else value
+
+
+def _refuse_bool(value: Any) -> Any:
+    """Python counts True as 1; a learner who writes `epochs = True` did not mean one epoch."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
+    return value
