@@ -1,0 +1,133 @@
+"""Execute what was made and store it, or say where stored notebooks no longer equal their sources.
+
+The solutions edition is executed in full mode. The learner's edition is executed in fast mode, which proves that
+it runs with every exercise open; stored are its own check outputs and, for all worked cells, those of full mode.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course import ROOT, claims
+from course.authoring import notebook as notebooks
+from course.authoring.notebook import Edition
+from course.authoring.source import Source, problems, read
+
+EDITIONS: tuple[Edition, ...] = ("solutions", "learner")
+
+
+def path_of(name: str, edition: Edition) -> Path:
+    """Where an edition of lesson `name` is stored."""
+    folder = ROOT / "notebooks"
+    return (folder / "solutions" if edition == "solutions" else folder) / f"{name}.ipynb"
+
+
+def build(name: str) -> None:
+    """Write both editions of lesson `name`, executed; both or neither.
+
+    Raises LessonError when the source breaks a rule, papermill's error when a cell fails.
+    """
+    source = read(name)
+    if broken := problems(source):
+        raise notebooks.LessonError(f"lessons/{name}.py: " + "; ".join(broken))
+    solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
+    _adopt(solutions, _execute(solutions, fast=False))
+    _adopt(learner, _execute(learner, fast=True))
+    _share(solutions, learner)
+    for edition, made in zip(EDITIONS, (solutions, learner), strict=True):
+        write(path_of(name, edition), notebooks.text_of(made))
+
+
+def differences(name: str) -> Iterator[str]:
+    """Where the stored notebooks of lesson `name` differ from what its source makes; executes nothing."""
+    source = read(name)
+    yield from (f"lessons/{name}.py: {problem}" for problem in problems(source))
+    yield from _claim_differences(source)
+    stored = {}
+    for edition in EDITIONS:
+        path = path_of(name, edition)
+        if not path.exists():
+            yield f"{path.relative_to(ROOT)}: missing; run: course build {source.number}"
+            return
+        stored[edition] = nbformat.read(path, as_version=4)
+        label = path.relative_to(ROOT).as_posix()
+        yield from (f"{label}: {line}" for line in _compare(notebooks.make(source, edition), stored[edition]))
+    worked = {cell.id: cell for cell in stored["solutions"].cells}
+    for cell in stored["learner"].cells:
+        twin = worked.get(cell.id)
+        if twin and cell.cell_type == "code" and not _own(cell) and cell.outputs != twin.outputs:
+            yield f"notebooks/{name}.ipynb: cell {cell.id}: its output is not that of the solutions edition"
+
+
+def write(path: Path, text: str) -> None:
+    """Write `path` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def _execute(made: NotebookNode, *, fast: bool) -> NotebookNode:
+    """Run a copy of `made` in a fresh kernel and return it."""
+    from papermill import execute_notebook
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lesson.ipynb"
+        nbformat.write(made, path)
+        parameters = {"fast": True} if fast else None
+        return execute_notebook(path, path, parameters, kernel_name="course", cwd=folder, progress_bar=False)
+
+
+def _adopt(made: NotebookNode, run: NotebookNode) -> None:
+    """Take the outputs of `run` into `made`, without anything that changes from run to run."""
+    outputs = {cell.id: cell.outputs for cell in run.cells if cell.cell_type == "code"}
+    code = [cell for cell in made.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count = count
+        cell.outputs = [] if "widget" in cell.metadata.get("tags", []) else outputs[cell.id]
+        for output in cell.outputs:
+            if output.output_type == "execute_result":
+                output.execution_count = count
+            if output.get("name") == "stderr":
+                raise notebooks.LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
+
+
+def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
+    worked = {cell.id: cell for cell in solutions.cells}
+    for cell in learner.cells:
+        if cell.cell_type == "code" and not _own(cell):
+            cell.outputs = worked[cell.id].outputs
+
+
+def _own(cell: NotebookNode) -> bool:
+    """True for the cells in which the learner's edition has outputs of its own."""
+    return bool({"solution", "check"} & set(cell.metadata.get("tags", [])))
+
+
+def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
+    if made.metadata != stored.metadata:
+        yield "its metadata are not what the source makes"
+    for position, (want, have) in enumerate(zip(made.cells, stored.cells, strict=False)):
+        for part in ("id", "cell_type", "source", "metadata"):
+            if want[part] != have.get(part):
+                yield f"cell {position} ({want.id}): its {part} is not what the source makes"
+        if have.cell_type == "code" and have.execution_count is None:
+            yield f"cell {position} ({want.id}): was never executed"
+        if have.cell_type == "code" and any(output.output_type == "error" for output in have.outputs):
+            yield f"cell {position} ({want.id}): holds an error"
+    if len(made.cells) != len(stored.cells):
+        yield f"{len(stored.cells)} cells, the source makes {len(made.cells)}"
+
+
+def _claim_differences(source: Source) -> Iterator[str]:
+    """Bands without a claim in the lesson, and claims without a band."""
+    text = "\n".join(cell.source for cell in source.cells if cell.kind == "code")
+    made = set(re.findall(r'\bclaim\(\s*"(\d\d\.\w+)"', text))
+    measured = {name for name in claims.bands() if name.startswith(source.number + ".")} - {f"{source.number}.seconds"}
+    yield from (f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py" for name in measured - made)
+    yield from (f"lessons/{source.name}.py: {name} was never measured" for name in made - measured)

@@ -1,0 +1,67 @@
+"""Files made from others: environment.yml from pyproject.toml, the README's table of lessons from the lessons."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from course import ROOT, claims
+from course.authoring.build import write
+from course.authoring.source import names, read
+
+TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
+
+
+def generated() -> dict[Path, str]:
+    """Return what each generated file must hold."""
+    readme = ROOT / "README.md"
+    table = "\n".join(_table()) + "\n"
+    text = TABLE.sub(lambda found: found[1] + table + found[2], readme.read_text(encoding="utf-8"))
+    return {ROOT / "environment.yml": _environment(), readme: text}
+
+
+def write_all() -> None:
+    """Write every generated file that differs from its source."""
+    for path, text in generated().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write(path, text)
+
+
+def differences() -> Iterator[str]:
+    """Name the generated files that no longer equal their sources."""
+    for path, text in generated().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            yield f"{path.name}: is not what its source makes; run: course build --files"
+
+
+def _environment() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [
+        "# Made from pyproject.toml by `course build`; not to be edited by hand.",
+        "# conda env create -f environment.yml && conda activate course && python -m course.execution.kernelspec",
+        "name: course",
+        "channels: [conda-forge, nodefaults]",
+        "dependencies:",
+        f'  - "python {project["requires-python"]}"',
+        "  - pip",
+        *(f'  - "{_conda(spec)}"' for spec in project["dependencies"]),
+        "  - pip:",
+        "      - -e .",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _conda(spec: str) -> str:
+    name, bound = re.fullmatch(r"([\w-]+)(.*)", spec).groups()  # type: ignore[union-attr]
+    return f"{name} {bound}".strip()
+
+
+def _table() -> Iterator[str]:
+    yield "| | Lesson | You learn to | Runs in |"
+    yield "| --- | --- | --- | --- |"
+    for name in names():
+        source = read(name)
+        seconds = claims.bands().get(f"{source.number}.seconds")
+        time = f"{seconds['full']['median']:.0f} s" if seconds else ""
+        title = f"[{source.header['title']}](notebooks/{name}.ipynb)"
+        yield f"| {source.number} | {title} | {source.header['objectives'][0]} | {time} |"

@@ -1,0 +1,132 @@
+"""From a lesson's source to its two notebooks, not yet executed: the solutions edition and the learner's.
+
+Pure text work: the same source and the same bands give the same bytes. Cell ids come from the content.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import nbformat
+from nbformat import NotebookNode, v4
+
+from course.authoring.source import Cell, LessonError, Source, stub
+from course.claims import bands, quote
+
+Edition = Literal["solutions", "learner"]
+QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
+OPTION = re.compile(r"^- \[([ x])\] (.*)$")
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
+
+
+def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNode:
+    """Make one edition. With `quotes` false the claims that the prose quotes are left as they are written.
+
+    Raises LessonError when the prose quotes a claim that was never measured.
+    """
+    cells = [v4.new_markdown_cell(_opening(source), id=f"{source.number}-opening")]
+    for cell, id_ in zip(source.cells, _ids(source), strict=True):
+        if "wrong" not in cell.tags:
+            cells.append(_node(source, cell, id_, edition, quotes))
+    metadata = {
+        "kernelspec": KERNEL,
+        "language_info": {"name": "python"},
+        "course": {"lesson": source.name, "edition": edition},
+    }
+    return v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def text_of(notebook: NotebookNode) -> str:
+    """The notebook as it is stored: one spelling for one content."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) -> NotebookNode:
+    text = cell.source
+    if cell.kind == "markdown":
+        if "quiz" in cell.tags:
+            text = _quiz(text)
+        elif "predict" in cell.tags:
+            text = "\n".join(f"> {line}".rstrip() for line in f"**Predict before you run.** {text}".splitlines())
+        return v4.new_markdown_cell(_fill(source, text) if quotes else text, id=id_)
+    if edition == "learner" and "solution" in cell.tags:
+        text = stub(text)
+    tags = sorted(cell.tags | ({"nbval-ignore-output"} if cell.tags & {"varies", "widget"} else set()))
+    return v4.new_code_cell(text, id=id_, metadata=({"tags": tags} if tags else {}) | _grading(cell))
+
+
+def _grading(cell: Cell) -> dict:
+    """The metadata by which nbgrader releases, collects and grades an exercise; checks start folded."""
+    if not cell.exercise:
+        return {}
+    graded = "check" in cell.tags
+    grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + ("-check" if graded else "-" + _digest(cell.source))
+    data = {"grade": graded, "grade_id": grade_id, "locked": graded, "schema_version": 3}
+    data |= {"solution": not graded, "task": False} | ({"points": 1} if graded else {})
+    return {"nbgrader": data} | ({"jupyter": {"source_hidden": True}} if graded else {})
+
+
+def _ids(source: Source) -> Iterator[str]:
+    """A stable id a cell: lesson number and digest of the content, counted up where content repeats."""
+    seen: dict[str, int] = {}
+    for cell in source.cells:
+        digest = _digest(cell.source)
+        seen[digest] = seen.get(digest, 0) + 1
+        yield f"{source.number}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _opening(source: Source) -> str:
+    header = source.header
+    lines = [f"# {int(source.number)}. {header['title']}", "", f"*Part {header['part']}*", ""]
+    lines += ["**After this lesson you can**", "", *(f"- {item}" for item in header["objectives"]), ""]
+    lines += [f"**Before you start:** {'; '.join(header['prerequisites'])}.", "", f"**Time:** {_time(source)}"]
+    return "\n".join(lines)
+
+
+def _time(source: Source) -> str:
+    """Reading and exercise time estimated from the text, run time as measured."""
+    words = sum(len(cell.source.split()) for cell in source.cells if cell.kind == "markdown")
+    code = sum(cell.kind == "code" and not cell.exercise for cell in source.cells)
+    reading = words / WORDS_A_MINUTE + code * MINUTES_A_CODE_CELL
+    exercises = len(source.exercises) * MINUTES_AN_EXERCISE
+    text = f"about {_round(reading)} minutes to work through and {_round(exercises)} for the exercises"
+    if measured := bands().get(f"{source.number}.seconds"):
+        full, fast = (measured[mode]["median"] for mode in ("full", "fast"))
+        text += f"; the code itself ran for {full:.0f} seconds (with `fast = True` {fast:.0f}) on two cores"
+    return text + "."
+
+
+def _round(minutes: float) -> int:
+    return max(5, 5 * round(minutes / 5))
+
+
+def _quiz(text: str) -> str:
+    """Letter the options and fold the answer: the lines after the options say why."""
+    lines = text.splitlines()
+    options = [(position, found) for position, line in enumerate(lines) if (found := OPTION.match(line))]
+    right = [letter for letter, (_, found) in zip("ABCDEFGH", options, strict=False) if found[1] == "x"]
+    if len(right) != 1:
+        raise LessonError(f"quiz {lines[0]!r}: exactly one option must be marked - [x]")
+    first, last = options[0][0], options[-1][0]
+    question = "\n".join(lines[:first]).strip()
+    choices = "\n".join(f"- **{a}.** {found[2]}" for a, (_, found) in zip("ABCDEFGH", options, strict=False))
+    why = "\n".join(lines[last + 1 :]).strip()
+    folded = f"<details><summary>Answer</summary>\n\n**{right[0]}.** {why}\n\n</details>"
+    return f"**Quiz.** {question}\n\n{choices}\n\n{folded}"
+
+
+def _fill(source: Source, text: str) -> str:
+    def fill(found: re.Match) -> str:
+        try:
+            return quote(found[1])
+        except KeyError:
+            cure = f"run: course measure {source.number}"
+            raise LessonError(f"lessons/{source.name}.py quotes {found[1]}, never measured; {cure}") from None
+
+    return QUOTE.sub(fill, text)

@@ -1,0 +1,155 @@
+"""A lesson as its author wrote it: percent text read into a header and cells, and the rules it must keep.
+
+The text is read once, by jupytext; every other module of this folder works on the `Source` made here.
+"""
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jupytext
+import yaml
+
+from course import lesson
+
+TAGS = {"parameters", "solution", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
+HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
+EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
+LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
+
+
+class LessonError(ValueError):
+    """A lesson source that breaks a rule of CONTRIBUTING.md."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: `kind` is "markdown" or "code"; `exercise` names the exercise it belongs to, if any."""
+
+    kind: str
+    source: str
+    tags: frozenset[str]
+    exercise: str | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A lesson: its name such as "05_mnist_mlp", the header's data and the cells."""
+
+    name: str
+    header: dict[str, Any]
+    cells: list[Cell]
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    @cached_property
+    def exercises(self) -> dict[str, list[Cell]]:
+        """The cells of every exercise, in order: answers, one check, wrong answers."""
+        found: dict[str, list[Cell]] = {}
+        for cell in self.cells:
+            if cell.exercise:
+                found.setdefault(cell.exercise, []).append(cell)
+        return found
+
+
+def names() -> list[str]:
+    """The names of all lessons, in order."""
+    return sorted(path.stem for path in lesson.SOURCES.glob("[0-9][0-9]_*.py"))
+
+
+def read(name: str) -> Source:
+    """Read lesson `name`; raises LessonError when the text is not a lesson."""
+    text = (lesson.SOURCES / f"{name}.py").read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, fmt="py:percent")
+    first, *rest = notebook.cells
+    if first.cell_type != "raw":
+        raise LessonError(f"lessons/{name}.py: must begin with a header, YAML between two lines `# ---`")
+    header = yaml.safe_load(first.source.strip().strip("-"))
+    cells = [_cell(name, node) for node in rest if node.source.strip()]
+    return Source(name, header, _with_exercises(name, cells))
+
+
+def problems(source: Source) -> list[str]:
+    """What in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
+    found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
+    found += [f"header: {key} is not known" for key in sorted(source.header.keys() - HEADER)]
+    tagged = {tag: [cell for cell in source.cells if tag in cell.tags] for tag in TAGS}
+    if len(tagged["parameters"]) != 1:
+        found.append(f"{len(tagged['parameters'])} cells tagged parameters: must be one")
+    begin = f'begin("{source.name}", globals())'
+    if not any(begin in cell.source for cell in source.cells):
+        found.append(f"no cell says {begin}")
+    counts = {
+        "exercises": len(source.exercises),
+        "predictions": len(tagged["predict"]),
+        "quiz questions": len(tagged["quiz"]),
+    }
+    for name, cells in source.exercises.items():
+        tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
+        if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:
+            found.append(f"exercise {name}: must be solution cells, then one check, then wrong answers")
+        found += [f"exercise {name}: a wrong answer names no hint" for c in cells if "wrong" in c.tags and not c.hint]
+        counts["wrong answers an exercise"] = min(
+            counts.get("wrong answers an exercise", 99), sum("wrong" in tag for tag in tags)
+        )
+    found += [f"{counts[what]} {what}: at least {n}" for what, n in LEAST.items() if counts.get(what, 0) < n]
+    return found
+
+
+def stub(source: str) -> str:
+    """Cut a solution down to what a learner starts from.
+
+    Functions and methods keep signature and docstring, assignments their target; the rest becomes `...`.
+    """
+    lines = source.splitlines()
+    for node in reversed(ast.parse(source).body):
+        for start, end, text in reversed(_cuts(node)):
+            lines[start:end] = [text]
+    return "\n".join(lines)
+
+
+def _cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
+    """The line ranges of `node` to replace, with what replaces them."""
+    mark = "...  # your code here"
+    if isinstance(node, ast.ClassDef):
+        return [cut for child in node.body for cut in _cuts(child) if isinstance(child, ast.FunctionDef)]
+    if isinstance(node, ast.FunctionDef):
+        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        if not body:
+            return []
+        return [(body[0].lineno - 1, node.end_lineno or 0, " " * body[0].col_offset + mark)]
+    if isinstance(node, ast.Assign):
+        return [(node.lineno - 1, node.end_lineno or 0, f"{ast.unparse(node.targets[0])} = {mark}")]
+    return []
+
+
+def _cell(name: str, node: Any) -> Cell:
+    tags = frozenset(node.metadata.get("tags", []))
+    if unknown := tags - TAGS:
+        raise LessonError(f"lessons/{name}.py: tag {sorted(unknown)[0]!r} must be one of {', '.join(sorted(TAGS))}")
+    return Cell(node.cell_type, node.source, tags, hint=node.metadata.get("hint", ""))
+
+
+def _with_exercises(name: str, cells: list[Cell]) -> list[Cell]:
+    """Name the exercise of each cell: solutions by the check that follows, wrong answers by the one before."""
+    named: list[Cell] = []
+    current = None
+    for position, cell in enumerate(cells):
+        exercise = None
+        if cell.tags & {"solution", "check", "wrong"}:
+            if "wrong" not in cell.tags:
+                following = next((c for c in cells[position:] if "check" in c.tags), None)
+                found = EXERCISE.search(following.source) if following else None
+                if not found:
+                    raise LessonError(
+                        f'lessons/{name}.py: no check @exercise("NN.N", ...) follows {cell.source[:60]!r}'
+                    )
+                current = found[1]
+            exercise = current
+        named.append(Cell(cell.kind, cell.source, cell.tags, exercise, cell.hint))
+    return named
