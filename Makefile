@@ -1,0 +1,25 @@
+# make lab: learn. make run: run the whole course. make test: prove it. Each sets up what it needs, in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: lab run test lesson lock setup
+
+lab: setup
+	@$(BIN)/course lab
+
+run: setup
+	@$(BIN)/course run
+
+test: setup
+	@$(BIN)/python -m tests
+
+lesson: setup  # make lesson N=05: measure its claims over ten seeds and build its notebooks
+	@$(BIN)/course measure $(N)
+	@$(BIN)/course build $(N)
+
+lock: setup  # exact versions of everything, with hashes, for every system
+	@$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+	  --no-header --quiet --upgrade --output-file requirements.lock
+
+setup:
+	@$(PYTHON) bootstrap.py

@@ -1,0 +1,116 @@
+"""Is this installation fit to run the course? One plain line a question; the lines are what a bug report quotes."""
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from course import ROOT
+
+LEAST_FREE = 2  # GB, for environments, runs and checkpoints
+PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+?)(?: ; (?P<marker>.*?))? ?\\?$", re.MULTILINE)
+STEP = """
+import keras, numpy
+keras.utils.set_random_seed(0)
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+x = numpy.ones((8, 2), "float32")
+losses = model.fit(x, x[:, :1], epochs=2, verbose=0).history["loss"]
+assert losses[1] < losses[0], losses
+print(f"loss {losses[0]:.3f} -> {losses[1]:.3f}, backend {keras.backend.backend()}, Keras {keras.__version__}")
+"""
+
+
+class Unfit(RuntimeError):
+    """A question that this installation answers wrongly; the text says what to do."""
+
+
+def examine() -> bool:
+    """Ask every question, print a line each, return whether all were answered well."""
+    questions: dict[str, Callable[[], str]] = {
+        "Python": _python,
+        "packages": _packages,
+        "data": _data,
+        "training": _training,
+        "kernel": _kernel,
+        "disk": _disk,
+    }
+    wrong = 0
+    for name, question in questions.items():
+        try:
+            line = f"ok    {name}: {question()}"
+        except Exception as error:
+            line = f"FAIL  {name}: {error}"
+            wrong += 1
+        print(line, flush=True)
+    print("Please quote all of these lines in a bug report." if wrong else "All well.")
+    return not wrong
+
+
+def _python() -> str:
+    found = platform.python_version()
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        raise Unfit(f"{found}: must be 3.11, 3.12 or 3.13")
+    return f"{found} on {platform.system()} {platform.machine()}"
+
+
+def _packages() -> str:
+    from packaging.markers import Marker
+
+    wrong, count = [], 0
+    for pin in PIN.finditer((ROOT / "requirements.lock").read_text(encoding="utf-8")):
+        if pin["marker"] and not Marker(pin["marker"]).evaluate():
+            continue
+        count += 1
+        try:
+            found = importlib.metadata.version(pin["name"])
+        except importlib.metadata.PackageNotFoundError:
+            found = "missing"
+        if found != pin["version"]:
+            wrong.append(f"{pin['name']} {found} (locked: {pin['version']})")
+    if wrong:
+        raise Unfit(f"{', '.join(wrong[:5])}{' ...' if len(wrong) > 5 else ''}; run: python bootstrap.py")
+    return f"{count} as locked"
+
+
+def _data() -> str:
+    from course import data
+
+    files = [line.split()[1] for line in (data.DATA / "SHA256SUMS").read_text().splitlines()]
+    for file in files:
+        data.verified(file)
+    return f"{len(files)} files, sums right"
+
+
+def _training() -> str:
+    run = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, timeout=300)
+    if run.returncode:
+        raise Unfit((run.stderr.strip().splitlines() or ["no message"])[-1])
+    backend = run.stdout.strip()
+    if "backend tensorflow" not in backend:
+        raise Unfit(f"{backend}: the course needs the TensorFlow backend; unset KERAS_BACKEND")
+    return backend
+
+
+def _kernel() -> str:
+    from nbclient import execute
+    from nbformat import v4
+
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("print(6 * 7)")])
+    with tempfile.TemporaryDirectory() as folder:
+        execute(notebook, cwd=folder, kernel_name="course", timeout=120)
+    if notebook.cells[0].outputs[0].text != "42\n":
+        raise Unfit(f"a cell printed {notebook.cells[0].outputs[0].text!r} instead of 42")
+    return "course starts and answers"
+
+
+def _disk() -> str:
+    free = shutil.disk_usage(Path(ROOT)).free / 1e9
+    if free < LEAST_FREE:
+        raise Unfit(f"{free:.1f} GB free in {ROOT}: at least {LEAST_FREE} GB needed")
+    return f"{free:.0f} GB free"

@@ -1,0 +1,37 @@
+"""All checks of the course, in the order in which they fail fastest. Run: python -m tests"""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile"]
+NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course", "-p", "no:timeout"]
+STEPS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "spelling": ["codespell"],
+    "generated files": ["course", "build", "--check"],
+    "tests": [*PYTEST, "tests"],
+    "notebooks": [*PYTEST, *NBVAL, "notebooks/solutions"],
+}
+
+
+def main() -> int:
+    """Run every step; the first that fails ends the run with its exit status."""
+    for name, (program, *arguments) in STEPS.items():
+        started = time.perf_counter()
+        print(f"--- {name}", flush=True)
+        path = shutil.which(program, path=str(Path(sys.executable).parent)) or program
+        if status := subprocess.run([path, *arguments], cwd=ROOT).returncode:
+            print(f"{name} failed (exit status {status})")
+            return status
+        print(f"    {name}: {time.perf_counter() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
