@@ -1,0 +1,63 @@
+import pytest
+
+from course.exercises import GRADING, exercise, expect, is_stub
+
+
+def judge(*answers):
+    @exercise("98.1", *answers)
+    def outcome(double):
+        expect(double(3) == 6, "Twice three is six.")
+        expect(double("ab") == "abab", "Text can be doubled too.")
+
+    return outcome
+
+
+def double(x):
+    return 2 * x
+
+
+def test_a_right_answer_is_right_however_it_is_written(capsys):
+    assert [judge(double), judge(lambda x: x + x)] == ["right", "right"]
+    assert capsys.readouterr().out.splitlines() == ["Exercise 98.1: right."] * 2
+
+
+def test_a_wrong_answer_is_told_the_hint_of_the_first_expectation_it_misses(capsys):
+    assert judge(lambda x: x**2) == "wrong"
+    assert "Twice three is six." in capsys.readouterr().out
+
+
+def test_the_learners_own_error_is_shown_as_broken(capsys):
+    assert judge(lambda x: 2 * x.real) == "broken"
+    assert "AttributeError: 'str' object has no attribute 'real'" in capsys.readouterr().out
+
+
+def test_open_answers_are_not_attempted():
+    def stub(x): ...
+
+    def documented(x):
+        """Double x."""
+        ...  # your code here
+
+    class Model:
+        def __init__(self):
+            self.ready = True
+
+        def call(self, x): ...
+
+    assert [judge(answer) for answer in (..., stub, documented)] == ["not attempted"] * 3
+    assert is_stub(Model)
+
+
+def test_an_answer_that_returns_nothing_is_wrong_rather_than_not_attempted():
+    def prints(x):
+        print(2 * x)
+
+    assert judge(prints) == "wrong"
+
+
+@pytest.mark.parametrize("answer", [..., lambda x: x])
+def test_a_grader_sees_everything_but_right_as_a_failed_cell(monkeypatch, answer):
+    monkeypatch.setenv(GRADING, "1")
+    with pytest.raises(AssertionError, match=r"Exercise 98\.1"):
+        judge(answer)
+    assert judge(double) == "right"

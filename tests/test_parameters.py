@@ -1,0 +1,74 @@
+import re
+
+import pytest
+
+from course.parameters import ParameterError, check, defaults, read_parameters
+
+CELL = """seed: int = 0  # random seed, 0 to 999999
+fast: bool = False  # less data, fewer epochs
+epochs: int = 20  # passes over the data, 1 to 200, fast 2
+rate: float = 1e-4  # step size, 1e-7 to 1e-2
+optimizer: str = "adam"  # which rule moves the weights, one of sgd|adam"""
+
+
+@pytest.fixture
+def parameters():
+    return read_parameters(CELL)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"epochs": "3"}, 3),
+        ({"epochs": 3}, 3),
+        ({"rate": "1e-3"}, 1e-3),
+        ({"rate": 1e-3}, 1e-3),
+        ({"fast": "false"}, False),
+        ({"fast": "True"}, True),
+        ({"optimizer": "sgd"}, "sgd"),
+    ],
+)
+def test_text_from_a_command_line_takes_the_declared_type(parameters, given, value):
+    [found] = check(parameters, given).values()
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epochs": -3}, "epochs = -3: must be a whole number between 1 and 200"),
+        ({"epochs": 201}, "between 1 and 200"),
+        ({"epochs": 2.5}, "epochs = 2.5: must be a whole number"),
+        ({"epochs": True}, "epochs = True"),
+        ({"epochs": "many"}, "epochs = 'many'"),
+        ({"epochs": None}, "epochs = None"),
+        ({"rate": "nan"}, "rate = 'nan': must be a number between 1e-07 and 0.01"),
+        ({"rate": float("inf")}, "rate = inf"),
+        ({"fast": "maybe"}, "fast = 'maybe': must be true or false"),
+        ({"fast": 1}, "fast = 1"),
+        ({"optimizer": "adamw"}, "optimizer = 'adamw': must be one of sgd, adam"),
+        ({"epoch": 3}, "epoch: no such parameter; this lesson has seed, fast, epochs, rate, optimizer"),
+    ],
+)
+def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters, given, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        check(parameters, given)
+
+
+def test_fast_mode_has_defaults_of_its_own(parameters):
+    assert defaults(parameters, fast=False)["epochs"] == 20
+    assert defaults(parameters, fast=True) == {**defaults(parameters, fast=False), "fast": True, "epochs": 2}
+
+
+@pytest.mark.parametrize(
+    "line", ["epochs = 20  # untyped", "epochs: int = 20", "epochs: list = []  # a list", "print(1)"]
+)
+def test_a_line_that_declares_no_parameter_is_refused_when_read(line):
+    with pytest.raises(ParameterError, match="a parameter reads"):
+        read_parameters(line)
+
+
+def test_a_default_outside_its_own_range_is_refused_when_read():
+    with pytest.raises(ParameterError, match="epochs = 0"):
+        read_parameters("epochs: int = 0  # passes, 1 to 200")
