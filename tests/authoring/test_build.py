@@ -1,0 +1,83 @@
+"""Stored notebooks are compared by content: every kind of drift must be named."""
+
+import nbformat
+import pytest
+
+from course.authoring import build
+from course.authoring.source import names
+
+REAL = build.ROOT
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Both editions of the first lesson, copied where a test may alter them."""
+    name = names()[0]
+    originals = [build.path_of(name, edition) for edition in build.EDITIONS]
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    for original in originals:
+        copy = tmp_path / original.relative_to(REAL)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(original.read_bytes())
+    return name
+
+
+def alter(name, edition, change):
+    path = build.path_of(name, edition)
+    notebook = nbformat.read(path, as_version=4)
+    change(notebook)
+    nbformat.write(notebook, path)
+
+
+def code(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_stored_notebooks_equal_their_source(stored):
+    assert list(build.differences(stored)) == []
+
+
+def drift(name):
+    return "\n".join(build.differences(name))
+
+
+@pytest.mark.parametrize("edition", build.EDITIONS)
+def test_an_edited_cell_is_named(stored, edition):
+    alter(stored, edition, lambda notebook: code(notebook)[1].update(source="begin()"))
+    assert "its source is not what the source makes" in drift(stored)
+
+
+def test_a_cell_too_many_is_noticed(stored):
+    alter(stored, "learner", lambda notebook: notebook.cells.append(nbformat.v4.new_markdown_cell("more")))
+    assert "cells, the source makes" in drift(stored)
+
+
+def test_a_cell_never_executed_is_noticed(stored):
+    alter(stored, "solutions", lambda notebook: code(notebook)[0].update(execution_count=None))
+    assert "was never executed" in drift(stored)
+
+
+def test_a_stored_error_is_noticed(stored):
+    error = nbformat.v4.new_output("error", ename="ValueError", evalue="no", traceback=[])
+    alter(stored, "solutions", lambda notebook: code(notebook)[0].outputs.append(error))
+    assert "holds an error" in drift(stored)
+
+
+def test_an_output_that_only_one_edition_has_is_noticed(stored):
+    output = nbformat.v4.new_output("stream", name="stdout", text="epoch 1")
+    alter(stored, "learner", lambda notebook: code(notebook)[0].outputs.append(output))
+    assert "its output is not that of the solutions edition" in drift(stored)
+
+
+def test_a_missing_edition_is_noticed(stored):
+    build.path_of(stored, "solutions").unlink()
+    assert "missing; run: course build" in drift(stored)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "lesson.ipynb"
+    build.write(path, "before")
+    monkeypatch.setattr(build.Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        build.write(path, "after")
+    assert path.read_text() == "before"

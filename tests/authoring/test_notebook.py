@@ -1,0 +1,96 @@
+import nbformat
+import pytest
+
+from course import claims
+from course.authoring.notebook import make, text_of
+from course.authoring.source import LessonError, read
+
+BODY = """
+# %% [markdown] tags=["predict"]
+# Which one wins?
+
+# %% [markdown] tags=["quiz"]
+# Why is the loss **higher**?
+#
+# - [ ] Chance.
+# - [x] Dropout is on.
+#
+# It is off when validating.
+
+# %% [markdown]
+# It reached {{98.accuracy}}.
+
+# %% tags=["varies"]
+print("0.3 s")
+
+# %% tags=["solution"]
+answer = 42
+
+# %% tags=["check"]
+@exercise("98.1", answer)
+def check(answer):
+    expect(answer == 42, "Think.")
+
+# %% tags=["wrong"] hint="Think"
+answer = 41
+"""
+
+
+@pytest.fixture
+def source(lessons):
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text() + BODY)
+    band = "\n".join(["median = 0.98", "low = 0.97", "high = 0.99", "seeds = 10"])
+    claims.BANDS.write_text(f'["98.accuracy"]\nunit = ""\ndigits = 2\n["98.accuracy".full]\n{band}\n')
+    return read("98_trial")
+
+
+def sources(notebook):
+    return [cell.source for cell in notebook.cells]
+
+
+def test_both_editions_are_valid_and_the_same_source_gives_the_same_bytes(source):
+    for edition in ("solutions", "learner"):
+        made = make(source, edition)
+        nbformat.validate(made)
+        assert text_of(made) == text_of(make(read("98_trial"), edition))
+
+
+def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(source):
+    solutions, learner = sources(make(source, "solutions")), sources(make(source, "learner"))
+    assert [pair for pair in zip(solutions, learner, strict=True) if pair[0] != pair[1]] == [
+        ("answer = 42", "answer = ...  # your code here")
+    ]
+    assert "answer = 41" not in solutions
+
+
+def test_prose_quotes_the_measured_band(source):
+    assert "It reached 0.98 (0.97 to 0.99 over 10 seeds)." in sources(make(source, "learner"))
+
+
+def test_prose_cannot_quote_what_was_never_measured(source):
+    claims.BANDS.unlink()
+    claims.bands.cache_clear()
+    with pytest.raises(LessonError, match=r"98\.accuracy, never measured; run: course measure 98"):
+        make(source, "learner")
+
+
+def test_a_quiz_folds_its_answer_behind_the_question(source):
+    [quiz] = [text for text in sources(make(source, "learner")) if text.startswith("**Quiz.**")]
+    question, answer = quiz.split("<details>")
+    assert "- **A.** Chance.\n- **B.** Dropout is on." in question
+    assert "Dropout is on" not in answer
+    assert "**B.** It is off when validating." in answer
+
+
+def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
+    cells = [cell for cell in make(source, "learner").cells if "nbgrader" in cell.metadata]
+    answer, check = (cell.metadata.nbgrader for cell in cells)
+    assert (answer.solution, answer.grade, answer.locked) == (True, False, False)
+    assert (check.solution, check.grade, check.locked, check.points) == (False, True, True, 1)
+    assert answer.grade_id != check.grade_id
+
+
+def test_nbval_compares_every_output_but_those_that_vary(source):
+    ignored = [c.source for c in make(source, "solutions").cells if "nbval-ignore-output" in c.metadata.get("tags", [])]
+    assert ignored == ['print("0.3 s")']

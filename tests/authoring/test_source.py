@@ -1,0 +1,94 @@
+import pytest
+
+from course.authoring.source import LessonError, problems, read, stub
+
+EXERCISE = """
+# %% tags=["solution"]
+def rmse(target, prediction):
+    \"\"\"Root of the mean squared error.\"\"\"
+    return np.sqrt(np.mean((target - prediction) ** 2))
+
+# %% tags=["check"]
+@exercise("98.1", rmse)
+def check(rmse):
+    expect(True, "")
+
+# %% tags=["wrong"] hint="after the mean"
+def rmse(target, prediction):
+    return np.mean(np.abs(target - prediction))
+"""
+
+
+def extend(lessons, text):
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text() + text)
+    return read("98_trial")
+
+
+def test_a_solution_is_cut_to_its_signature_docstring_and_targets():
+    solution = '''import numpy as np
+def rmse(target, prediction):
+    """Root of the mean squared error."""
+    error = target - prediction
+    return np.sqrt(np.mean(error**2))
+
+rate = 2 / max(
+    1, 2)
+class Mean(Base):
+    unit = "m"
+
+    def update(self, value):
+        self.total += value'''
+    assert (
+        stub(solution)
+        == '''import numpy as np
+def rmse(target, prediction):
+    """Root of the mean squared error."""
+    ...  # your code here
+
+rate = ...  # your code here
+class Mean(Base):
+    unit = "m"
+
+    def update(self, value):
+        ...  # your code here'''
+    )
+
+
+def test_a_stub_is_python_that_runs(lessons):
+    namespace = {}
+    exec(stub("def f(x):\n    return x\n\nanswer = f(3)"), namespace)
+    assert namespace["answer"] is Ellipsis
+    assert namespace["f"](1) is None
+
+
+def test_an_exercise_gathers_answer_check_and_wrong_answers(lessons):
+    source = extend(lessons, EXERCISE)
+    assert [sorted(cell.tags) for cell in source.exercises["98.1"]] == [["solution"], ["check"], ["wrong"]]
+    assert source.exercises["98.1"][-1].hint == "after the mean"
+
+
+def test_what_a_lesson_lacks_is_listed(lessons):
+    found = problems(extend(lessons, EXERCISE))
+    assert found == [
+        "1 exercises: at least 3",
+        "1 wrong answers an exercise: at least 2",
+        "0 predictions: at least 2",
+        "0 quiz questions: at least 2",
+    ]
+
+
+def test_an_unknown_tag_is_refused(lessons):
+    with pytest.raises(LessonError, match="tag 'soluton' must be one of check, parameters"):
+        extend(lessons, '\n# %% tags=["soluton"]\nx = 1\n')
+
+
+def test_a_solution_without_a_check_is_refused(lessons):
+    with pytest.raises(LessonError, match="no check"):
+        extend(lessons, '\n# %% tags=["solution"]\nx = 1\n')
+
+
+def test_a_lesson_without_a_header_is_refused(lessons):
+    (lessons / "98_trial.py").write_text("# %%\nx = 1\n")
+    with pytest.raises(LessonError, match="must begin with a header"):
+        read("98_trial")
