@@ -79,8 +79,8 @@ def test_what_a_lesson_lacks_is_listed(lessons):
 
 
 def test_an_unknown_tag_is_refused(lessons):
-    with pytest.raises(LessonError, match="tag 'soluton' must be one of check, parameters"):
-        extend(lessons, '\n# %% tags=["soluton"]\nx = 1\n')
+    with pytest.raises(LessonError, match="tag 'puzzle' must be one of check, parameters"):
+        extend(lessons, '\n# %% tags=["puzzle"]\nx = 1\n')
 
 
 def test_a_solution_without_a_check_is_refused(lessons):
