@@ -18,7 +18,11 @@ import numpy as np
 
 
 class DescentError(ArithmeticError):
-    """A descent that diverges or does not come to its end."""
+    """A descent that diverges or does not come to its end; `iterations` says after how many that was clear."""
+
+    def __init__(self, message: str, iterations: int):
+        super().__init__(message)
+        self.iterations = iterations
 
 
 class Step(NamedTuple):
@@ -91,14 +95,14 @@ def descend(
             now = _step(X, y, before.weights + learning_rate * before.direction)
             log.append(now)
             if not now.sse <= 2 * log[0].sse < np.inf:  # also true of NaN
-                change = f"diverges, SSE {log[0].sse:.4g} -> {now.sse:.4g} after {len(log) - 1} iterations"
+                change = f"diverges, SSE {log[0].sse:.4g} -> {now.sse:.4g} at iteration {len(log) - 1}"
                 cure = f"must be below {stability_limit(X):.4g}, 2 / lambda_max of X'X"
-                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}")
+                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", len(log) - 1)
             if stop(before, now) <= threshold:
                 return Log(np.array([step.weights for step in log]), np.array([step.sse for step in log]))
     left = f"{stop.__name__} is still {stop(before, now):.4g} after {max_iterations} iterations"
     cure = f"raise it, or the learning rate (limit {stability_limit(X):.4g})"
-    raise DescentError(f"threshold = {threshold:g}: {left}; {cure}")
+    raise DescentError(f"threshold = {threshold:g}: {left}; {cure}", max_iterations)
 
 
 def stability_limit(X: np.ndarray) -> float:

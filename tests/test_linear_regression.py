@@ -112,8 +112,9 @@ def test_below_the_limit_the_error_never_rises_and_above_it_the_descent_is_refus
 @pytest.mark.parametrize("rate", [1e-3, 0.1, 1.0, 1e300])
 def test_unscaled_data_are_refused_at_once_and_without_a_warning(rate, recwarn):
     rows = table("yacht").to_numpy()
-    with pytest.raises(DescentError, match=r"after (\d|[1-4]\d) iterations; must be below 0.0001156"):
+    with pytest.raises(DescentError, match=r"must be below 0\.0001156") as caught:
         descend(with_bias(rows[:, :-1]), rows[:, -1], learning_rate=rate, threshold=1e-4)
+    assert caught.value.iterations == 1
     assert not list(recwarn)
 
 
