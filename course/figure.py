@@ -1,0 +1,103 @@
+"""How a figure of the course looks and is shown: a picture and, in words, what it shows.
+
+The words (the alt text) are computed from the data. They are stored with the output, where the book finds them,
+and in the PNG file itself, where JupyterLab is taught to find them. Neither is compared when a notebook is tested,
+so that they may quote results. Series differ in color (Okabe and Ito's palette, safe for color-blind readers),
+dash and marker, so that grey print will do.
+"""
+
+import base64
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+DASHES: list[Any] = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)), (0, (1, 1))]
+MARKERS = "os^DvPX"
+GREY = "#767676"  # 4.5 to 1 on white
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "font.size": 10,
+    "grid.color": "#E0E0E0",
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
+    "lines.markersize": 5,
+}
+CSS_PIXELS = 96  # an inch, so that 10 points of type are 10 points in a notebook
+SHARPNESS = 1.5  # pixels of the picture for one of CSS
+
+# JupyterLab 4.6 shows a picture without its alt text: this hands it the Description in the PNG file. The script is
+# the same under every figure, so that stored outputs compare equal. Other front ends read the output's metadata.
+GIVE_ALT = """<script>
+for (const image of document.currentScript.closest(".jp-OutputArea")?.querySelectorAll("img") ?? []) {
+  const png = atob(image.src.split(";base64,")[1] ?? ""), at = png.indexOf("iTXtDescription");
+  const end = at + 4 + 256 * png.charCodeAt(at - 2) + png.charCodeAt(at - 1);
+  const text = Uint8Array.from(png.slice(at + 20, end), (byte) => byte.charCodeAt(0));
+  if (at > 0) image.alt = new TextDecoder().decode(text);
+}
+</script>"""
+
+
+@contextmanager
+def drawing(title: str, *, size: tuple[float, float] = (7.0, 4.0)) -> Iterator[tuple[Figure, list[str]]]:
+    """Give an empty figure of `size` inches and a list for the sentences of its alt text; show it at the end."""
+    with matplotlib.style.context(["default", STYLE]):
+        figure, sentences = Figure(figsize=size, layout="constrained"), [f"{title}."]
+        yield figure, sentences
+        show(figure, title, " ".join(sentences))
+
+
+def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
+    """Add labeled axes; the labels name quantity and unit."""
+    axes = figure.add_subplot()
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    return axes
+
+
+def looks(names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Give each of `names` its label, color, dash and marker. Raises ValueError for more than can be told apart."""
+    if len(names) > len(COLORS):
+        raise ValueError(f"{len(names)} series in one figure: must be at most {len(COLORS)}; draw those that matter")
+    for name, color, dash, marker in zip(names, COLORS, DASHES, MARKERS, strict=False):
+        yield {"label": name, "color": color, "linestyle": dash, "marker": marker}
+
+
+def show(figure: Figure, title: str, alt: str) -> None:
+    """Display the figure in a notebook; elsewhere print its alt text."""
+    if not InteractiveShell.initialized():
+        print(alt)
+        return
+    picture = base64.b64encode(png(figure, alt)).decode()
+    width = round(figure.get_figwidth() * CSS_PIXELS)
+    metadata = {"image/png": {"alt": alt, "width": width}}
+    display({"image/png": picture, "text/plain": f"<Figure: {title}>"}, metadata=metadata, raw=True)
+    display({"text/html": GIVE_ALT}, raw=True)
+
+
+def png(figure: Figure, alt: str) -> bytes:
+    """Return the picture as PNG with `alt` as its Description: the same bytes for the same figure."""
+    figure.dpi = CSS_PIXELS * SHARPNESS
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    description = PngInfo()
+    description.add_itxt("Description", alt)
+    buffer = io.BytesIO()
+    # A palette makes the file, and with it the notebook, about four times smaller.
+    picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=description)
+    return buffer.getvalue()

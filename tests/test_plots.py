@@ -1,0 +1,278 @@
+"""What the figures show, say and look like; drawn in a real IPython shell, read back from its outputs."""
+
+import base64
+import io
+import re
+import subprocess
+import sys
+from functools import cache
+from typing import Any
+
+import matplotlib
+import matplotlib.text
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib import colors, pyplot
+from PIL import Image
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import root_mean_squared_error
+from traitlets.config import Config
+
+from course import figure as house
+from course import plots
+
+OKABE_ITO = {"#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7"}
+random = np.random.default_rng(0)
+x = np.linspace(1, 9, 40)
+y = 2 * x + random.normal(size=40)
+event = random.random(200) < 0.3
+likely = np.clip(0.3 + 0.4 * event + random.normal(0, 0.2, 200), 0, 1)
+history = {"loss": [3.0, 2.0, 1.0], "val_loss": [3.0, 2.5, 2.75]}
+axes_of: Any = {"title": "A title", "x_label": "time (s)", "y_label": "loss (nats)"}
+
+
+def bowl(first, second):
+    return first**2 + 10 * second**2
+
+
+FIGURES = {
+    "lines": lambda: plots.lines(x, {"a": y, "b": [y, y + 1, y + 5]}, marked={"here": 3}, **axes_of),
+    "learning_curves": lambda: plots.learning_curves(history, title="A title"),
+    "threshold_curve": lambda: plots.threshold_curve(x / 10, {"F1": y}, chosen=0.4, title="A title"),
+    "reliability_curve": lambda: plots.reliability_curve(event, {"model": likely}, title="A title"),
+    "confusion_matrix": lambda: plots.confusion_matrix([[5, 1], [2, 8]], ["cat", "dog"], title="A title"),
+    "images": lambda: plots.images([np.eye(8)] * 3, ["7", "2", "1"], title="A title"),
+    "contour_path": lambda: plots.contour_path(bowl, {"slow": [[2, 1], [1, 0.5], [0.5, 0.1]]}, **axes_of),
+    "regression_line": lambda: plots.regression_line(x, y, {"line": lambda x: 2 * x}, **axes_of),
+    "predicted_vs_measured": lambda: plots.predicted_vs_measured(
+        y, {"line": 2 * x}, title="A title", quantity="fuel use (mpg)"
+    ),
+    "bars": lambda: plots.bars({"a": [1, 2, 4], "b": 3}, title="A title", label="time (s)", published={"b": 2.5}),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def shell(tmp_path_factory):
+    """A shell such as a notebook's, so that `display` has somewhere to go."""
+    settings = Config({"HistoryManager": {"enabled": False}})
+    yield InteractiveShell.instance(config=settings, ipython_dir=str(tmp_path_factory.mktemp("ipython")))
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The matplotlib figures that were shown, in order."""
+    figures, show = [], house.show
+
+    def show_and_keep(figure, *words):
+        figures.append(figure)
+        show(figure, *words)
+
+    monkeypatch.setattr(house, "show", show_and_keep)
+    return figures
+
+
+def outputs(draw):
+    with capture_output() as captured:
+        assert draw() is None
+    return captured.outputs
+
+
+def alt_of(draw):
+    return outputs(draw)[0].metadata["image/png"]["alt"]
+
+
+def picture_of(draw):
+    return base64.b64decode(outputs(draw)[0].data["image/png"])
+
+
+@cache
+def first_outputs(name):
+    return outputs(FIGURES[name])
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"-?\d+\.?\d*(?:e[+-]\d+)?", text)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_one_light_picture_that_carries_its_description(name):
+    image, script = first_outputs(name)
+    alt, picture = image.metadata["image/png"]["alt"], base64.b64decode(image.data["image/png"])
+    opened = Image.open(io.BytesIO(picture))
+    assert alt.startswith("A title. ")
+    assert opened.info == {"Description": alt}
+    assert opened.convert("L").getpixel((1, opened.height - 1)) == 255
+    assert np.mean(np.asarray(opened.convert("L"))) > 128
+    assert image.metadata["image/png"]["width"] < opened.width  # sharper than the screen's pixels
+    assert script.data == {"text/html": house.GIVE_ALT}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_what_a_notebook_test_compares_holds_no_result(name):
+    image, script = first_outputs(name)
+    compared = {key: text for key, text in {**image.data, **script.data}.items() if key != "image/png"}
+    assert compared == {"text/plain": "<Figure: A title>", "text/html": house.GIVE_ALT}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_figure_is_the_same_bytes_whatever_the_reader_has_configured(name):
+    first = first_outputs(name)[0].data["image/png"]
+    with matplotlib.rc_context({"font.size": 20, "figure.facecolor": "black", "lines.linewidth": 9}):
+        assert outputs(FIGURES[name])[0].data["image/png"] == first
+    assert not pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_labels_are_set_and_no_text_is_smaller_than_ten_points(name, drawn):
+    outputs(FIGURES[name])
+    (figure,) = drawn
+    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]
+    assert min(text.get_fontsize() for text in texts) >= 10
+    assert "A title" in {text.get_text() for text in texts}
+    if name != "images":
+        (axes,) = figure.axes
+        assert axes.get_xlabel()
+        assert axes.get_ylabel() or name == "bars"  # whose rows are named
+
+
+def test_the_script_finds_the_description_where_the_picture_has_it():
+    draw = lambda: plots.bars({"\u03b7": 1.5}, title="Rate \u03b7 \u2264 2", label="\u03b7 (1/step)")  # noqa: E731
+    png = picture_of(draw)
+    at = png.index(b"iTXtDescription")
+    end = at + 4 + 256 * png[at - 2] + png[at - 1]
+    assert png[at + 20 : end].decode() == alt_of(draw) == "Rate \u03b7 \u2264 2. \u03b7: 1.5."
+
+
+def test_series_differ_in_color_dash_and_marker_and_colors_are_safe(drawn):
+    outputs(lambda: plots.lines([1, 2], {str(n): [n, n + 1] for n in range(7)}, **axes_of))
+    curves = drawn[0].axes[0].lines
+    assert {colors.to_hex(curve.get_color()).upper() for curve in curves} <= OKABE_ITO
+    for looks in (curve.get_color for curve in curves), (curve.get_marker for curve in curves):
+        assert len({look() for look in looks}) == 7
+    assert len({str(curve._dash_pattern) for curve in curves}) == 7
+    with pytest.raises(ValueError, match="8 series in one figure: must be at most 7"):
+        plots.lines([1, 2], {str(n): [n, n + 1] for n in range(8)}, **axes_of)
+
+
+def test_several_runs_are_drawn_as_median_and_range(drawn):
+    runs = random.normal(size=(5, 12))
+    alt = alt_of(lambda: plots.lines(np.arange(12), {"loss": runs}, **axes_of))
+    (axes,) = drawn[0].axes
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.median(runs, axis=0))
+    edges = axes.collections[0].get_paths()[0].vertices
+    for place in range(12):
+        band = edges[edges[:, 0] == place, 1]
+        assert (band.min(), band.max()) == (runs[:, place].min(), runs[:, place].max())
+    assert axes.get_legend().get_title().get_text() == "median and range of 5 runs"
+    assert f"5 runs end between {runs[:, -1].min():.3g} and {runs[:, -1].max():.3g}" in alt
+
+
+def test_a_curve_is_described_by_its_ends_and_where_it_turns():
+    alt = alt_of(lambda: plots.lines([1, 2, 4], {"loss": [3, 0.5, 1], "rate": [1, 2, 4]}, log="xy", **axes_of))
+    assert alt == "A title. loss falls from 3 to 1, lowest 0.5 at time (s) 2. rate rises from 1 to 4."
+
+
+class Fitted:
+    """What `fit` returns, as far as it matters here."""
+
+    def __init__(self, history):
+        self.history = history
+
+
+def test_learning_curves_take_what_fit_returns_and_runs_that_stopped_early(drawn):
+    short = {"loss": [1.0], "val_loss": [5.0]}
+    outputs(lambda: plots.learning_curves([Fitted(history), short], title="A title", y_label="loss (nats)"))
+    (axes,) = drawn[0].axes
+    training, validation = (curve.get_ydata().tolist() for curve in axes.lines)
+    assert training == [2.0, 2.0, 1.0]
+    assert validation == [4.0, 2.5, 2.75]
+    assert axes.lines[0].get_xdata().tolist() == [1, 2, 3]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss (nats)")
+
+
+def test_a_metric_that_was_not_recorded_is_named():
+    with pytest.raises(KeyError, match="metric = 'auc': must be one of loss, val_loss"):
+        plots.learning_curves(history, metric="auc", title="A title")
+
+
+def test_the_chosen_threshold_is_marked(drawn):
+    alt = alt_of(lambda: plots.threshold_curve([0, 0.5, 1], {"F1": [0.2, 0.8, 0]}, chosen=0.25, title="A title"))
+    mark = drawn[0].axes[0].lines[-1]
+    assert set(mark.get_xdata()) == {0.25}
+    assert alt.endswith("highest 0.8 at threshold (probability) 0.5. Marked: chosen at 0.25.")
+
+
+def test_the_reliability_curve_is_that_of_scikit_learn(drawn):
+    alt = alt_of(FIGURES["reliability_curve"])
+    observed, predicted = calibration_curve(event, likely, n_bins=10, strategy="quantile")
+    np.testing.assert_allclose(drawn[0].axes[0].lines[1].get_xydata(), np.transpose([predicted, observed]))
+    assert numbers(alt) == pytest.approx([likely.mean(), event.mean()], rel=5e-3)
+
+
+def test_a_confusion_matrix_is_read_out(drawn):
+    counts = np.array([[90, 10, 0], [0, 0, 0], [30, 0, 20]])
+    alt = alt_of(lambda: plots.confusion_matrix(counts, ["coat", "bag", "shirt"], title="Clothes"))
+    assert alt == (
+        "Clothes. 110 of 150 rows lie on the diagonal. shirt has the least share right, 0.4. "
+        "Most frequent error: shirt taken for coat, 30 times."
+    )
+    (axes,) = drawn[0].axes
+    assert [text.get_text() for text in axes.texts] == [str(count) for count in counts.flat]
+    np.testing.assert_allclose(axes.images[0].get_array(), np.array([[0.9, 0.1, 0], [0, 0, 0], [0.6, 0, 0.4]]))
+
+
+def test_images_are_drawn_in_order_with_their_titles(drawn):
+    pictures = random.random((5, 4, 4))
+    alt = alt_of(lambda: plots.images(pictures, np.arange(5), title="Digits", columns=3))
+    assert alt == "Digits. 5 images, 3 in a row: 0, 1, 2, 3, 4."
+    for number, axes in enumerate(drawn[0].axes[:5]):
+        np.testing.assert_array_equal(axes.images[0].get_array(), pictures[number])
+        assert axes.get_title() == str(number)
+    assert not drawn[0].axes[5].images
+
+
+def test_a_path_over_contours_is_read_out(drawn):
+    path = [[2, 1], [1, 0.5], [0.5, 0.1]]
+    alt = alt_of(lambda: plots.contour_path(bowl, {"slow": path}, **axes_of))
+    assert alt == "A title. slow: 2 steps from (2, 1) to (0.5, 0.1), loss 14 to 0.35."
+    contours = drawn[0].axes[0].collections[0]
+    for level, line in zip(contours.levels, contours.get_paths(), strict=True):
+        assert bowl(*line.vertices.T) == pytest.approx(level, rel=0.02)
+
+
+def test_predictions_are_read_out_as_scikit_learn_measures_them():
+    first, second = numbers(alt_of(FIGURES["predicted_vs_measured"]))[:2]
+    assert first == pytest.approx(root_mean_squared_error(y, 2 * x), rel=5e-3)
+    assert second == np.sum(2 * x > y)
+
+
+def test_models_are_drawn_along_x(drawn):
+    outputs(lambda: plots.regression_line(x, y, {"square": lambda x: x[:, None] ** 2}, **axes_of))
+    along, curve = drawn[0].axes[0].lines[0].get_data()
+    np.testing.assert_allclose(curve, along**2)
+    assert (along.min(), along.max()) == (x.min(), x.max())
+
+
+def test_bars_begin_at_zero_and_points_need_not(drawn):
+    values: Any = {"a": [0.97, 0.98, 0.99], "b": 0.96}
+    options: Any = {"title": "A title", "label": "accuracy (share)"}
+    alt = alt_of(lambda: plots.bars(values, published={"a": 0.95}, **options))
+    assert alt == "A title. a: 0.98 (0.97 to 0.99). Published: 0.95. b: 0.96."
+    assert alt_of(lambda: plots.bars(values, published={"a": 0.95}, zero=False, **options)) == alt
+    bars, points = (figure.axes[0] for figure in drawn)
+    assert [bar.get_width() for bar in bars.patches] == [0.98, 0.96]
+    assert bars.get_xlim()[0] == 0
+    assert not points.patches
+    assert points.get_xlim()[0] > 0.9
+    labels = [text.get_text() for text in points.get_legend().get_texts()]
+    assert labels == ["median and range", "published"]
+
+
+def test_a_plain_script_prints_the_description_and_does_not_load_tensorflow():
+    script = "import sys; from course import plots; plots.bars({'a': 2}, title='T', label='s')"
+    script += "; print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n") == ["T. a: 2.", "False False", ""]
