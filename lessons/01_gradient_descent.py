@@ -1,0 +1,883 @@
+# ---
+# title: Gradient descent
+# part: 1 Fit
+# objectives:
+#   - fit a linear model by gradient descent in a few lines of NumPy, and from the command line
+#   - choose a rule for stopping, and say what it promises about the weights
+#   - compute the largest stable learning rate from the data, before the first iteration
+#   - detect a descent that diverges, and name the cause
+#   - explain why scaling the inputs makes the descent so much shorter
+# prerequisites:
+#   - Python functions and loops
+#   - NumPy arrays and products of matrices, such as `X.T @ y`
+#   - what an eigenvalue is
+# data: [linreg_plane, yacht]
+# reading:
+#   - "LeCun, Bottou, Orr, Müller, *Efficient BackProp*, 1998, doi:10.1007/3-540-49430-8_2 (section 5: learning rates and eigenvalues)"
+#   - "Boyd, Vandenberghe, *Convex Optimization*, 2004, section 9.3 (gradient descent and the condition number)"
+#   - "Gerritsma, Onnink, Versluis, *Yacht Hydrodynamics*, 1981, doi:10.24432/C5XG7R (the data)"
+# ---
+
+# %% [markdown]
+# Every network in this course learns by the rule of this first lesson: measure the error, take a small step
+# downhill, repeat. Here the rule works on a model so small that its exact answer is known. So we can ask what is
+# hard to ask of a network: did it arrive? How fast could it have gone? And when it fails, why?
+#
+# Everything is written in NumPy; no framework is imported.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the noise and of the random rows, 0 to 1000000
+fast: bool = False  # fewer iterations in each trial of a learning rate
+noise: float = 0.5  # standard deviation of the noise added to y, 0.1 to 3
+trial_iterations: int = 2000  # iterations in one trial of a learning rate, 500 to 5000, fast 500
+
+# %%
+from course.lesson import begin
+
+begin("01_gradient_descent", globals())
+
+# %% [markdown]
+# ## A plane to find
+#
+# A thousand rows with two inputs; the last column is the target.
+
+# %%
+from course.data import table
+
+rows = table("linreg_plane")
+rows.head(3)
+
+# %% [markdown]
+# The model is a plane: $f(x) = w_0 + w_1 x_1 + w_2 x_2$. To treat the bias $w_0$ like the other weights, give every
+# row one more input, in front, that is always 1. Then $f(x)$ is a product of two vectors, and all predictions at
+# once are `X @ weights`.
+
+# %%
+import numpy as np
+
+x, y = rows[["x1", "x2"]].to_numpy(), rows["y"].to_numpy()
+X = np.column_stack([np.ones(len(x)), x])
+X[:3]
+
+# %% [markdown]
+# ## One step downhill
+#
+# What is a good plane? We measure the **sum of squared errors**, $\mathrm{SSE}(w) = \sum (y - f(x))^2$ over all
+# rows, and look for the weights that make it least. Its derivative by the weight $w_j$ is
+# $-2 \sum (y - f(x))\, x_j$, so the SSE falls fastest if each weight moves in proportion to
+# $\sum (y - f(x))\, x_j$. That is the whole update:
+#
+# $$w \leftarrow w + \eta \sum (y - f(x))\, x$$
+#
+# with the **learning rate** $\eta$, which also takes in the factor of 2. It reads well: where a prediction is too
+# low and the input is positive, raise the weight. As code, from weights of 0:
+
+# %%
+weights = np.zeros(3)
+residual = y - X @ weights
+direction = X.T @ residual
+weights + 1e-4 * direction
+
+# %% [markdown]
+# The second weight has moved down, the third up. Was that a step downhill?
+
+# %%
+stepped = weights + 1e-4 * direction
+print("SSE before:", round(np.sum((y - X @ weights) ** 2)))
+print("SSE after: ", round(np.sum((y - X @ stepped) ** 2)))
+
+# %% [markdown]
+# ## Repeat
+#
+# Gradient descent is this step in a loop. The loop keeps a log, one row an iteration with the weights and their
+# SSE, and ends when the SSE has changed by no more than a threshold.
+
+
+# %%
+def fit(X, y, learning_rate, threshold):
+    weights, sse, log = np.zeros(X.shape[1]), np.inf, []
+    while True:
+        residual = y - X @ weights
+        before, sse = sse, residual @ residual
+        log.append([*weights, sse])
+        if abs(before - sse) <= threshold:
+            return np.array(log)
+        weights = weights + learning_rate * (X.T @ residual)
+
+
+log = fit(X, y, learning_rate=1e-4, threshold=1e-4)
+print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
+
+# %% [markdown]
+# Update, log and stop are those of a programming exercise at Otto von Guericke University Magdeburg, as its
+# students' public repositories quote it. The course keeps the right log of these data, to 4 decimals. Do we agree
+# in every row?
+
+# %%
+from course.data import verified
+
+trace = np.loadtxt(verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"), delimiter=",", skiprows=1)
+print("rows:", len(trace), " equal to 4 decimals:", np.array_equal(log.round(4), trace[:, 1:]))
+
+# %%
+from course import plots
+
+plots.lines(
+    range(len(log)),
+    {"SSE": log[:, -1]},
+    title="The error falls by a nearly constant factor",
+    x_label="iteration",
+    y_label="sum of squared errors (units of y, squared)",
+    log="y",
+)
+
+# %% [markdown]
+# After a quick start the curve is straight on its logarithmic axis: every iteration removes the same share of what
+# is left. The section on the limit will say which share, and why the start was quicker.
+#
+# `course.linear_regression` holds the same algorithm with its inputs checked, and is also a command:
+#
+#     python -m course.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
+#
+# Its log is CSV. With a coarse threshold it is short enough to read:
+
+# %%
+from course.linear_regression import main
+
+plane = str(verified("tables/linreg_plane.csv"))
+main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
+
+# %% [markdown]
+# ### Exercise 01.1: one step on the mean
+#
+# Write one step of gradient descent on the **mean** squared error, $\frac{1}{N}\sum (y - f(x))^2$, with the full
+# gradient, factor of 2 and all. This is exactly the step that Keras takes in lesson 02. What the division by $N$ is
+# good for shows further below.
+
+
+# %% tags=["solution"]
+def mean_step(weights, X, y, learning_rate):
+    """Return the weights after one step of gradient descent on the mean squared error."""
+    return weights + learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+@exercise("01.1", mean_step)
+def check(step):
+    inputs, targets = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0, 6.0])
+    before = np.array([0.5, -1.0])
+
+    def mse(weights):
+        return np.mean((targets - inputs @ weights) ** 2)
+
+    nudges = 1e-6 * np.eye(2)
+    gradient = np.array([(mse(before + nudge) - mse(before - nudge)) / 2e-6 for nudge in nudges])
+    given = before.copy()
+    moved = step(given, inputs, targets, 0.01) - before
+    twice = step(before.copy(), np.tile(inputs, (2, 1)), np.tile(targets, 2), 0.01) - before
+    expect(
+        np.array_equal(given, before),
+        "The weights that were passed in have changed. Return a new array; `+=` writes into the old one.",
+    )
+    expect(np.shape(moved) == (2,), f"Two weights must come back, not an array of shape {np.shape(moved)}.")
+    expect(moved @ gradient < 0, "This step goes uphill. Which sign has the derivative of (y - f(x)) by a weight?")
+    expect(
+        np.allclose(moved, twice),
+        "With every row given twice the step must stay the same. A mean divides by the number of rows.",
+    )
+    expect(
+        not np.allclose(2 * moved, -0.01 * gradient),
+        "This is half the step. Which factor does the derivative of a square bring?",
+    )
+    expect(
+        np.allclose(moved, -0.01 * gradient, rtol=1e-4),
+        "The step must be minus the learning rate times the gradient of the mean squared error.",
+    )
+
+
+# %% tags=["wrong"] hint="divides by the number of rows"
+def mean_step(weights, X, y, learning_rate):
+    return weights + learning_rate * 2 * (X.T @ (y - X @ weights))
+
+
+# %% tags=["wrong"] hint="derivative of a square"
+def mean_step(weights, X, y, learning_rate):
+    return weights + learning_rate * np.mean((y - X @ weights)[:, None] * X, axis=0)
+
+
+# %% tags=["wrong"] hint="uphill"
+def mean_step(weights, X, y, learning_rate):
+    return weights - learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
+
+
+# %% tags=["wrong"] hint="Return a new array"
+def mean_step(weights, X, y, learning_rate):
+    weights += learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
+    return weights
+
+
+# %% [markdown]
+# ## When to stop
+#
+# The exercise says: end when *the change* of the error falls below the threshold. Retold, this easily becomes "end
+# when *the error* is below the threshold". On our plane both come to an end, so nobody notices the difference:
+
+# %%
+from course.linear_regression import descend, sse_change, sse_itself
+
+for stop in (sse_change, sse_itself):
+    descent = descend(X, y, learning_rate=1e-4, threshold=1e-4, stop=stop)
+    print(f"{stop.__name__:10} {descent.iterations} iterations")
+
+# %% [markdown]
+# But these data lie exactly on a plane, and real data never do. We add noise.
+
+# %%
+from course.linear_regression import DescentError
+
+rng = np.random.default_rng(seed)
+noisy = y + noise * rng.normal(size=len(y))
+try:
+    descend(X, noisy, learning_rate=1e-4, threshold=1e-4, stop=sse_itself, max_iterations=5000)
+except DescentError as error:
+    print(error)
+
+# %% [markdown]
+# No plane goes through noisy points: the least SSE is about the number of rows times the variance of the noise. A
+# rule that waits for the error itself to become small waits for ever. So the code is right and the retold sentence
+# is wrong.
+#
+# But what does the code's rule promise?
+
+# %% [markdown] tags=["predict"]
+# We lower the learning rate from 1e-4 to a more careful 1e-6 and keep the threshold of 1e-4 on the change. Will the
+# final weights be **closer** to the least-squares solution, **as close**, or **farther** from it?
+
+
+# %%
+solution = np.linalg.lstsq(X, noisy)[0]
+
+
+def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
+    descent = descend(X, noisy, learning_rate=learning_rate, threshold=threshold, stop=stop)
+    return np.linalg.norm(descent.weights[-1] - solution)
+
+
+# %%
+from course.claims import claim
+
+claim("01.distance_change_rule", distance_at_stop(1e-4), digits=5)
+claim("01.distance_change_rule_slow", distance_at_stop(1e-6), digits=5)
+
+# %% [markdown]
+# With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution, with the careful one
+# {{01.distance_change_rule_slow}}: **farther**, and not by a little.
+#
+# Small steps change the SSE little, wherever they are taken. Call the step's direction $d = X^T(y - Xw)$. To first
+# order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
+# $|d| \approx \sqrt{\text{threshold} / (2\eta)}$: a rate that is a hundred times smaller stops at a gradient that
+# is ten times larger. The rule measures our patience, not our position.
+#
+# So measure $d$ itself. At the solution $w^*$ it is 0, and elsewhere $d = X^T X (w^* - w)$. Hence
+#
+# $$|w - w^*| \le |d| \,/\, \lambda_{\min}$$
+#
+# where $\lambda_{\min}$ is the least eigenvalue of $X^T X$: **a bound on the gradient is a bound on the distance**,
+# at every rate. For a distance of at most 1e-4 we stop at $|d| \le$ 1e-4 $\lambda_{\min}$.
+
+# %%
+from course.linear_regression import gradient_norm
+
+eigenvalues = np.linalg.eigvalsh(X.T @ X)  # in ascending order
+tolerance = 1e-4 * eigenvalues[0]
+rates = np.geomspace(1e-6, 3e-4, 6)
+by_change = [distance_at_stop(rate) for rate in rates]
+by_gradient = [distance_at_stop(rate, tolerance, gradient_norm) for rate in rates]
+
+# %%
+plots.lines(
+    rates,
+    {"stop on the change of the SSE": by_change, "stop on the gradient": by_gradient},
+    title="How far from the solution each rule stops",
+    x_label="learning rate (step per unit of summed gradient)",
+    y_label="distance to least squares (units of the weights)",
+    log="xy",
+)
+
+# %%
+claim("01.distance_gradient_rule", max(by_gradient), digits=7)
+
+# %% [markdown]
+# Stopping on the change, a smaller rate ends farther away; stopping on the gradient, every rate keeps the promise:
+# {{01.distance_gradient_rule}} at the worst of them, within 1e-4. (The promise is used up almost wholly, because
+# what is left at the end is the error in the slowest direction.) A small rate then costs iterations, not accuracy.
+
+# %% [markdown] tags=["quiz"]
+# A colleague's descent ended after 40 iterations: learning rate 1e-9, and the SSE last changed by less than the
+# threshold of 1e-4. What do you know about the weights?
+#
+# - [ ] They are within 1e-4 of the least-squares solution.
+# - [ ] Their SSE is below 1e-4.
+# - [ ] The learning rate was too large, since the descent ended so soon.
+# - [x] Only that one more step would have changed the SSE by about 1e-4 or less.
+#
+# With a rate that small, steps change the SSE little even far from the solution. Ask for the gradient's norm.
+
+# %% [markdown]
+# ## Too large a step
+#
+# If small rates waste time, how large may a rate be? To see every step, take a model with two weights only: the
+# resistance of a yacht as a line in its speed (the Froude number, which has no unit). `path` is the loop without
+# any rule for stopping.
+
+# %%
+yachts = table("yacht")
+speed, resistance = yachts["froude"].to_numpy(), yachts["resistance"].to_numpy()
+S = np.column_stack([np.ones(len(speed)), speed])
+
+
+def path(X, y, learning_rate, steps):
+    weights = [np.zeros(X.shape[1])]
+    for _ in range(steps):
+        residual = y - X @ weights[-1]
+        weights.append(weights[-1] + learning_rate * (X.T @ residual))
+    return np.array(weights)
+
+
+# %%
+from course.linear_regression import stability_limit
+
+speed_limit = stability_limit(S)  # the next section says what this is
+paths = {f"rate {share} x limit": path(S, resistance, share * speed_limit, 25) for share in (0.1, 0.97, 1.01)}
+
+
+# %%
+def sse_of(X, y):
+    """The SSE as a function of two weights, each a number or an array."""
+    return lambda w0, w1: sum((y_i - w0 * x0 - w1 * x1) ** 2 for (x0, x1), y_i in zip(X, y, strict=True))
+
+
+plots.contour_path(
+    sse_of(S, resistance),
+    paths,
+    title="Twenty-five steps in a narrow valley, SSE as level lines",
+    x_label="weight w0 (bias)",
+    y_label="weight w1 (of the speed)",
+)
+
+# %% [markdown]
+# The SSE is a long valley. A small rate walks to its floor and then creeps along it; a rate near the limit jumps
+# from wall to wall, a little lower each time, and gets on faster along the floor; a rate just above the limit jumps
+# a little higher each time.
+#
+# Where exactly is the border between them? The same in numbers, and below, if you run this notebook yourself, with
+# a slider:
+
+# %%
+for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
+    w0, w1 = path(S, resistance, share * speed_limit, 25)[-1]
+    print(f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}")
+
+# %% tags=["widget"]
+import ipywidgets
+
+
+def show(share):
+    steps = {f"rate {share:.2f} x limit": path(S, resistance, share * speed_limit, 25)}
+    plots.contour_path(sse_of(S, resistance), steps, title="25 steps", x_label="weight w0", y_label="weight w1")
+
+
+slider = ipywidgets.FloatSlider(1.0, min=0.05, max=1.1, step=0.01, description="rate / limit", continuous_update=False)
+_ = ipywidgets.interact(show, share=slider)
+
+# %% [markdown]
+# ## The limit, predicted
+#
+# Three lines of algebra give the border. For the error of the weights $e = w - w^*$ the direction is
+# $d = X^T(y - Xw) = -X^T X\, e$, so
+#
+# $$e \leftarrow e + \eta\, d = (I - \eta\, X^T X)\, e .$$
+#
+# Along an eigenvector of $X^T X$ with eigenvalue $\lambda$, each step multiplies the error by $1 - \eta\lambda$. It
+# shrinks only if $-1 < 1 - \eta\lambda < 1$, and in *every* direction only if
+#
+# $$\eta < \frac{2}{\lambda_{\max}(X^T X)} .$$
+#
+# Books give the limit as 2 over the largest eigenvalue of the *Hessian*, the matrix of second derivatives. For the
+# SSE that is $2 X^T X$, and the limit would be half of ours. No contradiction: our update leaves out the gradient's
+# factor of 2, so our $\eta$ is twice theirs.
+
+# The factor explains the first figure of this lesson. In the long run the slowest direction is left, that of
+# $\lambda_{\min}$, and the SSE, which is quadratic in the error, falls by $(1 - \eta\lambda_{\min})^2$ in each
+# iteration. At the end of the log:
+
+# %%
+print("predicted factor:", ((1 - 1e-4 * eigenvalues[0]) ** 2).round(4))
+print("in the log:      ", (log[-1, -1] / log[-2, -1]).round(4))
+
+# %% [markdown]
+# The quick start was the work of the other directions, in which the error shrinks much faster.
+
+# %% [markdown] tags=["predict"]
+# Which rate brings the plane to its solution in the fewest iterations: half the limit, about 0.8 of it, or 0.99 of
+# it?
+
+# %%
+limit = 2 / eigenvalues[-1]
+shares = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99])
+iterations = [
+    descend(X, noisy, learning_rate=share * limit, threshold=tolerance, stop=gradient_norm).iterations
+    for share in shares
+]
+best = eigenvalues[-1] / (eigenvalues[0] + eigenvalues[-1])
+
+# %%
+plots.lines(
+    shares,
+    {"descent": iterations},
+    title="The fastest rate lies below the limit, not at it",
+    x_label="learning rate / limit",
+    y_label="iterations until the gradient rule stops",
+    log="y",
+    marked={"2 / (least + largest eigenvalue)": best, "limit": 1.0},
+)
+
+# %% [markdown]
+# The bottom is near 0.8. From the left the descent gets faster, because the slowest direction, that of
+# $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of $\lambda_{\max}$, which
+# jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
+# $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$: the best rate in the long run. (The curve may turn a little before
+# that mark: in the gradient, which our rule watches, the jumping direction weighs most.)
+
+# %% [markdown]
+# ## The limit, measured
+#
+# A formula that nobody has tested is a rumor. We look for the limit by trial alone: a rate is stable when the SSE
+# never rises above its start in a long run, and the border is found by halving the interval between a stable rate
+# and an unstable one.
+
+
+# %%
+def stable(X, y, learning_rate):
+    weights, start = np.zeros(X.shape[1]), y @ y
+    for _ in range(trial_iterations):
+        residual = y - X @ weights
+        if residual @ residual > start:
+            return False
+        weights = weights + learning_rate * (X.T @ residual)
+    return True
+
+
+# %%
+def measured_limit(X, y):
+    low, high = 1e-8, 1.0
+    while high / low > 1.001:
+        middle = np.sqrt(low * high)
+        low, high = (middle, high) if stable(X, y, middle) else (low, middle)
+    return low
+
+
+print(f"plane: predicted {limit:.3e}, measured {measured_limit(X, noisy):.3e}")
+
+# %% [markdown]
+# ## More rows
+#
+# The limit depends on the data through $X^T X$, and that is a sum over rows.
+
+# %% [markdown] tags=["predict"]
+# You have tuned the learning rate on 100 rows. Now come 10,000 rows of the same kind. The largest stable rate
+# **stays** the same, becomes **larger**, or becomes **smaller**? By which factor?
+
+
+# %%
+def line(count):
+    """Rows of a noisy line whose input has mean 0 and standard deviation 1."""
+    x = rng.normal(size=count)
+    return np.column_stack([np.ones(count), x]), 1 + 2 * x + noise * rng.normal(size=count)
+
+
+problems = {f"{count} rows": line(count) for count in (100, 1000, 10000)}
+problems |= {"plane": (X, noisy), "yacht speed": (S, resistance)}
+
+# %%
+predicted = {name: stability_limit(inputs) for name, (inputs, _) in problems.items()}
+measured = {name: measured_limit(*problem) for name, problem in problems.items()}
+for name in problems:
+    print(f"{name:12} predicted {predicted[name]:.3e}   measured {measured[name]:.3e}")
+
+# %%
+plots.lines(
+    [100, 1000, 10000],
+    {"predicted": list(predicted.values())[:3], "measured": list(measured.values())[:3]},
+    title="Ten times the rows, a tenth of the largest stable rate",
+    x_label="rows",
+    y_label="largest stable learning rate",
+    log="xy",
+)
+
+# %%
+claim("01.limit_100_rows", measured["100 rows"], digits=4)
+claim("01.limit_1000_rows", measured["1000 rows"], digits=5)
+claim("01.limit_10000_rows", measured["10000 rows"], digits=6)
+off = max(abs(measured[name] / predicted[name] - 1) for name in problems)
+claim("01.limit_off", 100 * off, digits=2, unit="%")
+
+# %% [markdown]
+# The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1000 and
+# {{01.limit_10000_rows}} with 10,000: **smaller, in proportion to the rows**. (For an input of mean 0 and standard
+# deviation 1, $X^T X$ is nearly $N$ times the identity with $N$ rows, and the limit nearly $2/N$.) The prediction
+# was off by {{01.limit_off}} at most, over all five data sets.
+#
+# So a rate that is fine for a sample can blow up on the full data, and nothing about the problem has changed. The
+# cure is to divide the sum by the number of rows. That is what every framework does: from lesson 02 on the loss is
+# the *mean* squared error, and rates carry over from one size of data to another.
+
+# %% [markdown] tags=["quiz"]
+# By accident every row of your file is now in it twice. The learning rate was at 0.8 of the limit, the gradient is
+# summed. What happens?
+#
+# - [ ] Nothing changes, since the least-squares solution is the same.
+# - [x] The descent diverges.
+# - [ ] It converges in half the iterations.
+# - [ ] It converges to weights twice as large.
+#
+# Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution is indeed the
+# same; the descent does not get there.
+
+# %% [markdown]
+# ### Exercise 01.2: its limit
+#
+# Which is the largest stable rate for the step of exercise 01.1, on the *mean* squared error? Follow the three
+# lines of algebra again, with the new update. Does your limit depend on the number of rows?
+
+
+# %% tags=["solution"]
+def mean_limit(X):
+    """Return the learning rate above which gradient descent on the mean squared error diverges."""
+    return len(X) / np.linalg.eigvalsh(X.T @ X)[-1]
+
+
+# %% tags=["check"]
+@exercise("01.2", mean_limit)
+def check(limit_of):
+    random = np.random.default_rng(1)
+    for count, columns in ((4, 1), (30, 3), (500, 5)):
+        inputs = np.column_stack([np.ones(count), random.normal(1, 2, (count, columns))])
+        answer = limit_of(inputs)
+        expect(np.ndim(answer) == 0 and answer > 0, "The limit is one positive number.")
+        factors = abs(1 - answer * np.linalg.eigvalsh(2 * inputs.T @ inputs / count))  # of the error, in each direction
+        twice = limit_of(np.tile(inputs, (2, 1)))
+        expect(
+            np.isclose(answer, twice),
+            "With every row given twice the limit must stay the same: the step now divides by the number of rows.",
+        )
+        expect(
+            max(factors) < 3.001,
+            "At your rate some direction grows much too fast. Each direction must shrink, so the largest eigenvalue decides.",
+        )
+        expect(
+            max(factors) < 1.001,
+            "At your rate the descent still diverges. This update has the factor of 2 that the lesson's left out.",
+        )
+        expect(
+            max(factors) > 0.999,
+            "Larger rates are still stable. At the limit the error of one direction is multiplied by exactly -1.",
+        )
+
+
+# %% tags=["wrong"] hint="the step now divides by the number of rows"
+def mean_limit(X):
+    return 2 / np.linalg.eigvalsh(X.T @ X)[-1]
+
+
+# %% tags=["wrong"] hint="has the factor of 2"
+def mean_limit(X):
+    return 2 * len(X) / np.linalg.eigvalsh(X.T @ X)[-1]
+
+
+# %% tags=["wrong"] hint="the largest eigenvalue decides"
+def mean_limit(X):
+    return len(X) / np.linalg.eigvalsh(X.T @ X)[0]
+
+
+# %% [markdown]
+# ## Data as they come
+#
+# Now all six inputs of the yachts, just as they stand in the file, and a learning rate of 0.1.
+
+# %%
+inputs = yachts.drop(columns="resistance").to_numpy()
+raw = np.column_stack([np.ones(len(inputs)), inputs])
+print(f"condition: largest / least eigenvalue of X'X = {np.linalg.cond(raw.T @ raw):.1e}")
+
+# %%
+with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn; the common frameworks say nothing
+    weights = path(raw, resistance, 0.1, 150)
+    sse = ((resistance - weights @ raw.T) ** 2).sum(axis=1)
+print("SSE infinite from iteration", np.argmax(np.isinf(sse)), "and in the end", sse[-1])
+
+# %% [markdown]
+# The weights grow until their SSE no longer fits into 64 bits. What do the widely copied loops do now? Both their
+# spellings compare the change of the SSE with the threshold, and the change from infinite to infinite is not a
+# number:
+
+# %%
+change = abs(float("inf") - float("inf"))
+print("change:", change)
+print("`if change <= threshold: stop`      stops?  ", change <= 1e-4)
+print("`if change > threshold: go on`      goes on?", change > 1e-4)
+
+# %% [markdown]
+# Nothing is less than NaN, and nothing is greater. One spelling loops for ever; the other stops, and reports `nan`
+# as the fitted weights.
+#
+# Divergence has to be looked for. In a stable descent the SSE never rises, so a rise far above the start is proof,
+# long before anything overflows. `descend` looks in every iteration, and since it knows the limit it can name the
+# cause:
+
+# %%
+caught = {}
+for rate in (1.01 * stability_limit(raw), 0.1):
+    try:
+        descend(raw, resistance, learning_rate=rate, threshold=1e-4)
+    except DescentError as error:
+        caught[rate] = error.iterations
+        print(error)
+
+# %%
+claim("01.iterations_until_caught", caught[0.1], digits=0)
+
+# %% [markdown]
+# The rate of 0.1, far beyond the limit, is caught at iteration {{01.iterations_until_caught}}, long before the SSE
+# overflows; one only a little above the limit gives itself away later.
+
+# %% [markdown]
+# ### Exercise 01.3: a smoke detector
+#
+# For a network nobody knows the limit, but everybody has the log of the loss. Write the detector. A descent has
+# diverged when its last SSE is above its first, or is not a finite number. A tiny rise at the bottom, where only
+# rounding is left, is no divergence.
+
+
+# %% tags=["solution"]
+def diverged(log):
+    """Tell whether the SSE of each iteration, `log`, shows a descent that has diverged."""
+    return not log[-1] <= log[0]
+
+
+# %% tags=["check"]
+@exercise("01.3", diverged)
+def check(diverged):
+    nan, inf = float("nan"), float("inf")
+    expect(not diverged([100.0, 40.0, 15.0]), "A log that falls was called diverged.")
+    expect(
+        diverged([100.0, 90.0, 250.0, 9e4]),
+        "The last SSE is far above the first: that is divergence, long before anything is infinite.",
+    )
+    expect(diverged([100.0, 1e300, inf]), "An infinite SSE is divergence.")
+    expect(
+        diverged([100.0, inf, nan]),
+        "A log that ends in NaN was missed. No number is above NaN: turn yours around, or ask np.isfinite.",
+    )
+    expect(
+        not diverged([100.0, 4e-26, 5e-26]),
+        "Rounding alone makes the SSE rise a little at the bottom. Compare with the start, not with the row before.",
+    )
+    expect(
+        diverged(np.array([1.0, 2.0])) and not diverged(np.array([2.0, 1.0])), "It must work on NumPy arrays as well."
+    )
+
+
+# %% tags=["wrong"] hint="No number is above NaN"
+def diverged(log):
+    return log[-1] > log[0]
+
+
+# %% tags=["wrong"] hint="Rounding alone"
+def diverged(log):
+    return any(log[i] > log[i - 1] for i in range(1, len(log)))
+
+
+# %% tags=["wrong"] hint="long before anything is infinite"
+def diverged(log):
+    return not np.isfinite(log[-1])
+
+
+# %% [markdown]
+# ## Scale first
+#
+# With a stable rate the raw yacht data do not diverge. Do they arrive? A popular treatment is to **standardize**
+# first: from each input subtract its mean, then divide by its standard deviation. (All rows are fitted here. Where
+# some are kept for a test, mean and standard deviation come from the training rows alone: lesson 02.)
+
+# %%
+mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
+scaled = np.column_stack([np.ones(len(inputs)), (inputs - mean) / scale])
+print(f"condition: {np.linalg.cond(scaled.T @ scaled):.0f}")
+
+# %% [markdown] tags=["predict"]
+# Both at 0.98 of their limit, both with a threshold of 1e-4 on the change of the SSE. By which factor does
+# standardizing shorten the descent: 2, 10, or more than 50? And which of the two ends at the least-squares
+# solution?
+
+# %%
+descents = {
+    name: descend(data, resistance, learning_rate=0.98 * stability_limit(data), threshold=1e-4)
+    for name, data in {"raw": raw, "scaled": scaled}.items()
+}
+least = np.linalg.lstsq(raw, resistance)[1].item()  # the SSE of the least-squares solution
+
+# %%
+steps = np.unique(np.geomspace(1, descents["raw"].iterations, 200).astype(int))
+excess = {
+    name: descent.sse[np.minimum(steps, descent.iterations)] - least  # flat once it has stopped
+    for name, descent in descents.items()
+}
+plots.lines(
+    steps,
+    excess,
+    title="Standardized inputs: the same model, a different descent",
+    x_label="iteration",
+    y_label="SSE above its least value",
+    log="xy",
+)
+
+# %%
+off = np.linalg.norm(descents["raw"].weights[-1] - np.linalg.lstsq(raw, resistance)[0])
+claim("01.iterations_raw", descents["raw"].iterations, digits=0)
+claim("01.iterations_scaled", descents["scaled"].iterations, digits=0)
+claim("01.distance_raw", off, digits=2)
+claim("01.predictions_off_raw", np.sqrt((descents["raw"].sse[-1] - least) / len(raw)), digits=3)
+
+# %% [markdown]
+# {{01.iterations_raw}} iterations on the raw data, {{01.iterations_scaled}} on the scaled: **more than 50 times
+# fewer**. And the long descent did not even arrive: where the change rule gave up, its weights were still
+# {{01.distance_raw}} away from least squares. Its *predictions* differ from those of least squares by only
+# {{01.predictions_off_raw}} (root mean square): the weights not found are those that the data hardly determine.
+# Whoever predicts may live with that. Whoever reads the weights may not.
+#
+# The valley explains it. The largest eigenvalue limits the rate, and at that rate the direction of the least one
+# shrinks by only $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$ in each step. So the number of iterations
+# grows with the **condition number** $\lambda_{\max} / \lambda_{\min}$. Standardizing gives all columns of $X$ the
+# same length and sets the inputs at right angles to the bias; what is left comes from inputs that are correlated
+# with each other.
+#
+# With a single input nothing is left, and the valley becomes a round bowl, in which downhill is straight to the
+# bottom:
+
+# %%
+Z = np.column_stack([np.ones(len(speed)), (speed - speed.mean()) / speed.std()])
+paths = {f"rate {share} x limit": path(Z, resistance, share * stability_limit(Z), 12) for share in (0.1, 0.5, 0.95)}
+plots.contour_path(
+    sse_of(Z, resistance),
+    paths,
+    title="The valley of the yacht's speed, standardized: a round bowl",
+    x_label="weight w0 (bias)",
+    y_label="weight w1 (of the standardized speed)",
+)
+
+# %% [markdown]
+# No path zigzags any more. At half the limit, one step is enough: there $\eta\lambda = 1$ in every direction, and
+# the error is multiplied by 0.
+#
+# Last, the promise of the section on stopping, on real data: six inputs, the gradient rule, a distance of at most
+# 1e-4.
+
+# %%
+low, *_, high = np.linalg.eigvalsh(scaled.T @ scaled)
+rate, tolerance = 2 / (low + high), 1e-4 * low
+descent = descend(scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm)
+distance = np.linalg.norm(descent.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
+claim("01.distance_yacht", distance, digits=7)
+
+# %% [markdown] tags=["quiz"]
+# Standardizing shortened the descent. What did it do to the least SSE that the linear model can reach?
+#
+# - [ ] It lowered it, since the data are now better behaved.
+# - [x] It left it as it was.
+# - [ ] It raised it, since information about the units was lost.
+# - [ ] It depends on the learning rate.
+#
+# Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
+# the same predictions; only the ground between them has another shape.
+
+# %% [markdown]
+# ### Exercise 01.4: back to the units of the file
+#
+# The weights of a standardized fit mean "per standard deviation". A user has raw inputs. Turn the weights into
+# those for raw inputs, so that every prediction stays the same.
+
+
+# %% tags=["solution"]
+def raw_weights(weights, mean, scale):
+    """Turn weights for (x - mean) / scale, bias first, into weights for x, bias first.
+
+    `mean` and `scale` hold one number an input.
+    """
+    slopes = weights[1:] / scale
+    return np.concatenate([[weights[0] - slopes @ mean], slopes])
+
+
+# %% tags=["check"]
+@exercise("01.4", raw_weights)
+def check(convert):
+    random = np.random.default_rng(2)
+    for columns in (1, 3, 6):
+        x, fitted = random.normal(5, 3, (20, columns)), random.normal(size=columns + 1)
+        mean, scale = x.mean(axis=0), x.std(axis=0)
+        found = np.asarray(convert(fitted, mean, scale))
+        difference = x @ found[1:] + found[0] - ((x - mean) / scale @ fitted[1:] + fitted[0])
+        expect(found.shape == fitted.shape, f"{columns + 1} weights must come back, bias first.")
+        expect(
+            np.allclose(difference, difference[0]),
+            "The slopes are off. A standardized input is (x - mean) / scale: which factor then stands before x?",
+        )
+        expect(
+            np.allclose(difference, 0),
+            "All predictions are off by the same amount: the bias must take up what subtracting the means took away.",
+        )
+
+
+# %% tags=["wrong"] hint="which factor then stands before x"
+def raw_weights(weights, mean, scale):
+    slopes = weights[1:] * scale
+    return np.concatenate([[weights[0] - slopes @ mean], slopes])
+
+
+# %% tags=["wrong"] hint="the bias must take up"
+def raw_weights(weights, mean, scale):
+    return np.concatenate([[weights[0]], weights[1:] / scale])
+
+
+# %% tags=["wrong"] hint="the bias must take up"
+def raw_weights(weights, mean, scale):
+    slopes = weights[1:] / scale
+    return np.concatenate([[weights[0] - weights[1:] @ mean], slopes])
+
+
+# %% [markdown]
+# ## What you have learned
+#
+# - Gradient descent for a linear model is one line, `weights + rate * (X.T @ (y - X @ weights))`, in a loop; the
+#   command prints its log.
+# - A rule on the *error* may never stop; a rule on its *change* stops where the steps are small; a rule on the
+#   *gradient* bounds the distance to the solution by $|d| / \lambda_{\min}$, whatever the rate.
+# - The largest stable rate is $2 / \lambda_{\max}(X^T X)$ for the summed gradient. It shrinks as rows are added;
+#   the mean does not.
+# - A descent that diverges ends in infinity and NaN, which common loops do not notice. Compare the loss with its
+#   start.
+# - The number of iterations grows with the condition number of $X^T X$. Standardizing the inputs makes it far
+#   smaller and leaves the model as it was.
+#
+# ## Try next
+#
+# - Run `path(S, resistance, stability_limit(S), 2000)`: a rate *exactly* at the limit. The SSE soon stops changing,
+#   so the change rule is content. Look at the last weights, and at what `gradient_norm` would say.
+# - Add a copy of one input as a further column. What is $\lambda_{\min}$ now, what is left of the gradient rule's
+#   promise, and do the *predictions* still settle?
+# - Resistance grows much faster than speed. Add `froude ** 4` as an input, standardize, and compare the least SSE.
+# - Fit a sample of 32 random rows in each step instead of all rows: the descent that networks use, from lesson 02
+#   on.
