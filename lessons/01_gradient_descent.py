@@ -382,7 +382,7 @@ for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
     print(f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}")
 
 # %% tags=["widget"]
-import ipywidgets
+from course.widgets import slider
 
 
 def show(share):
@@ -390,8 +390,7 @@ def show(share):
     plots.contour_path(sse_of(S, resistance), steps, title="25 steps", x_label="weight w0", y_label="weight w1")
 
 
-slider = ipywidgets.FloatSlider(1.0, min=0.05, max=1.1, step=0.01, description="rate / limit", continuous_update=False)
-_ = ipywidgets.interact(show, share=slider)
+slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
 
 # %% [markdown]
 # ## The limit, predicted

@@ -13,18 +13,17 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course import ROOT, claims
+from course import claims, lessons
 from course.authoring import notebook as notebooks
-from course.authoring.notebook import Edition
 from course.authoring.source import Source, problems, read
+from course.lessons import Edition, LessonError
 
 EDITIONS: tuple[Edition, ...] = ("solutions", "learner")
 
 
 def path_of(name: str, edition: Edition) -> Path:
     """Where an edition of lesson `name` is stored."""
-    folder = ROOT / "notebooks"
-    return (folder / "solutions" if edition == "solutions" else folder) / f"{name}.ipynb"
+    return lessons.NOTEBOOKS / ("solutions" if edition == "solutions" else "") / f"{name}.ipynb"
 
 
 def build(name: str) -> None:
@@ -34,7 +33,7 @@ def build(name: str) -> None:
     """
     source = read(name)
     if broken := problems(source):
-        raise notebooks.LessonError(f"lessons/{name}.py: " + "; ".join(broken))
+        raise LessonError(f"lessons/{name}.py: " + "; ".join(broken))
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
     _adopt(solutions, _execute(solutions, fast=False))
     _adopt(learner, _execute(learner, fast=True))
@@ -52,10 +51,10 @@ def differences(name: str) -> Iterator[str]:
     for edition in EDITIONS:
         path = path_of(name, edition)
         if not path.exists():
-            yield f"{path.relative_to(ROOT)}: missing; run: course build {source.number}"
+            yield f"{path.relative_to(lessons.NOTEBOOKS.parent).as_posix()}: missing; run: course build {source.number}"
             return
         stored[edition] = nbformat.read(path, as_version=4)
-        label = path.relative_to(ROOT).as_posix()
+        label = path.relative_to(lessons.NOTEBOOKS.parent).as_posix()
         yield from (f"{label}: {line}" for line in _compare(notebooks.make(source, edition), stored[edition]))
     worked = {cell.id: cell for cell in stored["solutions"].cells}
     for cell in stored["learner"].cells:
@@ -94,7 +93,7 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
             if output.output_type == "execute_result":
                 output.execution_count = count
             if output.get("name") == "stderr":
-                raise notebooks.LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
+                raise LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
 
 
 def _share(solutions: NotebookNode, learner: NotebookNode) -> None:

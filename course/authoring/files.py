@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import ROOT, claims
+from course import ROOT
 from course.authoring.build import write
-from course.authoring.source import names, read
+from course.lessons import all_lessons
 
 TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
 
@@ -57,11 +57,9 @@ def _conda(spec: str) -> str:
 
 
 def _table() -> Iterator[str]:
-    yield "| | Lesson | You learn to | Runs in |"
-    yield "| --- | --- | --- | --- |"
-    for name in names():
-        source = read(name)
-        seconds = claims.bands().get(f"{source.number}.seconds")
-        time = f"{seconds['full']['median']:.0f} s" if seconds else ""
-        title = f"[{source.header['title']}](notebooks/{name}.ipynb)"
-        yield f"| {source.number} | {title} | {source.header['objectives'][0]} | {time} |"
+    yield "| | Lesson | You learn to ... | Runs in | fast |"
+    yield "| --- | --- | --- | --- | --- |"
+    for lesson in all_lessons():
+        full, fast = (f"{seconds:.0f} s" if (seconds := lesson.seconds(mode)) else "" for mode in ("full", "fast"))
+        title = f"[{lesson.header['title']}](notebooks/{lesson.name}.ipynb)"
+        yield f"| {lesson.number} | {title} | {lesson.header['objectives'][0]} | {full} | {fast} |"

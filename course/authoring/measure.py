@@ -6,8 +6,9 @@ This is the only writer of that file. The runs themselves are made elsewhere; he
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import nbformat
 import tomli_w
@@ -15,25 +16,24 @@ import tomli_w
 from course import claims
 from course.authoring.build import write
 from course.authoring.notebook import make
-from course.authoring.source import LessonError, read
+from course.authoring.source import read
+from course.execution.records import Job, Record
+from course.lessons import LessonError
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
 
 
-class Run(Protocol):
-    """What a record of a run must tell: seed and mode, seconds, and its claims as `course.claims` made them."""
-
-    seconds: float
-    parameters: dict[str, Any]
-    claims: dict[str, dict[str, Any]]
-
-
-def unexecuted(name: str) -> str:
-    """Return the solutions edition of lesson `name` as notebook text, its quotes still open."""
-    return nbformat.writes(make(read(name), "solutions", quotes=False))
+def plan(name: str, seeds: int, folder: Path) -> list[Job]:
+    """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
+    path = folder / "lesson.ipynb"
+    nbformat.write(make(read(name), "solutions", quotes=False), path)
+    environment = {claims.MEASURING: "1"}
+    return [
+        Job(path, name, {"fast": fast, "seed": seed}, environment) for fast in (False, True) for seed in range(seeds)
+    ]
 
 
-def store(name: str, runs: Iterable[Run]) -> None:
+def store(name: str, runs: Iterable[Record]) -> None:
     """Replace the bands of lesson `name` by those of `runs`.
 
     Raises LessonError when runs of one mode do not all make the same claims.
@@ -45,10 +45,10 @@ def store(name: str, runs: Iterable[Run]) -> None:
     claims.bands.cache_clear()
 
 
-def _bands(number: str, runs: list[Run]) -> dict[str, Any]:
+def _bands(number: str, runs: list[Record]) -> dict[str, Any]:
     entries: dict[str, Any] = defaultdict(dict)
     for mode in ("full", "fast"):
-        chosen = [run for run in runs if run.parameters.get("fast", False) == (mode == "fast")]
+        chosen = [run for run in runs if run.mode == mode]
         made = {frozenset(run.claims) for run in chosen}
         if len(made) != 1:
             raise LessonError(f"lesson {number} in {mode} mode: its runs do not all make the same claims: {made}")

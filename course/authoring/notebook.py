@@ -6,15 +6,14 @@ Pure text work: the same source and the same bands give the same bytes. Cell ids
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 import nbformat
 from nbformat import NotebookNode, v4
 
-from course.authoring.source import Cell, LessonError, Source, stub
+from course.authoring.source import Cell, Source, stub
 from course.claims import bands, quote
+from course.lessons import Edition, LessonError
 
-Edition = Literal["solutions", "learner"]
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

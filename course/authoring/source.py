@@ -10,18 +10,13 @@ from functools import cached_property
 from typing import Any
 
 import jupytext
-import yaml
 
-from course import lesson
+from course.lessons import Lesson, LessonError
 
 TAGS = {"parameters", "solution", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
-
-
-class LessonError(ValueError):
-    """A lesson source that breaks a rule of CONTRIBUTING.md."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +52,11 @@ class Source:
         return found
 
 
-def names() -> list[str]:
-    """The names of all lessons, in order."""
-    return sorted(path.stem for path in lesson.SOURCES.glob("[0-9][0-9]_*.py"))
-
-
 def read(name: str) -> Source:
     """Read lesson `name`; raises LessonError when the text is not a lesson."""
-    text = (lesson.SOURCES / f"{name}.py").read_text(encoding="utf-8")
-    notebook = jupytext.reads(text, fmt="py:percent")
-    first, *rest = notebook.cells
-    if first.cell_type != "raw":
-        raise LessonError(f"lessons/{name}.py: must begin with a header, YAML between two lines `# ---`")
-    header = yaml.safe_load(first.source.strip().strip("-"))
+    lesson = Lesson(name)
+    header = lesson.header
+    _, *rest = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent").cells
     cells = [_cell(name, node) for node in rest if node.source.strip()]
     return Source(name, header, _with_exercises(name, cells))
 

@@ -4,9 +4,12 @@ A notebook that the learner has not touched follows the course. One that they wo
 text of the lesson is put beside it under a name of its own.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from course import ROOT
@@ -37,6 +40,13 @@ def update(mine: Path = MINE, given: Path = ROOT / "notebooks") -> list[str]:
         record[lesson.name] = digest
     _write(path, json.dumps(record, indent=1).encode())
     return told
+
+
+def open_lab() -> None:
+    """Start JupyterLab on the learner's notebooks and stay until it is closed."""
+    program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={MINE}"]
+    with contextlib.suppress(KeyboardInterrupt):
+        subprocess.run(program)
 
 
 def _write(path: Path, content: bytes) -> None:

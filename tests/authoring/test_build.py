@@ -3,18 +3,19 @@
 import nbformat
 import pytest
 
+from course import lessons
 from course.authoring import build
-from course.authoring.source import names
+from course.lessons import all_lessons
 
-REAL = build.ROOT
+REAL = lessons.NOTEBOOKS
 
 
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     """Both editions of the first lesson, copied where a test may alter them."""
-    name = names()[0]
+    name = all_lessons()[0].name
     originals = [build.path_of(name, edition) for edition in build.EDITIONS]
-    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(lessons, "NOTEBOOKS", tmp_path)
     for original in originals:
         copy = tmp_path / original.relative_to(REAL)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,8 @@ import pytest
 
 from course import claims
 from course.authoring.notebook import make, text_of
-from course.authoring.source import LessonError, read
+from course.authoring.source import read
+from course.lessons import LessonError
 
 BODY = """
 # %% [markdown] tags=["predict"]

@@ -1,6 +1,7 @@
 import pytest
 
-from course.authoring.source import LessonError, problems, read, stub
+from course.authoring.source import problems, read, stub
+from course.lessons import LessonError
 
 EXERCISE = """
 # %% tags=["solution"]

@@ -10,7 +10,8 @@ from nbformat import v4
 from papermill import execute_notebook
 
 from course.authoring.build import path_of
-from course.authoring.source import Source, names, read, stub
+from course.authoring.source import Source, read, stub
+from course.lessons import all_lessons
 
 
 def outcomes(notebook):
@@ -40,7 +41,7 @@ def trial(source: Source):
     return v4.new_notebook(cells=cells, metadata=metadata), expected
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
 def test_exercises_refuse_every_wrong_answer_and_accept_the_solution(name, tmp_path):
     notebook, expected = trial(read(name))
     path = tmp_path / f"{name}.ipynb"
@@ -51,7 +52,7 @@ def test_exercises_refuse_every_wrong_answer_and_accept_the_solution(name, tmp_p
         assert hint in record["message"], f"exercise {exercise}: expected the hint {hint!r}"
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
 def test_the_learners_edition_runs_open_with_another_seed_under_python3_and_without_network(name, tmp_path):
     output = tmp_path / "out.ipynb"
     cut = _without_network()
