@@ -16,8 +16,10 @@ from nbformat import NotebookNode
 from course import claims, lessons
 from course.authoring import notebook as notebooks
 from course.authoring.source import Source, problems, read
+from course.execution.records import Job
 from course.lessons import Edition, LessonError
 
+TIME_LIMIT = 900.0  # seconds for one edition
 EDITIONS: tuple[Edition, ...] = ("solutions", "learner")
 
 
@@ -29,14 +31,14 @@ def path_of(name: str, edition: Edition) -> Path:
 def build(name: str) -> None:
     """Write both editions of lesson `name`, executed; both or neither.
 
-    Raises LessonError when the source breaks a rule, papermill's error when a cell fails.
+    Raises LessonError when the source breaks a rule or a cell fails.
     """
     source = read(name)
     if broken := problems(source):
         raise LessonError(f"lessons/{name}.py: " + "; ".join(broken))
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
-    _adopt(solutions, _execute(solutions, fast=False))
-    _adopt(learner, _execute(learner, fast=True))
+    _adopt(solutions, _execute(solutions, name, fast=False))
+    _adopt(learner, _execute(learner, name, fast=True))
     _share(solutions, learner)
     for edition, made in zip(EDITIONS, (solutions, learner), strict=True):
         write(path_of(name, edition), notebooks.text_of(made))
@@ -71,15 +73,18 @@ def write(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def _execute(made: NotebookNode, *, fast: bool) -> NotebookNode:
+def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
     """Run a copy of `made` in a fresh kernel and return it."""
-    from papermill import execute_notebook
+    from course.execution import runner  # papermill takes seconds to import, and --check executes nothing
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lesson.ipynb"
         nbformat.write(made, path)
-        parameters = {"fast": True} if fast else None
-        return execute_notebook(path, path, parameters, kernel_name="course", cwd=folder, progress_bar=False)
+        job = Job(path, name, {"fast": fast})
+        record = runner.run(job, Path(folder), TIME_LIMIT)
+        if record.outcome != "passed":
+            raise LessonError(f"lessons/{name}.py {record.outcome}: {record.failure}")
+        return nbformat.read(Path(folder) / f"{job.name}.ipynb", as_version=4)
 
 
 def _adopt(made: NotebookNode, run: NotebookNode) -> None:

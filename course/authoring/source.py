@@ -84,7 +84,7 @@ def problems(source: Source) -> list[str]:
         counts["wrong answers an exercise"] = min(
             counts.get("wrong answers an exercise", 99), sum("wrong" in tag for tag in tags)
         )
-    found += [f"{counts[what]} {what}: at least {n}" for what, n in LEAST.items() if counts.get(what, 0) < n]
+    found += [f"{counts.get(what, 0)} {what}: at least {n}" for what, n in LEAST.items() if counts.get(what, 0) < n]
     return found
 
 

@@ -1,0 +1,55 @@
+"""What a terminal shows of many runs: a line that moves while they run, tables, and what went wrong."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from course.execution.records import Job, Record
+
+LOG_WIDTH = 160  # columns of a table that is written to a file or a pipe
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table."""
+    shown = Table()
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*map(Text, row))
+    Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(shown)
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[Job, Record | None], None]]:
+    """Show which of `total` runs are on their way and how many have ended; nothing where no one watches."""
+    running: list[str] = []
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+        task = shown.add_task("starting", total=total)
+
+        def update(job: Job, record: Record | None) -> None:
+            if record:
+                running.remove(job.name)
+                shown.print(f"{job.name}: {record.outcome} in {record.seconds:.1f} s", markup=False, highlight=False)
+            else:
+                running.append(job.name)
+            shown.update(task, advance=bool(record), description=", ".join(running))
+
+        yield update
+
+
+def failures(records: Iterable[Record], out: Path) -> None:
+    """Print to stderr, for every run that did not pass, where it ended, why, and where its notebook is."""
+    for record in records:
+        if record.outcome == "passed":
+            continue
+        print(f"{record.name}: {record.outcome}; {record.failure}", file=sys.stderr)
+        notebook = out / f"{record.name}.ipynb"
+        if notebook.exists():
+            print(f"  executed notebook: {notebook}", file=sys.stderr)

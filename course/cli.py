@@ -1,0 +1,243 @@
+"""The command `course`: reads what was typed, calls, prints. What takes time to import, a command imports itself."""
+
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+REFUSED, INTERRUPTED = 2, 130  # exit status: what was typed is not allowed; stopped by Ctrl-C or SIGTERM
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
+LessonNames = Annotated[list[str] | None, typer.Argument(metavar="[LESSON]...", help="Such as 05; by default all.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Repeatable; see: course show.")
+]
+Axes = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUES", help="Such as seed=0..9 or epochs=1,5.")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
+Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
+]
+
+
+@app.callback()
+def course() -> None:
+    """Learn, run and build the course on training neural networks."""
+
+
+@app.command("list")
+def list_() -> None:
+    """List the lessons: title, part, seconds as measured, parameters."""
+    from course.classroom import display
+    from course.lessons import all_lessons
+
+    with _refusals():
+        rows = []
+        for each in all_lessons():
+            seconds = [f"{measured:.0f}" if (measured := each.seconds(mode)) else "" for mode in ("full", "fast")]
+            title, part = str(each.header["title"]), str(each.header["part"])
+            rows.append((each.number, title, part, *seconds, ", ".join(each.parameters)))
+    display.table(("", "Lesson", "Part", "Seconds", "with --fast", "Parameters"), rows)
+
+
+@app.command()
+def show(lesson: LessonName) -> None:
+    """Show what a lesson teaches, what it needs, and its parameters."""
+    from course.classroom import display
+    from course.lessons import find
+
+    with _refusals():
+        found = find(lesson)
+        header, parameters = found.header, found.parameters.values()
+    print(f"{found.number} {header['title']} (part {header['part']})")
+    for key in ("objectives", "prerequisites", "data"):
+        print(f"\n{key.capitalize()}:", *(header.get(key) or ["none"]), sep="\n  ")
+    print()
+    columns = ("Parameter", "Default", "with --fast", "Allowed", "Meaning")
+    display.table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
+
+
+@app.command()
+def run(
+    lessons: LessonNames = None,
+    parameter: Parameters = None,
+    fast: Fast = False,
+    jobs: Jobs = None,
+    out: Out = None,
+    edition: Edition = "solutions",
+    timeout: Timeout = 900,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run lessons and report. Exit status: 1 when one does not pass, 2 when a parameter is not allowed."""
+    from course.classroom import display, report, runs
+    from course.lessons import all_lessons, find
+
+    with _refusals():
+        chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
+        planned = runs.plan(chosen, _assignments(parameter, fast), edition)
+    out = out or _default_out()
+    with _refusals(), _interruptible(out), display.progress(len(planned)) as progress:
+        gathered = runs.execute(planned, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
+    display.table(report.COLUMNS, map(report.row, gathered))
+    print(f"Report: {report.write(gathered, out)}")
+    _finish(gathered, out)
+
+
+@app.command()
+def sweep(
+    lesson: LessonName,
+    parameter: Axes = None,
+    fast: Fast = False,
+    jobs: Jobs = None,
+    out: Out = None,
+    edition: Edition = "solutions",
+    timeout: Timeout = 900,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run a lesson over a grid of parameters; started again with the same --out it goes on where it stopped."""
+    from course.classroom import display, runs
+    from course.classroom import sweep as sweeps
+    from course.lessons import find
+
+    with _refusals():
+        planned = sweeps.grid(find(lesson), _assignments(parameter, fast), edition)
+    out = out or _default_out()
+    left = [job for job in planned if not sweeps.finished(job, out)]
+    print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
+    with _refusals(), _interruptible(out), display.progress(len(left)) as progress:
+        runs.execute(left, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
+    gathered = sweeps.recorded(planned, out)
+    sweeps.gather(gathered, out / "runs.parquet")
+    rows = []
+    for (point, claim), band in sweeps.summarize(gathered).items():
+        spread = f"{band.low:.{band.digits}f} to {band.high:.{band.digits}f}"
+        at = ", ".join(f"{key} = {value}" for key, value in point)
+        rows.append((at, claim, f"{band.median:.{band.digits}f}", spread, band.unit, str(band.seeds)))
+    display.table(("Parameters", "Claim", "Median", "Least to greatest", "Unit", "Runs"), rows)
+    print(f"Table: {out / 'runs.parquet'}")
+    _finish(gathered, out)
+
+
+@app.command()
+def build(
+    lessons: LessonNames = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say what no longer equals its source.")] = False,
+) -> None:
+    """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
+    from course.authoring import build, files
+    from course.lessons import all_lessons, find
+
+    with _refusals():
+        chosen = [find(each).name for each in lessons] if lessons else [each.name for each in all_lessons()]
+        if check:
+            drifted = [line for name in chosen for line in build.differences(name)] + list(files.differences())
+            print("\n".join(drifted) or f"{len(chosen)} lessons equal their notebooks")
+            raise typer.Exit(bool(drifted))
+        for name in chosen:
+            print(f"building {name}", flush=True)
+            build.build(name)
+        files.write_all()
+
+
+@app.command()
+def measure(lesson: LessonName, seeds: Annotated[int, typer.Option(min=3)] = 10, jobs: Jobs = None) -> None:
+    """Run a lesson over many seeds in both modes and store the bands of its claims."""
+    from course.authoring import measure
+    from course.classroom import display, runs
+    from course.lessons import find
+
+    with _refusals(), tempfile.TemporaryDirectory() as folder:
+        name = find(lesson).name
+        planned = measure.plan(name, seeds, Path(folder))
+        with _interruptible(Path(folder)), display.progress(len(planned)) as progress:
+            gathered = runs.execute(planned, out=Path(folder), timeout=900, workers=jobs, progress=progress)
+        _finish(gathered, Path(folder))
+        measure.store(name, gathered)
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on your own copy of the notebooks, in my-course/."""
+    from course.classroom import lab
+
+    for line in lab.update():
+        print(line)
+    lab.open_lab()
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this installation can run the course; quote the lines in a bug report."""
+    from course.execution import doctor
+
+    if not doctor.examine():
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    app()
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what is not allowed into a line on stderr and its exit status."""
+    from course.lessons import LessonError
+    from course.parameters import ParameterError
+
+    try:
+        yield
+    except (LessonError, ParameterError, ConnectionError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(REFUSED) from error
+
+
+@contextlib.contextmanager
+def _interruptible(out: Path) -> Iterator[None]:
+    """End in good order, once, on Ctrl-C or SIGTERM."""
+
+    def interrupt(*_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Stopped; what had finished is in {out}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:
+    return (parameters or []) + (["fast=true"] if fast else [])
+
+
+def _default_out() -> Path:
+    return Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
+
+
+def _finish(records: list, out: Path) -> None:
+    from course.classroom import display
+
+    display.failures(records, out)
+    if any(record.outcome != "passed" for record in records):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

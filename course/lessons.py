@@ -1,0 +1,81 @@
+"""Finds lessons, and what they say about themselves, from their text alone: nothing is executed."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from course import ROOT, claims, lesson
+from course.parameters import Parameter
+
+NOTEBOOKS = ROOT / "notebooks"
+HEADER = re.compile(r"\A# ---\n(.*?)^# ---$", re.MULTILINE | re.DOTALL)
+
+Edition = Literal["solutions", "learner"]
+
+
+class LessonError(ValueError):
+    """A lesson that there is not, or one without what it must have."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson by its name, such as "05_mnist_mlp"; the rest is read from lessons/ when asked for."""
+
+    name: str
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    @property
+    def source(self) -> Path:
+        return lesson.SOURCES / f"{self.name}.py"
+
+    @cached_property
+    def header(self) -> dict[str, Any]:
+        """Title, part, objectives, prerequisites, data. Raises LessonError when the text does not begin with them."""
+        import yaml
+
+        found = HEADER.match(self.source.read_text(encoding="utf-8"))
+        try:
+            header = yaml.safe_load(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else None
+        except yaml.YAMLError:
+            header = None
+        if not isinstance(header, dict):
+            raise LessonError(f"lessons/{self.name}.py: must begin with a header, YAML between two lines `# ---`")
+        return header
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        return lesson.parameters_of(self.name)
+
+    def notebook(self, edition: Edition) -> Path:
+        """Where the built notebook is. Raises LessonError when it was not built."""
+        folder = NOTEBOOKS / "solutions" if edition == "solutions" else NOTEBOOKS
+        path = folder / f"{self.name}.ipynb"
+        if not path.exists():
+            raise LessonError(
+                f"{path.relative_to(NOTEBOOKS.parent).as_posix()}: missing; run: course build {self.number}"
+            )
+        return path
+
+    def seconds(self, mode: str) -> float | None:
+        """Seconds that the lesson took in `mode` ("full" or "fast") when its claims were measured, if they were."""
+        measured = claims.bands().get(f"{self.number}.seconds", {}).get(mode)
+        return measured["median"] if measured else None
+
+
+def all_lessons() -> list[Lesson]:
+    """Return every lesson, in order."""
+    return [Lesson(path.stem) for path in sorted(lesson.SOURCES.glob("[0-9][0-9]_*.py"))]
+
+
+def find(text: str) -> Lesson:
+    """Return the lesson that `text` means, such as "5", "05" or "05_mnist_mlp". Raises LessonError when none is."""
+    lessons = all_lessons()
+    for found in lessons:
+        if text in (found.name, found.number, found.number.lstrip("0")):
+            return found
+    raise LessonError(f"lesson {text!r}: must be one of {', '.join(each.name for each in lessons)}")
