@@ -27,7 +27,7 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
 
 @contextlib.contextmanager
 def progress(total: int) -> Iterator[Callable[[Job, Record | None], None]]:
-    """Show which of `total` runs are on their way and how many have ended; nothing where no one watches."""
+    """Print a line for every run that ends and, on a terminal, show how many have and which are on their way."""
     running: list[str] = []
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:

@@ -1,5 +1,6 @@
 """Lessons of a test's own, with notebooks, and the command `course` for them as a process of its own."""
 
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
+from course import cli
 from course import lessons as course_lessons
 from course.execution import runner
 
@@ -68,10 +71,12 @@ class House:
         return subprocess.Popen(command, text=True, start_new_session=True, cwd=self.folder, **pipes)
 
     def course(self, *arguments):
-        """Run `course ARGUMENTS` and return exit status, standard output and standard error."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
+        """Run `course ARGUMENTS` in this process and return exit status, standard output and standard error."""
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        result = CliRunner().invoke(cli.app, [str(each) for each in arguments])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture
