@@ -10,7 +10,7 @@ LESSON = """# ---
 # objectives: [try it]
 # prerequisites: [nothing]
 # data: []
-# reading: []
+# reading: ["A book, 2020"]
 # ---
 
 # %% tags=["parameters"]

@@ -29,6 +29,8 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
     for cell, id_ in zip(source.cells, _ids(source), strict=True):
         if "wrong" not in cell.tags:
             cells.append(_node(source, cell, id_, edition, quotes))
+    reading = "\n".join(f"- {item}" for item in source.header["reading"])
+    cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
     metadata = {
         "kernelspec": KERNEL,
         "language_info": {"name": "python"},

@@ -95,3 +95,10 @@ def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
 def test_nbval_compares_every_output_but_those_that_vary(source):
     ignored = [c.source for c in make(source, "solutions").cells if "nbval-ignore-output" in c.metadata.get("tags", [])]
     assert ignored == ['print("0.3 s")']
+
+
+def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading(source):
+    first, *_, last = sources(make(source, "learner"))
+    assert first.startswith("# 98. A trial")
+    assert "- try it" in first
+    assert last == "## Further reading\n\n- A book, 2020"
