@@ -18,7 +18,7 @@ from course.lessons import Edition, Lesson
 from course.parameters import ParameterError, check
 
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network
-CONNECT_SECONDS = 30
+CONNECT_SECONDS = 10  # for a scheduler, and again for its workers, to answer
 STOP_SECONDS = 20  # how long stopped runs are waited for
 
 Progress = Callable[[Job, Record | None], None]  # called when a run starts, without a record, and when it ends
@@ -125,7 +125,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     """
     if scheduler:
         try:
-            client = Client(scheduler)
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, TimeoutError) as error:
             raise ConnectionError(f"{scheduler}: no Dask scheduler with workers answers there") from error

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
@@ -46,6 +46,7 @@ cli.main()
 @dataclass
 class House:
     folder: Path
+    started: list = field(default_factory=list)
 
     @property
     def out(self) -> Path:
@@ -68,7 +69,9 @@ class House:
         driver = DRIVER.format(house=str(self.folder), kernel=kernel)
         command = [sys.executable, "-c", driver, *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        return subprocess.Popen(command, text=True, start_new_session=True, cwd=self.folder, **pipes)
+        process = subprocess.Popen(command, text=True, start_new_session=True, cwd=self.folder, **pipes)
+        self.started.append(process)
+        return process
 
     def course(self, *arguments):
         """Run `course ARGUMENTS` in this process and return exit status, standard output and standard error."""
@@ -85,4 +88,8 @@ def house(tmp_path, lessons, monkeypatch):
     (lessons / "98_trial.py").unlink()
     monkeypatch.setattr(course_lessons, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(runner, "KERNEL", "python3")  # starts in a second; the warm one imports TensorFlow first
-    return House(tmp_path)
+    house = House(tmp_path)
+    yield house
+    for process in house.started:
+        process.kill()  # its kernels end with it
+        process.communicate()

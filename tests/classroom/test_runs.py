@@ -105,6 +105,13 @@ def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house):
     assert int(notebook.cells[-1].outputs[0].text) in workers
 
 
+def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
+    house.add("97_one")
+    monkeypatch.setattr(runs, "CONNECT_SECONDS", 1)
+    with pytest.raises(ConnectionError, match=r"tcp://127\.0\.0\.1:1: no Dask scheduler"):
+        runs.execute(jobs(house, "97_one"), out=house.out, timeout=60, scheduler="tcp://127.0.0.1:1")
+
+
 def test_two_jobs_that_would_write_the_same_files_are_refused(house):
     house.add("97_one")
     with pytest.raises(ValueError, match="two jobs of the same name"):
