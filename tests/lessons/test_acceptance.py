@@ -23,3 +23,18 @@ def test_01_the_predicted_stability_limit_is_right_to_one_percent():
 
 def test_01_divergence_is_caught_within_50_iterations():
     assert worst("01.iterations_until_caught") < 50
+
+
+def test_03_the_network_is_at_or_above_logistic_regression_on_the_penguins():
+    assert bands()["03.penguins_network"]["full"]["low"] >= 0.983
+    assert bands()["03.penguins_margin"]["full"]["low"] >= 0
+
+
+def test_03_three_spellings_of_a_model_have_one_loss():
+    assert worst("03.spellings_difference") == 0
+
+
+def test_03_a_sorted_split_validates_on_unseen_classes_and_a_stratified_one_does_not():
+    assert bands()["03.sorted_training"]["full"]["low"] > 0.8
+    assert worst("03.sorted_validation") < 0.01
+    assert bands()["03.stratified_validation"]["full"]["low"] > 0.8

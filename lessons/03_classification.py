@@ -1,0 +1,557 @@
+# ---
+# title: Classification
+# part: 1 Fit
+# objectives:
+#   - write a function that takes X and y, builds, compiles and fits, and returns a classifier
+#   - explain what epochs, batch_size, validation_data, callbacks and verbose do, and count the steps of a fit
+#   - compare a network with logistic regression on the same folds
+#   - write one model as Sequential, functional and subclass, and test that the three are the same
+#   - detect a validation split that holds classes which training never saw, and split by class instead
+#   - recognize spellings that Keras 3 has dropped
+# prerequisites:
+#   - "lesson 02 (Regression with Keras): build, compile, fit, evaluate, predict; cross-validation"
+#   - Python functions and classes
+# data: [penguins, mnist]
+# reading:
+#   - "Horst, Hill, Gorman, *palmerpenguins*, 2020, doi:10.5281/zenodo.3960218 (the penguins)"
+#   - "LeCun, Bottou, Bengio, Haffner, *Gradient-based learning applied to document recognition*, Proceedings of the IEEE 86, 1998, doi:10.1109/5.726791 (the digits)"
+#   - "Bishop, *Pattern Recognition and Machine Learning*, 2006, section 4.3 (softmax and cross-entropy)"
+# ---
+
+# %% [markdown]
+# Lesson 02 predicted numbers. Now the answer is one of a few names: which species, which digit? Little changes in
+# the program, and what goes wrong changes a lot: this lesson ends with a fit whose training looks fine and that
+# gets every single validation row wrong.
+#
+# Results in the text are those of full mode, over several seeds; your run prints its own.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the first weights, the order of the rows and the folds, 0 to 1000000
+fast: bool = False  # fewer epochs, folds and digits
+epochs: int = 8  # passes over the training rows in each fit, 5 to 100, fast 6
+most_epochs: int = 25  # passes after which early stopping gives up waiting, 10 to 300, fast 10
+folds: int = 5  # parts in the cross-validation, 2 to 10, fast 2
+digits_per_class: int = 400  # images of each digit, 100 to 400, fast 200
+
+# %%
+from course.lesson import begin
+
+begin("03_classification", globals())
+
+# %% [markdown]
+# ## Three kinds of penguins
+#
+# Adelie, Chinstrap or Gentoo? Four measurements were taken of each penguin: length and depth of the bill and length
+# of the flipper (in mm), and body mass (in g). Two penguins escaped measuring; we leave them out.
+
+# %%
+from course.data import load, table
+
+MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+birds = table("penguins").dropna(subset=MEASUREMENTS)
+birds["species"].value_counts()
+
+# %% [markdown]
+# A network computes with numbers, so each species gets one: its place in the alphabet, 0, 1 or 2. The numbers are
+# mere names. That 2 is more than 1 must not matter.
+
+# %%
+import numpy as np
+
+species, y = np.unique(birds["species"], return_inverse=True)
+X = birds[MEASUREMENTS].to_numpy()
+print(dict(enumerate(species.tolist())))
+
+# %% [markdown]
+# ## From scores to probabilities
+#
+# The network has three outputs, one a species: scores $z_k$, which may be any number. **Softmax** makes them
+# probabilities: $p_k = e^{z_k} / \sum_j e^{z_j}$. Each is positive, and they add up to 1.
+
+# %%
+scores = np.array([2.0, 1.0, -1.0])
+probabilities = np.exp(scores) / np.exp(scores).sum()
+print(probabilities.round(3), "sum:", probabilities.sum().round(6))
+
+# %% [markdown]
+# The loss is the **cross-entropy**: minus the logarithm of the probability that the model gave to the *true* class,
+# as a mean over the rows. A model that is sure and right has a loss near 0; one that is sure and wrong pays dearly.
+# With labels as whole numbers, Keras calls it `sparse_categorical_crossentropy`.
+
+# %%
+for p in (0.99, 0.5, 1 / 3, 0.01):
+    print(f"probability of the true class {p:.2f}: loss {-np.log(p):.2f}")
+
+# %% [markdown]
+# ### Exercise 03.1: cross-entropy
+#
+# Write the loss in NumPy, for a table of probabilities, (rows, classes), and whole-number labels, (rows,).
+
+
+# %% tags=["solution"]
+def cross_entropy(probabilities, y):
+    """Return the mean over the rows of minus the log of the true class's probability."""
+    return -np.mean(np.log(probabilities[np.arange(len(y)), y]))
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+@exercise("03.1", cross_entropy)
+def check(cross_entropy):
+    table = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
+    labels = np.array([0, 1, 2])
+    expected = -(np.log(0.7) + np.log(0.6) + np.log(0.2)) / 3
+    answer = cross_entropy(table, labels)
+    expect(np.ndim(answer) == 0, "One number must come back: the mean over the rows.")
+    expect(not np.isclose(answer, 3 * expected), "This is the sum over the rows. Keras takes the mean.")
+    expect(
+        not np.isclose(answer, -np.log([0.7, 0.6, 0.5]).mean()),
+        "The last row was predicted wrong and cost little. Look up the true class, not the most probable one.",
+    )
+    expect(np.isclose(answer, expected), "Take the log of one probability in each row, that of the true class.")
+
+
+# %% tags=["wrong"] hint="Keras takes the mean"
+def cross_entropy(probabilities, y):
+    return -np.sum(np.log(probabilities[np.arange(len(y)), y]))
+
+
+# %% tags=["wrong"] hint="not the most probable one"
+def cross_entropy(probabilities, y):
+    return -np.mean(np.log(probabilities.max(axis=1)))
+
+
+# %% tags=["wrong"] hint="that of the true class"
+def cross_entropy(probabilities, y):
+    return -np.log(np.mean(probabilities[np.arange(len(y)), y]))
+
+
+# %% [markdown]
+# ## X and y in, classifier out
+#
+# One function does it all: build, compile, fit, return. Whatever else it is told, it hands on to `fit`.
+
+# %%
+import keras
+
+
+def classifier(X, y, *, hidden=16, rate=0.03, **fit_arguments):
+    """Build, compile and fit a network with one hidden layer; returns it with its `history`."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(int(y.max()) + 1, activation="softmax")]
+    model = keras.Sequential([keras.Input(X.shape[1:]), *layers])
+    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(X, y, **fit_arguments)
+    return model
+
+
+# %% [markdown]
+# The course splits every table the same way into rows to train, to validate and to test. Mean and deviation come
+# from the training rows alone, as in lesson 02.
+
+# %%
+parts = load("penguins")
+
+
+def measured(x, labels):
+    """Measurements and class numbers of the penguins that were measured."""
+    known = x[MEASUREMENTS].notna().all(axis=1)
+    return x.loc[known, MEASUREMENTS].to_numpy(), np.searchsorted(species, labels[known])
+
+
+(x_train, y_train), (x_val, y_val) = (
+    measured(parts.x_train, parts.y_train),
+    measured(parts.x_validation, parts.y_validation),
+)
+mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+x_train, x_val = (x_train - mean) / deviation, (x_val - mean) / deviation
+print(len(x_train), "penguins to train,", len(x_val), "to validate")
+
+# %% [markdown]
+# - `epochs`: passes over the training rows.
+# - `batch_size`: rows that share a step. Twice the size, half the steps.
+# - `validation_data`: rows that only judge. They take no part in any step.
+# - `verbose`: 0 prints nothing, 1 draws a bar for every epoch, 2 prints one line an epoch.
+# - `callbacks`: objects that `fit` calls at every epoch's end; they may look, save or stop.
+
+# %% tags=["varies"]
+model = classifier(x_train, y_train, epochs=3, batch_size=16, validation_data=(x_val, y_val), verbose=2)
+print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the history:", len(model.history.epoch))
+
+# %% [markdown]
+# One line an epoch, with the losses of training and validation. How many epochs are enough? Let a callback decide.
+# `EarlyStopping` watches `val_loss`; when it has not improved for three epochs, it stops the fit, and here it puts
+# back the weights of the best one.
+
+# %%
+stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=3, restore_best_weights=True)
+stopped = classifier(
+    x_train,
+    y_train,
+    epochs=most_epochs,
+    batch_size=16,
+    validation_data=(x_val, y_val),
+    callbacks=[stop],
+    verbose=0,
+)
+
+# %%
+from course import plots
+
+plots.learning_curves(
+    stopped.history, title="Penguins: a fit that may stop early", y_label="cross-entropy (nats)", log="y"
+)
+
+# %%
+from course.claims import claim
+
+claim("03.epochs_stopped", len(stopped.history.epoch), digits=0)
+claim("03.best_epoch", stop.best_epoch + 1, digits=0)
+
+# %% [markdown]
+# It ran for {{03.epochs_stopped}} epochs of at most 25 in full mode, and kept the weights of epoch
+# {{03.best_epoch}}. The loss may go on creeping down long after the last penguin has
+# changed its class, so some fits run into the limit.
+
+# %% [markdown]
+# ### Exercise 03.2: count the steps
+#
+# `validation_split=0.2` is the lazy way to get validation rows: `fit` keeps `floor(rows * (1 - split))` rows to
+# train and the rest to validate. How many steps does such a fit take?
+
+# %%
+import math
+
+
+# %% tags=["solution"]
+def steps(rows, validation_split, batch_size, epochs):
+    """Return the number of optimizer steps that `fit` takes."""
+    training = math.floor(rows * (1 - validation_split))
+    return math.ceil(training / batch_size) * epochs
+
+
+# %% tags=["check"]
+@exercise("03.2", steps)
+def check(steps):
+    expect(steps(100, 0.0, 10, 3) == 30, "Without validation rows, 100 rows in batches of 10 make 10 steps an epoch.")
+    expect(steps(100, 0.5, 10, 3) == 15, "Validation rows take no part in any step: they must be taken off first.")
+    expect(steps(105, 0.0, 10, 1) == 11, "The last batch may be smaller, and it is a step, too.")
+    expect(
+        steps(105, 0.0, 10, 2) == 22, "Every epoch ends with its own small batch: round in the epoch, not at the end."
+    )
+    expect(steps(342, 0.25, 16, 7) == 112, "Of 342 rows, floor(256.5) = 256 train, in 16 batches.")
+
+
+# %% tags=["wrong"] hint="must be taken off first"
+def steps(rows, validation_split, batch_size, epochs):
+    return math.ceil(rows / batch_size) * epochs
+
+
+# %% tags=["wrong"] hint="The last batch may be smaller"
+def steps(rows, validation_split, batch_size, epochs):
+    return math.floor(rows * (1 - validation_split)) // batch_size * epochs
+
+
+# %% tags=["wrong"] hint="round in the epoch"
+def steps(rows, validation_split, batch_size, epochs):
+    return math.ceil(math.floor(rows * (1 - validation_split)) * epochs / batch_size)
+
+
+# %% [markdown] tags=["quiz"]
+# You change `batch_size` from 16 to 64 and leave `epochs` as it is. What happens to the number of steps?
+#
+# - [ ] It stays, since the epochs stay.
+# - [x] It falls to about a quarter.
+# - [ ] It grows fourfold.
+#
+# An epoch is a pass over the rows, however they are grouped. Four times the rows in a step means a quarter of the
+# steps, so a comparison of batch sizes at equal epochs is one at unequal steps.
+
+# %% [markdown]
+# ## Is the network any better?
+#
+# Logistic regression is this network without its hidden layer. It is the rival to beat, on the same folds: in each,
+# both are fitted on the other folds, with the scale of those.
+
+# %%
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.preprocessing import StandardScaler
+
+splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, y))
+by_network, by_logistic = np.empty_like(y), np.empty_like(y)
+for train, test in splits:
+    scaler = StandardScaler().fit(X[train])
+    known, unknown = scaler.transform(X[train]), scaler.transform(X[test])
+    network = classifier(known, y[train], epochs=epochs, batch_size=16, verbose=0)
+    by_network[test] = np.argmax(network(unknown), axis=1)
+    by_logistic[test] = LogisticRegression().fit(known, y[train]).predict(unknown)
+
+# %%
+network_accuracy, logistic_accuracy = np.mean(by_network == y), np.mean(by_logistic == y)
+claim("03.penguins_network", network_accuracy)
+claim("03.penguins_logistic", logistic_accuracy)
+claim("03.penguins_margin", network_accuracy - logistic_accuracy, digits=4)
+
+# %%
+counts = np.zeros((3, 3), dtype=int)
+np.add.at(counts, (y, by_network), 1)
+plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out once")
+
+# %% [markdown]
+# The network gets {{03.penguins_network}} of the penguins right, logistic regression {{03.penguins_logistic}}, and
+# the difference, network minus logistic, is {{03.penguins_margin}}. One penguin is a 342nd, or 0.003: read the
+# difference as a count of penguins, and look at its sign over the seeds before you call a winner. Four measurements
+# separate these species almost completely with straight lines, and little is left for a hidden layer to gain.
+
+# %% [markdown]
+# ## One model, three spellings
+#
+# Keras knows three ways to write a model. `Sequential` is a list of layers:
+
+# %%
+sequential = keras.Sequential(
+    [keras.Input((4,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+)
+
+# %% [markdown]
+# The **functional** way calls each layer on the output of the one before, so layers may branch and join:
+
+# %%
+inputs = keras.Input((4,))
+hidden = keras.layers.Dense(16, activation="relu")(inputs)
+functional = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hidden))
+
+
+# %% [markdown]
+# A **subclass** computes in `call` whatever Python can write. It has no weights until it has seen the shape of a
+# batch:
+
+
+# %%
+class Subclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(16, activation="relu")
+        self.out = keras.layers.Dense(3, activation="softmax")
+
+    def call(self, batch):
+        return self.out(self.hidden(batch))
+
+
+subclass = Subclass()
+print("weights before the first batch:", len(subclass.weights))
+subclass(x_train[:1])
+print("weights after it:              ", len(subclass.weights))
+
+# %% [markdown] tags=["predict"]
+# By hand: how many parameters do four inputs, 16 hidden units and three outputs need? And if the weights of one
+# model are copied into the other two, how far apart are the three losses: 0, about 1e-7, or more?
+
+# %%
+models = {"Sequential": sequential, "functional": functional, "subclass": subclass}
+loss_of = keras.losses.SparseCategoricalCrossentropy()
+losses = []
+for name, each in models.items():
+    each.set_weights(sequential.get_weights())
+    losses.append(float(loss_of(y_train, each(x_train))))
+    print(f"{name:10} parameters: {each.count_params()}  loss equals the first: {losses[-1] == losses[0]}")
+
+# %%
+claim("03.spellings_difference", max(losses) - min(losses), digits=7)
+
+# %% [markdown]
+# $4 \cdot 16 + 16 + 16 \cdot 3 + 3 = 131$ parameters each, and the losses differ by {{03.spellings_difference}}:
+# the spelling is a matter of reading, not of computing. Take the shortest one that can say what you need.
+
+# %% [markdown]
+# ## The last rows
+#
+# Now digits, in the order in which a program finds them that reads ten folders one after another: first all zeros,
+# then all ones, and so on. `validation_split=0.2` shall hold back a fifth.
+
+# %%
+images = load("mnist", fast=fast)
+rows = np.concatenate([np.flatnonzero(images.y_train == digit)[:digits_per_class] for digit in range(10)])
+digits, labels = images.x_train[rows].reshape(-1, 784).astype("float32") / 255, images.y_train[rows].astype(int)
+print(len(digits), "digits; the first and the last:", labels[:3], labels[-3:])
+
+# %% [markdown] tags=["predict"]
+# `fit` shuffles the rows before every epoch. So does the order of the file matter? Guess training and validation
+# accuracy after some epochs: both near 0.9, or something else?
+
+# %%
+training = {"hidden": 64, "rate": 0.005, "epochs": epochs, "batch_size": 128, "verbose": 0}
+sorted_model = classifier(digits, labels, validation_split=0.2, **training)
+
+# %%
+history = sorted_model.history.history
+plots.learning_curves(
+    history, metric="accuracy", title="Digits sorted by class, validation_split=0.2", y_label="accuracy (share)"
+)
+claim("03.sorted_training", history["accuracy"][-1])
+claim("03.sorted_validation", history["val_accuracy"][-1])
+
+# %% [markdown]
+# Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
+# the last rows, before anything is shuffled**; only the rest is shuffled in every epoch. Which digits were those?
+
+# %%
+held_back = labels[round(len(labels) * 0.8) :]
+print("to train:   ", np.unique(labels[: len(labels) - len(held_back)]))
+print("to validate:", np.unique(held_back))
+
+# %%
+last = -len(held_back) + np.arange(0, len(held_back), len(held_back) // 10)[:10]
+guesses = np.argmax(sorted_model(digits[last]), axis=1)
+plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and what the model takes them for")
+
+# %% [markdown]
+# All eights and nines were held back, so the model has never seen either, and takes each for another digit. The cure is
+# to choose the validation rows at random and class by class: a **stratified** split.
+
+# %%
+from sklearn.model_selection import train_test_split
+
+x_fit, x_judge, y_fit, y_judge = train_test_split(digits, labels, test_size=0.2, stratify=labels, random_state=seed)
+fixed = classifier(x_fit, y_fit, validation_data=(x_judge, y_judge), **training).history.history
+
+# %%
+plots.learning_curves(fixed, metric="accuracy", title="The same digits, split by class", y_label="accuracy (share)")
+claim("03.stratified_training", fixed["accuracy"][-1])
+claim("03.stratified_validation", fixed["val_accuracy"][-1])
+
+# %% [markdown]
+# Same digits, same network: validation accuracy {{03.stratified_validation}} instead of {{03.sorted_validation}}.
+# Shuffling once before `validation_split` would nearly do as well; stratifying also keeps the share of rare classes.
+
+# %% [markdown] tags=["quiz"]
+# The rows of a table are sorted by date. What does `validation_split=0.1` hold back?
+#
+# - [ ] A random tenth.
+# - [x] The latest tenth.
+# - [ ] A tenth of every month.
+#
+# The last rows in the order of the table. If the model shall predict the future, that may be just what you want.
+
+# %% [markdown]
+# ### Exercise 03.3: split by class
+#
+# Write the split yourself. Of every class take the share `share` of its rows, chosen at random with `rng`
+# (a NumPy generator), for validation. Return the numbers of the rows to train and of those to validate.
+
+
+# %% tags=["solution"]
+def stratified(y, share, rng):
+    """Return two arrays of row numbers, to train and to validate; together they hold every row once."""
+    chosen = []
+    for label in np.unique(y):
+        rows = rng.permutation(np.flatnonzero(y == label))
+        chosen.append(rows[: round(len(rows) * share)])
+    validation = np.concatenate(chosen)
+    return np.setdiff1d(np.arange(len(y)), validation), validation
+
+
+# %% tags=["check"]
+@exercise("03.3", stratified)
+def check(split):
+    targets = np.repeat([0, 1, 2], [50, 30, 20])
+    train, validate = (np.asarray(part) for part in split(targets, 0.2, np.random.default_rng(1)))
+    again = np.asarray(split(targets, 0.2, np.random.default_rng(2))[1])
+    expect(
+        np.array_equal(np.sort(np.concatenate([train, validate])), np.arange(100)),
+        "Together the two parts must hold the number of every row exactly once.",
+    )
+    expect(len(validate) == 20, f"A fifth of 100 rows is 20; {len(validate)} came back to validate.")
+    expect(
+        np.array_equal(np.bincount(targets[validate], minlength=3), [10, 6, 4]),
+        "The classes do not have their share among the validation rows. Choose within each class.",
+    )
+    expect(
+        set(validate) != set(again), "Another generator chose the same rows. Choose at random, not the first or last."
+    )
+
+
+# %% tags=["wrong"] hint="Choose within each class"
+def stratified(y, share, rng):
+    rows = np.arange(len(y))
+    return rows[: round(len(y) * (1 - share))], rows[round(len(y) * (1 - share)) :]
+
+
+# %% tags=["wrong"] hint="the number of every row exactly once"
+def stratified(y, share, rng):
+    parts = [rng.permutation(np.flatnonzero(y == label)) for label in np.unique(y)]
+    return np.arange(len(y)), np.concatenate([rows[: round(len(rows) * share)] for rows in parts])
+
+
+# %% tags=["wrong"] hint="not the first or last"
+def stratified(y, share, rng):
+    parts = [np.flatnonzero(y == label) for label in np.unique(y)]
+    validation = np.concatenate([rows[: round(len(rows) * share)] for rows in parts])
+    return np.setdiff1d(np.arange(len(y)), validation), validation
+
+
+# %% [markdown]
+# ## Old spellings
+#
+# Much code on the web was written for earlier versions of Keras. What do its spellings do now?
+
+# %%
+import importlib
+import warnings
+
+
+def attempt(spelling, action):
+    """Print what an old spelling does now: nothing, a warning or an error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            action()
+            outcome = caught[0].message if caught else "works"
+        except (AttributeError, ImportError, TypeError, ValueError) as error:
+            outcome = f"{type(error).__name__}: {error}"
+    print(f"{spelling:22} {outcome}")
+
+
+# %%
+attempt("SGD(lr=0.1)", lambda: keras.optimizers.SGD(lr=0.1))
+attempt("SGD(0.1, decay=0.01)", lambda: keras.optimizers.SGD(0.1, decay=0.01))
+attempt("fit(nb_epoch=2)", lambda: stopped.fit(x_train, y_train, nb_epoch=2))
+attempt("model.fit_generator", lambda: stopped.fit_generator)
+attempt("model.predict_classes", lambda: stopped.predict_classes)
+attempt("keras.utils.np_utils", lambda: importlib.import_module("keras.utils.np_utils"))
+
+# %% [markdown]
+# The error messages are honest. The dangerous one is `decay`: it only warns, and then trains at a constant rate. A
+# schedule does what `decay` did, and these are the other spellings of today:
+
+# %%
+schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=1, decay_rate=0.01)
+print("rate at steps 0, 100, 300:", [round(float(schedule(step)), 4) for step in (0, 100, 300)])
+print("classes:", np.argmax(stopped(x_val[:5]), axis=1).shape, " one-hot:", keras.utils.to_categorical([0, 2], 3)[1])
+
+# %% [markdown]
+# - `lr=` is `learning_rate=`, `nb_epoch=` is `epochs=`.
+# - `decay=` is a schedule in place of the rate.
+# - `fit_generator` is `fit`, which takes generators.
+# - `predict_classes` is `predict`, then `argmax(axis=1)`.
+# - `keras.utils.np_utils.to_categorical` is `keras.utils.to_categorical`.
+#
+# ## What you have learned
+#
+# - A classifier is one function: build with one softmax output a class, compile with cross-entropy, fit, return.
+# - An epoch is a pass, a batch the rows of one step; validation rows only judge, callbacks may stop a fit, and
+#   `verbose` prints. An epoch has as many steps as batches, the last of them perhaps a small one.
+# - Compare with logistic regression on the same folds, over several seeds, and count the rows that the difference is.
+# - Sequential, functional and subclass are spellings of one model: equal parameters, equal loss at equal weights.
+# - `validation_split` takes the last rows, unshuffled. Validation near 0 with training near 1 says that a class is
+#   missing from training; split by class.
+# - Of the old spellings most are errors; `decay=` is ignored with a warning.
+#
+# ## Try next
+#
+# - Sort the digits the other way around, nines first. Which digits are held back now?
+# - Set `hidden=1` in `classifier`: how many penguins does a single hidden unit tell apart?
+# - Give logistic regression a weaker penalty, `LogisticRegression(C=100)`. What is left of the difference?
