@@ -25,7 +25,7 @@ def install() -> Path:
     settings = Path(sys.prefix, "etc", "ipython", "ipython_kernel_config.py")
     present = settings.read_text(encoding="utf-8") if settings.exists() else ""
     if QUIET_LINE not in present:
-        write(settings, present + QUIET_LINE)
+        write(settings, present + "\n" * bool(present) + QUIET_LINE)
     return folder
 
 

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import LocalProvisioner
 
 if sys.platform == "linux":
-    from course.execution import warm_parent
+    from course.execution import forked_kernel, warm_parent
 
 PATIENCE = 120  # seconds for a parent to import everything from a slow disk
 
@@ -83,7 +84,7 @@ async def fork_kernel(
     directory = str(Path(cwd or ".").absolute())
     environment = {**env, "JPY_PARENT_PID": str(os.getpid())}
     launch = {"command": command, "directory": directory, "environment": environment}
-    with os.fdopen(os.memfd_create("launch"), "w+") as request, socket.socket(socket.AF_UNIX) as connection:
+    with tempfile.TemporaryFile("w+") as request, socket.socket(socket.AF_UNIX) as connection:
         connect(connection, environment, directory)
         json.dump(launch, request)
         request.seek(0)
@@ -101,7 +102,7 @@ def connect(connection: socket.socket, environment: Mapping[str, str], directory
     if "PYTHONPATH" in inherited:  # relative entries mean the directory that the interpreter starts in
         entries = inherited["PYTHONPATH"].split(os.pathsep)
         inherited["PYTHONPATH"] = os.pathsep.join(str(Path(directory, entry)) for entry in entries)
-    installed = sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), warm_parent.__file__
+    installed = [*map(sysconfig.get_path, ("purelib", "platlib")), warm_parent.__file__, forked_kernel.__file__]
     versions = [Path(path).stat().st_mtime_ns for path in installed]
     state = sys.executable, versions, sorted(inherited.items()), warm_parent.standing(os.getpid())
     key = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
@@ -130,7 +131,7 @@ class ForkedKernel:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        descriptor = os.pidfd_open(pid)  # readable once the process has ended
+        descriptor = warm_parent.ending(pid)
         weakref.finalize(self, os.close, descriptor)
         self.ended = select.poll()
         self.ended.register(descriptor, select.POLLIN)
