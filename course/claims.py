@@ -1,7 +1,7 @@
 """Results that the text of a lesson rests on: recorded when the lesson runs, held to bands measured over seeds.
 
 `claim("05.test_accuracy", value)` prints the value beside its band and fails the run when it lies outside. The
-bands stand in lessons/claims.toml. `course sweep --claims` measures them; nobody types them.
+bands stand in lessons/claims.toml. `course measure` writes them; nobody types them.
 """
 
 import os
@@ -68,7 +68,7 @@ def claim(
     if published is not None:
         line += f"   published: {published:g}"
     if judged:
-        line += f"   ten seeds: {judged}"
+        line += f"   measured: {judged}"
     record = {
         "name": name,
         "value": value,
