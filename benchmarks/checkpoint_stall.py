@@ -1,0 +1,146 @@
+"""How long training stands still while a checkpoint is saved: ours and others, on one model in one run.
+
+    python -m benchmarks.checkpoint_stall
+
+Every writer saves in turn, after an epoch of training that has changed all weights; the table has the medians.
+"stall" is the time until the save returns. An asynchronous save goes on after that and slows training down:
+"epoch after" is how long the next epoch takes. "memory" is what the process grew by from the save's beginning to
+the end of writing, in copies of the state. The last line is the same as JSON; a ratio is a stall over that of our
+asynchronous save.
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import psutil
+
+from course.checkpoints import Checkpoints
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megabytes", type=int, default=126, help="weights and optimizer together (default: 126)")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each writer saves (default: 7)")
+    arguments = parser.parse_args()
+    model = network(arguments.megabytes)
+    state = sum(variable.numpy().nbytes for variable in model.variables + model.optimizer.variables)
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(model, writers(model, Path(folder)), rounds=arguments.rounds, state=state)
+    ours = results["course, asynchronous"]["stall"]
+    print(f"state: {state / 1e6:.1f} MB")
+    print(f"{'':20}", *(f"{column:>12}" for column in ("stall", "epoch_after", "memory", "ratio")))
+    for name, result in results.items():
+        result["ratio"] = round(result["stall"] / ours, 2)
+        print(f"{name:20}", *(f"{value:12}" for value in result.values()))
+    if "Orbax" not in results:
+        print("Orbax: not installed")
+    print(json.dumps({"state_bytes": state, "rounds": arguments.rounds, "writers": results}))
+
+
+def network(megabytes: int) -> keras.Model:
+    """A dense network that with Adam's two means has a state of about this size, trained for one step."""
+    width = round((megabytes * 1e6 / 4 / 3 / 4) ** 0.5)
+    layers = [keras.layers.Dense(width, "relu") for _ in range(4)]
+    model = keras.Sequential([keras.Input((width,)), *layers, keras.layers.Dense(1)])
+    model.compile("adam", "mse", jit_compile=False)
+    train(model)
+    return model
+
+
+def train(model: keras.Model) -> float:
+    """Four batches of training; returns the seconds they took."""
+    x = np.ones((256, model.input_shape[1]), "float32")
+    start = time.perf_counter()
+    model.fit(x, x[:, :1], batch_size=64, verbose=0)
+    return time.perf_counter() - start
+
+
+class Writer(NamedTuple):
+    """A way to save the model: `save` returns when training may go on, `finish` when all is written."""
+
+    save: Callable[[], object]
+    finish: Callable[[], object] = lambda: None
+
+
+def writers(model: keras.Model, folder: Path) -> dict[str, Writer]:
+    """All that are installed, by name."""
+    backup = keras.callbacks.BackupAndRestore(folder / "backup")
+    backup.set_model(model)
+    found = {
+        ".keras": Writer(lambda: model.save(folder / "model.keras")),
+        ".weights.h5": Writer(lambda: model.save_weights(folder / "model.weights.h5")),
+        "BackupAndRestore": Writer(lambda: backup.on_epoch_end(0)),
+        "course, synchronous": ours(model, folder / "synchronous", asynchronous=False),
+        "course, asynchronous": ours(model, folder / "asynchronous", asynchronous=True),
+    }
+    if find_spec("orbax"):
+        orbax = keras.callbacks.OrbaxCheckpoint(folder / "orbax", monitor="loss")
+        orbax.set_model(model)
+        epochs = itertools.count()
+        found["Orbax"] = Writer(lambda: orbax.on_epoch_end(next(epochs)), orbax.wait_until_finished)
+    return found
+
+
+def ours(model: keras.Model, folder: Path, *, asynchronous: bool) -> Writer:
+    run = Checkpoints(folder, keep=1, monitor="loss", asynchronous=asynchronous)
+    run.set_params({"epochs": 10**9, "steps": None})
+    run.set_model(model)
+    run.on_train_begin()
+    epochs = itertools.count()
+    return Writer(lambda: run.on_epoch_end(next(epochs), {"loss": 0.0}), lambda: run.best)
+
+
+def measure(model: keras.Model, writers: dict[str, Writer], *, rounds: int, state: int) -> dict[str, dict]:
+    """Medians over the rounds, each of which takes the writers in turn."""
+    columns = ("stall", "epoch_after", "memory")
+    samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in writers}
+    for _ in range(rounds):
+        for name, writer in writers.items():
+            train(model)
+            start = time.perf_counter()
+            writer.save()
+            stall = time.perf_counter() - start
+            epoch = train(model)
+            writer.finish()
+            train(model)
+            samples[name].append((stall, epoch, memory_growth(writer) / state))
+    return {
+        name: {
+            column: round(statistics.median(values), 4)
+            for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+        }
+        for name, rows in samples.items()
+    }
+
+
+def memory_growth(writer: Writer) -> int:
+    """By how many bytes the process grows while it saves and writes, sampled every millisecond."""
+    process, sizes, done = psutil.Process(), [], threading.Event()
+
+    def sample() -> None:
+        while not done.wait(0.001):
+            sizes.append(process.memory_info().rss)
+
+    before = process.memory_info().rss
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    writer.save()
+    writer.finish()
+    done.set()
+    sampler.join()
+    return max(sizes, default=before) - before
+
+
+if __name__ == "__main__":
+    main()

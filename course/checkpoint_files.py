@@ -1,0 +1,250 @@
+"""A folder of checkpoint files that outlives a kill at any moment.
+
+A checkpoint is one `.npz` file: the arrays of a nested state and, as JSON, the rest of it; nothing that could run
+code when it is read. It is written under a temporary name, forced to the disk, hashed, and only then renamed to
+its final name, which carries the hash: `epoch-0003-batch-000040-9f2c51e07b3a8d64.npz` is the state after three
+whole epochs and forty batches of the fourth. A file has a name that its content confirms, or it is damaged.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
+ARRAY, TUPLE = "<array>", "<tuple>"  # keys that stand for what JSON has not
+
+_locks: dict[Path, IO[bytes]] = {}  # the folders that this process holds
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written, read or used."""
+
+
+class Position(NamedTuple):
+    """How far training has come: whole epochs, and batches of the epoch after them."""
+
+    epoch: int
+    batch: int
+
+
+class Checkpoint(NamedTuple):
+    """What one file holds."""
+
+    path: Path
+    position: Position
+    state: dict[str, Any]
+
+
+class CheckpointFolder:
+    """The last `keep` checkpoints and the best one, written by one process at a time.
+
+    With `asynchronous=True` a thread does the writing; a write that failed is reported by the next call.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int, asynchronous: bool) -> None:
+        self.path = Path(folder)
+        self.keep = keep
+        self._writer = ThreadPoolExecutor(max_workers=1) if asynchronous else None
+        self._pending: Future[None] | None = None
+
+    def open(self) -> None:
+        """Take the folder for this process and clear away what a kill has left half written."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            _lock(self.path)
+            for partial in self.path.glob("*.partial"):
+                partial.unlink()
+        except OSError as error:
+            raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
+
+    def newest(self) -> Checkpoint | None:
+        """The newest whole checkpoint, or None in a folder without any; every damaged one is named in a warning.
+
+        Raises CheckpointError if there are checkpoints and none of them is whole.
+        """
+        paths = sorted(self.path.glob("*.npz"), key=_position, reverse=True)
+        for path in paths:
+            try:
+                return read(path)
+            except CheckpointError as error:
+                warnings.warn(f"{error}; the one before it is used", stacklevel=2)
+        if paths:
+            raise CheckpointError(
+                f"{self.path}: none of its {len(paths)} checkpoints is whole; empty it to start afresh"
+            )
+        return None
+
+    def find(self, position: Position) -> Path | None:
+        """The file of one position, if it is kept."""
+        return next((path for path in self.path.glob("*.npz") if _position(path) == position), None)
+
+    def save(self, position: Position, state: dict[str, Any], *, best: Position | None) -> None:
+        """Write a checkpoint, then remove those that are neither among the last `keep` nor the `best`.
+
+        An array must not change any more once it is given here; lists and dictionaries may.
+        """
+        self.wait()
+        arrays = _flat(state)
+        if self._writer:
+            self._pending = self._writer.submit(self._write, position, arrays, best)
+        else:
+            self._write(position, arrays, best)
+
+    def wait(self) -> None:
+        """Return when nothing is being written any more. Raises CheckpointError if the write failed."""
+        pending, self._pending = self._pending, None
+        if pending:
+            pending.result()
+
+    def close(self) -> None:
+        """Finish the write that is under way and let other processes in."""
+        try:
+            self.wait()
+        finally:
+            _unlock(self.path)
+
+    def _write(self, position: Position, arrays: dict[str, np.ndarray], best: Position | None) -> None:
+        try:
+            _write(self.path, position, arrays)
+            self._prune(position, best)
+        except OSError as error:
+            raise CheckpointError(
+                f"{self.path}: the checkpoint of epoch {position.epoch}, batch {position.batch} could not be "
+                f"written ({error}); the earlier ones are whole"
+            ) from error
+
+    def _prune(self, newest: Position, best: Position | None) -> None:
+        ours = sorted((path for path in self.path.glob("*.npz") if NAME.fullmatch(path.name)), key=_position)
+        # What is later than the newest was found damaged when training resumed before it.
+        valid = [path for path in ours if _position(path) <= newest]
+        for path in set(ours) - set(valid[-self.keep :]):
+            if _position(path) != best:
+                path.unlink()
+
+
+def read(path: str | Path) -> Checkpoint:
+    """Read one checkpoint. Raises CheckpointError if it is not the file that its name promises."""
+    path = Path(path)
+    name = NAME.fullmatch(path.name)
+    if not name:
+        raise CheckpointError(f"{path}: not a checkpoint, by its name")
+    try:
+        digest = _digest(path)
+        if digest == name[3]:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            return Checkpoint(path, _position(path), _nested(json.loads(str(arrays["state"])), arrays))
+    except Exception as error:  # there is no telling what NumPy makes of bytes that it did not write
+        raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
+    raise CheckpointError(f"{path}: damaged, its sha256 begins with {digest}")
+
+
+def is_data(value: Any) -> bool:
+    """Whether a checkpoint can hold a value: numbers, texts, arrays, and lists and dictionaries of them."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_data(part) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_data, value))
+    return value is None or isinstance(value, bool | int | float | str | np.ndarray | np.generic)
+
+
+def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
+    """Write one checkpoint, whole or not at all. Raises OSError."""
+    partial = folder / f"{os.getpid()}.partial"
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(folder / f"epoch-{position.epoch:04}-batch-{position.batch:06}-{_digest(partial)}.npz")
+    finally:
+        partial.unlink(missing_ok=True)
+    if sys.platform != "win32":  # where a new name is on the disk only when its folder is
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a nested state by their place in it, and the rest of it as JSON."""
+    arrays: dict[str, np.ndarray] = {}
+    arrays["state"] = np.array(json.dumps(_take_out(arrays, state, "")))
+    return arrays
+
+
+def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _take_out(arrays, part, f"{place}/{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        parts = [_take_out(arrays, part, f"{place}/{index}") for index, part in enumerate(value)]
+        return parts if isinstance(value, list) else {TUPLE: parts}
+    if isinstance(value, np.ndarray | np.generic):
+        arrays[place] = np.asarray(value)
+        return {ARRAY: place, "dtype": str(value.dtype)}
+    return value
+
+
+def _nested(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """What `_flat` took apart."""
+    if isinstance(value, list):
+        return [_nested(part, arrays) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if ARRAY in value:
+        return arrays[value[ARRAY]].view(value["dtype"])  # NumPy reads bfloat16 back as two bytes without meaning
+    if TUPLE in value:
+        return tuple(_nested(value[TUPLE], arrays))
+    return {key: _nested(part, arrays) for key, part in value.items()}
+
+
+def _position(path: Path) -> Position:
+    """Foreign files come last, so that they are named first when the newest is looked for."""
+    name = NAME.fullmatch(path.name)
+    return Position(int(name[1]), int(name[2])) if name else Position(sys.maxsize, 0)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _lock(folder: Path) -> None:
+    """Keep other processes out until this one lets go or dies: the system then drops the lock itself."""
+    if folder.resolve() in _locks:
+        return
+    file = (folder / "lock").open("a+b")
+    try:
+        if sys.platform == "win32":
+            file.seek(1 << 20)  # beyond the text, which others must be able to read
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        holder = file.read().decode()
+        file.close()
+        raise CheckpointError(f"{folder}: in use by process {holder}; give each run its own folder") from None
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
+    file.flush()
+    _locks[folder.resolve()] = file
+
+
+def _unlock(folder: Path) -> None:
+    if folder.resolve() in _locks:
+        _locks.pop(folder.resolve()).close()
