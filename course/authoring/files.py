@@ -31,7 +31,7 @@ def differences() -> Iterator[str]:
     """Name the generated files that no longer equal their sources."""
     for path, text in generated().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            yield f"{path.name}: is not what its source makes; run: course build --files"
+            yield f"{path.name}: is not what its source makes; run: course build"
 
 
 def _environment() -> str:
