@@ -127,7 +127,7 @@ TRAINING = (
     "tf.print('printed', tf.constant([1.5])); tf.get_logger().warning('logged')",
     "plt.plot([1, 2]); plt.title('figure')",
     "os.system('echo not for the notebook')",
-    "warnings.warn('warned', DeprecationWarning)",
+    "warnings.warn_explicit('warned', DeprecationWarning, 'a file without process id', 1, module='__main__')",
     "pd.DataFrame({'x': ['a', None], 'y': [0.1, 2]})",
     "try:\n    tf.zeros(2) + tf.zeros(3)\nexcept Exception as error:\n    print(error)",
     "from sklearn.linear_model import LogisticRegression\nLogisticRegression().fit(X, y).coef_.tolist()",
@@ -142,6 +142,7 @@ def test_after_two_notebooks_that_spoil_their_kernels_the_next_gives_the_outputs
     assert warm[1:] == cold[1:]
     assert [output.text for output in warm[2]] == ["printed [1.5]\nWARNING:tensorflow:logged\n"]
     assert "image/png" in warm[3][-1].data
+    assert [output.name for output in warm[5]] == ["stderr"]
 
 
 def test_generators_without_a_seed_differ_from_kernel_to_kernel():
@@ -261,7 +262,7 @@ def test_the_parent_refuses_to_fork_for_a_process_of_other_rights_or_limits(sock
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(99).decode())"
     )
     with kernel():
-        (key,) = (path.name for path in sockets.iterdir())
+        key = max(sockets.iterdir(), key=lambda path: path.stat().st_mtime).name
         run = subprocess.run([*prefix, sys.executable, "-c", connect, key], cwd=sockets, capture_output=True, text=True)
     assert "not those of the notebook's owner" in run.stdout, run.stderr
 
@@ -269,7 +270,7 @@ def test_the_parent_refuses_to_fork_for_a_process_of_other_rights_or_limits(sock
 def test_sockets_are_for_the_user_alone_and_a_folder_open_to_others_is_not_used(sockets, notices):
     with kernel():
         assert sockets.stat().st_mode & 0o777 == 0o700
-        assert [path.stat().st_mode & 0o777 for path in sockets.iterdir()] == [0o600]
+        assert {path.stat().st_mode & 0o777 for path in sockets.iterdir()} == {0o600}
     sockets.chmod(0o755)
     try:
         with kernel() as (_, ask):
