@@ -194,6 +194,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_the_variables_that_differ(r
 
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
+    run.set_model(reference[0])
     with pytest.raises(CheckpointError, match=r"saved with the callbacks \['EarlyStopping', .*; now there are \[\]"):
         run.on_train_begin()
 
