@@ -5,6 +5,7 @@ come back. However one run ends, the others go on; when all are told to stop, no
 """
 
 import contextlib
+import contextvars
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -98,7 +99,9 @@ def execute(
 def _run(job: Job, out: Path, timeout: float) -> Record:
     from course.execution import runner  # only workers need papermill, which takes seconds to import
 
-    return runner.run(job, out, timeout)
+    # Jupyter keeps its event loop in a context variable, and Dask hands its threads copies of one context: without a
+    # context of its own a run would drive the loop of another thread.
+    return contextvars.Context().run(runner.run, job, out, timeout)
 
 
 def _record(future: Future, job: Job, out: Path) -> Record:
