@@ -186,7 +186,7 @@ def test_wrong_shapes_and_labels_are_named(metric, y_true, y_pred, weights, mess
 def test_fit_stops_at_a_label_out_of_range():
     model = still_model("softmax", "mean_squared_error", [ConfusionMatrix(NAMES)])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)must be a whole number from 0 to 3.*0 9"):
-        model.fit(np.zeros((2, 5)), np.array([0, 9]), shuffle=False, verbose=0)
+        model.fit(np.zeros((2, 5)), np.array([[0], [9]]), shuffle=False, verbose=0)
 
 
 def test_a_label_out_of_range_in_a_compiled_step_leaves_no_figure_that_looks_right():
