@@ -110,7 +110,8 @@ class Life:
         self._child = children.next()
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
-        self._await("ready")
+        if self._await("ready") == "end":
+            self.end()
         order = {"folder": str(folder), "writer": writer, "keep": keep, "asynchronous": asynchronous}
         print(json.dumps(order), file=self._child.stdin, flush=True)
 
@@ -135,9 +136,9 @@ class Life:
             raise RuntimeError("the training process failed:\n" + "".join(self._other_lines))
         return self._final
 
-    def _await(self, word: str) -> None:
-        while self._reports.get() not in (word, "end"):
-            pass
+    def _await(self, word: str) -> str:
+        """Wait for a report, or for the end of the process; returns which of them came."""
+        return next(report for report in iter(self._reports.get, None) if report in (word, "end"))
 
     def _listen(self) -> None:
         for line in self._child.stdout or ():

@@ -22,6 +22,8 @@ PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the
 CONNECT_SECONDS = 10  # for a scheduler, and again for its workers, to answer
 STOP_SECONDS = 20  # how long stopped runs are waited for
 
+logging.getLogger("distributed").setLevel(logging.ERROR)  # a cluster's own setting ends before its last messages
+
 Progress = Callable[[Job, Record | None], None]  # called when a run starts, without a record, and when it ends
 
 
