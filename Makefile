@@ -1,6 +1,7 @@
 # make lab: learn. make run: run the whole course. make test: prove it. Each sets up what it needs, in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # without bytecode, importing TensorFlow takes four times as long
 
 .PHONY: lab run test lesson lock setup
 

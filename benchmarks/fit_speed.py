@@ -165,21 +165,19 @@ def numpy_products(batch: np.ndarray, steps: int, *, needed: bool) -> Callable[[
 
 
 def tensorflow_products(batch: np.ndarray, steps: int, *, needed: bool) -> Callable[[], Any]:
-    weights, values = [tf.constant(w) for w in _weights()], [tf.constant(v) for v in _values(batch)]
+    values = [tf.constant(v) for v in _values(batch)]
 
     @tf.function(autograph=False)
     def one_epoch() -> tf.Tensor:
-        def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-            products = []
-            for i, weight in enumerate(weights):
-                products.append(tf.matmul(values[i], weight))
-                products.append(tf.matmul(values[i], values[i + 1], transpose_a=True))
-                if i or not needed:
-                    products.append(tf.matmul(values[i + 1], weight, transpose_b=True))
-            with tf.control_dependencies(products):  # or TensorFlow would leave them out
-                return (step + 1,)
+        def body(step: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            forward = [tf.matmul(value, weight) for value, weight in zip(values[:-1], weights, strict=True)]
+            gradients = [tf.matmul(a, b, transpose_a=True) for a, b in zip(values[:-1], forward, strict=True)]
+            backward = [tf.matmul(b, w, transpose_b=True) for b, w in zip(forward, weights, strict=True)]
+            with tf.control_dependencies(gradients + backward[needed:]):  # or TensorFlow would leave them out
+                return (step + 1, *gradients)  # weights that change keep the products in the loop
 
-        return tf.while_loop(lambda step: step < steps, body, (0,), parallel_iterations=1)[0]
+        zeros = [tf.zeros_like(weight) for weight in _weights()]  # and stay zero: numbers that grow would overflow
+        return tf.while_loop(lambda step, *_: step < steps, body, (0, *zeros), parallel_iterations=1)[0]
 
     return lambda: one_epoch().numpy()
 
