@@ -136,6 +136,9 @@ def sweep(
 def build(
     lessons: LessonNames = None,
     check: Annotated[bool, typer.Option("--check", help="Only say what no longer equals its source.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Run a lesson even where its prose alone changed.")
+    ] = False,
 ) -> None:
     """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
     from course.authoring import build, files
@@ -149,24 +152,37 @@ def build(
             raise typer.Exit(bool(drifted))
         for name in chosen:
             print(f"building {name}", flush=True)
-            build.build(name)
+            build.build(name, execute=execute)
         files.write_all()
 
 
 @app.command()
-def measure(lesson: LessonName, seeds: Annotated[int, typer.Option(min=3)] = 10, jobs: Jobs = None) -> None:
-    """Run a lesson over many seeds in both modes and store the bands of its claims."""
+def measure(
+    lesson: LessonName,
+    seeds: Annotated[int, typer.Option(min=3)] = 10,
+    jobs: Jobs = None,
+    times: Annotated[bool, typer.Option("--times", help="Only time the lesson again; the bands stay.")] = False,
+) -> None:
+    """Run a lesson over many seeds in both modes, store the bands of its claims, and time one run of each mode."""
     from course.authoring import measure
     from course.classroom import display, runs
+    from course.execution.pace import loop_seconds
     from course.lessons import find
 
-    with _refusals(), tempfile.TemporaryDirectory() as folder:
+    def gather(seeds: range, jobs: int | None) -> list:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            planned = measure.plan(name, seeds, out)
+            with _interruptible(out), display.progress(len(planned)) as progress:
+                gathered = runs.execute(planned, out=out, timeout=900, workers=jobs, progress=progress)
+            _finish(gathered, out)
+        return gathered
+
+    with _refusals():
         name = find(lesson).name
-        planned = measure.plan(name, seeds, Path(folder))
-        with _interruptible(Path(folder)), display.progress(len(planned)) as progress:
-            gathered = runs.execute(planned, out=Path(folder), timeout=900, workers=jobs, progress=progress)
-        _finish(gathered, Path(folder))
-        measure.store(name, gathered)
+        if not times:
+            measure.store(name, gather(range(seeds), jobs))
+        measure.store_times(name, gather(range(1), 1), loop_seconds())
 
 
 @app.command()

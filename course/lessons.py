@@ -62,9 +62,8 @@ class Lesson:
         return path
 
     def seconds(self, mode: str) -> float | None:
-        """Seconds that the lesson took in `mode` ("full" or "fast") when its claims were measured, if they were."""
-        measured = claims.bands().get(f"{self.number}.seconds", {}).get(mode)
-        return measured["median"] if measured else None
+        """Seconds that the lesson's cells took in `mode` ("full" or "fast") when it was measured alone, if it was."""
+        return claims.bands().get(f"{self.number}.seconds", {}).get(mode)
 
 
 def all_lessons() -> list[Lesson]:

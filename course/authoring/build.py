@@ -28,18 +28,20 @@ def path_of(name: str, edition: Edition) -> Path:
     return lessons.NOTEBOOKS / ("solutions" if edition == "solutions" else "") / f"{name}.ipynb"
 
 
-def build(name: str) -> None:
+def build(name: str, *, execute: bool = True) -> None:
     """Write both editions of lesson `name`, executed; both or neither.
 
+    With `execute` false the stored outputs are kept where no code cell and no band that they show has changed.
     Raises LessonError when the source breaks a rule or a cell fails.
     """
     source = read(name)
     if broken := problems(source):
         raise LessonError(f"lessons/{name}.py: " + "; ".join(broken))
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
-    _adopt(solutions, _execute(solutions, name, fast=False))
-    _adopt(learner, _execute(learner, name, fast=True))
-    _share(solutions, learner)
+    if execute or not _keep_outputs(name, solutions, learner):
+        _adopt(solutions, _execute(solutions, name, fast=False))
+        _adopt(learner, _execute(learner, name, fast=True))
+        _share(solutions, learner)
     for edition, made in zip(EDITIONS, (solutions, learner), strict=True):
         write(path_of(name, edition), notebooks.text_of(made))
 
@@ -99,6 +101,35 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
                 output.execution_count = count
             if output.get("name") == "stderr":
                 raise LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
+
+
+def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
+    """Take the outputs that are stored, if in each edition the code and the bands shown are what they were."""
+    pairs: list[tuple[NotebookNode, NotebookNode]] = []
+    for edition, made in zip(EDITIONS, editions, strict=True):
+        if not (path := path_of(name, edition)).exists():
+            return False
+        new, old = (
+            [cell for cell in each.cells if cell.cell_type == "code"]
+            for each in (made, nbformat.read(path, as_version=4))
+        )
+        if [(cell.id, cell.metadata) for cell in new] != [(cell.id, cell.metadata) for cell in old]:
+            return False
+        pairs += zip(new, old, strict=True)
+    if any(
+        not shown.endswith(f"measured: {claims.quote(claim)}") for _, cell in pairs for claim, shown in _claims(cell)
+    ):
+        return False
+    for cell, stored in pairs:
+        cell.outputs, cell.execution_count = stored.outputs, stored.execution_count
+    return True
+
+
+def _claims(cell: NotebookNode) -> Iterator[tuple[str, str]]:
+    """Names and lines of the claims among a cell's outputs."""
+    for output in cell.outputs:
+        if claim := output.get("metadata", {}).get("course", {}).get("claim"):
+            yield claim["name"], output.data["text/plain"]
 
 
 def _share(solutions: NotebookNode, learner: NotebookNode) -> None:

@@ -1,4 +1,4 @@
-"""Measure the bands of a lesson's claims: many seeds, both modes, written to lessons/claims.toml.
+"""Measure the bands of a lesson's claims (many seeds, both modes) and its seconds, written to lessons/claims.toml.
 
 This is the only writer of that file. The runs themselves are made elsewhere; here their records become bands.
 """
@@ -23,14 +23,12 @@ from course.lessons import LessonError
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
 
 
-def plan(name: str, seeds: int, folder: Path) -> list[Job]:
+def plan(name: str, seeds: Iterable[int], folder: Path) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
     path = folder / "lesson.ipynb"
     nbformat.write(make(read(name), "solutions", quotes=False), path)
     environment = {claims.MEASURING: "1"}
-    return [
-        Job(path, name, {"fast": fast, "seed": seed}, environment) for fast in (False, True) for seed in range(seeds)
-    ]
+    return [Job(path, name, {"fast": fast, "seed": seed}, environment) for fast in (False, True) for seed in seeds]
 
 
 def store(name: str, runs: Iterable[Record]) -> None:
@@ -39,9 +37,25 @@ def store(name: str, runs: Iterable[Record]) -> None:
     Raises LessonError when runs of one mode do not all make the same claims.
     """
     number = name[:2]
-    everything = tomllib.loads(claims.BANDS.read_text(encoding="utf-8")) if claims.BANDS.exists() else {}
-    kept = {key: entry for key, entry in everything.items() if not key.startswith(number + ".")}
-    write(claims.BANDS, HEAD + tomli_w.dumps(dict(sorted((kept | _bands(number, list(runs))).items()))))
+    kept = {key: entry for key, entry in _stored().items() if key == f"{number}.seconds" or key[:2] != number}
+    _write(kept | _bands(number, list(runs)))
+
+
+def store_times(name: str, runs: Iterable[Record], loop: float) -> None:
+    """Replace the seconds of lesson `name` by those of `runs`, one a mode, each made alone.
+
+    `loop` is what `course.execution.pace` found at the time: it makes them comparable with other machines.
+    """
+    seconds = {run.mode: round(run.cell_seconds, 1) for run in runs}
+    _write(_stored() | {f"{name[:2]}.seconds": seconds | {"loop": round(loop, 4)}})
+
+
+def _stored() -> dict[str, Any]:
+    return tomllib.loads(claims.BANDS.read_text(encoding="utf-8")) if claims.BANDS.exists() else {}
+
+
+def _write(entries: dict[str, Any]) -> None:
+    write(claims.BANDS, HEAD + tomli_w.dumps(dict(sorted(entries.items()))))
     claims.bands.cache_clear()
 
 
@@ -57,8 +71,6 @@ def _bands(number: str, runs: list[Record]) -> dict[str, Any]:
             kept = ("unit", "digits", "published", "source")
             entries[claim] |= {key: entry[key] for key in kept if entry[key] is not None}
             entries[claim][mode] = _band([run.claims[claim]["value"] for run in chosen], entry["digits"] + 2)
-        entries[f"{number}.seconds"][mode] = _band([run.seconds for run in chosen], 0)
-        entries[f"{number}.seconds"] |= {"unit": "s", "digits": 0}
     return entries
 
 

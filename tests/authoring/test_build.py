@@ -75,6 +75,45 @@ def test_a_missing_edition_is_noticed(stored):
     assert "missing; run: course build" in drift(stored)
 
 
+@pytest.fixture
+def no_execution(monkeypatch):
+    """Whoever executes a notebook is found out."""
+
+    def execute(*_, **__):
+        raise RuntimeError("executed")
+
+    monkeypatch.setattr(build, "_execute", execute)
+
+
+def test_outputs_are_kept_where_the_prose_alone_has_changed(stored, no_execution):
+    before = {edition: build.path_of(stored, edition).read_bytes() for edition in build.EDITIONS}
+    for edition in build.EDITIONS:
+        alter(stored, edition, lambda notebook: notebook.cells[0].update(source="An older opening"))
+    build.build(stored, execute=False)
+    assert {edition: build.path_of(stored, edition).read_bytes() for edition in build.EDITIONS} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda notebook: code(notebook)[2].update(id="01-older"),
+        lambda notebook: code(notebook)[2].metadata.update(tags=["older"]),
+        lambda notebook: claim_of(notebook).data.update({"text/plain": "01.claim = 1   measured: 1.0 (0.9 to 1.1)"}),
+    ],
+    ids=["code", "tags", "a band that is shown"],
+)
+def test_a_lesson_is_executed_when_something_else_has_changed(stored, no_execution, change):
+    alter(stored, "solutions", change)
+    with pytest.raises(RuntimeError, match="executed"):
+        build.build(stored, execute=False)
+
+
+def claim_of(notebook):
+    """The output of the first claim."""
+    outputs = [output for cell in code(notebook) for output in cell.outputs]
+    return next(output for output in outputs if "claim" in output.get("metadata", {}).get("course", {}))
+
+
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "lesson.ipynb"
     build.write(path, "before")

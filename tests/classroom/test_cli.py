@@ -28,7 +28,7 @@ def kernels(house):
 def test_lessons_are_listed_and_shown(house):
     house.add("97_one")
     house.add("98_two")
-    house.claims('["98.seconds".full]\nmedian = 41.7\n')
+    house.claims('["98.seconds"]\nfull = 41.7\n')
     status, out, _ = house.course("list")
     assert status == 0
     assert [line.split()[1:3] for line in out.splitlines() if "One" in line or "Two" in line] == [

@@ -50,7 +50,7 @@ def test_the_longest_starts_first_and_one_never_measured_before_all(house):
     house.add("96_short")
     house.add("97_long")
     house.add("98_unknown")
-    house.claims('["96.seconds".full]\nmedian = 5\n["97.seconds".full]\nmedian = 50\n')
+    house.claims('["96.seconds"]\nfull = 5\n["97.seconds"]\nfull = 50\n')
     started = []
     runs.execute(
         jobs(house, "96_short", "97_long", "98_unknown"),
