@@ -1,17 +1,16 @@
 """The command `course`: reads what was typed, calls, prints. What takes time to import, a command imports itself."""
 
 import contextlib
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-REFUSED, INTERRUPTED = 2, 130  # exit status: what was typed is not allowed; stopped by Ctrl-C or SIGTERM
+REFUSED = 2  # exit status: what was typed is not allowed
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -90,7 +89,7 @@ def run(
         chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
         planned = runs.plan(chosen, _assignments(parameter, fast), edition)
     out = out or _default_out()
-    with _refusals(), _interruptible(out), display.progress(len(planned)) as progress:
+    with _refusals(), display.stoppable(out), display.progress(len(planned)) as progress:
         gathered = runs.execute(planned, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
     display.table(report.COLUMNS, map(report.row, gathered))
     print(f"Report: {report.write(gathered, out)}")
@@ -118,7 +117,7 @@ def sweep(
     out = out or _default_out()
     left = [job for job in planned if not sweeps.finished(job, out)]
     print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
-    with _refusals(), _interruptible(out), display.progress(len(left)) as progress:
+    with _refusals(), display.stoppable(out), display.progress(len(left)) as progress:
         runs.execute(left, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
     gathered = sweeps.recorded(planned, out)
     sweeps.gather(gathered, out / "runs.parquet")
@@ -173,7 +172,7 @@ def measure(
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
             planned = measure.plan(name, seeds, out)
-            with _interruptible(out), display.progress(len(planned)) as progress:
+            with display.stoppable(out), display.progress(len(planned)) as progress:
                 gathered = runs.execute(planned, out=out, timeout=900, workers=jobs, progress=progress)
             _finish(gathered, out)
         return gathered
@@ -219,24 +218,6 @@ def _refusals() -> Iterator[None]:
     except (LessonError, ParameterError, ConnectionError) as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(REFUSED) from error
-
-
-@contextlib.contextmanager
-def _interruptible(out: Path) -> Iterator[None]:
-    """End in good order, once, on Ctrl-C or SIGTERM."""
-
-    def interrupt(*_: Any) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        print(f"Stopped; what had finished is in {out}", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:

@@ -1,9 +1,11 @@
-"""What a terminal shows of many runs: a line that moves while they run, tables, and what went wrong."""
+"""What a terminal shows of many runs (a line that moves, tables, what went wrong), and how it stops them."""
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -12,6 +14,7 @@ from rich.text import Text
 
 from course.execution.records import Job, Record
 
+INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
 LOG_WIDTH = 160  # columns of a table that is written to a file or a pipe
 
 
@@ -42,6 +45,24 @@ def progress(total: int) -> Iterator[Callable[[Job, Record | None], None]]:
             shown.update(task, advance=bool(record), description=", ".join(running))
 
         yield update
+
+
+@contextlib.contextmanager
+def stoppable(out: Path) -> Iterator[None]:
+    """End in good order, once, on Ctrl-C or SIGTERM."""
+
+    def interrupt(*_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Stopped; what had finished is in {out}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 def failures(records: Iterable[Record], out: Path) -> None:
