@@ -11,6 +11,7 @@ from papermill import execute_notebook
 
 from course.authoring.build import path_of
 from course.authoring.source import Source, read, stub
+from course.execution.records import observe
 from course.lessons import all_lessons
 
 
@@ -42,11 +43,13 @@ def trial(source: Source):
 
 
 @pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
-def test_exercises_refuse_every_wrong_answer_and_accept_the_solution(name, tmp_path):
+def test_exercises_refuse_every_wrong_answer_and_accept_the_solution(name, tmp_path, record_property):
     notebook, expected = trial(read(name))
     path = tmp_path / f"{name}.ipynb"
     nbformat.write(notebook, path)
-    found = outcomes(execute_notebook(path, path, {"fast": True}, kernel_name="course", progress_bar=False))
+    executed = execute_notebook(path, path, {"fast": True}, kernel_name="course", progress_bar=False)
+    record_property("seconds", [name, "fast", observe(executed)["cell_seconds"]])  # for tests/run_times.py
+    found = outcomes(executed)
     assert [(record["name"], record["outcome"]) for record in found] == [entry[:2] for entry in expected]
     for record, (exercise, _, hint) in zip(found, expected, strict=True):
         assert hint in record["message"], f"exercise {exercise}: expected the hint {hint!r}"
