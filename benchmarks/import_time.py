@@ -15,7 +15,7 @@ from statistics import median
 
 MODULES = ("course", "course.cli", "course.lesson", "course.data", "course.plots", "numpy", "papermill", "keras")
 HEAVY = ("tensorflow", "matplotlib")
-PROGRAM = "import sys; {imports}; print(*[name for name in %r if name in sys.modules])" % (HEAVY,)
+PROGRAM = f"import sys; {{imports}}; print(*[name for name in {HEAVY} if name in sys.modules])"
 
 
 def main() -> None:
