@@ -51,10 +51,13 @@ class Lesson:
     def parameters(self) -> dict[str, Parameter]:
         return lesson.parameters_of(self.name)
 
+    def path(self, edition: Edition) -> Path:
+        """Where the built notebook is stored."""
+        return NOTEBOOKS / ("solutions" if edition == "solutions" else "") / f"{self.name}.ipynb"
+
     def notebook(self, edition: Edition) -> Path:
         """Where the built notebook is. Raises LessonError when it was not built."""
-        folder = NOTEBOOKS / "solutions" if edition == "solutions" else NOTEBOOKS
-        path = folder / f"{self.name}.ipynb"
+        path = self.path(edition)
         if not path.exists():
             raise LessonError(
                 f"{path.relative_to(NOTEBOOKS.parent).as_posix()}: missing; run: course build {self.number}"

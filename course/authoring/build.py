@@ -4,7 +4,6 @@ The solutions edition is executed in full mode. The learner's edition is execute
 it runs with every exercise open; stored are its own check outputs and, for all worked cells, those of full mode.
 """
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -17,15 +16,11 @@ from course import claims, lessons
 from course.authoring import notebook as notebooks
 from course.authoring.source import Source, problems, read
 from course.execution.records import Job
-from course.lessons import Edition, LessonError
+from course.files import write_whole
+from course.lessons import Edition, Lesson, LessonError
 
 TIME_LIMIT = 900.0  # seconds for one edition
 EDITIONS: tuple[Edition, ...] = ("solutions", "learner")
-
-
-def path_of(name: str, edition: Edition) -> Path:
-    """Where an edition of lesson `name` is stored."""
-    return lessons.NOTEBOOKS / ("solutions" if edition == "solutions" else "") / f"{name}.ipynb"
 
 
 def build(name: str, *, execute: bool = True) -> None:
@@ -43,7 +38,7 @@ def build(name: str, *, execute: bool = True) -> None:
         _adopt(learner, _execute(learner, name, fast=True))
         _share(solutions, learner)
     for edition, made in zip(EDITIONS, (solutions, learner), strict=True):
-        write(path_of(name, edition), notebooks.text_of(made))
+        write_whole(Lesson(name).path(edition), notebooks.text_of(made))
 
 
 def differences(name: str) -> Iterator[str]:
@@ -53,7 +48,7 @@ def differences(name: str) -> Iterator[str]:
     yield from _claim_differences(source)
     stored = {}
     for edition in EDITIONS:
-        path = path_of(name, edition)
+        path = Lesson(name).path(edition)
         if not path.exists():
             yield f"{path.relative_to(lessons.NOTEBOOKS.parent).as_posix()}: missing; run: course build {source.number}"
             return
@@ -65,14 +60,6 @@ def differences(name: str) -> Iterator[str]:
         twin = worked.get(cell.id)
         if twin and cell.cell_type == "code" and not _own(cell) and cell.outputs != twin.outputs:
             yield f"notebooks/{name}.ipynb: cell {cell.id}: its output is not that of the solutions edition"
-
-
-def write(path: Path, text: str) -> None:
-    """Write `path` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    temporary.replace(path)
 
 
 def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
@@ -107,7 +94,7 @@ def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
     """Take the outputs that are stored, if in each edition the code and the bands shown are what they were."""
     pairs: list[tuple[NotebookNode, NotebookNode]] = []
     for edition, made in zip(EDITIONS, editions, strict=True):
-        if not (path := path_of(name, edition)).exists():
+        if not (path := Lesson(name).path(edition)).exists():
             return False
         new, old = (
             [cell for cell in each.cells if cell.cell_type == "code"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course import ROOT
-from course.authoring.build import write
+from course.files import write_whole
 from course.lessons import all_lessons
 
 TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
@@ -24,7 +24,7 @@ def write_all() -> None:
     """Write every generated file that differs from its source."""
     for path, text in generated().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            write(path, text)
+            write_whole(path, text)
 
 
 def differences() -> Iterator[str]:

@@ -14,10 +14,10 @@ import nbformat
 import tomli_w
 
 from course import claims
-from course.authoring.build import write
 from course.authoring.notebook import make
 from course.authoring.source import read
 from course.execution.records import Job, Record
+from course.files import write_whole
 from course.lessons import LessonError
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
@@ -55,7 +55,7 @@ def _stored() -> dict[str, Any]:
 
 
 def _write(entries: dict[str, Any]) -> None:
-    write(claims.BANDS, HEAD + tomli_w.dumps(dict(sorted(entries.items()))))
+    write_whole(claims.BANDS, HEAD + tomli_w.dumps(dict(sorted(entries.items()))))
     claims.bands.cache_clear()
 
 

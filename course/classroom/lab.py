@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 
 from course import ROOT
+from course.execution.kernelspec import FOR_LAB
+from course.files import write_whole
 
 MINE = ROOT / "my-course"
 RECORD = ".given.json"  # what was last given to the learner: sum of each notebook, and of the lesson it came from
@@ -33,23 +35,22 @@ def update(mine: Path = MINE, given: Path = ROOT / "notebooks") -> list[str]:
         if copy.exists() and hashlib.sha256(copy.read_bytes()).hexdigest() != record.get(lesson.name):
             newer = mine / f"{lesson.stem}.new-{digest[:8]}.ipynb"
             if not newer.exists():
-                _write(newer, content)
+                write_whole(newer, content)
             told.append(f"{lesson.name}: kept as you left it; the lesson's new text is in {newer.name}")
         else:
-            _write(copy, content)
+            write_whole(copy, content)
         record[lesson.name] = digest
-    _write(path, json.dumps(record, indent=1).encode())
+    write_whole(path, json.dumps(record, indent=1))
     return told
 
 
 def open_lab() -> None:
-    """Start JupyterLab on the learner's notebooks and stay until it is closed."""
+    """Start JupyterLab on the learner's notebooks, whose kernels start warm, and stay until it is closed."""
     program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={MINE}"]
     with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(program)
+        subprocess.run(program, env=os.environ | environment())
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+def environment() -> dict[str, str]:
+    """What makes Jupyter find the warm kernel under the name `python3`, which the learner's notebooks carry."""
+    return {"JUPYTER_PATH": os.pathsep.join(filter(None, [str(FOR_LAB), os.environ.get("JUPYTER_PATH")]))}

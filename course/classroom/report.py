@@ -6,8 +6,8 @@ from pathlib import Path
 
 from course import claims
 from course.claims import Band
-from course.execution import records
 from course.execution.records import Record
+from course.files import write_whole
 
 COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Claims held", "Exercises")
 STANDARD = {"seed", "fast"}  # with other parameters chosen a claim has no band to be held to
@@ -46,5 +46,5 @@ def write(gathered: Iterable[Record], out: Path) -> Path:
         is_held=is_held,
     )
     path = out / "report.html"
-    records.write_whole(path, page.encode())
+    write_whole(path, page)
     return path

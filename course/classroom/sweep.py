@@ -17,6 +17,7 @@ from course.claims import Band
 from course.classroom import runs
 from course.execution import records
 from course.execution.records import Job, Record
+from course.files import write_whole
 from course.lessons import Edition, Lesson
 from course.parameters import ParameterError
 
@@ -53,7 +54,7 @@ def gather(gathered: Iterable[Record], path: Path) -> None:
 
     content = io.BytesIO()
     pd.DataFrame([_row(record) for record in gathered]).to_parquet(content, index=False)
-    records.write_whole(path, content.getvalue())
+    write_whole(path, content.getvalue())
 
 
 def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Band]:

@@ -1,17 +1,19 @@
 """Installs what makes notebooks run well in this environment: the kernel `course`, and quiet plain kernels."""
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 
+from course.files import write_whole
+
 # ipykernel copies what C++ code logs into the cells' outputs, where it changes with the machine; these lines are to go
 # to the terminal. pytest switches the copying off, so that stored outputs would differ from those that nbval sees.
 QUIET_OPTION = "IPKernelApp.capture_fd_output"
 QUIET_LINE = f"c.{QUIET_OPTION} = False\n"
+FOR_LAB = Path(sys.prefix, "share", "course")  # on the path of a JupyterLab that is to start `python3` warm as well
 
 
 def install() -> Path:
@@ -20,12 +22,13 @@ def install() -> Path:
     Returns the kernelspec's folder, in sys.prefix; a second call changes nothing.
     """
     folder = Path(sys.prefix, "share", "jupyter", "kernels", "course")
-    shutil.copytree(RESOURCES, folder, dirs_exist_ok=True)  # ipykernel's logos
-    write(folder / "kernel.json", json.dumps(kernel(), indent=1) + "\n")
+    for place in (folder, FOR_LAB / "kernels" / "python3"):
+        shutil.copytree(RESOURCES, place, dirs_exist_ok=True)  # ipykernel's logos
+        write_whole(place / "kernel.json", json.dumps(kernel(), indent=1) + "\n")
     settings = Path(sys.prefix, "etc", "ipython", "ipython_kernel_config.py")
     present = settings.read_text(encoding="utf-8") if settings.exists() else ""
     if QUIET_LINE not in present:
-        write(settings, present + "\n" * bool(present) + QUIET_LINE)
+        write_whole(settings, present + "\n" * bool(present) + QUIET_LINE)
     return folder
 
 
@@ -38,13 +41,5 @@ def kernel() -> dict[str, object]:
     return spec
 
 
-def write(path: Path, text: str) -> None:
-    """Writes the file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
 if __name__ == "__main__":
-    print(install())
+    install()

@@ -6,7 +6,6 @@ run was good: a kernel that was killed may leave a notebook that looks finished.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
+
+from course.files import write_whole
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and who only reads records does not need it
@@ -104,13 +105,6 @@ def read(path: Path) -> Record | None:
         return RECORD.validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):
         return None
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `path` whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def observe(notebook: "NotebookNode") -> dict[str, Any]:

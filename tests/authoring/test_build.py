@@ -5,7 +5,7 @@ import pytest
 
 from course import lessons
 from course.authoring import build
-from course.lessons import all_lessons
+from course.lessons import Lesson, all_lessons
 
 REAL = lessons.NOTEBOOKS
 
@@ -14,7 +14,7 @@ REAL = lessons.NOTEBOOKS
 def stored(tmp_path, monkeypatch):
     """Both editions of the first lesson, copied where a test may alter them."""
     name = all_lessons()[0].name
-    originals = [build.path_of(name, edition) for edition in build.EDITIONS]
+    originals = [Lesson(name).path(edition) for edition in build.EDITIONS]
     monkeypatch.setattr(lessons, "NOTEBOOKS", tmp_path)
     for original in originals:
         copy = tmp_path / original.relative_to(REAL)
@@ -24,7 +24,7 @@ def stored(tmp_path, monkeypatch):
 
 
 def alter(name, edition, change):
-    path = build.path_of(name, edition)
+    path = Lesson(name).path(edition)
     notebook = nbformat.read(path, as_version=4)
     change(notebook)
     nbformat.write(notebook, path)
@@ -71,7 +71,7 @@ def test_an_output_that_only_one_edition_has_is_noticed(stored):
 
 
 def test_a_missing_edition_is_noticed(stored):
-    build.path_of(stored, "solutions").unlink()
+    Lesson(stored).path("solutions").unlink()
     assert "missing; run: course build" in drift(stored)
 
 
@@ -86,11 +86,11 @@ def no_execution(monkeypatch):
 
 
 def test_outputs_are_kept_where_the_prose_alone_has_changed(stored, no_execution):
-    before = {edition: build.path_of(stored, edition).read_bytes() for edition in build.EDITIONS}
+    before = {edition: Lesson(stored).path(edition).read_bytes() for edition in build.EDITIONS}
     for edition in build.EDITIONS:
         alter(stored, edition, lambda notebook: notebook.cells[0].update(source="An older opening"))
     build.build(stored, execute=False)
-    assert {edition: build.path_of(stored, edition).read_bytes() for edition in build.EDITIONS} == before
+    assert {edition: Lesson(stored).path(edition).read_bytes() for edition in build.EDITIONS} == before
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,3 @@ def claim_of(notebook):
     """The output of the first claim."""
     outputs = [output for cell in code(notebook) for output in cell.outputs]
     return next(output for output in outputs if "claim" in output.get("metadata", {}).get("course", {}))
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "lesson.ipynb"
-    build.write(path, "before")
-    monkeypatch.setattr(build.Path, "replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        build.write(path, "after")
-    assert path.read_text() == "before"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from course.authoring.build import path_of
+from course.classroom.lab import environment
 from course.lessons import all_lessons
 
 api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
@@ -53,7 +53,9 @@ def lab(tmp_path_factory):
     options += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"]
     with (home / "lab.log").open("w") as log:
         program = [str(Path(sys.executable).parent / "jupyter-lab"), *options]
-        server = subprocess.Popen(program, env=os.environ | {"HOME": str(home)} | folders, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            program, env=os.environ | {"HOME": str(home)} | folders | environment(), stdout=log, stderr=log
+        )
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):
         try:
@@ -112,7 +114,7 @@ def run_all(page, address, path, *, timeout):
 
 def test_the_first_lesson_runs_in_jupyterlab_with_its_figures_and_without_outside_requests(lab, page):
     address, work = lab
-    original = path_of(all_lessons()[0].name, "learner")
+    original = all_lessons()[0].path("learner")
     notebook = json.loads(original.read_text(encoding="utf-8"))
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":

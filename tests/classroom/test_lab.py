@@ -1,6 +1,7 @@
 import pytest
+from jupyter_client.kernelspec import KernelSpecManager
 
-from course.classroom.lab import update
+from course.classroom.lab import environment, update
 
 
 @pytest.fixture
@@ -52,3 +53,12 @@ def test_a_lesson_the_learner_deleted_comes_back_only_when_it_changed(folders):
     (given / "01_first.ipynb").write_text("lesson one, better")
     update(mine, given)
     assert (mine / "01_first.ipynb").read_text() == "lesson one, better"
+
+
+def test_in_the_lab_python3_starts_warm_and_elsewhere_it_stays_plain(monkeypatch):
+    assert "kernel_provisioner" not in KernelSpecManager().get_kernel_spec("python3").metadata
+    monkeypatch.setenv("JUPYTER_PATH", "elsewhere")
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    spec = KernelSpecManager().get_kernel_spec("python3")
+    assert spec.metadata["kernel_provisioner"]["provisioner_name"] == "course-warm"

@@ -9,10 +9,9 @@ import pytest
 from nbformat import v4
 from papermill import execute_notebook
 
-from course.authoring.build import path_of
 from course.authoring.source import Source, read, stub
 from course.execution.records import observe
-from course.lessons import all_lessons
+from course.lessons import Lesson, all_lessons
 
 
 def outcomes(notebook):
@@ -59,7 +58,7 @@ def test_exercises_refuse_every_wrong_answer_and_accept_the_solution(name, tmp_p
 def test_the_learners_edition_runs_open_with_another_seed_under_python3_and_without_network(name, tmp_path):
     output = tmp_path / "out.ipynb"
     cut = _without_network()
-    program = [sys.executable, "-c", CUT, str(path_of(name, "learner")), str(output), "cut" if cut else "open"]
+    program = [sys.executable, "-c", CUT, str(Lesson(name).path("learner")), str(output), "cut" if cut else "open"]
     run = subprocess.run([*cut, *program], capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stderr[-3000:]
     found = outcomes(nbformat.read(output, as_version=4))
