@@ -1,0 +1,1002 @@
+# ---
+# title: Saving models
+# part: 3 Keep
+# objectives:
+#   - name the four parts of a model in training, and say which of them each file format keeps
+#   - test a format by resuming the training and comparing every weight with an uninterrupted run
+#   - load weights into another model by an explicit map of layer names
+#   - detect a file that was cut short or altered before it is loaded
+#   - explain which files can carry code, and load a stranger's model without running any
+# prerequisites:
+#   - "lesson 03 (Classification): build, compile and fit a classifier"
+#   - "lesson 05 (Digits): dropout, Adam"
+# data: [penguins]
+# reading:
+#   - "Keras developers, *Save, serialize, and export models*, https://keras.io/guides/serialization_and_saving/"
+#   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml)"
+#   - "CVE-2024-3660: code execution through Lambda layers (the reason for safe_mode)"
+#   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3)"
+#   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer"
+# ---
+
+# %% [markdown]
+# "Save the model" sounds like one thing. But a model in training has several parts: its **structure** (which layers,
+# how connected), its **weights**, and the state of its **optimizer** (Adam remembers two numbers for every weight).
+# Each file format keeps some of them and drops others, mostly without a word.
+#
+# How do we find out which? By the only test that counts: save, load, train on, and compare every weight with those of
+# a training that was never interrupted. If a format lost nothing, the difference is 0, not "small".
+#
+# Results in the text are those of full mode, over several seeds; your run prints its own.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the first weights, the order of the penguins and dropout, 0 to 1000000
+fast: bool = False  # fewer epochs
+epochs: int = 10  # passes over the penguins before the model is saved, 1 to 200, fast 3
+more: int = 10  # passes after it was saved, 1 to 200, fast 3
+
+# %%
+from course.lesson import begin
+
+begin("10_saving_models", globals())
+
+# %% [markdown]
+# ## A training that can be repeated
+#
+# What is lost does not depend on the size of the model, so a small one will do: three species of penguins, told apart
+# by four measurements.
+
+# %%
+from course.data import table
+
+MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+birds = table("penguins").dropna(subset=MEASUREMENTS)
+x = ((birds[MEASUREMENTS] - birds[MEASUREMENTS].mean()) / birds[MEASUREMENTS].std()).to_numpy("float32")
+y = birds["species"].astype("category").cat.codes.to_numpy()
+
+# %%
+import keras
+from keras.layers import Dense, Dropout
+
+
+def build(dropout=0.0):
+    """A classifier of penguins, not compiled; always the same first weights."""
+    keras.utils.set_random_seed(seed)
+    hidden, species = Dense(32, activation="relu", name="hidden"), Dense(3, activation="softmax", name="species")
+    return keras.Sequential([keras.Input((4,)), hidden, Dropout(dropout, name="dropout"), species])
+
+
+def compiled(model):
+    model.compile(keras.optimizers.Adam(0.003), loss="sparse_categorical_crossentropy", jit_compile=False)
+    return model
+
+
+# %% [markdown]
+# (`jit_compile=False` spares us the seconds that XLA would need to compile so small a model.)
+#
+# One thing is in *no* file: the order in which `fit` shuffles the rows. To ask about files alone, we make the order a
+# function of the seed and the number of the epoch, and tell `fit` to keep its hands off (`shuffle=False`).
+
+# %%
+import numpy as np
+
+from course.training import epoch_order
+
+
+def flat(model):
+    """All weights of a model, one after the other."""
+    return np.concatenate([weights.ravel() for weights in model.get_weights()])
+
+
+def train(model, first, last):
+    """Train from epoch `first` to epoch `last`; return all weights after each epoch."""
+    after = []
+    for epoch in range(first, last):
+        rows = epoch_order(len(x), seed, epoch)
+        model.fit(x[rows], y[rows], batch_size=32, initial_epoch=epoch, epochs=epoch + 1, shuffle=False, verbose=0)
+        after.append(flat(model))
+    return np.array(after)
+
+
+def distance(weights, others):
+    """The largest difference of any weight."""
+    return float(np.abs(weights - others).max())
+
+
+# %% [markdown]
+# ## Save it four ways
+#
+# We train, save, and then go on training without an interruption. That second half is what every file has to
+# reproduce.
+
+# %%
+import tempfile
+from pathlib import Path
+
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
+
+# %%
+model = compiled(build())
+train(model, 0, epochs)
+at_save = flat(model)
+
+model.save(folder / "model.keras")  # the whole model
+model.save_weights(folder / "model.weights.h5")  # weights alone
+(folder / "model.json").write_text(model.to_json())  # structure alone
+
+uninterrupted = train(model, epochs, epochs + more)
+
+# %% [markdown]
+# Three files so far (the fourth, old format gets a section of its own). In the Keras of today a `.keras` file is an
+# ordinary zip archive:
+
+# %%
+import zipfile
+
+with zipfile.ZipFile(folder / "model.keras") as archive:
+    print(*archive.namelist(), sep="\n")
+
+# %% [markdown]
+# The structure as JSON, the versions, and the numbers in HDF5, a format for arrays. Among the numbers:
+
+# %%
+import h5py
+
+with h5py.File(folder / "model.weights.h5") as file:
+    for name in ("layers/dense/vars/0", "layers/dense/vars/1", "layers/dense_1/vars/0", "optimizer/vars/0"):
+        print(f"{name:22}", file[name].shape)
+    print(len(file["optimizer/vars"]), "arrays of the optimizer")
+
+# %% [markdown]
+# So the optimizer is in there too, even in the file of "weights alone": its step counter, its learning rate, and two
+# arrays for each of the four arrays of weights. And the layers are called `dense` and `dense_1`, not `hidden` and
+# `species`. Remember both.
+
+# %% [markdown]
+# ### Whole model: .keras
+
+
+# %%
+def resume(model):
+    """Train on after loading; return the weights after each epoch."""
+    return train(model, epochs, epochs + more)
+
+
+loaded = keras.models.load_model(folder / "model.keras")
+print("loaded: ", distance(flat(loaded), at_save))
+
+resumed = {".keras": resume(loaded)}
+print("resumed:", distance(resumed[".keras"], uninterrupted))
+
+# %% [markdown]
+# 0.0, after every epoch and to the last bit. For this model a `.keras` file has everything. Keep the words "for this
+# model" in mind.
+
+# %% [markdown]
+# ### Weights alone: .weights.h5
+#
+# Keras speaks through warnings and through a log, and both would go to the error stream. This helper prints them:
+
+# %%
+import logging
+import textwrap
+import warnings
+from contextlib import contextmanager
+
+
+@contextmanager
+def quoted():
+    """Print what Keras warns of or logs in this block."""
+    said, handler, root = [], logging.Handler(), logging.getLogger()
+    handler.emit = lambda record: said.append(record.getMessage())
+    before, root.handlers = root.handlers, [handler]
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            yield
+    finally:
+        root.handlers = before
+        for text in [*said, *(str(warning.message) for warning in caught)]:
+            print(textwrap.fill(f"Keras says: {text.strip()}", 100))
+
+
+# %% [markdown] tags=["predict"]
+# We build the same model, compile it with the same optimizer, load `model.weights.h5`, which holds the optimizer's
+# arrays as we saw, and train on. Will the largest difference from the uninterrupted training be 0?
+
+# %%
+loaded = compiled(build())
+with quoted():
+    loaded.load_weights(folder / "model.weights.h5")
+print("loaded:", distance(flat(loaded), at_save))
+
+# %%
+from course.claims import claim
+
+resumed[".weights.h5"] = resume(loaded)
+claim("10.weights_only", distance(resumed[".weights.h5"], uninterrupted))
+
+# %% [markdown]
+# The weights are right, and yet the resumed training goes another way: at its end some weight is off by
+# {{10.weights_only}}. The warning says why: a fresh optimizer has no arrays yet (they come with the first step), so there is nowhere to put what the file holds,
+# and Keras skips it. In a long log that line is easily missed. The cure is one line, *before* loading:
+
+# %%
+loaded = compiled(build())
+loaded.optimizer.build(loaded.trainable_variables)
+loaded.load_weights(folder / "model.weights.h5")
+
+resumed["optimizer.build, then .weights.h5"] = resume(loaded)
+claim("10.weights_and_build", distance(resumed["optimizer.build, then .weights.h5"], uninterrupted), digits=9)
+
+# %%
+from course import plots
+
+plots.lines(
+    range(epochs + 1, epochs + more + 1),
+    {name: np.abs(weights - uninterrupted).max(axis=1) for name, weights in resumed.items()},
+    title="How far a resumed training strays from the uninterrupted one",
+    x_label="epoch",
+    y_label="largest difference of any weight",
+)
+
+# %% [markdown]
+# Two of the three lines lie on 0. The third leaves it with the first epoch after loading: Adam without its memory
+# takes other steps, and nothing leads it back.
+
+# %% [markdown] tags=["quiz"]
+# You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine dies.
+# You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
+#
+# - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
+# - [x] The step counter: the learning rate starts again at its first, large value.
+# - [ ] The weights of the last layer.
+# - [ ] The loss, which must be trained anew.
+#
+# The schedule itself comes back with `compile`, but it reads the optimizer's step counter, and that is skipped with the
+# rest. The old steps were large on purpose, and now they hit weights that were nearly done.
+
+# %% [markdown]
+# ### Structure alone: JSON
+
+# %%
+import json
+
+
+def structure(model):
+    """Layers, their settings and connections, as text that can be compared."""
+    return json.dumps(model.get_config(), sort_keys=True)
+
+
+loaded = keras.models.model_from_json((folder / "model.json").read_text())
+print("same structure:", structure(loaded) == structure(model))
+print("same weights:  ", np.array_equal(flat(loaded), at_save))
+print("trained by:    ", type(loaded.optimizer).__name__, "after", int(loaded.optimizer.iterations), "steps")
+resumed["JSON"] = resume(loaded)
+
+# %% [markdown]
+# The structure, and what `compile` was told: which optimizer, which loss. But the weights are new, and Adam has made
+# no step. JSON is text, so it can be read, compared and put under version control. (Older Keras wrote YAML as well.
+# That is gone; the last section says why.)
+
+# %% [markdown]
+# ## The old format: .h5
+#
+# Countless programs and tutorials say `model.save("model.h5")`. It still works. We save the model as it was after the
+# first half:
+
+# %%
+old = keras.models.load_model(folder / "model.keras")
+with quoted():
+    old.save(folder / "model.h5")
+
+# %% [markdown]
+# *Legacy*, but the file holds structure, weights and optimizer. So load it and train on:
+
+# %%
+with quoted():
+    loaded = keras.models.load_model(folder / "model.h5")
+print("loaded:", distance(flat(loaded), at_save))
+
+
+# %%
+def attempt(action, *arguments, **options):
+    """Call `action`; print the first line of its error, if any; return whether it succeeded."""
+    try:
+        action(*arguments, **options)
+        return True
+    except Exception as error:
+        text = str(error).strip().splitlines()[0].replace(str(folder), "folder")
+        print(textwrap.shorten(f"{type(error).__name__}: {text}", 160))
+        return False
+
+
+# %%
+def resume_h5():
+    resumed[".h5"] = resume(loaded)
+
+
+print("trains on:", attempt(resume_h5))
+
+# %% [markdown]
+# It predicts, but it cannot be trained: its optimizer was set up for no weights at all. What is left is to compile
+# anew, and then the optimizer's memory is gone:
+
+# %%
+loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
+print("difference from weights alone:", distance(resume(loaded), resumed[".weights.h5"]))
+
+# %% [markdown]
+# To the last bit the training that `.weights.h5` gave without `optimizer.build`.
+#
+# The stranger thing happened earlier, to the model that we *saved*. Save that very model again, now as `.keras`:
+
+# %%
+old.save(folder / "after_h5.keras")
+with quoted():
+    loaded = keras.models.load_model(folder / "after_h5.keras")
+
+print("the model in memory is trained by:", type(old.optimizer).__name__)
+print("the file's model is trained by:   ", type(loaded.optimizer).__name__)
+
+# %% [markdown]
+# Saving `.h5` takes the optimizer out of the settings that the live model would write into its next file. That next
+# file names none, so loading falls back on the default of `compile`, and a training with Adam goes on with RMSprop.
+# No error, and one warning, about an `rm_sprop` that nobody had asked for. So never let a training that is still going
+# on write `.h5`.
+
+# %% [markdown]
+# ## The part that nobody saves
+#
+# Now the same model with dropout. Dropout draws its random numbers from a **seed state**, a starting number and a
+# counter, which lives in the layer and moves on with every batch.
+
+# %% [markdown] tags=["predict"]
+# A `.keras` file gave 0.0 above. Will it with dropout?
+
+# %%
+dropped = compiled(build(dropout=0.3))
+train(dropped, 0, epochs)
+dropped.save(folder / "dropout.keras")
+dropped.save_weights(folder / "dropout.weights.h5")
+seed_state = keras.ops.convert_to_numpy(dropped.get_layer("dropout").seed_generator.state)
+
+uninterrupted_dropout = resume(dropped)
+
+# %%
+loaded = keras.models.load_model(folder / "dropout.keras")
+fresh_state = keras.ops.convert_to_numpy(loaded.get_layer("dropout").seed_generator.state)
+print("same seed state:", np.array_equal(fresh_state, seed_state))
+claim("10.dropout_keras", distance(resume(loaded), uninterrupted_dropout))
+
+# %% [markdown]
+# {{10.dropout_keras}}: not 0. The loaded layer begins a new sequence of random numbers, and what goes on is another
+# training. Is the seed state really all that is missing? Put it back by hand and see:
+
+# %%
+loaded = keras.models.load_model(folder / "dropout.keras")
+loaded.get_layer("dropout").seed_generator.state.assign(seed_state)
+claim("10.dropout_and_seed", distance(resume(loaded), uninterrupted_dropout), digits=9)
+
+# %% [markdown]
+# 0 again, in all digits: that was all. (`Dropout(0.3, seed=7)` is no way out: the 7 is kept, the counter is not, and
+# the layer would repeat the very masks with which the training began.)
+
+# %% [markdown]
+# ### Exercise 10.1: keep the seed states
+#
+# Write the two functions that are missing. `seed_states(model)` returns what must be kept, by layer name;
+# `restore_seed_states(model, states)` puts it into another model of the same structure. Layers with random numbers
+# have an attribute `seed_generator`, the others do not. States are to be NumPy arrays
+# (`keras.ops.convert_to_numpy`), ready for `np.savez`.
+
+
+# %% tags=["solution"]
+def seed_states(model):
+    """Return layer name -> seed state (a NumPy array) for every layer that draws random numbers."""
+    random = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
+    return {layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in random}
+
+
+def restore_seed_states(model, states):
+    """Put the states back into the layers of those names."""
+    for name, state in states.items():
+        model.get_layer(name).seed_generator.state.assign(state)
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+@exercise("10.1", seed_states, restore_seed_states)
+def check(seed_states, restore_seed_states):
+    def network():
+        layers = [Dense(4, name="a"), Dropout(0.5, name="b"), Dropout(0.5, seed=7, name="c")]
+        return keras.Sequential([keras.Input((50,)), Dropout(0.5, name="first"), *layers])
+
+    def masks(model):
+        ones = np.ones((4, 50), "float32")
+        return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in "bc"]
+
+    model, other = network(), network()
+    masks(model)  # the counters move on
+    kept = seed_states(model)
+    expect(isinstance(kept, dict), "seed_states must return a dictionary: layer name -> state.")
+    expect(set(kept) == {"first", "b", "c"}, f"It has {sorted(kept)}; the layers with seeds are b, c and first.")
+    true = masks(model)  # what must come next
+    restore_seed_states(other, kept)
+    found = masks(other)
+    now = keras.ops.convert_to_numpy(model.get_layer("c").seed_generator.state)
+    expect(
+        not np.array_equal(keras.ops.convert_to_numpy(kept["c"]), now),
+        "What you kept has moved on with the training. Keep a copy, not the variable itself.",
+    )
+    fresh = masks(network())
+    expect(
+        not np.array_equal(found[1], fresh[1]),
+        "Layer c draws its first mask again: its seed is kept, the counter that has moved on is not.",
+    )
+    same = all(map(np.array_equal, found, true))
+    expect(same, "After restoring, the layers must draw the masks that the saved model would have drawn next.")
+    expect(all(isinstance(state, np.ndarray) for state in kept.values()), "The states must be NumPy arrays.")
+
+
+# %% tags=["wrong"] hint="Keep a copy"
+def seed_states(model):
+    return {layer.name: layer.seed_generator.state for layer in model.layers if hasattr(layer, "seed_generator")}
+
+
+# %% tags=["wrong"] hint="the counter that has moved on is not"
+def restore_seed_states(model, states):
+    for layer in model.layers:
+        if layer.name in states:
+            layer.seed_generator.state.assign([int(states[layer.name][0]), 0])
+
+
+# %% tags=["wrong"] hint="the layers with seeds are b, c and first"
+def seed_states(model):
+    random = [layer for layer in model.layers if getattr(layer, "seed", None) is not None]
+    return {layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in random}
+
+
+# %% [markdown]
+# ## The table
+#
+# Now all of it in one place, and computed. Each row is a way back from a file to a model that can be trained:
+
+
+# %%
+def from_keras(name):
+    return keras.models.load_model(folder / f"{name}.keras")
+
+
+def from_weights(name, ready=False):
+    model = compiled(build(dropout=0.3 if name == "dropout" else 0.0))
+    if ready:
+        model.optimizer.build(model.trainable_variables)
+    model.load_weights(folder / f"{name}.weights.h5")
+    return model
+
+
+def from_h5(name):
+    return keras.models.load_model(folder / f"{name}.h5")
+
+
+def from_json(name):
+    return keras.models.model_from_json((folder / f"{name}.json").read_text())
+
+
+# %%
+from functools import partial
+
+dropped_at_save = keras.models.load_model(folder / "dropout.keras")
+dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)  # each format has its fair chance
+(folder / "dropout.json").write_text(dropped_at_save.to_json())
+with quoted():
+    dropped_at_save.save(folder / "dropout.h5")
+
+ways = {
+    ".keras": (".keras", from_keras),
+    ".weights.h5": (".weights.h5", from_weights),
+    "optimizer.build, then .weights.h5": (".weights.h5", partial(from_weights, ready=True)),
+    ".h5": (".h5", from_h5),
+    "JSON": (".json", from_json),
+}
+
+# %% [markdown]
+# And the four questions. Does the file alone give the structure? Are the weights equal after loading? Did the resumed
+# trainings above (for `.h5`: the attempt at one) end in the very same weights? And is the seed state of dropout the
+# one that was saved?
+
+
+# %%
+def has_structure(suffix):
+    """Whether the file alone, without any code of ours, gives the structure."""
+    try:
+        alone = from_json("model") if suffix == ".json" else keras.models.load_model(folder / f"model{suffix}")
+    except ValueError:
+        return False
+    return structure(alone) == structure(model)
+
+
+def kept_by(name):
+    suffix, way = ways[name]
+    state = keras.ops.convert_to_numpy(way("dropout").get_layer("dropout").seed_generator.state)
+    return {
+        "structure": has_structure(suffix),
+        "weights": np.array_equal(flat(way("model")), at_save),
+        "optimizer": name in resumed and np.array_equal(resumed[name], uninterrupted),
+        "dropout seed": np.array_equal(state, seed_state),
+    }
+
+
+# %%
+import contextlib
+import io
+
+import pandas as pd
+
+with contextlib.redirect_stdout(io.StringIO()), quoted():  # the warnings are those from above
+    kept = {name: kept_by(name) for name in ways}
+pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
+
+# %% [markdown]
+# - **No format keeps the seed of dropout**, and none the order of the rows. For a training that must resume exactly,
+#   keep both beside the file; lesson 11 (Checkpointing) does it for you.
+# - **`.keras` keeps all the rest**, and is the one to use.
+# - **`.weights.h5` keeps weights and optimizer**, but it gives the optimizer back only to a model whose optimizer is
+#   ready to take it.
+# - **`.h5`** is good for predicting and for nothing else; **JSON** is good for reading.
+
+# %% [markdown]
+# ## Weights for another model
+#
+# Often just a part is wanted: the hidden layer of the penguin model shall start a model for another question, with
+# two outputs. Layers of the same name are meant to get the same weights, and old programs say `by_name=True`:
+
+
+# %%
+def other(hidden="hidden"):
+    """A model for two classes whose hidden layer is the penguins'."""
+    layers = [Dense(32, activation="relu", name=hidden), Dense(2, activation="softmax", name="answer")]
+    return keras.Sequential([keras.Input((4,)), *layers])
+
+
+for suffix in (".weights.h5", ".keras", ".h5"):
+    print(f"{suffix:12}", end=" ")
+    if attempt(other().load_weights, folder / f"model{suffix}", by_name=True):
+        print("loaded")
+
+# %% [markdown]
+# Only the legacy format knows names. And it has a trap. Suppose that the hidden layer's name is spelled with a
+# capital:
+
+# %%
+target = other(hidden="Hidden")
+before = flat(target)
+with quoted():
+    target.load_weights(folder / "model.h5", by_name=True)
+print("nothing was loaded:", np.array_equal(flat(target), before))
+
+# %% [markdown]
+# No error and no warning: what finds no partner is skipped. A model "with pretrained weights" then starts from random
+# ones, and nobody knows.
+
+# %% [markdown] tags=["predict"]
+# The new formats do not go by name. A model has two layers of equal size, `left` and `right`, that both read the input.
+# We save its weights and load them into a model that is the same, except that `right` comes first. What happens: an
+# error, the right weights in each layer, or the wrong ones?
+
+
+# %%
+def twins(*names):
+    """Two dense layers of the same size side by side, in the order of their names."""
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Concatenate()([Dense(5, name=name)(inputs) for name in names]))
+
+
+keras.utils.set_random_seed(seed)
+first, second = twins("left", "right"), twins("right", "left")
+first.save_weights(folder / "twins.weights.h5")
+second.load_weights(folder / "twins.weights.h5")
+
+for name in ("left", "right"):
+    kernel, original = second.get_layer("left").get_weights()[0], first.get_layer(name).get_weights()[0]
+    print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
+
+# %% [markdown]
+# Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes differ,
+# Keras raises an error; where they agree, only you can know what belongs where. So say it:
+
+# %%
+source, target = keras.models.load_model(folder / "model.keras"), other(hidden="Hidden")
+names = {"Hidden": "hidden"}  # layer of the target: layer of the source
+
+for to, origin in names.items():
+    target.get_layer(to).set_weights(source.get_layer(origin).get_weights())
+print(np.array_equal(target.get_layer("Hidden").get_weights()[0], source.get_layer("hidden").get_weights()[0]))
+
+# %% [markdown]
+# A name that does not exist is now an error, for the source and for the target.
+
+# %% [markdown]
+# ### Exercise 10.2: all or nothing
+#
+# One flaw is left. If the second entry of the map is wrong, the first has been copied already, and the target is
+# neither old nor new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one that
+# does not fit (no such layer, or weights of other shapes) it raises a `ValueError` whose text names the layer of the
+# target, and the target stays as it was.
+
+
+# %% tags=["solution"]
+def transfer(source, target, names):
+    """Copy weights into `target`, given layer of the target -> layer of the source; all of them or none."""
+    pairs = []
+    for to, origin in names.items():
+        layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
+        if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
+            raise ValueError(f"layer {to!r}: its weights have other shapes than those of {origin!r}")
+        pairs.append((layer, weights))
+    for layer, weights in pairs:
+        layer.set_weights(weights)
+
+
+# %% tags=["check"]
+@exercise("10.2", transfer)
+def check(transfer):
+    def stack(**widths):
+        layers = [Dense(width, name=name) for name, width in widths.items()]
+        return keras.Sequential([keras.Input((3,)), *layers])
+
+    def equal(layer, other):
+        return all(map(np.array_equal, layer.get_weights(), other.get_weights()))
+
+    source, target = stack(one=3, two=3, wide=5), stack(a=3, b=3, answer=2)
+    untouched = target.get_layer("answer").get_weights(), flat(source)
+    transfer(source, target, {"a": "two", "b": "one"})
+    expect(
+        np.array_equal(flat(source), untouched[1]),
+        "The source has changed. The map reads layer of the target: layer of the source.",
+    )
+    crossed = equal(target.get_layer("a"), source.get_layer("two"))
+    expect(crossed, "The map says that a gets the weights of two. Go by the names, not by the order of the layers.")
+    expect(equal(target.get_layer("b"), source.get_layer("one")), "The map has two entries. Copy both.")
+    kept = all(map(np.array_equal, target.get_layer("answer").get_weights(), untouched[0]))
+    expect(kept, "The layer answer is not in the map; its weights must stay as they were.")
+
+    for names, culprit in (({"a": "one", "answer": "wide"}, "answer"), ({"a": "one", "missing": "two"}, "missing")):
+        before = flat(target)
+        try:
+            transfer(source, target, names)
+        except ValueError as error:
+            message = str(error)
+        else:
+            message = None
+        expect(message is not None, f"{culprit} does not fit, and nobody is told. Raise a ValueError.")
+        expect(culprit in message, f"The error does not name the layer {culprit}.")
+        expect(
+            np.array_equal(flat(target), before),
+            "The entry before the wrong one was copied already. Check all entries first, then copy.",
+        )
+
+
+# %% tags=["wrong"] hint="was copied already"
+def transfer(source, target, names):
+    for to, origin in names.items():
+        layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
+        if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
+            raise ValueError(f"layer {to!r} does not fit")
+        layer.set_weights(weights)
+
+
+# %% tags=["wrong"] hint="Go by the names"
+def transfer(source, target, names):
+    for layer, origin in zip(target.layers, source.layers, strict=False):
+        if layer.name in names:
+            layer.set_weights(origin.get_weights())
+
+
+# %% tags=["wrong"] hint="nobody is told"
+def transfer(source, target, names):
+    for to, origin in names.items():
+        with contextlib.suppress(ValueError):
+            target.get_layer(to).set_weights(source.get_layer(origin).get_weights())
+
+
+# %% tags=["wrong"] hint="The source has changed"
+def transfer(source, target, names):
+    for to, origin in names.items():
+        source.get_layer(origin).set_weights(target.get_layer(to).get_weights())
+
+
+# %% [markdown]
+# ## Damaged files
+#
+# Disks fill up while a model is saved, downloads stop half way, and now and then a bit flips. Who notices? We damage
+# each file in two ways: cut it in half, and flip one bit of one weight.
+
+# %%
+files = ["model.keras", "model.weights.h5", "model.h5"]
+weight = keras.models.load_model(folder / "model.keras").get_layer("species").get_weights()[0]
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def flipped(content):
+    """The same bytes, but for one bit in the exponent of one weight of the last layer."""
+    changed = bytearray(content)
+    changed[content.index(weight.tobytes()) + 3] ^= 0b01000000
+    return bytes(changed)
+
+
+damaged = folder / "damaged"
+damaged.mkdir()
+for file in files:
+    content = (folder / file).read_bytes()
+    (damaged / f"cut_{file}").write_bytes(cut(content))
+    (damaged / f"flipped_{file}").write_bytes(flipped(content))
+
+# %% [markdown] tags=["predict"]
+# Which of the six files will Keras refuse?
+
+
+# %%
+def open_model(path):
+    """The model in any of the three files, for predicting."""
+    if not path.name.endswith(".weights.h5"):
+        return keras.models.load_model(path, compile=False)
+    model = build()
+    model.load_weights(path)
+    return model
+
+
+with quoted():
+    for path in sorted(damaged.glob("cut_*")):
+        print(f"{path.name:27}", end=" ")
+        if attempt(open_model, path):
+            print("loaded")
+
+# %% [markdown]
+# All three halves are refused. But look at the texts: a zip archive has its list of contents at the end, so Keras
+# does not recognize half of it and says that the file, which is right there, was not *found*; HDF5 counts bytes and
+# does not say of which file. Now the bit:
+
+# %% tags=["varies"]
+for path in sorted(damaged.glob("flipped_*")):
+    print(f"{path.name:27}", end=" ")
+    if attempt(open_model, path):
+        changed = open_model(path).get_layer("species").get_weights()[0]
+        print("loaded: a weight of", weight[0, 0], "is now", changed[0, 0])
+
+# %% [markdown]
+# The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition.
+# A zip archive keeps a checksum of each member, and whether Keras comes to see it depends on the way in which Python
+# reads the archive. So do not wait for Keras to notice. The archive can be asked, and names the member that is bad:
+
+# %%
+for name in ("model.keras", "damaged/flipped_model.keras"):
+    with zipfile.ZipFile(folder / name) as archive:
+        print(f"{name:27}", archive.testzip())
+
+# %% [markdown]
+# ### A checksum beside every file
+#
+# One remedy serves all formats: when a file has been saved, write down the SHA-256 sum of its bytes; before it is
+# loaded, compare. (Lesson 12 adds the other half: how to save so that a crash leaves a whole file behind.)
+
+# %%
+import hashlib
+
+
+def digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+sums = {file: digest(folder / file) for file in files}
+
+
+def open_verified(path, expected):
+    """The model in the file; ValueError if its bytes are not those that were saved."""
+    if digest(path) != expected:
+        raise ValueError(f"{path.name}: not the file that was saved (its SHA-256 sum differs); restore it from a copy")
+    return open_model(path)
+
+
+# %%
+intact = [attempt(open_verified, folder / file, sums[file]) for file in files]
+refused = [
+    not attempt(open_verified, damaged / f"{kind}_{file}", sums[file]) for kind in ("cut", "flipped") for file in files
+]
+print(sum(intact), "of 3 intact files loaded,", sum(refused), "of 6 damaged files refused")
+
+# %% [markdown]
+# All six, each by its name.
+
+# %% [markdown]
+# ### Exercise 10.3: look after a folder
+#
+# Write the tool that goes through a folder of saved models. `audit(folder, sums)` gets the expected sums by file name
+# and returns a dictionary with one entry for each file that is *not* in order: `"missing"`, `"altered"` or
+# `"unexpected"` (in the folder, but without a sum). You may use `digest`.
+
+
+# %% tags=["solution"]
+def audit(folder, sums):
+    """Return file name -> "missing", "altered" or "unexpected" for all that is not in order."""
+    present = {path.name for path in folder.iterdir()}
+    found = dict.fromkeys(present - sums.keys(), "unexpected")
+    for name, expected in sums.items():
+        if name not in present:
+            found[name] = "missing"
+        elif digest(folder / name) != expected:
+            found[name] = "altered"
+    return found
+
+
+# %% tags=["check"]
+@exercise("10.3", audit)
+def check(audit):
+    with tempfile.TemporaryDirectory() as place:
+        place = Path(place)
+        contents = {"a": b"one" * 9, "b": b"two" * 9, "c": b"three" * 9, "d": b"four" * 9}
+        for name, content in contents.items():
+            (place / name).write_bytes(content)
+        sums = {name: digest(place / name) for name in contents}
+        found = audit(place, dict(sums))
+        expect(found == {}, f"All files are in order, and it returns {found}.")
+        (place / "b").write_bytes(b"twO" * 9)  # same size
+        (place / "c").unlink()
+        (place / "d").write_bytes(contents["d"] + b" ")
+        (place / "new").write_bytes(b"five")
+        try:
+            found = audit(place, dict(sums))
+        except FileNotFoundError:
+            expect(False, "A file that is gone has no sum. Look whether it is there before you read it.")
+        expect(found.get("c") == "missing", "File c is gone, and nobody is told. Go through the sums, too.")
+        expect(found.get("b") == "altered", "File b has the same size as before, but other bytes.")
+        expect(found.get("d") == "altered", "File d has grown by one byte.")
+        expect(found.get("new") == "unexpected", "A file without a sum lies in the folder: it is unexpected.")
+        expect("a" not in found, "File a is in order and does not belong into the report.")
+
+
+# %% tags=["wrong"] hint="Go through the sums, too"
+def audit(folder, sums):
+    found = {}
+    for path in folder.iterdir():
+        if path.name not in sums:
+            found[path.name] = "unexpected"
+        elif digest(path) != sums[path.name]:
+            found[path.name] = "altered"
+    return found
+
+
+# %% tags=["wrong"] hint="Look whether it is there"
+def audit(folder, sums):
+    found = {path.name: "unexpected" for path in folder.iterdir() if path.name not in sums}
+    return found | {name: "altered" for name in sums if digest(folder / name) != sums[name]}
+
+
+# %% tags=["wrong"] hint="it is unexpected"
+def audit(folder, sums):
+    found = {}
+    for name, expected in sums.items():
+        if not (folder / name).exists():
+            found[name] = "missing"
+        elif digest(folder / name) != expected:
+            found[name] = "altered"
+    return found
+
+
+# %% [markdown] tags=["quiz"]
+# A stranger's page offers `model.keras` and, beside it, the SHA-256 sum. You download both and the sum matches. What do
+# you know?
+#
+# - [ ] The model contains no harmful code.
+# - [ ] The file has not been changed since its author saved it.
+# - [x] The file arrived as the page offers it, no more.
+# - [ ] Nothing: two files may have the same sum.
+#
+# Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must come
+# by another way than the file. And it says nothing about what its author put in.
+
+# %% [markdown]
+# ## Files that run code
+#
+# Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function, and
+# a nameless one (`lambda`) is stored in the file as compiled code.
+
+# %% [markdown] tags=["predict"]
+# The function below creates an empty file named `code_ran` and then passes its input on. Will loading the model,
+# without using it, create that file?
+
+# %%
+layer = keras.layers.Lambda(lambda inputs: inputs, name="harmless")
+trap = keras.Sequential([keras.Input((4,)), layer, Dense(1)])
+layer.function = lambda inputs: __import__("pathlib").Path("code_ran").touch() or inputs  # saved, never called here
+
+stranger = folder / "stranger"
+stranger.mkdir()
+trap.save(stranger / "trap.keras")
+(stranger / "trap.json").write_text(trap.to_json())
+with quoted():
+    trap.save(stranger / "trap.h5")
+
+# %% [markdown]
+# This code is our own and harmless, so we dare open it here, with a temporary folder as the working folder. First as
+# Keras does it by default, from all three files, then with the safety off:
+
+
+# %%
+def open_stranger(load, *arguments, **options):
+    with contextlib.chdir(stranger):
+        loaded = attempt(load, *arguments, **options)
+    print("   loaded:", loaded, "  code has run:", (stranger / "code_ran").exists())
+
+
+open_stranger(keras.models.load_model, "trap.keras")
+open_stranger(keras.models.load_model, "trap.h5")
+open_stranger(keras.models.model_from_json, (stranger / "trap.json").read_text())
+
+# %%
+open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
+
+# %% [markdown]
+# With `safe_mode=False` **the code ran while the model was being loaded**. Here it touched a file; it could have
+# deleted all of yours. By default Keras refuses, for all three files.
+#
+# How far does that carry? Its history calls for caution. Keras once wrote YAML, and reading YAML could run code
+# (CVE-2021-37678); the format was given up:
+
+# %%
+print("to_yaml:", hasattr(keras.Model, "to_yaml"), " model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
+
+# %% [markdown]
+# `safe_mode` came in answer to Lambda layers (CVE-2024-3660). For `.h5` files it was ignored, silently, up to Keras
+# 3.11.2 (GHSA-36rr-ww3j-vrjv), and since then another layer was found to pass it by (CVE-2026-1462). And a pickle
+# (many files named `.pkl` or `.pt`) *is* a program: loading it runs it.
+#
+# What describes a structure can describe one that does harm: `.keras`, `.h5` and JSON. A `.weights.h5` holds numbers
+# only; the structure comes from *your* code. So, from a stranger: take the weights and write the structure yourself, or
+# load the file with an up-to-date Keras, with `safe_mode` on, in a process that has nothing to lose.
+#
+# And in your own models, give functions a name. A registered function is stored by its name, and its code stays in your
+# program:
+
+
+# %%
+@keras.saving.register_keras_serializable(package="lesson")
+def halve(inputs):
+    return inputs / 2
+
+
+named = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(halve), Dense(1)])
+named.save(folder / "named.keras")
+print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
+
+# %%
+temporary.cleanup()
+
+# %% [markdown]
+# ## What you have learned
+#
+# - A model in training has a structure, weights, an optimizer's state, and the seed state of dropout. `.keras` keeps
+#   the first three, `.weights.h5` the weights and (after `optimizer.build`) the optimizer, JSON the structure; `.h5`
+#   cannot be trained on, and nobody keeps the seed.
+# - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
+# - Weights go into another model by an explicit map of names, checked before anything is copied. Loading by name
+#   skips silently, loading by place exchanges silently.
+# - Half a file is refused with a misleading error, a flipped bit may not be noticed at all. A SHA-256 sum notices both.
+# - What holds a structure can hold code. Leave `safe_mode` on, and from strangers prefer numbers to structures.
+#
+# ## Try next
+#
+# - Put `keras.layers.BatchNormalization(momentum=0.9)` behind the hidden layer. Its running means are weights that are
+#   not trained; does `.keras` still give 0.0? Does the name map copy them?
+# - Compile with a learning rate that falls, such as `CosineDecay(0.003, 100)`. What does a lost step counter do now?
+# - Leave `shuffle=False` out and resume from `.keras` once more. How large does the difference become?
+# - Save with `model.export` for TensorFlow Serving and read which of the four parts are in there.
