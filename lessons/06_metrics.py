@@ -1,0 +1,815 @@
+# ---
+# title: "Metrics: what is measured while you train"
+# part: 2 Measure
+# objectives:
+#   - choose among mse, mae, mape and cosine for a regression, and say what each is blind to
+#   - explain which metrics survive being computed batch by batch, and derive how far the others are off
+#   - write a metric of your own, as a function or as a class with a state, and test it against NumPy
+#   - detect a metric that broadcasts (N,) against (N, 1), from the figures that it reports
+#   - name the accuracy that Keras computes for a classifier
+# prerequisites:
+#   - "lesson 02 (Regression with Keras) and lesson 03 (Classification)"
+#   - "lesson 04 (Training history): learning curves"
+#   - broadcasting in NumPy, mean and variance
+# data: [yacht, penguins]
+# reading:
+#   - "Brownlee, *How to Use Metrics for Deep Learning with Keras in Python*, machinelearningmastery.com/custom-metrics-deep-learning-keras-python (the copied function)"
+#   - "Keras, pull request 922 (the function becomes part of Keras, 2015), issues 1784 (it was removed, 2016) and 10706 (a user finds it equal to the absolute error, 2018), github.com/keras-team/keras"
+#   - "Hyndman, Koehler, *Another look at measures of forecast accuracy*, International Journal of Forecasting 22, 2006, doi:10.1016/j.ijforecast.2006.03.001"
+#   - "Gerritsma, Onnink, Versluis, *Yacht Hydrodynamics*, 1981, doi:10.24432/C5XG7R (the data)"
+# ---
+
+# %% [markdown]
+# A loss is what the network minds; a metric is what you mind. Keras computes any number of metrics while it trains,
+# and prints whatever they return. Nothing checks that a function called `rmse` returns one. In this lesson a few
+# lines that many programs contain are put to the test, and each time the figure looks plausible, falls
+# nicely from epoch to epoch, and is wrong. Two or three lines of algebra say why, and by how much.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the first weights and the order of the rows, 0 to 1000000
+fast: bool = False  # fewer epochs
+epochs: int = 100  # passes over the training rows in each fit, 20 to 400, fast 20
+
+# %%
+from course.lesson import begin
+
+begin("06_metrics", globals())
+
+# %% [markdown]
+# ## Four metrics of one network
+#
+# The data: towing-tank trials of yacht hulls. Five inputs describe the hull, one the speed, and the target is the
+# resistance of the water (without a unit). Inputs are standardized by the training rows, as in lesson 02.
+
+# %%
+import numpy as np
+
+from course.data import load
+
+boats = load("yacht")
+mean, deviation = boats.x_train.mean(), boats.x_train.std()
+x_train = ((boats.x_train - mean) / deviation).to_numpy()
+x_validation = ((boats.x_validation - mean) / deviation).to_numpy()
+
+# %%
+y_train = boats.y_train.to_numpy()[:, None]
+y_validation = boats.y_validation.to_numpy()[:, None]
+print("shapes:", x_train.shape, y_train.shape, x_validation.shape, y_validation.shape)
+print(
+    f"least {y_train.min():.2f}, median {np.median(y_train):.2f}, mean {y_train.mean():.2f}, greatest {y_train.max():.2f}"
+)
+
+# %% [markdown]
+# The targets are a *column*, of shape (rows, 1), like the output of the network. A later section shows what happens
+# otherwise. Note how they spread: the fastest trials have more than a thousand times the resistance of the slowest.
+#
+# One function trains every network of this part, always from the same seed. Metrics take no part in training, so
+# networks that differ only in their metrics end with the same weights. (`jit_compile=False` saves the time for
+# compiling, which a network this small never earns back.)
+
+# %%
+import keras
+
+
+def train(metrics, y=y_train, y_validation=y_validation):
+    """Train the network with these metrics; return it and its history. All validation rows form one batch."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), loss="mse", metrics=metrics, jit_compile=False)
+    validation = {"validation_data": (x_validation, y_validation), "validation_batch_size": len(x_validation)}
+    fit = model.fit(x_train, y, batch_size=32, epochs=epochs, verbose=0, **validation)
+    return model, fit.history
+
+
+# %% [markdown]
+# With $e = \hat y - y$, the error of a row, four metrics can be asked for by name:
+#
+# | name | what it is | unit |
+# | --- | --- | --- |
+# | `mse` | mean of $e^2$ | that of the target, squared |
+# | `mae` | mean of $\lvert e \rvert$ | that of the target |
+# | `mape` | mean of $100\, \lvert e \rvert / \lvert y \rvert$ | percent |
+# | `cosine_similarity` | mean of $y \cdot \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ over rows | none, from -1 to 1 |
+
+# %% [markdown] tags=["predict"]
+# The mse is the loss, so it falls, and the mae with it. Will the mean absolute *percentage* error fall as well? And
+# where will the cosine end, with one output and targets above zero?
+
+# %%
+from course import plots
+
+model, history = train(["mse", "mae", "mape", "cosine_similarity"])
+
+plots.lines(
+    range(1, epochs + 1),
+    {name: history[f"val_{name}"] for name in ("mse", "mae", "mape")},
+    title="Three errors of one network on the validation rows",
+    x_label="epoch",
+    y_label="mse (squared), mae (resistance), mape (%)",
+    log="y",
+)
+
+# %%
+from course.claims import claim
+
+claim("06.mae", history["val_mae"][-1], digits=2)
+claim("06.rmse", np.sqrt(history["val_mse"][-1]), digits=2)
+claim("06.mape", history["val_mape"][-1], digits=0, unit="%")
+claim("06.mape_highest", max(history["val_mape"]), digits=0, unit="%")
+
+# %% [markdown]
+# The mae ends at {{06.mae}}, beside the mean resistance printed above. The percentage is another story. While the
+# other two fell, it climbed to {{06.mape_highest}} before it came down to {{06.mape}}. A network that always answers 0
+# has exactly 100 %, so by this measure most of the training made things worse. Divide an error of 0.5 by a resistance
+# of 0.05: this one row contributes 1,000 %. **A percentage error belongs to targets that stay away from zero**; here
+# it is a report on the slowest trials and hardly on anything else.
+#
+# The root of the mse is {{06.rmse}}, in the unit of the target like the mae. It can never be the smaller of the two:
+# a variance is not negative, so $\mathrm{mean}(\lvert e \rvert^2) - \mathrm{mean}(\lvert e \rvert)^2 \ge 0$. The wider
+# they are apart, the more the errors differ in size.
+
+# %%
+plots.lines(
+    range(1, epochs + 1),
+    {"training": history["cosine_similarity"], "validation": history["val_cosine_similarity"]},
+    title="The cosine of one output: only signs",
+    x_label="epoch",
+    y_label="cosine similarity (from -1 to 1)",
+)
+claim("06.cosine", history["val_cosine_similarity"][-1], digits=2)
+claim("06.cosine_early", max(history["val_cosine_similarity"][:10]), digits=2)
+
+# %% [markdown]
+# The cosine ends at {{06.cosine}}. With one output, $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the
+# product of two signs: a row scores 1 if its prediction is above zero, however wrong, and -1 if it is below zero,
+# however close (slow trials, mostly). The share of rows predicted above zero is $(1 + c)/2$ at a cosine of $c$, and that
+# is all it says. Hence its best figure came early: within the first ten epochs it had reached {{06.cosine_early}}, from
+# a network that knew little more than that resistances are positive. The cosine is made for vectors, such as word
+# embeddings, whose direction matters.
+
+# %% [markdown]
+# ### The keys are the strings you pass
+#
+# What you ask for is what the history calls it, with `val_` in front for the validation rows:
+
+# %%
+print(list(history))
+print("mean_squared_error" in history)
+
+# %% [markdown]
+# Ask for the long name if you want to read the long name. Programs from before TensorFlow 2 often read other names than
+# they passed, such as `acc` for `"accuracy"` (TensorFlow issue 27217, 2019), and end in a KeyError today.
+#
+# One sign has turned, too. In a loss, less must be better, so `keras.losses.cosine_similarity` is the negative. For
+# two vectors of the same direction:
+
+# %%
+a, b = np.array([[1.0, 2.0]]), np.array([[2.0, 4.0]])
+print("loss:  ", round(float(keras.losses.CosineSimilarity()(a, b)), 4))
+print("metric:", round(float(keras.metrics.CosineSimilarity()(a, b)), 4))
+
+# %% [markdown]
+# The metric is +1 where the loss is -1. Callbacks such as `EarlyStopping` know which way Keras' own metrics should go.
+# For one that you wrote they ask for `mode="max"` or `mode="min"`.
+
+# %% [markdown]
+# ## The copied function
+#
+# "How do I get the RMSE in Keras?" A widely read answer is Jason Brownlee's tutorial *How to Use Metrics for Deep
+# Learning with Keras in Python*, and many public programs contain these lines:
+#
+#     def rmse(y_true, y_pred):
+#         return backend.sqrt(backend.mean(backend.square(y_pred - y_true), axis=-1))
+#
+# The idea is good: it takes Keras' own `mean_squared_error`, `axis=-1` included, and puts a root around it. Keras
+# itself once had such a loss (pull request 922, 2015) and dropped it early in 2016 (issue 1784). We write it with
+# `keras.ops`, which took over from the old `backend`; nothing else changes.
+
+# %%
+from keras import ops
+
+
+def copied(y_true, y_pred):
+    return ops.sqrt(ops.mean(ops.square(y_pred - y_true), axis=-1))
+
+
+# %% [markdown] tags=["predict"]
+# We log `copied`, `mae` and Keras' `RootMeanSquaredError`. Which of the other two curves will `copied` follow?
+
+# %%
+model, history = train([copied, "mae", keras.metrics.RootMeanSquaredError(name="rmse")])
+
+plots.lines(
+    range(1, epochs + 1),
+    {name: history[f"val_{name}"] for name in ("rmse", "mae", "copied")},
+    title="The copied function follows the mean absolute error",
+    x_label="epoch",
+    y_label="error on the validation rows (resistance)",
+    log="y",
+)
+
+# %%
+difference = np.abs(np.array(history["val_copied"]) / history["val_mae"] - 1)
+claim("06.copied_from_mae", difference.max(), digits=7)
+claim("06.copied", history["val_copied"][-1], digits=2)
+
+# %% [markdown]
+# It lies **on the absolute error**: over all epochs the two differ by a share of at most {{06.copied_from_mae}}, no
+# more than 32-bit numbers round. Wrong figure {{06.copied}}, right figure {{06.rmse}}. The algebra is one line. Along
+# `axis=-1` a row has as many entries as the network has outputs, here one, and the mean of one number is the number:
+#
+# $$\sqrt{\tfrac{1}{1}\,(\hat y - y)^2} = \lvert \hat y - y \rvert$$
+#
+# The root comes **before** the mean over the rows, which Keras takes afterward. In `mean_squared_error` this order
+# does no harm, since a mean of means is a mean. A root in between does not commute.
+#
+# The tutorial's own output shows it. It trains on ten rows in one batch with the loss `mse`, so the root of each
+# printed loss must be the printed RMSE. Its log of the epochs 496 and 500 (published figures):
+
+# %%
+for mse, rmse in ((1.2992e-06, 9.7909e-04), (1.1788e-06, 9.3261e-04)):
+    root = np.sqrt(mse)
+    print(f"root of the printed loss: {root:.3e}   printed as rmse: {rmse:.3e}   too low by {1 - rmse / root:.0%}")
+
+# %% [markdown]
+# Two figures side by side that cannot both be right. In 2018 a user of Keras logged this function beside `mae`, saw the
+# same numbers twice and asked whether that was a bug (issue 10706). The advice there: leave out `axis=-1`.
+
+# %% [markdown] tags=["quiz"]
+# A network has two outputs. What does `copied` then report?
+#
+# - [ ] The root mean square error over all rows and outputs.
+# - [ ] The mean absolute error over all rows and outputs.
+# - [x] The mean over the rows of each row's root mean square error.
+# - [ ] The mean of the two outputs' root mean square errors.
+#
+# `axis=-1` is the axis of the outputs. So the root is taken of each row's mean over its two outputs, and the mean
+# over the rows comes last. The result lies between mae and rmse and is neither.
+
+# %% [markdown]
+# ## Without the axis
+#
+# Then the mean runs over all rows, as it should:
+
+
+# %%
+def root_of_batch(y_true, y_pred):
+    return ops.sqrt(ops.mean(ops.square(y_pred - y_true)))
+
+
+# %% [markdown]
+# All rows *of the batch*. Keras calls the function once a batch and takes the mean of what comes back. `evaluate`
+# lets us choose the batch; the network, the rows and the truth stay the same. (We evaluate on the training rows
+# because they are the most. What follows is arithmetic and holds for any rows.)
+
+# %% [markdown] tags=["predict"]
+# With all rows in one batch this function is right. What does it report with one row a batch?
+
+# %%
+metrics = [copied, root_of_batch, keras.metrics.RootMeanSquaredError(name="rmse")]
+model.compile(loss="mse", metrics=metrics, jit_compile=False)
+sizes = [1, 2, 4, 7, 10, 32, 92, len(x_train)]
+reported = [model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True) for size in sizes]
+
+errors = (model.predict(x_train, batch_size=len(x_train), verbose=0) - y_train).astype("float64")[:, 0]
+truth = np.sqrt(np.mean(errors**2))
+
+# %%
+plots.lines(
+    sizes,
+    {
+        "RootMeanSquaredError": [logs["rmse"] for logs in reported],
+        "root of each batch": [logs["root_of_batch"] for logs in reported],
+        "copied": [logs["copied"] for logs in reported],
+    },
+    title="One network, one truth: what three metrics report",
+    x_label="batch size in evaluate (rows)",
+    y_label="reported error (resistance)",
+    log="x",
+)
+
+# %%
+too_low = {size: 100 * (1 - logs["root_of_batch"] / truth) for size, logs in zip(sizes, reported, strict=True)}
+claim("06.too_low_at_10", too_low[10], digits=1, unit="%")
+claim("06.too_low_at_1", too_low[1], digits=1, unit="%")
+claim("06.rmse_from_numpy", max(abs(logs["rmse"] / truth - 1) for logs in reported), digits=7)
+
+# %% [markdown]
+# With one row a batch the root of each batch **is the absolute error again** ({{06.too_low_at_1}} too low); with all
+# rows it is right; in between it depends on a number that has nothing to do with the network. At 10 rows it is
+# {{06.too_low_at_10}} too low. `RootMeanSquaredError` differs from NumPy by a share of at most
+# {{06.rmse_from_numpy}}, at every batch size.
+#
+# Why too low? Call the batches' roots $r_b$. With batches of equal size the true mse is the mean of the
+# $r_b^2$, and the variance of the roots is the mean of their squares less the square of their mean:
+#
+# $$\mathrm{RMSE}^2 = \overline{r^2} = \bar r^{\,2} + \mathrm{Var}(r)
+# \quad\Longrightarrow\quad \bar r = \sqrt{\mathrm{RMSE}^2 - \mathrm{Var}(r)}$$
+#
+# **What is missing is the variance between the batches.** Where all batches are equally hard nothing is missing. In
+# NumPy, with batches of 8 rows (which divide the 184 evenly):
+
+# %%
+roots = np.sqrt(np.mean(errors.reshape(-1, 8) ** 2, axis=1))
+print("identity holds:", np.isclose(truth**2, roots.mean() ** 2 + roots.var()))
+
+# %% [markdown]
+# Of *equal size*: else a short last batch weighs as much as any other, and the error can take either sign. The 62
+# validation rows in batches of 10 leave 2 rows for the last one.
+
+# %%
+logs = model.evaluate(x_validation, y_validation, batch_size=10, verbose=0, return_dict=True)
+claim("06.validation_too_high", 100 * (logs["root_of_batch"] / logs["rmse"] - 1), digits=1, unit="%")
+
+# %% [markdown]
+# Those two happen to be predicted badly, and the figure is {{06.validation_too_high}} too *high*.
+#
+# So the same rows in another order must give another figure. `evaluate` takes rows as they come. Let us sort them by
+# their target, as a file may well be sorted:
+
+# %%
+order = np.argsort(y_train[:, 0])
+logs = model.evaluate(x_train[order], y_train[order], batch_size=10, verbose=0, return_dict=True)
+
+plots.bars(
+    {
+        "the truth": truth,
+        "root of each batch, rows shuffled": reported[sizes.index(10)]["root_of_batch"],
+        "root of each batch, rows sorted": logs["root_of_batch"],
+    },
+    title="Same network, same rows, batches of 10",
+    label="reported error (resistance)",
+)
+too_low["sorted"] = 100 * (1 - logs["root_of_batch"] / truth)
+claim("06.too_low_sorted", too_low["sorted"], digits=1, unit="%")
+claim("06.sorted_adds", too_low["sorted"] - too_low[10], digits=1, unit="points")
+
+# %% [markdown]
+# {{06.too_low_sorted}} too low when sorted, against {{06.too_low_at_10}} before: the order alone costs
+# {{06.sorted_adds}} more, since batches of slow trials and batches of fast ones differ more. For shuffled rows the
+# algebra goes one step further. The mse of a batch of $B$ rows has the variance $\mathrm{Var}(e^2)/B$, and for
+# small variations a root passes on $1/(2\,\mathrm{RMSE})$ of each, so
+#
+# $$1 - \frac{\bar r}{\mathrm{RMSE}} \approx \frac{\mathrm{Var}(r)}{2\,\mathrm{RMSE}^2}
+# \approx \frac{\mathrm{Var}(e^2)}{8 B\, \mathrm{RMSE}^4} = \frac{\kappa - 1}{8 B}$$
+#
+# with $\kappa = \overline{e^4} / \mathrm{RMSE}^4$. Normal errors have $\kappa = 3$: at $B = 10$ only 2.5 % are
+# missing, and nobody notices. Errors with rare large ones have a larger $\kappa$. Ours, beside the mean over a
+# thousand shuffles:
+
+
+# %%
+def too_low_in(order, size=10):
+    """How much too low, in percent, the mean of the batches' roots is with the rows in this order."""
+    starts = range(0, len(order), size)
+    roots = [np.sqrt(np.mean(errors[order[start : start + size]] ** 2)) for start in starts]
+    return 100 * (1 - np.mean(roots) / truth)
+
+
+rng = np.random.default_rng(seed)
+kappa = np.mean(errors**4) / truth**4
+claim("06.kappa", kappa, digits=1)
+claim("06.too_low_formula", 100 * (kappa - 1) / (8 * 10), digits=1, unit="%")
+claim(
+    "06.too_low_shuffles", np.mean([too_low_in(rng.permutation(len(errors))) for _ in range(1000)]), digits=1, unit="%"
+)
+
+# %% [markdown]
+# $\kappa$ is {{06.kappa}}. The formula says {{06.too_low_formula}}, a thousand shuffles say
+# {{06.too_low_shuffles}}. It is an approximation (it takes variations for small, and leaves out the last batch, whose
+# few rows weigh as much as ten), but it names what counts: the spread of the errors, and the batch size.
+
+# %% [markdown]
+# ### Add first, divide last
+#
+# A metric that is right at every batch size keeps **sums** over all rows and does everything else once, at the end.
+# In Keras that is a class with a state:
+
+
+# %%
+class RMSE(keras.metrics.Metric):
+    def __init__(self, name="own_rmse"):
+        super().__init__(name=name)
+        self.squares = self.add_variable((), initializer="zeros", name="squares")
+        self.rows = self.add_variable((), initializer="zeros", name="rows")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.reshape(ops.cast(y_true, y_pred.dtype), ops.shape(y_pred))
+        self.squares.assign_add(ops.sum(ops.square(y_pred - y_true)))
+        self.rows.assign_add(ops.cast(ops.size(y_pred), self.dtype))
+
+    def result(self):
+        return ops.sqrt(self.squares / self.rows)
+
+
+# %% [markdown]
+# `update_state` is called for each batch, `result` whenever a figure is wanted, and Keras sets the variables back to
+# zero before each epoch and each evaluation. The test is NumPy, at batch sizes that do and do not divide the rows:
+
+# %%
+model.compile(loss="mse", metrics=[RMSE(), "mae"], jit_compile=False)
+tested = [
+    model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True) for size in (1, 7, 32, len(x_train))
+]
+claim("06.own_from_numpy", max(abs(logs["own_rmse"] / truth - 1) for logs in tested), digits=7)
+claim("06.mae_from_numpy", max(abs(logs["mae"] / np.mean(np.abs(errors)) - 1) for logs in tested), digits=7)
+
+# %% [markdown]
+# Ours differs from NumPy by a share of at most {{06.own_from_numpy}}, and so does `mae`, a plain function
+# ({{06.mae_from_numpy}}). Why does the function survive? Because it returns **one value for each row**. Keras adds
+# those up and counts them: the last, smaller batch weighs what it should.
+
+# %% [markdown]
+# ### Exercise 06.1: within a tenth
+#
+# Write a metric as a function: the share of rows whose prediction misses the target by at most 10 % of the target.
+# Return a value for each row and leave the mean to Keras. `y_true` and `y_pred` have the shape (rows, 1); use `ops`.
+
+
+# %% tags=["solution"]
+def within_a_tenth(y_true, y_pred):
+    """Return 1.0 for each row that is predicted within 10 % of its target, else 0.0; shape (rows,)."""
+    within = ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_true)
+    return ops.mean(ops.cast(within, "float32"), axis=-1)
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+def stream(metric, y_true, y_pred, size):
+    """Feed a metric the rows in batches of `size`; return what it reports."""
+    metric.reset_state()
+    for start in range(0, len(y_true), size):
+        batch = slice(start, start + size)
+        metric.update_state(ops.convert_to_tensor(y_true[batch]), ops.convert_to_tensor(y_pred[batch]))
+    return float(metric.result())
+
+
+@exercise("06.1", within_a_tenth)
+def check(within):
+    y_true = np.array([1, 2, 4, -8, 10, 20, -1, 5, 5, 1], "float32")[:, None]
+    y_pred = y_true * np.array([1.05, 0.5, 1.102, 0.95, 0.9, 1.5, -1, 0.8, 1.11, 1.05], "float32")[:, None]
+    y_pred[4] = 9.05
+    answer = within(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
+    expect(answer is not None, "Your function returns nothing.")
+    expect(
+        len(np.shape(answer)) > 0,
+        "One number came back for the whole batch. The mean over rows is Keras' part: return a value for each row.",
+    )
+    rows = np.ravel(ops.convert_to_numpy(answer)).astype(float)
+    expect(len(rows) == 10, f"Ten rows went in, and {len(rows)} values came out.")
+    true = (np.abs(y_pred - y_true) <= 0.1 * np.abs(y_true))[:, 0]
+    expect(rows[3] == 1, "The target -8 is predicted as -7.6 and does not count. A tenth of a negative target is what?")
+    by_prediction = np.abs(y_pred - y_true) <= 0.1 * np.abs(y_pred)
+    expect(
+        not np.array_equal(rows, by_prediction[:, 0]),
+        "You allow a tenth of the prediction. Then a prediction that is too high gets more room. Take the target's.",
+    )
+    expect(rows[6] == 0, "A target of -1 was predicted as 1, and that counts as a hit. Take the difference first.")
+    expect(np.array_equal(rows, true), "Some row is judged wrongly. Count 1 for |error| <= 0.1 |target|, else 0.")
+    for size in (1, 3, 10):
+        value = stream(keras.metrics.MeanMetricWrapper(within), y_true, y_pred, size)
+        expect(
+            abs(value - true.mean()) < 1e-6, f"In batches of {size} Keras reports {value:.3f}, not {true.mean():.3f}."
+        )
+
+
+# %% tags=["wrong"] hint="return a value for each row"
+def within_a_tenth(y_true, y_pred):
+    return ops.mean(ops.cast(ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_true), "float32"))
+
+
+# %% tags=["wrong"] hint="A tenth of a negative target"
+def within_a_tenth(y_true, y_pred):
+    return ops.cast(ops.abs(y_pred - y_true) <= 0.1 * y_true, "float32")
+
+
+# %% tags=["wrong"] hint="a tenth of the prediction"
+def within_a_tenth(y_true, y_pred):
+    return ops.cast(ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_pred), "float32")
+
+
+# %% tags=["wrong"] hint="Take the difference first"
+def within_a_tenth(y_true, y_pred):
+    return ops.cast(ops.abs(ops.abs(y_pred) - ops.abs(y_true)) <= 0.1 * ops.abs(y_true), "float32")
+
+
+# %% [markdown]
+# ### Exercise 06.2: the worst miss
+#
+# Some figures are no mean at all. Write a class that reports the largest $\lvert e \rvert$ of all rows seen, whatever
+# the batches. `self.worst.assign(value)` sets a variable. Both shapes are (rows, 1).
+
+
+# %% tags=["solution"]
+class WorstMiss(keras.metrics.Metric):
+    """The largest absolute error of all rows since the last reset."""
+
+    def __init__(self, name="worst_miss"):
+        """Make the state: one number, 0 at first."""
+        super().__init__(name=name)
+        self.worst = self.add_variable((), initializer="zeros", name="worst")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Take in a batch."""
+        self.worst.assign(ops.maximum(self.worst, ops.max(ops.abs(y_pred - y_true))))
+
+    def result(self):
+        """Return the figure of all batches."""
+        return ops.convert_to_tensor(self.worst)
+
+
+# %% tags=["check"]
+@exercise("06.2", WorstMiss)
+def check(metric_class):
+    y_true = np.zeros((10, 1), "float32")
+    y_pred = np.array([1, -2, 3, -7, 5, 1, 2, 1, -1, 0.5], "float32")[:, None]
+    metric = metric_class()
+    whole = stream(metric, y_true, y_pred, 10)
+    expect(whole != 5, "The worst row is 7 too low, and it was passed over. A miss downward is a miss, too.")
+    expect(abs(whole - 7) < 1e-6, f"In one batch it reports {whole:.3g}; the largest absolute error is 7.")
+    for size in (1, 3, 4):
+        value = stream(metric, y_true, y_pred, size)
+        last = float(np.abs(y_pred[(9 // size) * size :]).max())
+        expect(value != last, "It reports the last batch. Compare each batch with what was seen before.")
+        expect(
+            not value > 7, f"In batches of {size} it reports {value:.3g}, more than any error. A maximum is not a sum."
+        )
+        expect(value == 7, f"In batches of {size} it reports {value:.3g}, not 7. The maxima must not be averaged.")
+    small = stream(metric, y_true, y_pred / 7, 10)
+    expect(abs(small - 1) < 1e-6, "After reset_state the old worst miss was still there. Keep it in the variable.")
+
+
+# %% tags=["wrong"] hint="reports the last batch"
+class WorstMiss(keras.metrics.Metric):
+    def __init__(self, name="worst_miss"):
+        super().__init__(name=name)
+        self.worst = self.add_variable((), initializer="zeros", name="worst")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.worst.assign(ops.max(ops.abs(y_pred - y_true)))
+
+    def result(self):
+        return ops.convert_to_tensor(self.worst)
+
+
+# %% tags=["wrong"] hint="A miss downward"
+class WorstMiss(keras.metrics.Metric):
+    def __init__(self, name="worst_miss"):
+        super().__init__(name=name)
+        self.worst = self.add_variable((), initializer="zeros", name="worst")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.worst.assign(ops.maximum(self.worst, ops.max(y_pred - y_true)))
+
+    def result(self):
+        return ops.convert_to_tensor(self.worst)
+
+
+# %% tags=["wrong"] hint="must not be averaged"
+class WorstMiss(keras.metrics.Mean):
+    def __init__(self, name="worst_miss"):
+        super().__init__(name=name)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(ops.max(ops.abs(y_pred - y_true)))
+
+
+# %% [markdown]
+# ## A shape that nobody checks
+#
+# The targets were a column. Most programs pass them as they come from a table, of shape (rows,). The loss does not
+# mind: Keras aligns its shapes. So do the metrics that come with Keras. A function of yours gets what you passed.
+
+# %% [markdown] tags=["predict"]
+# We train once more with targets of shape (rows,) and log `root_of_batch`, all validation rows in one batch. Will
+# Keras raise an error, warn, report the right figure, or a wrong one?
+
+# %%
+flat = y_train[:, 0], y_validation[:, 0]
+metrics = [root_of_batch, keras.metrics.RootMeanSquaredError(name="rmse")]
+model, history = train(metrics, *flat)
+
+plots.lines(
+    range(1, epochs + 1),
+    {
+        "reported by the function": history["val_root_of_batch"],
+        "true RMSE": history["val_rmse"],
+        "standard deviation of the targets": np.full(epochs, y_validation.std()),
+    },
+    title="The network learns, and the metric does not notice",
+    x_label="epoch",
+    y_label="error on the validation rows (resistance)",
+)
+
+# %%
+claim("06.broadcast", history["val_root_of_batch"][-1], digits=1)
+claim("06.broadcast_truth", history["val_rmse"][-1], digits=2)
+
+# %% [markdown]
+# **A wrong one, without a word**: {{06.broadcast}} where the truth is {{06.broadcast_truth}}. A column of shape
+# (N, 1) less a row of shape (N,) is a table of N x N, every prediction less *every* target. Its mean square is
+#
+# $$\frac{1}{N^2} \sum_{i,j} (\hat y_j - y_i)^2
+# = \mathrm{Var}(y) + \mathrm{Var}(\hat y) + (\overline{\hat y} - \bar y)^2$$
+#
+# (write each value as its mean plus a deviation; every product of deviations sums to zero). The true mse has the
+# same three terms and $-2\,\mathrm{Cov}(y, \hat y)$, **the only term in which a prediction meets its own row**.
+# Without it the figure can never fall below the standard deviation of the targets, and it grows as the network
+# dares to predict differently for different rows. Shuffle the predictions, and nothing changes:
+
+# %%
+predicted = model.predict(x_validation, batch_size=len(x_validation), verbose=0)
+shuffled = np.random.default_rng(seed).permutation(predicted)
+same = np.isclose(root_of_batch(flat[1], predicted), root_of_batch(flat[1], shuffled), rtol=1e-4)
+print("the same after a shuffle:", bool(same))
+
+# %% [markdown]
+# The cure is one line, at the top of any function of yours: `y_true = ops.reshape(y_true, ops.shape(y_pred))`. The
+# class above has it. Where shapes do not fit that raises an error, which is the second best thing that can happen.
+
+# %% [markdown]
+# ### Exercise 06.3: from the figure to the fault
+#
+# A colleague's mean squared error does not fall, and you suspect broadcasting. Write the value that the broken
+# metric reports **without** making N x N numbers, so that it can be compared for a million rows.
+
+
+# %% tags=["solution"]
+def broadcast_mse(y_true, y_pred):
+    """Return the mean of (y_pred[j] - y_true[i])**2 over all i and j; both arrays have shape (rows,)."""
+    return np.var(y_true) + np.var(y_pred) + (np.mean(y_pred) - np.mean(y_true)) ** 2
+
+
+# %% tags=["check"]
+@exercise("06.3", broadcast_mse)
+def check(answer):
+    random = np.random.default_rng(3)
+    for rows, shift in ((2, 0.0), (5, 3.0), (40, -2.0)):
+        y_true = random.normal(2, 3, rows)
+        y_pred = 0.8 * y_true + random.normal(shift, 1, rows)
+        true = np.mean((y_pred[:, None] - y_true) ** 2)
+        value = answer(y_true.copy(), y_pred.copy())
+        expect(value is not None, "Your function returns nothing.")
+        value = float(value)
+        expect(
+            not np.isclose(value, np.mean((y_pred - y_true) ** 2)),
+            "This is the right mean squared error. Wanted is the wrong one, in which every prediction meets every target.",
+        )
+        expect(
+            not np.isclose(value, np.var(y_true) + np.var(y_pred)),
+            "Shift all predictions by 100: the broken metric would grow, yours does not. A term is missing.",
+        )
+        sample = np.var(y_true, ddof=1) + np.var(y_pred, ddof=1) + (y_pred.mean() - y_true.mean()) ** 2
+        expect(not np.isclose(value, sample), "Here nothing is estimated. The variance divides by N, not by N - 1.")
+        expect(np.isclose(value, true), f"For {rows} rows it returns {value:.4f}; the table's mean is {true:.4f}.")
+    try:
+        large = float(answer(np.zeros(1_000_000), np.ones(1_000_000)))
+    except MemoryError:
+        large = None
+    expect(large == 1.0, "For a million rows it must work, too, without the table of N x N.")
+
+
+# %% tags=["wrong"] hint="the right mean squared error"
+def broadcast_mse(y_true, y_pred):
+    return np.mean((y_pred - y_true) ** 2)
+
+
+# %% tags=["wrong"] hint="A term is missing"
+def broadcast_mse(y_true, y_pred):
+    return np.var(y_true) + np.var(y_pred)
+
+
+# %% tags=["wrong"] hint="nothing is estimated"
+def broadcast_mse(y_true, y_pred):
+    return np.var(y_true, ddof=1) + np.var(y_pred, ddof=1) + (np.mean(y_pred) - np.mean(y_true)) ** 2
+
+
+# %% [markdown]
+# ## Accuracies
+#
+# Three species of penguins, from four measurements. Which accuracy is `"accuracy"`?
+
+# %%
+penguins = load("penguins")
+measured = penguins.x_train.select_dtypes("number").columns[:4]
+x = penguins.x_train[measured]
+x = ((x - x.mean()) / x.std()).fillna(0).to_numpy()  # 0 is the mean: a missing number says nothing
+names = sorted(penguins.y_train.unique())
+labels = np.searchsorted(names, penguins.y_train)
+print(list(measured), names)
+
+# %%
+keras.utils.set_random_seed(seed)
+classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+two_guesses = keras.metrics.SparseTopKCategoricalAccuracy(2, name="among the first two")
+classifier.compile(
+    keras.optimizers.Adam(0.02),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy", two_guesses],
+    jit_compile=False,
+)
+species = classifier.fit(x, labels, epochs=20, verbose=0).history
+
+# %%
+plots.lines(
+    range(1, 21),
+    {name: species[name] for name in ("accuracy", "among the first two")},
+    title="Two accuracies of one classifier, while it trains",
+    x_label="epoch",
+    y_label="share of training rows",
+)
+
+# %% [markdown]
+# Keras looks at shapes and loss when it reads `"accuracy"`: whole-number labels mean `SparseCategoricalAccuracy`,
+# one-hot labels `CategoricalAccuracy`, one output `BinaryAccuracy`. All these are means over rows, so batches do no
+# harm. Now ask for others by name, on the same predictions:
+
+# %% [markdown] tags=["predict"]
+# `BinaryAccuracy` on one-hot labels asks of every *entry*, not every row, whether it lies on the right side of 0.5.
+# Will it be higher or lower than the accuracy? And `keras.metrics.Accuracy()`, whose name is the plainest?
+
+# %%
+probabilities = classifier.predict(x, batch_size=len(x), verbose=0)
+one_hot = np.eye(3)[labels]
+exact = keras.metrics.Accuracy()(one_hot, probabilities)
+accuracies = {
+    "NumPy, argmax": np.mean(probabilities.argmax(axis=1) == labels),
+    "SparseCategoricalAccuracy": float(keras.metrics.SparseCategoricalAccuracy()(labels, probabilities)),
+    "CategoricalAccuracy, one-hot": float(keras.metrics.CategoricalAccuracy()(one_hot, probabilities)),
+    "BinaryAccuracy, one-hot": float(keras.metrics.BinaryAccuracy()(one_hot, probabilities)),
+    "Accuracy, one-hot": float(exact),
+}
+plots.bars(accuracies, title="Five accuracies of the same predictions", label="share")
+
+# %%
+claim("06.accuracy", accuracies["SparseCategoricalAccuracy"], digits=3)
+claim("06.binary_accuracy", accuracies["BinaryAccuracy, one-hot"], digits=3)
+claim("06.exact_accuracy", accuracies["Accuracy, one-hot"], digits=3)
+
+# %% [markdown]
+# The accuracy is {{06.accuracy}}, `BinaryAccuracy` {{06.binary_accuracy}}: a network that is wrong about a penguin,
+# and sure, has two of three entries wrong but the third right. If $a$ is the accuracy and every row has one
+# probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$: it hides a third of the mistakes, and
+# with more classes nearly all (lesson 08). `Accuracy()` gives {{06.exact_accuracy}}: it asks whether a probability
+# *equals* the label.
+#
+# And broadcasting once more. A common definition of sensitivity, the share of positive rows that are found:
+
+
+# %%
+def sensitivity(y_true, y_pred):
+    return ops.sum(y_true * ops.round(y_pred)) / ops.sum(y_true)
+
+
+gentoo = (labels == names.index("Gentoo")).astype("float32")
+probability = probabilities[:, [names.index("Gentoo")]]
+
+claim("06.sensitivity", sensitivity(gentoo[:, None], probability), digits=3)
+claim("06.sensitivity_broadcast", sensitivity(gentoo, probability), digits=0)
+
+# %%
+print("equal to the number predicted positive:", float(sensitivity(gentoo, probability)) == probability.round().sum())
+
+# %% [markdown]
+# With a column {{06.sensitivity}}; with labels of shape (N,) a share of {{06.sensitivity_broadcast}}. With
+# $\hat p_j$ the rounded probabilities,
+#
+# $$\frac{\sum_{i,j} y_i\, \hat p_j}{\sum_i y_i} = \frac{\sum_i y_i \cdot \sum_j \hat p_j}{\sum_i y_i} = \sum_j \hat p_j$$
+#
+# the number of rows *predicted* positive. Here the figure betrays itself, being above 1. An RMSE has no such limit.
+# (Even with the right shape, this function is averaged over batches, and that is wrong: lessons 07 and 09.)
+
+# %% [markdown] tags=["quiz"]
+# Written as a function that returns one value for each row, which of these does Keras compute correctly in batches of
+# any size?
+#
+# - [ ] the root mean square error and the mean absolute error
+# - [x] the accuracy and the mean absolute error
+# - [ ] the accuracy and the recall
+# - [ ] the coefficient of determination and the mean squared error
+#
+# Accuracy, mae and mse are means over rows. A root of a mean, a quotient of two sums (recall) and one minus a
+# quotient of sums are made from such means at the end; they need a state.
+
+# %% [markdown]
+# ## What you have learned
+#
+# - mae and rmse are in the target's unit, and rmse is never the smaller; mape is for targets away from zero; the
+#   cosine of one output sees only signs, and is +1 as a metric where the loss is -1.
+# - The history's keys are the strings that you passed.
+# - `sqrt(mean(square(...), axis=-1))` is the mean absolute error for one output. Without the axis it misses the
+#   variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$.
+# - A function returns one value a row, and Keras takes the mean. Anything else is a class that adds first and
+#   divides last. The test is NumPy, at batch sizes 1, 7, 32 and N.
+# - (N,) against (N, 1) is N x N, without an error: an RMSE that never falls below the targets' standard deviation, a
+#   sensitivity above 1.
+# - `"accuracy"` is chosen by shapes and loss. `BinaryAccuracy` on one-hot rows flatters; `Accuracy()` compares for
+#   equality.
+#
+# ## Try next
+#
+# - Train with `copied` as the *loss*. Which network do you get, and why did Keras drop it?
+# - Which constant prediction makes each of mse, mae and mape least on the yachts? Try mean, median and minimum.
+# - Give `RMSE` its `sample_weight`. What should a row of weight 2 do to both sums?
