@@ -120,7 +120,7 @@ claim("06.mape_highest", max(history["val_mape"]), digits=0, unit="%")
 # %% [markdown]
 # The mae ends at {{06.mae}}, beside the mean resistance printed above. The percentage is another story. While the
 # other two fell, it climbed to {{06.mape_highest}} before it came down to {{06.mape}}. A network that always answers 0
-# has exactly 100 %, so by this measure most of the training made things worse. Divide an error of 0.5 by a resistance
+# has exactly 100 %, which by this measure beats what ours had learned by then. Divide an error of 0.5 by a resistance
 # of 0.05: this one row contributes 1,000 %. **A percentage error belongs to targets that stay away from zero**; here
 # it is a report on the slowest trials and hardly on anything else.
 #
