@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from course.checkpoint_files import CheckpointError
 from course.checkpoint_intervals import above_zero
 
-CHUNK = 1 << 16  # bytes that a slow disk takes at a time
+CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
 
 
 class TokenBucket:
@@ -47,11 +47,11 @@ class SlowDisk:
 
     def __init__(self, rate: float, stream_rate: float = math.inf) -> None:
         self.stream_rate = min(rate, stream_rate)
-        self._all = TokenBucket(rate, rate / 20)
+        self._all = TokenBucket(rate, CHUNK)
 
     def open(self, path: str | Path) -> io.BufferedWriter:
         """Open a file for writing, as slowly as this disk is."""
-        return io.BufferedWriter(_SlowFile(path, [self._all, TokenBucket(self.stream_rate, self.stream_rate / 20)]))
+        return io.BufferedWriter(_SlowFile(path, [self._all, TokenBucket(self.stream_rate, CHUNK)]))
 
 
 class _SlowFile(io.FileIO):
