@@ -1,0 +1,809 @@
+# ---
+# title: Checkpoint storage
+# part: 3 Keep
+# objectives:
+#   - measure what a save is made of, and say which part training has to wait for
+#   - explain when saving in the background hides a slow disk, and when splitting into files makes it faster
+#   - write a file so that a kill leaves the old one or the new one, never half of one
+#   - compute the interval between saves that loses least time, and test it against random failures
+#   - plan the checkpoints of a large model from its size, its nodes and its storage
+# prerequisites:
+#   - "lesson 10 (Saving models): what is in a file; sums that detect damage"
+#   - "lesson 11 (Checkpointing): resuming with course.checkpoints"
+#   - the mean of a random quantity, and what an exponential distribution is
+# data: []
+# reading:
+#   - "Young, *A first order approximation to the optimum checkpoint interval*, Communications of the ACM 17(9), 1974, doi:10.1145/361147.361115"
+#   - "Daly, *A higher order estimate of the optimum checkpoint interval for restart dumps*, Future Generation Computer Systems 22(3), 2006, doi:10.1016/j.future.2004.11.016"
+#   - "Llama team, *The Llama 3 herd of models*, 2024, arXiv:2407.21783 (section 3.3: storage, failures and restarts of a large training run)"
+#   - "Pillai et al., *All file systems are not created equal*, OSDI 2014 (what is on the disk after a crash)"
+#   - "Orbax developers, *Asynchronous checkpointing*, https://orbax.readthedocs.io"
+# ---
+
+# %% [markdown]
+# Lesson 11 asked *what* has to be in a checkpoint. This one asks what the checkpoint costs. While a model is being
+# saved, training waits; when a machine fails, the work since the last save is gone. Between the two lies a best
+# interval, and the storage decides how good it can be: how fast it writes, how much of the writing training notices,
+# and whether what it holds after a crash can be read at all.
+#
+# Times differ from machine to machine, so no sentence below rests on one: read your own. Other results in the text
+# are those of full mode, over several seeds.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the arrays, the moments of the kills and the simulated failures, 0 to 1000000
+fast: bool = False  # a smaller state, a quicker disk, fewer kills and failures
+megabytes: int = 48  # size of the state that is saved, 1 to 400, fast 4
+kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 2
+write_time: float = 0.15  # seconds that the slow disk takes for a state, 0.02 to 2, fast 0.05
+failures: int = 1000000  # simulated failures behind each point of a curve, 1000 to 5000000, fast 100000
+
+# %%
+from course.lesson import begin
+
+begin("12_checkpoint_storage", globals())
+
+# %% [markdown]
+# ## What a save is made of
+#
+# A dense network, trained with Adam for one batch so that the optimizer has its state too.
+
+# %%
+import keras
+import numpy as np
+
+keras.utils.set_random_seed(seed)
+width = round((megabytes * 1e6 / 4 / 3 / 4) ** 0.5)  # 4 bytes a number, 3 numbers a weight, 4 layers
+layers = [keras.layers.Dense(width, activation="relu") for _ in range(4)]
+model = keras.Sequential([keras.Input((width,)), *layers, keras.layers.Dense(1)])
+model.compile("adam", "mse", jit_compile=False)
+x = np.random.default_rng(seed).normal(size=(1024, width)).astype("float32")
+model.fit(x[:64], x[:64, :1], verbose=0)
+
+
+# %%
+def copy_state():
+    return [variable.numpy().copy() for variable in model.variables + model.optimizer.variables]
+
+
+state_bytes = sum(array.nbytes for array in copy_state())
+weight_bytes = sum(weight.nbytes for weight in model.get_weights())
+print(f"weights and optimizer together are {state_bytes / weight_bytes:.2f} times the weights")
+
+# %% [markdown]
+# Adam keeps two running means for every weight, so the state is three times the weights: the first thing to know
+# about the size of a checkpoint.
+#
+# A save has three parts: the numbers are **copied** out of the model, **packed** into a format, and **written**. And
+# written does not mean what it seems to: `write` returns when the operating system has the bytes in *its* memory,
+# and only `os.fsync` waits until the disk has them.
+
+# %%
+import os
+import tempfile
+from pathlib import Path
+
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
+
+
+def write(path, arrays, sync=True):
+    """Write the bytes of all arrays in a row, without any format."""
+    with path.open("wb") as file:
+        for array in arrays:
+            file.write(array.tobytes())
+        file.flush()
+        if sync:
+            os.fsync(file.fileno())
+
+
+# %% [markdown] tags=["predict"]
+# Five ways to put the state away: a `.keras` file, a `.weights.h5` file (with the optimizer; Keras adds it), a copy
+# in memory, a plain `write` of the bytes, and the same with `fsync`. Which is quickest, and by what factor is
+# `.keras` slower than it?
+
+# %%
+import statistics
+import time
+
+from course import plots
+
+
+def seconds(action, repeats=5):
+    """The median time of some runs of `action`."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+arrays = copy_state()
+ways = {
+    ".keras": lambda: model.save(folder / "model.keras"),
+    ".weights.h5": lambda: model.save_weights(folder / "model.weights.h5"),
+    "write and fsync": lambda: write(folder / "bytes", arrays),
+    "write": lambda: write(folder / "bytes", arrays, sync=False),
+    "copy in memory": copy_state,
+}
+
+# %% tags=["varies"]
+took = {name: 1000 * seconds(action) for name, action in ways.items()}
+plots.bars(took, title=f"Saving {state_bytes / 1e6:.0f} MB, five ways", label="median time (milliseconds)")
+
+# %% [markdown]
+# Read the bars from below. The copy is what no save can do without: nobody may change the numbers while they are
+# being read. From there to `write and fsync` is the price of the disk, and from there to the two formats the price of
+# packing. (Neither format calls `fsync`. A part of the formats' time buys something: `.keras` carries the structure,
+# too.)
+#
+# Only the copy has to happen while training stands still. That is the whole idea of the next section.
+
+# %% [markdown]
+# ## Let training go on
+#
+# With `asynchronous=True`, `course.checkpoints` copies the state and hands the copy to a thread, which packs, writes
+# and syncs while training goes on. How long does training stand still at the end of an epoch?
+
+# %%
+from course.checkpoints import Checkpoints
+
+
+class Timed(Checkpoints):
+    """Checkpoints that note how long each save holds training up."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        start = time.perf_counter()
+        super().on_epoch_end(epoch, logs)
+        stalls.setdefault(self.name, []).append(1000 * (time.perf_counter() - start))
+
+
+stalls = {}
+for name in ("synchronous", "asynchronous"):
+    run = Timed(folder / name, keep=1, monitor="loss", asynchronous=name == "asynchronous")
+    run.name = name
+    model.fit(x, x[:, :1], epochs=5, verbose=0, callbacks=[run])
+
+# %% tags=["varies"]
+plots.bars(stalls, title="How long a save holds training up", label="time per save (milliseconds)")
+
+# %% [markdown]
+# What remains is the copy, and any wait for a write that has not finished yet. Nothing is free: the copy needs as
+# much memory as the state, and the thread takes processor time from training. `python -m benchmarks.checkpoint_stall`
+# measures all of it on a larger state, beside Keras' own callbacks.
+
+# %% [markdown]
+# ## A slow disk
+#
+# A laptop's disk is quick, a file system that a thousand machines share is not. To feel it, `course.storage` slows a
+# disk down with a **token bucket**: tokens drip into a bucket at a fixed rate, every byte costs one, and who finds
+# the bucket empty waits. A small store of tokens lets a short burst through at full speed.
+
+# %%
+from course.storage import TokenBucket
+
+bucket = TokenBucket(rate=10, burst=20)
+print([bucket.delay(10, now=now) for now in (0, 0, 0, 0, 100)])
+
+# %% [markdown]
+# The first twenty bytes pass at once; after that every ten wait a second more. By the time 100 the bucket is full
+# again. `SlowDisk(rate)` puts such a bucket before every file that it opens. This one takes the state in
+# `write_time` seconds, and training needs `work` seconds from one save to the next. (Training is a pause here, as if
+# an accelerator did the work.)
+
+# %%
+from concurrent.futures import ThreadPoolExecutor
+
+from course.storage import SlowDisk
+
+state = np.zeros(4_000_000, "uint8")
+disk = SlowDisk(rate=len(state) / write_time)
+
+
+def put(array):
+    with disk.open(folder / "slow") as file:
+        file.write(array.tobytes())
+
+
+def stall(work, asynchronous, saves=3):
+    """Mean seconds that training stands still at a save, after the first."""
+    pending, waits = None, []
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        for _ in range(saves):
+            time.sleep(work)
+            start = time.perf_counter()
+            if pending:
+                pending.result()  # one write at a time
+            pending = writer.submit(put, state.copy())
+            if not asynchronous:
+                pending.result()
+            waits.append(time.perf_counter() - start)
+    return np.mean(waits[1:])
+
+
+# %% [markdown] tags=["predict"]
+# Training saves in the background, and works half as long between two saves as a write takes. How long does each save
+# hold it up: not at all, half a write, or a whole one? And if it works for one and a half writes?
+
+# %% tags=["varies"]
+works = np.array([0.25, 0.5, 1.0, 1.5])  # in write times
+modes = {"waiting for the write": False, "in the background": True}
+plots.lines(
+    works,
+    {name: [stall(work * write_time, mode) / write_time for work in works] for name, mode in modes.items()},
+    title="What a slow disk costs",
+    x_label="work between two saves (times of a write)",
+    y_label="standing still at a save (times of a write)",
+)
+
+# %% [markdown]
+# In the background costs what is left of the previous write: $\max(0,\ \text{write} - \text{work})$. Once the work
+# between two saves is longer than a write, the slow disk is hidden. Before that it is not: **saving in the background
+# hides time, it does not make bandwidth**. (Do not let the writes queue up instead: each waits with a copy of the
+# state in memory.)
+
+# %% [markdown]
+# ### Exercise 12.1: hand it over
+#
+# Write the save of a training loop. `state` is a dictionary of arrays that training goes on to change *in place*;
+# `write(state)` writes it and takes long; `pending` is what the previous call returned, `None` at first. If that
+# write failed, training must hear of it.
+
+
+# %% tags=["solution"]
+def hand_over(executor, write, state, pending):
+    """Start writing `state` in the background, after the previous write; return the new future."""
+    if pending is not None:
+        pending.result()
+    return executor.submit(write, {name: array.copy() for name, array in state.items()})
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+@exercise("12.1", hand_over)
+def check(hand_over):
+    written = []
+
+    def slow(state):
+        time.sleep(0.05)
+        written.append({name: array.tolist() for name, array in state.items()})
+
+    def failing(state):
+        raise OSError("no space left")
+
+    with ThreadPoolExecutor(max_workers=2) as executor:
+        state = {"a": np.zeros(2), "b": np.ones(3)}
+        first = hand_over(executor, slow, state, None)
+        expect(hasattr(first, "result"), "Return the future that executor.submit gives: the next call waits for it.")
+        expect(not written, "This waits for its own write. Only the previous one has to be over.")
+        state["a"] += 7
+        second = hand_over(executor, slow, state, first)
+        expect(written, "Two writes run at the same time. Wait for the previous one first.")
+        second.result()
+        expect(
+            written[0] == {"a": [0, 0], "b": [1, 1, 1]},
+            "The file holds numbers from after the save. Training changes the arrays in place; copy each of them.",
+        )
+        expect(written[1]["a"] == [7, 7], "The second file does not hold the state at the second save.")
+        try:
+            hand_over(executor, slow, state, executor.submit(failing, state))
+        except OSError:
+            return
+        expect(False, "The previous write failed and nobody heard of it. A future keeps its error until result().")
+
+
+# %% tags=["wrong"] hint="copy each of them"
+def hand_over(executor, write, state, pending):
+    if pending is not None:
+        pending.result()
+    return executor.submit(write, dict(state))
+
+
+# %% tags=["wrong"] hint="Two writes run at the same time"
+def hand_over(executor, write, state, pending):
+    return executor.submit(write, {name: array.copy() for name, array in state.items()})
+
+
+# %% tags=["wrong"] hint="nobody heard of it"
+def hand_over(executor, write, state, pending):
+    while pending is not None and not pending.done():
+        time.sleep(0.001)
+    return executor.submit(write, {name: array.copy() for name, array in state.items()})
+
+
+# %% [markdown]
+# ## Several files at once
+#
+# In a network, one open file rarely gets all the bandwidth. So large checkpoints are **sharded**: cut into files that
+# are written at the same time, usually one by every machine. Our next disk takes a state in `write_time` seconds,
+# but through one file it lets only a quarter of that rate.
+
+# %% [markdown] tags=["predict"]
+# With one file the state takes four times as long as the disk would need. How long with 2, 4 and 8 files?
+
+# %% tags=["varies"]
+from course.storage import load_sharded, save_sharded
+
+named = {"kernel": np.arange(1_000_000, dtype="float32"), "step": np.int64(seed)}
+counts, sharded = np.array([1, 2, 4, 8]), []
+for shards in counts:
+    disk = SlowDisk(rate=4e6 / write_time, stream_rate=1e6 / write_time)
+    start = time.perf_counter()
+    save_sharded(folder / f"shards-{shards}", named, shards=shards, open_file=disk.open)
+    sharded.append(time.perf_counter() - start)
+
+# %% tags=["varies"]
+plots.lines(
+    counts,
+    {"measured": sharded, "size / bandwidth": [write_time * max(1, 4 / count) for count in counts]},
+    title="Four megabytes in several files",
+    x_label="files written at once",
+    y_label="time to save (seconds)",
+)
+
+# %% [markdown]
+# Files help until together they use the whole bandwidth, then no more. (The rest above the second line is what does
+# not shrink: `fsync` and sum of every file, and the manifest.)
+#
+# Eight files bring a new danger: a checkpoint of which seven exist. So a **manifest** that names all files, with
+# their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
+
+# %%
+from course.checkpoint_files import CheckpointError
+
+same = load_sharded(folder / "shards-8")
+print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
+for damaged in ("shard-005.npz", "manifest.json"):
+    (folder / "shards-8" / damaged).unlink()
+    try:
+        load_sharded(folder / "shards-8")
+    except CheckpointError as error:
+        print(str(error).replace(f"{folder}{os.sep}", "").replace(os.sep, "/"))
+
+# %% [markdown]
+# ## Killed while writing
+#
+# Now the worst moment. Keras opens the file under its final name, which empties it, and then fills it. What if it
+# cannot finish? A layer that fails while it is saved stands for a full disk:
+
+
+# %%
+@keras.saving.register_keras_serializable("lesson12")
+class FullDisk(keras.layers.Layer):
+    full = False
+
+    def save_own_variables(self, store):
+        if FullDisk.full:
+            raise OSError("No space left on device")
+        super().save_own_variables(store)
+
+
+path = folder / "only.keras"
+small = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3), FullDisk()])
+small.save(path)
+keras.models.load_model(path)
+print("saved and loaded")
+
+# %%
+FullDisk.full = True
+for action in (small.save, keras.models.load_model):
+    try:
+        action(path)
+    except Exception as error:
+        print(f"{type(error).__name__} in {action.__name__}")
+
+# %% [markdown]
+# The second save failed, and with it went the first. A process that is killed leaves the same. To count how often, we
+# kill small programs that do nothing but "train" and save. They save in three ways: a new file under the old name, as
+# Keras does; new numbers into the old file, as a memory map does; and as `course.checkpoints` does it:
+#
+# 1. write to a temporary name in the same folder, and `fsync`;
+# 2. give it its final name, with `Path.replace`, which happens at once or not at all, and `fsync` the folder;
+# 3. keep a sum, so that damage of any other origin is found.
+
+# %%
+WRITER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from course.checkpoint_files import CheckpointFolder, Position
+
+way, folder = sys.argv[1], Path(sys.argv[2])
+checkpoints = CheckpointFolder(folder, keep=2, asynchronous=False)
+checkpoints.open()
+for step in range(1, 10**6):
+    state = np.full((100, 10_000), step)  # 8 MB that all say the same
+    if way == "new file":
+        np.savez(folder / "state.npz", state=state)
+    elif way == "old file" and step > 1:
+        mapped = np.load(folder / "state.npy", mmap_mode="r+")
+        for row in mapped:
+            row[:] = step
+            time.sleep(0.0001)
+    elif way == "old file":
+        np.save(folder / "state.npy", state)
+    else:
+        checkpoints.save(Position(step, 0), {"state": state}, best=None)
+    print(step, flush=True)
+    time.sleep(0.002)
+"""
+
+# %%
+import subprocess
+import sys
+
+
+def kill_one(way, delay):
+    """Kill a writer `delay` seconds after its first save; return its folder and the last step it reported."""
+    place = Path(tempfile.mkdtemp(dir=folder))
+    child = subprocess.Popen([sys.executable, "-c", WRITER, way, str(place)], stdout=subprocess.PIPE, text=True)
+    first = child.stdout.readline()
+    time.sleep(delay)
+    child.kill()  # SIGKILL, or what Windows has in its place
+    return place, int((first + child.communicate()[0]).split()[-1])
+
+
+# %% [markdown]
+# What is left is sorted: the last state that was reported as saved, or a later one, is *whole*; *unreadable* is what
+# NumPy refuses; *mixed* is what it loads although the numbers are of two steps.
+
+# %%
+from course.checkpoint_files import read
+
+
+def verdict(way, place, reported):
+    try:
+        if way == "course":
+            state = max(map(read, place.glob("*.npz")), key=lambda found: found.position).state["state"]
+        elif way == "new file":
+            state = np.load(place / "state.npz")["state"]
+        else:
+            state = np.load(place / "state.npy")
+    except Exception:  # there is no telling what half a file makes of NumPy
+        return "unreadable"
+    return "mixed" if state.min() < state.max() else "whole" if state[0, 0] >= reported else "lost"
+
+
+# %% [markdown] tags=["predict"]
+# Each way is killed `kills` times at a random moment of its first tenths of a second. Which verdict will each get
+# most often? Which of the three is the worst to have?
+
+# %% tags=["varies"]
+import random
+from collections import Counter
+
+rng, found = random.Random(seed), {}
+with ThreadPoolExecutor(max_workers=2) as pool:
+    for way in ("new file", "old file", "course"):
+        ends = pool.map(kill_one, [way] * kills, [rng.uniform(0, 0.2) for _ in range(kills)])
+        found[way] = Counter(verdict(way, *end) for end in ends)
+        print(f"{way:9}", dict(found[way]))
+
+# %%
+from course.claims import claim
+
+claim("12.new_file_unreadable", found["new file"]["unreadable"] > 0, digits=0)
+claim("12.old_file_mixed", found["old file"]["mixed"] > 0, digits=0)
+claim("12.course_not_whole", (kills - found["course"]["whole"]) / kills, digits=2)
+
+# %% [markdown]
+# The new file under the old name was unreadable at least once (1 for yes): {{12.new_file_unreadable}}. The old file
+# overwritten was mixed at least once: {{12.old_file_mixed}}. That is the worst of all, since it loads without a word.
+# Written aside and renamed, the share not whole is {{12.course_not_whole}}. The long proof, with real training and
+# hundreds of kills if you like, is `python -m benchmarks.kill_and_resume --kills 50`.
+
+# %% [markdown] tags=["quiz"]
+# A colleague leaves out `fsync`, kills her writer a thousand times, and never loses a checkpoint. What has she shown?
+#
+# - [ ] That `fsync` is not needed.
+# - [x] That a killed *process* loses nothing; about a power failure she knows nothing yet.
+# - [ ] That her disk has no cache.
+# - [ ] That `replace` calls `fsync` itself.
+#
+# What a process has written lies in the memory of the operating system, which survives the process and writes it out
+# later. When the whole machine goes down, that memory goes too, and the new *name* may reach the disk before the
+# bytes do. `fsync` is for that case; our kills do not test it.
+
+# %% [markdown]
+# ### Exercise 12.2: whole or not at all
+#
+# Write a file from `chunks`, an iterable of bytes that may fail half way. At every moment `path` must hold the old
+# content or the new; after a failure the old content is there and nothing else lies in the folder; and the bytes are
+# on the disk before they get their name.
+
+
+# %% tags=["solution"]
+def write_whole(path, chunks):
+    """Replace the content of `path` by the joined chunks, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+# %% tags=["check"]
+from unittest.mock import patch
+
+
+@exercise("12.2", write_whole)
+def check(write_whole):
+    place = Path(tempfile.mkdtemp(dir=folder))
+    path, sync, synced = place / "state.bin", os.fsync, []
+    path.write_bytes(b"old")
+
+    def fsync(descriptor):
+        synced.append((os.fstat(descriptor).st_size, path.read_bytes()))
+        sync(descriptor)
+
+    def chunks(fail):
+        yield b"n" * 100_000
+        expect(path.exists(), "In the middle there is no file at all. Leave the old one until the new one is whole.")
+        expect(path.read_bytes() == b"old", "In the middle a reader finds a part of the new file. Write beside it.")
+        if fail:
+            raise OSError("the data ended")
+        beside = (
+            "Nothing lies beside the old file. What was written elsewhere, maybe on another disk, cannot be renamed."
+        )
+        expect(len(list(place.iterdir())) == 2, beside)
+        yield b"w"
+
+    try:
+        write_whole(path, chunks(fail=True))
+    except OSError:
+        expect(path.read_bytes() == b"old", "After a failure the old content must still be there.")
+        expect(list(place.iterdir()) == [path], "After a failure a part of a file is left behind. Remove it.")
+    else:
+        expect(False, "The error has been swallowed. Whoever saves has to know that the save failed.")
+    with patch("os.fsync", fsync):
+        write_whole(path, chunks(fail=False))
+    expect(path.read_bytes() == b"n" * 100_000 + b"w", "The file does not hold all chunks in their order.")
+    expect(synced, "The bytes were never forced to the disk; a new name alone helps against kills only. See os.fsync.")
+    size, content = synced[0]
+    expect(size == 100_001, "At fsync some bytes were still in Python's own buffer: file.flush() comes first.")
+    expect(content == b"old", "The file got its name before its bytes were on the disk. First fsync, then rename.")
+
+
+# %% tags=["wrong"] hint="Write beside it"
+def write_whole(path, chunks):
+    with path.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+# %% tags=["wrong"] hint="left behind. Remove it"
+def write_whole(path, chunks):
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+# %% tags=["wrong"] hint="never forced to the disk"
+def write_whole(path, chunks):
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+# %% [markdown]
+# ## How often?
+#
+# Let a save stop training for $c$ seconds, and let failures come at random, on average every $M$ seconds (the *mean
+# time between failures*, MTBF). With $w$ seconds of work between two saves, the share of time that goes into saving
+# is about $c / w$. A failure loses what was done since the last save, on average half an interval, $w / 2$, and that
+# happens once in $M$ seconds. Together:
+#
+# $$\text{share lost} \approx \frac{c}{w} + \frac{w}{2M} \qquad\text{least at}\qquad w = \sqrt{2\,c\,M}$$
+#
+# Young published the square root in 1974. It is an approximation: it forgets that failures also strike while a save
+# is written, and that several may strike one interval. So we hold it against failures drawn from an exponential
+# distribution, and against Daly's formula (2006), which leaves neither out.
+
+# %%
+from course.checkpoint_intervals import best_interval, expected_share_lost, simulated_share_lost
+
+cost, mtbf = 60, 24 * 3600  # a minute a save, a failure a day
+young = best_interval(cost, mtbf)
+intervals = young * np.geomspace(1 / 8, 8, 121)
+lost = simulated_share_lost(intervals, cost, mtbf, failures=failures, seed=seed)
+
+# %%
+plots.lines(
+    intervals / 60,
+    {
+        "simulated": 100 * lost,
+        "Daly": [100 * expected_share_lost(interval, cost, mtbf) for interval in intervals],
+        "c / w + w / 2M": 100 * (cost / intervals + intervals / 2 / mtbf),
+    },
+    title="A minute a save, a failure a day",
+    x_label="work between two saves (minutes)",
+    y_label="time lost (%)",
+    log="xy",
+    marked={"Young": young / 60},
+)
+
+# %% [markdown] tags=["predict"]
+# You save half as often as Young says, twice the interval. By what share does the lost time grow: by a quarter, by
+# a half, or to the double?
+
+# %%
+claim("12.young_over_simulated", young / intervals[np.argmin(lost)], digits=2)
+at = {share: np.interp(share * young, intervals, lost) for share in (1 / 2, 1, 2, 8)}
+claim("12.lost_at_best", 100 * at[1], unit="%", digits=2)
+claim("12.twice_the_interval", at[2] / at[1], digits=2)
+claim("12.half_the_interval", at[1 / 2] / at[1], digits=2)
+claim("12.eight_times_the_interval", at[8] / at[1], digits=2)
+
+# %% [markdown]
+# Young's interval divided by the best simulated one is {{12.young_over_simulated}}, and with it {{12.lost_at_best}} of
+# all time is lost. The surprise is how flat the valley is: twice the interval loses {{12.twice_the_interval}} times as
+# much, half of it {{12.half_the_interval}} times. The formula says why: one term halves and the other doubles, so the
+# sum grows by $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$. **A rough guess of the MTBF is good enough.** Only a wild one
+# costs: eight times the interval loses {{12.eight_times_the_interval}} times as much.
+
+# %% [markdown] tags=["quiz"]
+# A run moves from 64 to 256 nodes, and any node that fails stops it. The time of a save stays what it was. What
+# happens to the best interval?
+#
+# - [ ] It stays what it was; only the number of failures grows.
+# - [x] It is halved.
+# - [ ] It is a quarter.
+# - [ ] It doubles, since four times as much work is done between two saves.
+#
+# With four times the nodes a failure comes four times as often: $M$ is a quarter, and the interval goes with its
+# square root.
+
+# %% [markdown]
+# ### Exercise 12.3: the interval of a background save
+#
+# A save in the background stops training for `stall` seconds, the copy, but it takes `write` seconds until the disk
+# has it; a failure before that falls back to the save before. So a failure loses `write` more than half an interval,
+# and a new save cannot begin before the last is written. Any of `nodes` nodes stops the run when it fails, each once
+# in `node_mtbf` seconds on average. What is the best work between two saves?
+
+
+# %% tags=["solution"]
+def background_interval(stall, write, node_mtbf, nodes):
+    """Return the seconds of work between two saves that lose least time."""
+    return max(write, (2 * stall * node_mtbf / nodes) ** 0.5)
+
+
+# %% tags=["check"]
+@exercise("12.3", background_interval)
+def check(interval):
+    for stall, write, node_mtbf, nodes in [(2, 10, 1e6, 1), (2, 10, 1e6, 100), (1, 300, 1e6, 50), (0.5, 8, 1e7, 1000)]:
+        work = np.geomspace(write, 1e5, 20_001)  # no save before the last is written
+        share = stall / work + (work / 2 + write) * nodes / node_mtbf
+        best, answer = work[np.argmin(share)], interval(stall, write, node_mtbf, nodes)
+        expect(answer is not None, "Your function returns nothing. Does it end in a return?")
+        expect(
+            nodes == 1 or not np.isclose(answer, max(write, (2 * stall * node_mtbf) ** 0.5)),
+            "This is the interval of one node. With many, a failure comes many times as often.",
+        )
+        expect(
+            not np.isclose(answer, max(write, (2 * write * node_mtbf / nodes) ** 0.5)),
+            "You took the time of the write as the cost. Which time does training stand still?",
+        )
+        expect(
+            answer >= write * 0.999, f"For write = {write} it returns {answer:.4g}: the last save is not written yet."
+        )
+        expect(
+            abs(answer / best - 1) < 0.01,
+            f"For stall = {stall}, write = {write}, node_mtbf = {node_mtbf:g}, nodes = {nodes} it returns {answer:.4g}; "
+            f"trying many intervals finds {best:.4g}.",
+        )
+
+
+# %% tags=["wrong"] hint="Which time does training stand still"
+def background_interval(stall, write, node_mtbf, nodes):
+    return max(write, (2 * write * node_mtbf / nodes) ** 0.5)
+
+
+# %% tags=["wrong"] hint="interval of one node"
+def background_interval(stall, write, node_mtbf, nodes):
+    return max(write, (2 * stall * node_mtbf) ** 0.5)
+
+
+# %% [markdown]
+# ## A plan for a large model
+#
+# The Llama 3 team (2024) published what is needed for a real plan: 405 billion parameters on 16,384 accelerators,
+# eight to a machine; 419 unexpected interruptions in 54 days; storage that sustains 2 TB a second. Two numbers are
+# our own guess: 14 bytes a parameter (a weight of 2, and a master copy and Adam's two means of 4 each), and ten minutes
+# from a failure until training runs again.
+
+# %%
+from course.checkpoint_intervals import plan
+
+llama = {"parameters": 405e9, "bytes_per_parameter": 14, "nodes": 16_384 // 8, "restart": 600, "keep": 10}
+llama["node_mtbf"] = 54 * 24 * 3600 / 419 * llama["nodes"]
+made = plan(**llama, bandwidth=2e12)
+print(f"one checkpoint        {made.state / 1e12:.2f} TB, written in {made.cost:.1f} s")
+print(f"a failure every       {made.mtbf / 3600:.1f} hours")
+print(f"a save every          {made.interval / 60:.1f} minutes")
+print(f"room for checkpoints  {made.storage / 1e12:.0f} TB")
+print(f"time lost             {100 * made.share_lost:.1f} %, of it restarts {100 * 600 / made.mtbf:.1f} %")
+
+# %% [markdown]
+# The team reports that more than 90 % of the time was training, which our plan agrees with. And it shows something
+# that one might not expect: with such storage, saving is the small part. Most of what is lost, by far, is the time
+# to start again. With slower storage it is the other way round:
+
+# %%
+bandwidths = np.geomspace(3e9, 2e12, 30)
+made = [plan(**llama, bandwidth=bandwidth) for bandwidth in bandwidths]
+plots.lines(
+    bandwidths / 1e9,
+    {"all": [100 * each.share_lost for each in made], "restarts": [100 * 600 / each.mtbf for each in made]},
+    title="The same model on slower storage",
+    x_label="bandwidth (GB a second)",
+    y_label="time lost (%)",
+    log="x",
+)
+
+# %%
+try:
+    plan(**llama, bandwidth=1e9)
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# At 1 GB a second, a good disk of a laptop, there is no plan: saving would take more than half of the time between
+# two failures. The storage decides whether such a model can be trained at all.
+
+# %% [markdown]
+# ## What others use
+#
+# For training in JAX the library of choice is **Orbax**, and it does what this lesson built up: a copy first, then
+# writing in the background; each machine writes its own shards; and a checkpoint counts only when a temporary folder
+# has been renamed, or, on stores that cannot rename, when a file `commit_success.txt` is there: our manifest. Its guide
+# says that saving in the background took about 40 % off the saving time of a model of 300 million parameters, and
+# about 97 % off that of 340 billion: the larger the state, the more there is to hide. It writes to cloud stores and
+# to changed numbers of machines, which `course.checkpoints` does not. Keras has `OrbaxCheckpoint` for it, which needs
+# JAX even with TensorFlow as the backend; where it is installed, `benchmarks.checkpoint_stall` measures it too.
+# Whatever you choose, test it as lesson 11 does: resume, and compare every number.
+
+# %%
+temporary.cleanup()
+
+# %% [markdown]
+# ## What you have learned
+#
+# - A save is a copy, a packing and a write, and written is not on the disk before `fsync`. Only the copy has to keep
+#   training waiting.
+# - A save in the background hides a slow disk as long as a write is shorter than the work between two saves. More
+#   files help until they use the whole bandwidth; a manifest makes them one checkpoint.
+# - Beside the old file, `fsync`, then rename: a kill leaves the old or the new. Under the old name it leaves half, and
+#   in the old file a mixture that loads without a word.
+# - The interval that loses least is $\sqrt{2cM}$, and the valley is flat: twice or half of it costs about a quarter
+#   more.
+# - A plan follows from size, nodes and bandwidth. With fast storage restarts are what is lost, with slow storage
+#   saves.
+#
+# ## Try next
+#
+# - Failures of real machines come in clusters. Draw the times from a Weibull distribution with shape 0.7
+#   (`rng.weibull`) and the same mean. Does the best interval become longer or shorter?
+# - Let the simulation have a save cost of a tenth of the MTBF. How far off is Young now, and how far Daly's
+#   correction?
+# - Set `megabytes = 400`. Which of the five bars grow with the size, and which faster?
+# - Save only the weights in 16 bits every time, and everything else every tenth time. What does that do to the plan,
+#   and what is lost after a failure?
