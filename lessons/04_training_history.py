@@ -1,0 +1,798 @@
+# ---
+# title: Training history
+# part: 1 Fit
+# objectives:
+#   - read the History of a fit, and say when each of its figures was measured
+#   - explain why the logged training loss can lie above the validation loss, and compare the two fairly
+#   - diagnose under-fitting, over-fitting and too high a learning rate, by eye and automatically
+#   - stop at the best epoch, and test that the best weights really came back
+#   - judge how far a curve from a single run can be trusted
+#   - keep the history of a fit in a file that survives a crash
+# prerequisites:
+#   - "lesson 03 (Classification): cross-entropy, fit with validation data, callbacks"
+#   - what a median is
+# data: [breast_cancer (comes with scikit-learn)]
+# reading:
+#   - "Wolberg, Mangasarian, Street, Street, *Breast Cancer Wisconsin (Diagnostic)*, 1993, doi:10.24432/C5DW2B (the data)"
+#   - "Prechelt, *Early stopping - but when?*, in *Neural Networks: Tricks of the Trade*, 1998, doi:10.1007/3-540-49430-8_3"
+#   - "Guo, Pleiss, Sun, Weinberger, *On calibration of modern neural networks*, 2017, arXiv:1706.04599 (why the loss grows while the accuracy stays)"
+# ---
+
+# %% [markdown]
+# `fit` hands back a table of figures, and everybody plots it. Few ask what the two curves mean: measured on which
+# rows, by which weights, at which moment? This lesson looks at each curve until that is clear. Then it uses them: to
+# name what is wrong with a fit, to stop at the right epoch, and to know when a curve proves nothing.
+#
+# Results in the text are those of full mode, over several seeds; your run prints its own.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed from which every run takes its own, 0 to 1000000
+fast: bool = False  # fewer runs and epochs
+runs: int = 5  # networks trained for each curve, from different seeds, 3 to 20, fast 3
+epochs: int = 24  # passes over the training rows in each run, 12 to 200, fast 12
+
+# %%
+from course.lesson import begin
+
+begin("04_training_history", globals())
+
+# %% [markdown]
+# ## Tumors, measured
+#
+# Cells were taken from 569 breast tumors with a fine needle, and 30 properties of their nuclei measured: radius,
+# texture, smoothness and so on. Was the tumor malignant (0) or benign (1)? The table comes with scikit-learn.
+
+# %%
+from sklearn.datasets import load_breast_cancer
+
+tumors = load_breast_cancer()
+print(tumors.data.shape, " benign:", tumors.target.sum())
+
+# %% [markdown]
+# To see over-fitting well, we pretend that only sixty tumors are known, and use them for **training**. Of the others
+# one half is for **validation**, to watch and to choose, and one half for the **test**, which waits until the end of
+# the lesson. Each part keeps the share of the classes (lesson 03), and the inputs are standardized with mean and
+# deviation of the training rows (lesson 02).
+
+# %%
+from sklearn.model_selection import train_test_split
+
+x_train, x_rest, y_train, y_rest = train_test_split(
+    tumors.data.astype("float32"), tumors.target, train_size=60, stratify=tumors.target, random_state=0
+)
+x_validation, x_test, y_validation, y_test = train_test_split(
+    x_rest, y_rest, train_size=0.5, stratify=y_rest, random_state=0
+)
+mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+x_train, x_validation, x_test = ((x - mean) / deviation for x in (x_train, x_validation, x_test))
+print(len(x_train), "for training,", len(x_validation), "for validation,", len(x_test), "for the test")
+
+# %% [markdown]
+# ## What fit returns
+#
+# One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate and two remedies against
+# over-fitting change. **Dropout** sets a share of the hidden units to 0, anew in every training step; when the
+# network is used, nothing is dropped (lesson 05 builds it by hand). **Weight decay** shrinks every weight in each step,
+# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it.
+
+# %%
+import keras
+import tensorflow as tf
+
+validation = tf.data.Dataset.from_tensors((x_validation, y_validation))  # all rows as one batch
+
+
+def compiled(learning_rate, dropout=0.0, weight_decay=None):
+    """A classifier of tumors with its optimizer."""
+    layers = [keras.Input((30,))]
+    for _ in range(2):
+        layers += [keras.layers.Dense(64, activation="relu"), keras.layers.Dropout(dropout)]
+    model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+    optimizer = keras.optimizers.Adam(learning_rate, weight_decay=weight_decay)
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def fit(model, callbacks=()):
+    """Train `model` and return the history, a dictionary of lists."""
+    batches = tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(len(x_train)).batch(32)
+    settings = {"epochs": epochs, "shuffle": False, "verbose": 0}  # the batches come shuffled
+    return model.fit(batches, validation_data=validation, callbacks=list(callbacks), **settings).history
+
+
+# %% [markdown]
+# The lesson trains many networks on a tiny table, so it saves what it can. Rows in a `tf.data.Dataset` make an epoch
+# several times shorter than arrays, which Keras prepares anew for every epoch. And before the first epoch Keras
+# translates the training step, which takes longer than all our epochs. So one network for each set of remedies is
+# translated, and for every further run it gets the variables of a fresh one: first weights, the seed of its dropout,
+# the learning rate and the optimizer's memory.
+
+# %%
+translated = {}
+
+
+def network(run, learning_rate=0.01, **remedies):
+    """A network not yet trained; `run` decides its first weights and the order of the rows."""
+    keras.utils.set_random_seed(seed * runs + run)
+    fresh = compiled(learning_rate, **remedies)
+    model = translated.setdefault(str(remedies), fresh)
+    for old, new in zip((model, model.optimizer), (fresh, fresh.optimizer), strict=True):
+        for variable, value in zip(old.variables, new.variables, strict=True):
+            variable.assign(value)
+    return model
+
+
+# %%
+history = fit(network(run=0))
+print({name: len(values) for name, values in history.items()})
+
+# %% [markdown]
+# Four lists, one number an epoch. `loss` and `accuracy` belong to the training rows, `val_loss` and `val_accuracy` to
+# the validation rows. The names of metrics are what was passed to `compile`.
+#
+# That is one run. From now on each network is trained from several seeds, and every figure shows the median of the
+# runs with a band from the least to the greatest. Why one line is not enough will be a section of its own.
+
+# %% [markdown]
+# ## When is it measured?
+#
+# The first thing to notice in the curves of a network with dropout puzzles most people who see it.
+
+# %% [markdown] tags=["predict"]
+# A network with a dropout of 0.5 learns the training rows, and is judged on validation rows that it never saw. Which
+# loss will be the lower one in the first epoch: training or validation?
+
+
+# %%
+import numpy as np
+
+
+class Reevaluate(keras.callbacks.Callback):
+    """Measures the training loss again after each epoch: weights at rest, nothing dropped."""
+
+    def on_train_begin(self, logs=None):
+        self.losses = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        p = np.clip(self.model(x_train, training=False).numpy()[:, 0], 1e-7, 1 - 1e-7)
+        self.losses.append(-np.mean(np.log(np.where(y_train == 1, p, 1 - p))))
+
+
+def train(**settings):
+    """Train a network for each run; return the histories, each with the training loss measured again."""
+    histories = []
+    for run in range(runs):
+        model, again = network(run, **settings), Reevaluate()
+        histories.append(fit(model, [again]) | {"loss_again": again.losses})
+    return histories
+
+
+dropped = train(dropout=0.5, weight_decay=3)
+
+# %%
+from course import plots
+
+plots.learning_curves(dropped, title="With dropout: validation begins below training", y_label="loss (nats)")
+
+# %% [markdown]
+# In the first epoch the **validation** loss is by far the lower one. Are rows that the network never saw easier than
+# those that it learns? No. The two curves are measured differently:
+#
+# - The logged training loss is the mean over the batches *of the epoch, while they are learned*. The first batch of
+#   an epoch meets weights that are an epoch older than the last. And it is measured **with dropout on**.
+# - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
+#
+# To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. The same, without
+# dropout, tells how much is owed to the running mean alone.
+
+# %%
+plain = train()
+
+
+def stack(histories, name):
+    """One figure of all histories as an array (runs, epochs)."""
+    return np.array([history[name] for history in histories])
+
+
+plots.lines(
+    range(1, epochs + 1),
+    {
+        "training, as logged": stack(dropped, "loss"),
+        "training, measured again": stack(dropped, "loss_again"),
+        "validation": stack(dropped, "val_loss"),
+    },
+    title="With dropout: the training rows measured like the validation rows",
+    x_label="epoch",
+    y_label="loss (nats)",
+)
+
+# %% [markdown]
+# Measured alike, the training rows begin where the validation rows do, and soon lie below: the usual order. How much
+# of the logged loss was only the way of measuring?
+
+# %%
+from course.claims import claim
+
+
+def excess(histories, epochs):
+    """Logged training loss above the one measured again, mean over `epochs` (a slice), median of the runs."""
+    difference = stack(histories, "loss") - stack(histories, "loss_again")
+    return np.median(difference[:, epochs].mean(axis=1))
+
+
+# %% tags=["varies"]
+claim("04.first_logged", np.median(stack(dropped, "loss")[:, 0]), unit="nats")
+claim("04.first_validation", np.median(stack(dropped, "val_loss")[:, 0]), unit="nats")
+claim(
+    "04.late_logged_over_again",
+    np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:]),
+    digits=1,
+)
+claim("04.excess_first_plain", excess(plain, slice(0, 1)), unit="nats")
+claim("04.excess_first_dropout", excess(dropped, slice(0, 1)), unit="nats")
+claim("04.excess_late_plain", excess(plain, slice(-5, None)), digits=4, unit="nats")
+claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
+
+# %% [markdown]
+# In the first epoch of the network with dropout, {{04.first_logged}} are logged for training and
+# {{04.first_validation}} for validation. How far the logged training loss lies above the one measured again:
+#
+# | logged above re-evaluated | first epoch | last five epochs |
+# | --- | --- | --- |
+# | without dropout: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
+# | with dropout: both | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
+#
+# The running mean matters while the network learns fast, and fades as it settles. The effect of dropout stays: the
+# network in training is never the network in use. At the end the logged loss is still {{04.late_logged_over_again}}
+# times the true one. So the distance between the two logged curves is *not* the amount of over-fitting. Measure both
+# after the epoch, then subtract.
+
+# %% [markdown]
+# ### Exercise 04.1: the running mean
+#
+# Keras logs for an epoch the mean over all its *rows*, and knows only the mean loss of each batch. The last batch is
+# often smaller than the others. Write the figure that Keras logs.
+
+
+# %% tags=["solution"]
+def logged(batch_losses, rows, batch_size):
+    """Return the loss logged for an epoch of `rows` rows, given the mean loss of each batch, in order."""
+    sizes = [min(batch_size, rows - first) for first in range(0, rows, batch_size)]
+    return np.average(batch_losses, weights=sizes)
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect
+
+
+@exercise("04.1", logged)
+def check(logged):
+    for losses, rows, size in (([0.8, 0.5, 0.2], 10, 4), ([0.9, 0.3], 65, 64), ([0.6, 0.4], 8, 4), ([0.7], 3, 32)):
+        judge = keras.metrics.Mean()
+        for number, loss in enumerate(losses):
+            judge.update_state(loss, sample_weight=min(size, rows - number * size))
+        answer = logged(list(losses), rows, size)
+        expect(answer is not None and np.ndim(answer) == 0, "One number must come back.")
+        right = abs(answer - float(judge.result())) < 1e-6
+        if len(losses) > 1:
+            expect(
+                right or abs(answer - losses[-1]) > 1e-9,
+                "That is the loss of the last batch alone. The logged figure is a mean over the whole epoch.",
+            )
+            expect(
+                right or abs(answer - np.mean(losses)) > 1e-9,
+                f"With {rows} rows in batches of {size}, the last batch is smaller: its rows must not count for more.",
+            )
+        expect(
+            right,
+            f"For {losses}, {rows} rows and batches of {size} it returns {answer}; Keras logs {judge.result():.4f}.",
+        )
+
+
+# %% tags=["wrong"] hint="must not count for more"
+def logged(batch_losses, rows, batch_size):
+    return np.mean(batch_losses)
+
+
+# %% tags=["wrong"] hint="the last batch alone"
+def logged(batch_losses, rows, batch_size):
+    return batch_losses[-1]
+
+
+# %% tags=["wrong"] hint="Keras logs"
+def logged(batch_losses, rows, batch_size):
+    return np.sum(np.array(batch_losses) * batch_size) / rows
+
+
+# %% [markdown]
+# ## Three diseases and a healthy fit
+#
+# The network with dropout and weight decay learned, and its validation loss came down and stayed down. Three things
+# go wrong most often, and each has its own look. Here are the same network and the same rows, without the remedies.
+
+# %% [markdown]
+# ### Under-fitting
+#
+# The learning rate is a hundredth of before.
+
+# %%
+slow = train(learning_rate=1e-4)
+plots.learning_curves(slow, title="Rate of 0.0001: both curves high and still falling", y_label="loss (nats)")
+
+# %% [markdown]
+# Training and validation agree, and both are still on their way down when the fit ends: it was cut off before it had
+# learned. More epochs or a larger rate are the remedies (where the curves are high and *flat*, a larger network).
+# More data are none.
+
+# %% [markdown]
+# ### Too high a rate
+#
+# And now thirty times the rate of before.
+
+# %%
+wild = train(learning_rate=0.3)
+plots.learning_curves(wild, title="Rate of 0.3: thrown far off, landing anywhere", y_label="loss (nats)", log="y")
+
+# %% [markdown]
+# A model that says "one half" to everything has a loss of $\ln 2$, about 0.693. That is the loss to begin with. Where
+# does this fit go instead, and where does its validation loss end, beside that of the first rate?
+
+# %% tags=["varies"]
+claim("04.wild_highest", np.median(stack(wild, "loss").max(axis=1)), digits=0, unit="nats")
+claim("04.wild_validation", np.median(stack(wild, "val_loss")[:, -1]), digits=0, unit="nats")
+claim("04.plain_validation", np.median(stack(plain, "val_loss")[:, -1]), digits=2, unit="nats")
+claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, unit="nats")
+
+# %% [markdown]
+# The sign is the *training* loss: it climbs to {{04.wild_highest}}, far above guessing. (At the low rate its
+# highest is {{04.slow_highest}}.) Adam's steps are about as long as the rate, whatever the gradient, so the first few throw
+# the weights far away; it does not end in infinity as in lesson 01, and the training rows are even learned, from
+# wherever the weights have landed. But the place is a bad one: the validation loss ends at {{04.wild_validation}}, at
+# the first rate at {{04.plain_validation}}.
+
+# %% [markdown]
+# ### Over-fitting
+#
+# Last, the network without remedies at the first rate.
+
+# %% [markdown] tags=["predict"]
+# Without the remedies, the training loss will fall towards 0. The validation loss first falls, then rises to a
+# multiple of its least value. What will happen to the validation **accuracy** meanwhile: will it fall by more than 5
+# points, by 2 or 3, or hardly at all?
+
+# %%
+plots.learning_curves(plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)", log="y")
+
+# %%
+plots.learning_curves(plain, metric="accuracy", title="The accuracy hardly notices", y_label="accuracy (share of rows)")
+
+# %% tags=["varies"]
+validation_loss, validation_accuracy = stack(plain, "val_loss"), stack(plain, "val_accuracy")
+best = validation_loss.argmin(axis=1)
+growth = validation_loss[:, -1] / validation_loss.min(axis=1)
+lost = validation_accuracy[range(runs), best] - validation_accuracy[:, -1]
+claim("04.best_epoch", np.median(best + 1), digits=0)
+claim("04.validation_loss_growth", np.median(growth), digits=2)
+claim("04.accuracy_lost", 100 * np.median(lost), digits=1, unit="points")
+
+# %% [markdown]
+# From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
+# {{04.validation_loss_growth}}. The validation accuracy changes hardly at all: it loses {{04.accuracy_lost}}
+# (less than 0 is a gain).
+#
+# Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. A network
+# that over-fits becomes ever more certain, about the few tumors that it gets wrong as well. Whoever uses only the
+# decision has lost little; whoever uses the probability is misled by it. **Watch the loss**: it speaks first.
+
+# %% [markdown]
+# ### A detector
+#
+# A program can read the curve for us. One high point proves nothing, so it compares the mean of the last epochs with
+# the best epoch. It must fire at a network that over-fits, and keep silent at one that does not.
+
+
+# %%
+def overfits(history, factor=1.4):
+    """Whether the validation loss has clearly turned: its last quarter lies above `factor` times its least value."""
+    loss = np.array(history["val_loss"])
+    return bool(loss[-(len(loss) // 4) :].mean() > factor * loss.min())
+
+
+# %% tags=["varies"]
+for name, histories in {"no remedy": plain, "both remedies": dropped, "rate 0.0001": slow}.items():
+    print(f"{name:13}", [overfits(history) for history in histories])
+claim("04.detected_plain", np.mean([overfits(history) for history in plain]), digits=1)
+claim("04.detected_dropout", np.mean([overfits(history) for history in dropped]), digits=1)
+
+# %% [markdown]
+# It fires in a share of {{04.detected_plain}} of the runs without remedy, and of {{04.detected_dropout}} of those with
+# dropout and weight decay. The factor is a choice: with few validation rows the curve is rough, and a factor near 1
+# would cry wolf.
+
+# %% [markdown] tags=["quiz"]
+# Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague proposes dropout. What
+# do you say?
+#
+# - [ ] Yes: the validation loss is above the training loss, so the network over-fits.
+# - [ ] Yes: dropout lets a network train longer.
+# - [x] No: the fit was cut off; train longer first, or with a larger rate.
+# - [ ] No: collect more data first.
+#
+# The two agree and both still fall: under-fitting. Dropout is a remedy against over-fitting and would slow this fit
+# down further.
+
+# %% [markdown]
+# ### Exercise 04.2: a diagnosis
+#
+# Write a function that names the disease from a history with `loss` and `val_loss`. Ask in this order:
+#
+# 1. `"rate too high"`: in some epoch the training loss is not a finite number, or above 1.4, twice that of guessing;
+# 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its least value;
+# 3. `"under-fit"`: the training loss has not fallen to half of its first value;
+# 4. otherwise `"sound"`.
+
+
+# %% tags=["solution"]
+def diagnose(history):
+    """Return "rate too high", "over-fit", "under-fit" or "sound"."""
+    training, validation = np.array(history["loss"]), np.array(history["val_loss"])
+    if not (training <= 1.4).all():
+        return "rate too high"
+    if validation[-(len(validation) // 4) :].mean() > 1.4 * validation.min():
+        return "over-fit"
+    return "under-fit" if training[-1] > training[0] / 2 else "sound"
+
+
+# %% tags=["check"]
+@exercise("04.2", diagnose)
+def check(diagnose):
+    nan, epoch = float("nan"), np.arange(12)
+    falling, slow = 0.7 * 0.7**epoch, 0.7 * 0.96**epoch
+    thrown = np.array([0.9, 6.0, 4.0, 1.0, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
+    turned = np.where(epoch < 4, 0.6 * 0.6**epoch, 0.1 + 0.05 * epoch)
+    settled = 0.1 + 0.5 * 0.4**epoch
+    expect(
+        diagnose({"loss": [*falling[:-1], nan], "val_loss": [*settled]}) == "rate too high",
+        "The training loss ended in NaN, and that was not noticed. A comparison with NaN is always false.",
+    )
+    expect(
+        diagnose({"loss": [*thrown], "val_loss": [*(turned + thrown)]}) == "rate too high",
+        "The training loss went far above guessing, in the middle of the fit: ask for that first, in every epoch.",
+    )
+    expect(
+        diagnose({"loss": [*falling], "val_loss": [*turned]}) == "over-fit",
+        "The training loss falls and the validation loss has turned: that is over-fitting.",
+    )
+    expect(
+        diagnose({"loss": [*(settled * 0.2)], "val_loss": [*settled]}) == "sound",
+        "The validation loss came down and stayed. That it lies above the training loss is no disease.",
+    )
+    expect(
+        diagnose({"loss": [*falling], "val_loss": [*settled[:-1], 1.6 * settled[-1]]}) == "sound",
+        "The last epoch alone was high. Take the mean over the last quarter.",
+    )
+    expect(
+        diagnose({"loss": [*slow], "val_loss": [*slow]}) == "under-fit",
+        "The training loss has not even halved when the fit ends: that is under-fitting.",
+    )
+
+
+# %% tags=["wrong"] hint="always false"
+def diagnose(history):
+    training, validation = np.array(history["loss"]), np.array(history["val_loss"])
+    if training.max() > 1.4:
+        return "rate too high"
+    if validation[-(len(validation) // 4) :].mean() > 1.4 * validation.min():
+        return "over-fit"
+    return "under-fit" if training[-1] > training[0] / 2 else "sound"
+
+
+# %% tags=["wrong"] hint="no disease"
+def diagnose(history):
+    training, validation = np.array(history["loss"]), np.array(history["val_loss"])
+    if not (training <= 1.4).all():
+        return "rate too high"
+    if training[-1] > training[0] / 2:
+        return "under-fit"
+    return "over-fit" if validation[-1] > 1.4 * training[-1] else "sound"
+
+
+# %% tags=["wrong"] hint="mean over the last quarter"
+def diagnose(history):
+    training, validation = np.array(history["loss"]), np.array(history["val_loss"])
+    if not (training <= 1.4).all():
+        return "rate too high"
+    if validation[-1] > 1.4 * validation.min():
+        return "over-fit"
+    return "under-fit" if training[-1] > training[0] / 2 else "sound"
+
+
+# %% [markdown]
+# ## Stop at the best epoch
+#
+# If the best epoch is in the middle, why go to the end? `EarlyStopping` watches the validation loss and ends the fit
+# when it has not improved for `patience` epochs.
+
+# %% [markdown] tags=["predict"]
+# `EarlyStopping(patience=4)` has ended a fit. Which weights does the model now have: those of the best epoch, or
+# those of the last?
+
+
+# %%
+def stopped(run, restore):
+    """Train without remedy until the validation loss has not improved for 4 epochs; return weights, history, loss."""
+    model = network(run)
+    stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=restore)
+    history = fit(model, [stop])
+    loss, _ = model.evaluate(validation, verbose=0)
+    return model.get_weights(), history, loss
+
+
+_, history, loss = stopped(run=0, restore=False)
+print("the model in hand is that of the last epoch:", loss == history["val_loss"][-1])
+
+# %% [markdown]
+# Those of the **last**, `patience` epochs beyond the best. The best ones come back only with
+# `restore_best_weights=True`. Do they come back exactly? The validation loss of the restored network must then be the
+# least in its history, to the last bit.
+
+# %% tags=["varies"]
+restored = [stopped(run, restore=True) for run in range(runs)]
+exactly = [loss == min(history["val_loss"]) for _, history, loss in restored]
+claim("04.restored_exactly", np.mean(exactly), digits=1)
+claim("04.epochs_saved", epochs - np.median([len(history["loss"]) for _, history, _ in restored]), digits=0)
+
+# %% [markdown]
+# They do in a share of {{04.restored_exactly}} of the runs, and {{04.epochs_saved}} epochs were saved. (Both measured
+# the rows in one batch. With another batch size the sums are rounded differently, and the last digit may change.)
+
+# %% [markdown]
+# ### Exercise 04.3: patience
+#
+# Write the rule. Epochs are counted from 0. Whatever improves on the best so far must be *lower* than it; an equal
+# value is no improvement.
+
+
+# %% tags=["solution"]
+def early_stop(val_loss, patience):
+    """Return the number of the epoch after which the fit ends, and that of the best epoch until then."""
+    best = 0
+    for epoch, loss in enumerate(val_loss):
+        if loss < val_loss[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            return epoch, best
+    return epoch, best
+
+
+# %% tags=["check"]
+def by_keras(val_loss, patience):
+    """Keras' own callback, led through the losses by hand."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    callback = keras.callbacks.EarlyStopping(patience=patience, mode="min")
+    callback.set_model(model)
+    callback.on_train_begin()
+    for epoch, loss in enumerate(val_loss):
+        callback.on_epoch_end(epoch, {"val_loss": loss})
+        if model.stop_training:
+            break
+    return epoch, int(callback.best_epoch)
+
+
+@exercise("04.3", early_stop)
+def check(early_stop):
+    hints = {
+        "0.5 0.6 0.4 0.5 0.6 0.3": "Two bad epochs in all are not two on end. Count again after each best one.",
+        "0.5 0.4 0.45 0.42 0.41 0.2": "Better than the epoch before is not enough: it must be better than the best.",
+        "0.5 0.4 0.4 0.4 0.4 0.1": "An equal loss is no improvement.",
+        "0.5 0.4 0.3 0.2": "A loss that always improves is never stopped: the last epoch is the best.",
+        "0.3 0.5 0.4 0.2": "The first epoch can be the best as well.",
+    }
+    for text, hint in hints.items():
+        losses = [float(loss) for loss in text.split()]
+        expected = by_keras(losses, 2)
+        answer = early_stop(list(losses), patience=2)
+        expect(isinstance(answer, tuple) and len(answer) == 2, "Return two numbers: the last epoch and the best one.")
+        expect(tuple(answer) != (expected[0] + 1, expected[1] + 1), "Count epochs from 0, as the callback does.")
+        expect(tuple(answer) == expected, f"{hint} For {losses} and a patience of 2: {answer}, not {expected}.")
+    longer = [0.5, 0.4, 0.6, 0.6, 0.6, 0.1]
+    expect(tuple(early_stop(longer, 3)) == by_keras(longer, 3), "With a patience of 3 it ends at another epoch.")
+
+
+# %% tags=["wrong"] hint="better than the best"
+def early_stop(val_loss, patience):
+    bad = 0
+    for epoch in range(1, len(val_loss)):
+        bad = bad + 1 if val_loss[epoch] >= val_loss[epoch - 1] else 0
+        if bad == patience:
+            break
+    return epoch, int(np.argmin(val_loss[: epoch + 1]))
+
+
+# %% tags=["wrong"] hint="not two on end"
+def early_stop(val_loss, patience):
+    best, bad = 0, 0
+    for epoch, loss in enumerate(val_loss):
+        if loss < val_loss[best]:
+            best = epoch
+        elif epoch > 0:
+            bad += 1
+            if bad == patience:
+                break
+    return epoch, best
+
+
+# %% tags=["wrong"] hint="An equal loss"
+def early_stop(val_loss, patience):
+    best = 0
+    for epoch, loss in enumerate(val_loss):
+        if loss <= val_loss[best]:
+            best = epoch
+        elif epoch - best >= patience:
+            break
+    return epoch, best
+
+
+# %% [markdown]
+# ## One run proves little
+#
+# Do the remedies improve the *accuracy* of this network? Someone who trains each network once compares one run with
+# one run. We have several of each, so we can ask what everyone would have found: each run of the one against each of
+# the other.
+
+
+# %%
+def verdicts(first, second):
+    """Shares of all pairs of runs in which `first` is higher, equal, lower than `second`."""
+    difference = np.sign(np.subtract.outer(first, second))
+    return {name: np.mean(difference == sign) for name, sign in (("higher", 1), ("equal", 0), ("lower", -1))}
+
+
+cured, plainly = stack(dropped, "val_accuracy")[:, -1], stack(plain, "val_accuracy")[:, -1]
+found = verdicts(cured, plainly)
+
+# %%
+plots.bars(
+    {"both remedies": 100 * (1 - cured), "no remedy": 100 * (1 - plainly)},
+    title="Validation error after the last epoch, all runs",
+    label="validation error (% of rows)",
+    zero=False,
+)
+
+# %% tags=["varies"]
+claim("04.pairs_better", found["higher"], digits=2)
+claim("04.pairs_equal", found["equal"], digits=2)
+claim("04.pairs_worse", found["lower"], digits=2)
+losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
+claim("04.pairs_loss_lower", losses["lower"], digits=2)
+
+# %% [markdown]
+# Of all pairs, a share of {{04.pairs_better}} says that the remedies make the network more accurate,
+# {{04.pairs_worse}} that they make it less so, and {{04.pairs_equal}} see no difference. Whoever trained once has one
+# of the three stories to tell, and a curve to show for it. About the *loss* the pairs agree far better: the remedies
+# lower it in a share of {{04.pairs_loss_lower}}.
+#
+# And all runs share their validation rows. With 255 of them, a single row is worth 0.4 points of accuracy. Other rows
+# would add the standard error of an accuracy $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to what the seeds show:
+
+# %%
+for p in (0.95, 0.98):
+    print(f"accuracy {p}: standard error {100 * np.sqrt(p * (1 - p) / len(y_validation)):.1f} points")
+
+# %% [markdown] tags=["quiz"]
+# Two networks, one run each, 255 validation rows: accuracies of 0.965 and 0.961. What do you conclude?
+#
+# - [ ] The first is better, by 0.4 points.
+# - [ ] The first is better, but not by much.
+# - [x] Nothing: they differ by one row, and another seed may turn them around.
+# - [ ] They are equally good.
+#
+# "Equally good" would need evidence as well. More seeds make the luck of training small, more rows the luck of the
+# rows.
+
+# %% [markdown]
+# ## The legend says "test"
+#
+# A widely copied way of plotting a history comes from the documentation of Keras 2 (its page
+# "Visualization"), where `history` is what `fit(..., validation_split=0.25)` returned:
+#
+#     plt.plot(history.history['loss'])
+#     plt.plot(history.history['val_loss'])
+#     plt.legend(['Train', 'Test'], loc='upper left')
+#
+# The second curve is labeled "Test". Which rows is it?
+
+# %%
+_, history, loss = restored[0]  # the loss was measured by evaluate(validation)
+print("the curve's least value is the loss on the validation rows:", min(history["val_loss"]) == loss)
+
+# %% [markdown]
+# It is **validation**: `fit` has never seen a test row. The word matters because the curve *chooses*. The epoch at
+# which to stop was taken from it, and the least value of a rough curve is partly luck: it is
+# chosen for being low. Rows that have chosen cannot judge. Only now, with everything chosen, are the test rows
+# opened, once, for the stopped networks.
+
+# %% tags=["varies"]
+test, model, tested = tf.data.Dataset.from_tensors((x_test, y_test)), network(run=0), []
+for weights, _, _ in restored:
+    model.set_weights(weights)
+    tested.append(model.evaluate(test, verbose=0))
+claim("04.chosen_validation_loss", np.median([loss for _, _, loss in restored]))
+claim("04.test_loss", np.median([loss for loss, _ in tested]))
+claim("04.test_accuracy", np.median([accuracy for _, accuracy in tested]))
+
+# %% [markdown]
+# Validation loss at the chosen epoch: {{04.chosen_validation_loss}}. Test loss of the same networks: {{04.test_loss}},
+# test accuracy {{04.test_accuracy}}. The two losses differ for two reasons that one split cannot tell apart: the luck
+# of the choice, which always flatters the validation rows, and the luck of which tumors went where, which can favor
+# either. Call the curve what it is, and report the other figure.
+
+# %% [markdown]
+# ## Keep it in a file
+#
+# A history lives in memory and dies with the process. `CSVLogger` writes each epoch to a file as it ends. We let a fit
+# crash and look at what is left.
+
+
+# %% tags=["varies"]
+import tempfile
+from pathlib import Path
+
+
+class Crash(keras.callbacks.Callback):
+    """Ends a fit in its fifth epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 4:
+            raise RuntimeError("the fit has crashed")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "history.csv"
+    logger = keras.callbacks.CSVLogger(path)
+    try:
+        fit(network(run=0), [logger, Crash()])
+    except RuntimeError as error:
+        print(error)
+    text, log = path.read_text(), np.genfromtxt(path, delimiter=",", names=True)
+    logger.on_train_end()  # closes the file; the end of a process would do it
+
+print(text)
+
+# %% [markdown]
+# All five epochs are there. The same run went to its end as `plain[0]`, so we can ask whether the file tells the truth.
+
+# %%
+same = [np.array_equal(log[name], plain[0][name][:5]) for name in log.dtype.names if name != "epoch"]
+print(f"{sum(same)} of {len(same)} columns equal the history of the whole fit, to the last bit")
+
+# %% [markdown]
+# Nothing is lost or rounded. Note that the file counts its epochs from 0, and that a second fit overwrites it, unless
+# you say `append=True`. A spreadsheet, pandas and your next program read it.
+#
+# **TensorBoard** shows the same curves in the browser while the fit runs: `keras.callbacks.TensorBoard(folder)` writes
+# its files and `tensorboard --logdir folder` shows them; it does not come with this course's TensorFlow, so
+# `pip install tensorboard` has to come first (until then the callback raises an error), and this lesson does not run
+# it.
+
+# %% [markdown]
+# ## What you have learned
+#
+# - `fit` returns one number an epoch for the loss and each metric, for training and for validation.
+# - The logged training loss is a mean over the epoch, with dropout on; validation is measured after it, with dropout
+#   off. Measure the training rows again before you compare the two.
+# - Both high and still falling: under-fit. A training loss that leaps above guessing: rate too high. Training falls
+#   while validation turns: over-fit, and a few lines can detect it. The loss shows it; the accuracy may not.
+# - `EarlyStopping` leaves you the last weights unless `restore_best_weights=True`; then the best come back exactly.
+# - One run is an anecdote: draw several with median and band, and mind the number of validation rows.
+# - The curve that common code calls "test" is validation. It chooses, so it cannot judge.
+# - `CSVLogger` keeps every epoch, also of a fit that crashes.
+#
+# ## Try next
+#
+# - Train on 300 rows instead of 60. Does the detector still fire?
+# - Leave out the weight decay and keep the dropout. Is one of the remedies enough, and over 200 epochs?
+# - Pass the training rows as `validation_data`. Is `val_loss` then what `Reevaluate` measured?
+# - Shuffle the labels of the training rows. What do the two curves look like when there is nothing to learn?
