@@ -245,8 +245,10 @@ claim("11.worse_overwrote_the_best", after > before, digits=0)
 # %% [markdown]
 # **Something worse.** The file held a loss of {{11.best_before_the_kill}} before the kill; it now holds
 # {{11.best_after}}. The new callback had never heard of the old best: the first model of the second life was the best
-# that *it* had seen, and was written over the old one, and nothing better came after. And the curve takes a path of
-# its own: Adam starts without its memory, with steps that are too large for weights so far along.
+# that *it* had seen and was written over the old one, and none that followed was as good as what it had replaced.
+#
+# And the curve takes a path of its own: Adam starts without its memory, with steps that are too large for weights so
+# far along. Such a jolt may even undo some of the overfitting. That is luck; it is not the run that was broken off.
 #
 # For this one value there is a remedy, `initial_value_threshold=`, if you remember it. But what about the patience of
 # `EarlyStopping`, the rate that `ReduceLROnPlateau` had come to, the history, the number that we typed into
