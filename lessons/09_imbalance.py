@@ -148,7 +148,7 @@ from course.claims import claim
 claim("09.class_and_row_difference", np.abs(by_class - by_row).max(), digits=7)
 
 # %% [markdown]
-# The two are the same training: their weights differ by {{09.class_and_row_difference}}. So what if a row has two
+# The two are the same training: no weight differs by more than {{09.class_and_row_difference}}. So what if a row has two
 # reasons for its weight, its class and, say, a measurement that we trust less?
 
 # %%
@@ -560,7 +560,8 @@ print(f"for comparison, the same probability for all: {share * (1 - share):.4f}"
 # %% [markdown]
 # Unweighted {{09.brier_unweighted}}, weighted {{09.brier_weighted}}, corrected {{09.brier_corrected}}. Of the damage,
 # {{09.brier_damage}}, the correction restores {{09.brier_restored}}. (Above 100 % the corrected model
-# beats the unweighted one. It can: both trainings are short, and the weighted one gets further.) So weighting is not lost work, if whoever reads the probabilities knows the weight.
+# beats the unweighted one. It can, since both trainings are short. Trained to the end, the correction restores most of the
+# damage, but not all.) So weighting is not lost work, if whoever reads the probabilities knows the weight.
 
 # %% [markdown] tags=["quiz"]
 # A model was trained with `class_weight={1: 20}` and gives a patient a probability of 0.5. What is the best estimate
@@ -690,7 +691,7 @@ claim("09.shells_ranking_weighted", average_precision_score(old, found["weighted
 #
 # The *average precision* judges the ranking, without any threshold: {{09.shells_ranking_unweighted}} unweighted,
 # {{09.shells_ranking_weighted}} weighted. Pure chance would give the share of positives, below 0.01, and 1 would be
-# perfect: both rank a little better than chance. There is no good point to choose on either curve. Why?
+# perfect: both rank better than chance, and badly. There is no good point to choose on either curve. Why?
 
 # %%
 print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
