@@ -17,6 +17,7 @@
 #   - "CVE-2024-3660: code execution through Lambda layers (the reason for safe_mode)"
 #   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3)"
 #   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer"
+#   - "CVE-2026-1669: arrays in HDF5 that read other files of the reader (Keras 3.0.0 to 3.13.1)"
 # ---
 
 # %% [markdown]
@@ -171,7 +172,8 @@ print("resumed:", distance(resumed[".keras"], uninterrupted))
 
 # %% [markdown]
 # 0.0, after every epoch and to the last bit. For this model a `.keras` file has everything. Keep the words "for this
-# model" in mind.
+# model" in mind. (It also says that training repeats itself on this processor. On a GPU it may not: then measure first
+# how far two uninterrupted trainings are apart.)
 
 # %% [markdown]
 # ### Weights alone: .weights.h5
@@ -219,9 +221,10 @@ resumed[".weights.h5"] = resume(loaded)
 claim("10.weights_only", distance(resumed[".weights.h5"], uninterrupted))
 
 # %% [markdown]
-# The weights are right, and yet the resumed training goes another way: at its end some weight is off by
-# {{10.weights_only}}. The warning says why: a fresh optimizer has no arrays yet (they come with the first step), so there is nowhere to put what the file holds,
-# and Keras skips it. In a long log that line is easily missed. The cure is one line, *before* loading:
+# The weights are right, and yet the resumed training goes another way: some weight comes to be off by
+# {{10.weights_only}}. The warning says why: a fresh optimizer has only its counter and its learning rate, and no
+# arrays yet (they come with the first step), so there is nowhere to put what the file holds, and Keras skips it. In
+# a long log that line is easily missed. The cure is one line, *before* loading:
 
 # %%
 loaded = compiled(build())
@@ -247,16 +250,16 @@ plots.lines(
 # takes other steps, and nothing leads it back.
 
 # %% [markdown] tags=["quiz"]
-# You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine dies.
-# You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
+# You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine
+# dies. You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
 #
 # - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
 # - [x] The step counter: the learning rate starts again at its first, large value.
 # - [ ] The weights of the last layer.
 # - [ ] The loss, which must be trained anew.
 #
-# The schedule itself comes back with `compile`, but it reads the optimizer's step counter, and that is skipped with the
-# rest. The old steps were large on purpose, and now they hit weights that were nearly done.
+# The schedule itself comes back with `compile`, but it reads the optimizer's step counter, and that is skipped with
+# the rest. The old steps were large on purpose, and now they hit weights that were nearly done.
 
 # %% [markdown]
 # ### Structure alone: JSON
@@ -293,7 +296,8 @@ with quoted():
     old.save(folder / "model.h5")
 
 # %% [markdown]
-# *Legacy*, but the file holds structure, weights and optimizer. So load it and train on:
+# *Legacy*, but the file holds structure, weights and optimizer. So load it (what Keras then says of metrics does no
+# harm) and train on:
 
 # %%
 with quoted():
@@ -418,7 +422,7 @@ def check(seed_states, restore_seed_states):
 
     def masks(model):
         ones = np.ones((4, 50), "float32")
-        return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in "bc"]
+        return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in ("first", "b", "c")]
 
     model, other = network(), network()
     masks(model)  # the counters move on
@@ -435,7 +439,7 @@ def check(seed_states, restore_seed_states):
     )
     fresh = masks(network())
     expect(
-        not np.array_equal(found[1], fresh[1]),
+        not np.array_equal(found[-1], fresh[-1]),
         "Layer c draws its first mask again: its seed is kept, the counter that has moved on is not.",
     )
     same = all(map(np.array_equal, found, true))
@@ -464,7 +468,8 @@ def seed_states(model):
 # %% [markdown]
 # ## The table
 #
-# Now all of it in one place, and computed. Each row is a way back from a file to a model that can be trained:
+# Now all of it in one place, and computed by the Keras that you run. Each row is a way back from a file to a model
+# that can be trained:
 
 
 # %%
@@ -548,7 +553,7 @@ pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 # - **`.keras` keeps all the rest**, and is the one to use.
 # - **`.weights.h5` keeps weights and optimizer**, but it gives the optimizer back only to a model whose optimizer is
 #   ready to take it.
-# - **`.h5`** is good for predicting and for nothing else; **JSON** is good for reading.
+# - **`.h5`** is good for predicting and for passing weights on, not for resuming; **JSON** is good for reading.
 
 # %% [markdown]
 # ## Weights for another model
@@ -585,9 +590,9 @@ print("nothing was loaded:", np.array_equal(flat(target), before))
 # ones, and nobody knows.
 
 # %% [markdown] tags=["predict"]
-# The new formats do not go by name. A model has two layers of equal size, `left` and `right`, that both read the input.
-# We save its weights and load them into a model that is the same, except that `right` comes first. What happens: an
-# error, the right weights in each layer, or the wrong ones?
+# The new formats do not go by name. A model has two layers of equal size, `left` and `right`, that both read the
+# input. We save its weights and load them into a model that is the same, except that `right` comes first. What
+# happens: an error, the right weights in each layer, or the wrong ones?
 
 
 # %%
@@ -607,8 +612,8 @@ for name in ("left", "right"):
     print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
 
 # %% [markdown]
-# Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes differ,
-# Keras raises an error; where they agree, only you can know what belongs where. So say it:
+# Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes
+# differ, Keras raises an error; where they agree, only you can know what belongs where. So say it:
 
 # %%
 source, target = keras.models.load_model(folder / "model.keras"), other(hidden="Hidden")
@@ -625,9 +630,9 @@ print(np.array_equal(target.get_layer("Hidden").get_weights()[0], source.get_lay
 # ### Exercise 10.2: all or nothing
 #
 # One flaw is left. If the second entry of the map is wrong, the first has been copied already, and the target is
-# neither old nor new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one that
-# does not fit (no such layer, or weights of other shapes) it raises a `ValueError` whose text names the layer of the
-# target, and the target stays as it was.
+# neither old nor new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one
+# that does not fit (no such layer in either model, or weights of other shapes) it raises a `ValueError` whose text
+# names the layer of the target, and the target stays as it was.
 
 
 # %% tags=["solution"]
@@ -635,7 +640,10 @@ def transfer(source, target, names):
     """Copy weights into `target`, given layer of the target -> layer of the source; all of them or none."""
     pairs = []
     for to, origin in names.items():
-        layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
+        try:
+            layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
+        except ValueError as error:
+            raise ValueError(f"layer {to!r}, weights of {origin!r}: {error}") from error
         if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
             raise ValueError(f"layer {to!r}: its weights have other shapes than those of {origin!r}")
         pairs.append((layer, weights))
@@ -666,16 +674,16 @@ def check(transfer):
     kept = all(map(np.array_equal, target.get_layer("answer").get_weights(), untouched[0]))
     expect(kept, "The layer answer is not in the map; its weights must stay as they were.")
 
-    for names, culprit in (({"a": "one", "answer": "wide"}, "answer"), ({"a": "one", "missing": "two"}, "missing")):
-        before = flat(target)
+    for culprit, origin in (("answer", "wide"), ("missing", "two"), ("answer", "nowhere")):
+        names, before = {"a": "one", culprit: origin}, flat(target)
         try:
             transfer(source, target, names)
         except ValueError as error:
             message = str(error)
         else:
             message = None
-        expect(message is not None, f"{culprit} does not fit, and nobody is told. Raise a ValueError.")
-        expect(culprit in message, f"The error does not name the layer {culprit}.")
+        expect(message is not None, f"{names}: {culprit} does not fit, and nobody is told. Raise a ValueError.")
+        expect(culprit in message, f"{names}: the error does not name {culprit}, the layer of the target.")
         expect(
             np.array_equal(flat(target), before),
             "The entry before the wrong one was copied already. Check all entries first, then copy.",
@@ -688,6 +696,16 @@ def transfer(source, target, names):
         layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
         if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
             raise ValueError(f"layer {to!r} does not fit")
+        layer.set_weights(weights)
+
+
+# %% tags=["wrong"] hint="the error does not name answer"
+def transfer(source, target, names):
+    pairs = [(target.get_layer(to), source.get_layer(origin).get_weights()) for to, origin in names.items()]
+    for layer, weights in pairs:
+        if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
+            raise ValueError(f"layer {layer.name!r} does not fit")
+    for layer, weights in pairs:
         layer.set_weights(weights)
 
 
@@ -773,9 +791,10 @@ for path in sorted(damaged.glob("flipped_*")):
         print("loaded: a weight of", weight[0, 0], "is now", changed[0, 0])
 
 # %% [markdown]
-# The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition.
-# A zip archive keeps a checksum of each member, and whether Keras comes to see it depends on the way in which Python
-# reads the archive. So do not wait for Keras to notice. The archive can be asked, and names the member that is bad:
+# The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition. A zip archive
+# keeps a checksum of each member. But when it fails, Keras tries again and reads the member in pieces, and whether
+# Python then compares the sum depends on its version. So do not wait for Keras to notice. The archive can be
+# asked, and names the member that is bad:
 
 # %%
 for name in ("model.keras", "damaged/flipped_model.keras"):
@@ -893,8 +912,8 @@ def audit(folder, sums):
 
 
 # %% [markdown] tags=["quiz"]
-# A stranger's page offers `model.keras` and, beside it, the SHA-256 sum. You download both and the sum matches. What do
-# you know?
+# A stranger's page offers `model.keras` and, beside it, the SHA-256 sum. You download both and the sum matches. What
+# do you know?
 #
 # - [ ] The model contains no harmful code.
 # - [ ] The file has not been changed since its author saved it.
@@ -907,8 +926,8 @@ def audit(folder, sums):
 # %% [markdown]
 # ## Files that run code
 #
-# Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function, and
-# a nameless one (`lambda`) is stored in the file as compiled code.
+# Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function,
+# and a nameless one (`lambda`) is stored in the file as compiled code.
 
 # %% [markdown] tags=["predict"]
 # The function below creates an empty file named `code_ran` and then passes its input on. Will loading the model,
@@ -946,8 +965,8 @@ open_stranger(keras.models.model_from_json, (stranger / "trap.json").read_text()
 open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 
 # %% [markdown]
-# With `safe_mode=False` **the code ran while the model was being loaded**. Here it touched a file; it could have
-# deleted all of yours. By default Keras refuses, for all three files.
+# With `safe_mode=False` **the code ran while the model was being loaded**: to build a model, Keras calls each layer
+# once. Here it touched a file; it could have deleted all of yours. By default Keras refuses, for all three files.
 #
 # How far does that carry? Its history calls for caution. Keras once wrote YAML, and reading YAML could run code
 # (CVE-2021-37678); the format was given up:
@@ -960,12 +979,14 @@ print("to_yaml:", hasattr(keras.Model, "to_yaml"), " model_from_yaml:", hasattr(
 # 3.11.2 (GHSA-36rr-ww3j-vrjv), and since then another layer was found to pass it by (CVE-2026-1462). And a pickle
 # (many files named `.pkl` or `.pt`) *is* a program: loading it runs it.
 #
-# What describes a structure can describe one that does harm: `.keras`, `.h5` and JSON. A `.weights.h5` holds numbers
-# only; the structure comes from *your* code. So, from a stranger: take the weights and write the structure yourself, or
-# load the file with an up-to-date Keras, with `safe_mode` on, in a process that has nothing to lose.
+# What describes a structure can describe one that does harm: `.keras`, `.h5` and JSON. A `.weights.h5` holds arrays
+# and no code; the structure comes from *your* code. (Even an array was a danger: it could name another file on your
+# disk to be read instead, until Keras began to refuse that, CVE-2026-1669.) So, from a stranger: take the weights
+# and write the structure yourself, or load the file with an up-to-date Keras, with `safe_mode` on, in a process that
+# has nothing to lose.
 #
-# And in your own models, give functions a name. A registered function is stored by its name, and its code stays in your
-# program:
+# And in your own models, give functions a name. A registered function is stored by its name, and its code stays in
+# your program:
 
 
 # %%
@@ -990,7 +1011,8 @@ temporary.cleanup()
 # - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
 # - Weights go into another model by an explicit map of names, checked before anything is copied. Loading by name
 #   skips silently, loading by place exchanges silently.
-# - Half a file is refused with a misleading error, a flipped bit may not be noticed at all. A SHA-256 sum notices both.
+# - Half a file is refused with a misleading error, a flipped bit may not be noticed at all. A SHA-256 sum notices
+#   both.
 # - What holds a structure can hold code. Leave `safe_mode` on, and from strangers prefer numbers to structures.
 #
 # ## Try next
