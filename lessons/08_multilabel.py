@@ -218,7 +218,7 @@ claim("08.exact_match", history["val_exact_match"][-1])
 
 # %% [markdown]
 # After the last epoch: binary accuracy {{08.binary_accuracy}}, exact match {{08.exact_match}}, and `"accuracy"`
-# {{08.accuracy}}, a figure that answers no question anybody asks. A perfect network would not get 1: sure of
+# {{08.accuracy}}, a figure that answers no question anybody asks. A perfect network need not get 1: sure of
 # a 3 and a 7, it may be a hair surer of the 7, and that counts as an error.
 
 # %% [markdown] tags=["quiz"]
@@ -244,7 +244,7 @@ claim("08.exact_match", history["val_exact_match"][-1])
 # | exact match | what share of rows is right altogether? | a little |
 # | micro F1 | $2\,\mathrm{TP} / (2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN})$, with the counts of all labels | a little |
 # | macro F1 | the F1 of each label, then their mean | as much as any |
-# | mean average precision | how well does the order of the probabilities part on from off? | as much as any |
+# | mean average precision | do the rows with the label get higher probabilities than those without? | as much as any |
 #
 # True noes help in the first two only. Average precision needs no threshold: it looks at every row that is truly on,
 # takes the precision among all rows with at least that probability, and averages. That is three lines:
@@ -337,6 +337,7 @@ def check(match):
     true = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
     sure = np.where(true == 1, 0.9, 0.1)
     expect(match(true, sure, 0.5) is not None, "Your function returns nothing. Does it end in a return?")
+    expect(np.ndim(match(true, sure, 0.5)) == 0, "Return one number for all rows: the share of those that are right.")
     expect(np.isclose(match(true, sure, 0.5), 1.0), "Here every label of every row is right, so the answer is 1.")
     extra = sure.copy()
     extra[1, 2] = 0.8
@@ -350,6 +351,12 @@ def check(match):
         "A label that is on but should be off went unnoticed. Too many is as wrong as too few.",
     )
     expect(np.isclose(found, 0.75), f"One row of four has a wrong label; your answer is {found}.")
+    swapped = sure.copy()
+    swapped[0] = [0.9, 0.9, 0.1]
+    expect(
+        np.isclose(match(true, swapped, 0.5), 0.75),
+        "One row has as many labels as it should, but not the same ones. Compare label by label.",
+    )
     missing = sure.copy()
     missing[0, 2] = 0.2
     expect(np.isclose(match(true, missing, 0.5), 0.75), "In one row a label was missed: three of four rows are right.")
@@ -368,6 +375,11 @@ def exact_match(y_true, probability, threshold):
 # %% tags=["wrong"] hint="Too many is as wrong as too few"
 def exact_match(y_true, probability, threshold):
     return np.mean(np.all((probability > threshold) >= (y_true == 1), axis=1))
+
+
+# %% tags=["wrong"] hint="Compare label by label"
+def exact_match(y_true, probability, threshold):
+    return np.mean(np.sum(probability > threshold, axis=1) == np.sum(y_true, axis=1))
 
 
 # %% tags=["wrong"] hint="every row is right"
@@ -400,6 +412,7 @@ def check(macro):
         guess = np.where(random.random(true.shape) < 0.3, 1 - true, true)
         answer = macro(true.copy(), guess.copy())
         expect(answer is not None, "Your function returns nothing. Does it end in a return?")
+        expect(np.ndim(answer) == 0, "Return one number: the mean over the labels.")
         micro = sk.f1_score(true, guess, average="micro", zero_division=0)
         precision, recall, _, _ = sk.precision_recall_fscore_support(true, guess, average="macro", zero_division=0)
         expect(
@@ -459,8 +472,9 @@ curves = {name: scores[name] for name in ("precision", "recall", "f1")}
 plots.threshold_curve(grid, curves, title="The label 9, by its threshold (validation)", chosen=best)
 
 # %% [markdown]
-# A higher threshold trades recall for precision, and F1 is best where the two are in balance. On a finite number of
-# canvases its top is flat and jagged, so the chosen threshold moves from seed to seed, most of all for rare labels.
+# A higher threshold trades recall for precision, and F1, which needs both, is best somewhere between. (Where no canvas
+# is above the threshold, precision is drawn as 0.) On a finite number of canvases the top of F1 is flat and jagged, so
+# the chosen threshold moves from seed to seed, most of all for rare labels.
 #
 # `choose_threshold` does this for every label, on validation canvases. Chosen *for what*? For F1, a missed 9 is dear
 # and a true no is worth nothing. For the accuracy of each label, yes and no count alike. We choose for both.
@@ -510,8 +524,9 @@ claim("08.plain_gain_macro", figures["for f1"][1] - figures["0.5"][1], digits=1,
 claim("08.plain_gain_exact", figures["for accuracy"][0] - figures["0.5"][0], digits=1, unit="points")
 
 # %% [markdown]
-# Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. Those chosen for accuracy raise exact match by
-# {{08.plain_gain_exact}}: little. That is no accident. Cross-entropy is least when the probabilities are honest, that
+# Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. A lower threshold never loses recall; exact match,
+# for which they were not chosen, may rise or fall. Those chosen for accuracy raise it by {{08.plain_gain_exact}}:
+# little. That is no accident. Cross-entropy is least when the probabilities are honest, that
 # is, when of all answers "0.3", three in ten are on. For honest probabilities 0.5 already gives each label the
 # likelier answer, and no other threshold makes more single answers right. A small gain in exact match is still
 # possible: no network is quite honest, and the labels of a canvas are not independent (a canvas is never empty, but
@@ -629,11 +644,13 @@ plots.lines(
 )
 
 # %% [markdown]
-# The chosen thresholds of the weighted network rise with the weight, roughly as the formula says, and have little to
-# do with 0.5. They also scatter, since a few canvases with a 9 decide where the last one lies.
+# The chosen thresholds of the weighted network rise with the weight, roughly as the formula says: for common digits,
+# whose weight is near 1, they stay near 0.5, for rare ones they lie far above. Those of the plain network scatter around
+# 0.5. Both lines are jagged, since accuracy is almost flat around its best threshold: a few canvases decide, and missing
+# the formula there costs little.
 
 # %% [markdown] tags=["quiz"]
-# A colleague trained with positive weights, reports twice the recall of your network at 0.5, and concludes that
+# A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that
 # weighting made the network better at telling labels apart. What should you look at first?
 #
 # - [ ] The binary accuracy of both.
@@ -732,9 +749,9 @@ plots.bars(
 # %% [markdown]
 # - On the weighted network the chosen thresholds gain {{08.test_gain}} of exact match. They undo much of what the weights did.
 # - On the plain network they gain {{08.test_gain_plain}}. Its probabilities were nearly honest, and 0.5 nearly right.
-# - With its thresholds, the weighted network is {{08.test_behind}} behind the plain one at 0.5 (a negative figure:
-#   ahead). For all its recall, it has gained nothing to speak of. Weights were a detour here: where more recall is
-#   wanted, lower a threshold of the plain network.
+# - Even with its thresholds, the weighted network is {{08.test_behind}} behind the plain one at 0.5 (a negative figure:
+#   ahead), which had none chosen. Weights were a detour here: where more recall is wanted, lower a threshold of the
+#   plain network.
 #
 # The choice made on validation canvases has an exact match of {{08.test_exact_match}} on the test canvases. In full
 # mode these are 5,000, so the standard error of one such figure is below 0.8 points (lesson 05): the large gain is
@@ -751,8 +768,8 @@ plots.bars(
 #   needs no threshold.
 # - Choose thresholds on validation data, for the figure by which you are judged. With honest probabilities 0.5 is
 #   nearly right for exact match; after training with weights it is not.
-# - Per-label weights belong in the loss. They move probabilities as a threshold of $w / (1 + w)$ would, and
-#   `class_weight` hears only the first label of each row.
+# - Per-label weights belong in the loss. They move the probabilities, and with them the right threshold, from 0.5
+#   to $w / (1 + w)$. `class_weight` hears only the first label of each row.
 #
 # ## Try next
 #
