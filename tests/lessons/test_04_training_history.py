@@ -16,6 +16,8 @@ def test_the_logged_training_loss_lies_above_the_one_measured_again_and_with_dro
     assert full("04.late_logged_over_again").low > 1.2
 
 
-def test_single_runs_disagree_about_the_accuracy(full):
-    assert full("04.pairs_better").low > 0
-    assert full("04.pairs_worse").low > 0
+def test_single_runs_disagree_about_the_accuracy_and_agree_about_the_loss(full):
+    # Medians: with one seed in five, no pair at all speaks for the remedies.
+    assert full("04.pairs_better").median > 0
+    assert full("04.pairs_worse").low > full("04.pairs_better").high
+    assert full("04.pairs_loss_lower").low == 1
