@@ -80,7 +80,8 @@ np.bincount(part, weights=y).astype(int)
 
 # %% [markdown]
 # Blood values are skewed, so we take logarithms, and scale with the mean and the spread of the training rows alone.
-# A value that was not measured becomes the mean. (A flag in the table says whether it was measured.)
+# A value that was not measured becomes the mean. Columns of words become 1 for "t", "y" or "F" (true, yes, female) and
+# 0 for all else; some of them say whether a value was measured.
 
 # %%
 values = np.log1p(patients.select_dtypes("number").to_numpy())
@@ -148,8 +149,8 @@ from course.claims import claim
 claim("09.class_and_row_difference", np.abs(by_class - by_row).max(), digits=7)
 
 # %% [markdown]
-# The two are the same training: no weight differs by more than {{09.class_and_row_difference}}. So what if a row has two
-# reasons for its weight, its class and, say, a measurement that we trust less?
+# The two are the same training; the largest difference between their weights is {{09.class_and_row_difference}}. So what
+# if a row has two reasons for its weight, its class and, say, a measurement that we trust less?
 
 # %%
 try:
@@ -162,7 +163,8 @@ except ValueError as error:
 # ### Exercise 09.1: both
 #
 # Write what Keras refuses: one array of weights from a dictionary of class weights and an array of row weights. A
-# row of a class twice as heavy, trusted half as much, weighs 1. Labels may come as (rows,) or as (rows, 1).
+# row of a class twice as heavy, trusted half as much, weighs 1. Labels may come as (rows,) or as (rows, 1). Leave the
+# arrays that you are given as they are.
 
 
 # %% tags=["solution"]
@@ -240,7 +242,8 @@ claim("09.adam_ten", np.abs(ten_adam - plain_adam).max(), digits=3)
 # - With **Adam**, which divides each step by the size of the gradients, hardly anything happens: {{09.adam_ten}}.
 #
 # So whoever compares "weighted" with "unweighted" under SGD compares two learning rates as well. The cure is to
-# scale the weights so that their mean over the rows is 1.
+# scale the weights so that their mean over the rows is 1. (The patients below are trained with Adam: there the plain
+# ratio will do.)
 
 # %% [markdown]
 # ### Exercise 09.2: balanced, and of mean 1
@@ -322,7 +325,7 @@ for name, value in logs.items():
 # %% [markdown]
 # ## Recall, while training
 #
-# To watch a rare class we need its recall. Until 2017 Keras had a function for it. It was removed, says its author,
+# To watch a rare class we need its recall. Until 2017 Keras had a function for it. The author of Keras removed it,
 # because such figures "were approximated batch-wise, which is more misleading than helpful" (F. Chollet,
 # keras-team/keras, issue 5794). It has been copied from forum to forum ever since. In today's spelling:
 
@@ -366,17 +369,18 @@ from course import plots
 plots.bars(copied | {"keras.metrics.Recall": logs["recall"]}, title="One model, one recall", label="recall (share)")
 
 # %% [markdown]
-# The recall is {{09.true_recall}}. The copied function reports {{09.copied_recall_1}} with batches of 1,
-# {{09.copied_recall_8}} with 8, {{09.copied_recall_32}} with 32 and {{09.copied_recall_128}} with 128. A batch
+# The recall is {{09.true_recall}}. With batches of 8 the copied function reports {{09.copied_recall_8}}. A batch
 # without a positive counts as a recall of 0, and among rare positives most small batches have none. Large
 # batches come closer, and may even come out too high, because a batch with two positives counts as much as one with
-# ten. The figure measures the batch size as much as the model. Count first, divide once.
+# ten. The copied figure measures the batch size as much as the model. Count first, divide once.
 
 # %% [markdown]
 # ## What weighting buys
 #
 # Now all patients. For each weight, every part is predicted once by a model that has not seen it. The weight is
-# written `negatives / positives * t`: with $t = 1$ the classes are balanced, with a smaller $t$ half-heartedly.
+# written `negatives / positives * t`: with $t = 1$ the classes are balanced, with a smaller $t$ half-heartedly. Two
+# helpers come from lesson 08: `scores_at` gives recall, precision and the like at each threshold, `choose_threshold` the
+# threshold with the best F1.
 
 # %%
 from course.metrics import choose_threshold, scores_at
@@ -462,8 +466,9 @@ with drawing(title, size=(6.0, 4.5)) as (figure, words):
 
 # %% [markdown]
 # The trainings with weights land on or near the curve of the training without: weighting chose another point of
-# (nearly) the same trade. There is even a formula for the point. Weighting multiplies the odds $p / (1 - p)$ by $w$,
-# so a weighted probability of one half is an unweighted one of $1 / (1 + w)$:
+# (nearly) the same trade. There is even a formula for the point. Among patients of whom a share $p$ is ill, the weighted
+# loss counts the ill as $w p$ against $1 - p$. So weighting multiplies the odds $p / (1 - p)$ by $w$, and a weighted
+# probability of one half is an unweighted one of $1 / (1 + w)$:
 
 # %% tags=["varies"]
 moved = plain > 1 / (1 + balance)
@@ -491,9 +496,10 @@ claim("09.f1_chosen_gain", plain_f1 - weighted_f1)
 claim("09.f1_threshold_gain", plain_f1 - at_balance["f1"])
 
 # %% [markdown]
-# Unweighted {{09.f1_unweighted_chosen}}, weighted {{09.f1_balanced_chosen}}: a difference of {{09.f1_chosen_gain}},
-# small beside what a threshold does to the weighted model alone (its F1 at one half was {{09.f1_balanced}}). The model
-# without weights, its threshold chosen, is ahead of the weighted one at one half by {{09.f1_threshold_gain}}.
+# Unweighted {{09.f1_unweighted_chosen}}, weighted {{09.f1_balanced_chosen}}. Unweighted minus weighted is
+# {{09.f1_chosen_gain}}: less than a threshold does for the weighted model alone (its F1 at one half was
+# {{09.f1_balanced}}). The model without weights, its threshold chosen, is ahead of the weighted one at one half by
+# {{09.f1_threshold_gain}}.
 #
 # One thing more, which speaks against choosing: at one half, untouched, the unweighted model had
 # {{09.f1_unweighted}}. A threshold chosen on few positives is itself a rough figure, and may lose what it was to gain.
@@ -536,8 +542,8 @@ plots.reliability_curve(
 
 # %% [markdown]
 # Clearly **fewer**. The weighted model speaks of a world in which half of the patients are ill, since that is the
-# world its weights describe, and its curve sags far below the diagonal. But we know by which factor the odds were
-# multiplied, so we can divide them by it:
+# world its weights describe, and its curve sags far below the diagonal. (Each point of a curve stands for equally many
+# patients.) But we know by which factor the odds were multiplied, so we can divide them by it:
 #
 # $$p \;\leftarrow\; \frac{p}{p + w\,(1 - p)}$$
 #
@@ -560,8 +566,8 @@ print(f"for comparison, the same probability for all: {share * (1 - share):.4f}"
 # %% [markdown]
 # Unweighted {{09.brier_unweighted}}, weighted {{09.brier_weighted}}, corrected {{09.brier_corrected}}. Of the damage,
 # {{09.brier_damage}}, the correction restores {{09.brier_restored}}. (Above 100 % the corrected model
-# beats the unweighted one. It can, since both trainings are short. Trained to the end, the correction restores most of the
-# damage, but not all.) So weighting is not lost work, if whoever reads the probabilities knows the weight.
+# beats the unweighted one. It can, since both trainings are short: see *Try next*.) So weighting is not lost work, if
+# whoever reads the probabilities knows the weight.
 
 # %% [markdown] tags=["quiz"]
 # A model was trained with `class_weight={1: 20}` and gives a patient a probability of 0.5. What is the best estimate
@@ -633,7 +639,8 @@ def decide(probability, miss, alarm):
 
 
 # %% [markdown]
-# Tomorrow the costs may be others: then a calibrated model needs another threshold, a weighted one another training.
+# Tomorrow the costs may be others. Calibrated probabilities (a weighted model's too, once corrected) then need another
+# threshold; a weight that was chosen for the costs needs another training.
 
 # %% [markdown]
 # ## When neither helps
@@ -651,7 +658,8 @@ print(f"{old.sum()} of {len(old)}: {old.mean():.2%}")
 
 # %% [markdown]
 # We train on one half of the shells, judge by the other, and change over. This time, generously, the threshold of
-# the unweighted model may be chosen on the very shells that judge it.
+# the unweighted model may be chosen on the very shells that judge it. (The sizes are scaled with all shells. That is
+# harmless here and only here: without a penalty on its weights, a straight-line model predicts the same at any scale.)
 #
 # One trap first. With so few positives the unweighted unit learns slowly what tells them apart, and after a few
 # epochs it ranks far worse than the weighted one, though it would catch up: stopped early, weights look good. So here
@@ -697,10 +705,11 @@ claim("09.shells_ranking_weighted", average_precision_score(old, found["weighted
 print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
 
 # %% [markdown]
-# Because the question has no answer in these data. A shell with nineteen rings looks like one with eighteen or
-# twenty, and those count as negatives. No weight adds information. And with 32 positives in all, a recall moves by
-# three points with every single shell. What would help is another question ("how many rings?", as in lesson 02),
-# better measurements, or more old snails.
+# Because these data hardly answer the question. A shell with nineteen rings looks like one with eighteen or
+# twenty; those are more in number, and count as negatives. No weight adds information. (A straight line, besides, cannot
+# single out a band in the middle. *Try next* asks whether a flexible model can.) And with 32 positives in all, a recall
+# moves by three points with every single shell. What would help is another question ("how many rings?", as in lesson
+# 02), better measurements, or more old snails.
 
 # %% [markdown]
 # ## Weights for trust
@@ -777,9 +786,10 @@ claim("09.trust_gain_over_none", 100 * (max(tenth) - max(none)), digits=1, unit=
 
 # %% [markdown]
 # At the end: {{09.trust_full}} with full weight, {{09.trust_tenth}} with a tenth, {{09.trust_none}} with the careless
-# half left out. The gain of {{09.trust_gain}} is real, but read the curves before you quote it. With full weight the
+# half left out. Full weight is last; the order of the other two may change with the seed. That a tenth gains
+# {{09.trust_gain}} over full weight is real, but read the curves before you quote it. With full weight the
 # accuracy rises first and then falls: the network first learns what is common to most labels, then begins to learn
-# the wrong ones by heart. Stopping in time is a remedy of its own. Compared each at its best epoch, the tenth gains
+# the wrong ones by heart. Stopping in time is a remedy of its own: compared each at its best epoch, the tenth gains
 # {{09.trust_gain_at_best}}. And over leaving the half out, at the best epochs again, it gains only
 # {{09.trust_gain_over_none}}: poor labels are worth a little, not a lot.
 
@@ -790,9 +800,11 @@ claim("09.trust_gain_over_none", 100 * (max(tenth) - max(none)), digits=1, unit=
 #   threshold by cost, or on validation rows.
 # - **You need weights** when the training itself has to choose: when the model will be used by `argmax` and nobody
 #   can set a threshold; when the rows were sampled in other shares than those of the world; when some rows deserve
-#   less trust. Undo the weights before anyone reads a probability.
-# - **A flexible network** that separates its training rows ends up ignoring class weights (Byrd and Lipton, see
-#   below): then they change the way more than the end.
+#   less trust.
+# - **Before anyone reads a probability**, undo weights that only favor the rare class. Weights that restore the shares
+#   of the world, or that say whom to trust, stay: they make the probabilities better, not worse.
+# - **A flexible network** that separates its training rows ends up all but ignoring class weights, unless a penalty
+#   keeps its own weights small (Byrd and Lipton, see below): then they change the way more than the end.
 # - **With very few positives** ask for more data, or another question.
 #
 # This lesson used a straight-line model and one table. On another, weights may do better than here: compare at equal
@@ -813,8 +825,10 @@ claim("09.trust_gain_over_none", 100 * (max(tenth) - max(none)), digits=1, unit=
 # ## Try next
 #
 # - Put a hidden layer of 16 units into `unit` (and let `fitted` draw its weights anew, since it may not start from
-#   zero), and train for 100 epochs. Are the weighted probabilities still off by
-#   a factor of $w$ in the odds?
+#   zero), and train for 100 epochs. Are the weighted probabilities still off by a factor of $w$ in the odds?
+# - Fit the patients with `LogisticRegression` too, to the optimum. How much of the Brier damage does the correction
+#   restore now, and which model has the better F1 at its chosen threshold?
+# - Ask scikit-learn's `RandomForestClassifier` for the shells with nineteen rings. Is its average precision better?
 # - Train on the shells with `unit` and `fitted`, for 12 epochs and for 200. When do the two rankings agree?
 # - Instead of weighting, repeat every positive row twenty times. Is the result the same? Under SGD, too?
 # - Give the careless half systematic errors: every wrong label is the true one plus 1. Which of the three trainings
