@@ -142,6 +142,8 @@ class Life:
 
     def _listen(self) -> None:
         for line in self._child.stdout or ():
+            if not line.endswith("\n"):
+                break  # the kill cut the line short
             word, _, content = line.strip().partition(" ")
             if word == "saved":
                 self.saved = Position(*json.loads(content))
