@@ -127,10 +127,10 @@ weights, bias = same.get_weights()
 claim("02.log_difference", np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max(), digits=5)
 
 # %% [markdown]
-# At the end of the log no weight differs from it by more than {{02.log_difference}}, and the log itself has only four
-# decimals. `fit` is the loop of lesson 01.
+# After the last of these steps no weight differs from the log by more than {{02.log_difference}}, and the log itself
+# has only four decimals. `fit` is the loop of lesson 01.
 #
-# The program at the top had the same rate of 0.05, but batches of 32:
+# The program at the top had the same rate of 0.05, but batches of 32 (from its 600 training rows):
 
 # %%
 from course import plots
@@ -191,8 +191,9 @@ preparation = make_column_transformer(
 # %% [markdown]
 # ### Exercise 02.1: nothing from the test rows
 #
-# Write the standardizing by hand. Both tables come back on the scale of the *training* rows. A column that is
-# constant there has a standard deviation of 0: subtract its mean and leave it at that.
+# Write the standardizing by hand, with the standard deviation as NumPy's `std` computes it. Both tables come back on
+# the scale of the *training* rows. A column that is constant there has a deviation of 0: subtract its mean and leave
+# it at that.
 
 
 # %% tags=["solution"]
@@ -302,9 +303,9 @@ def rms(differences):
 claim("02.gain_by_peeking", rms(mpg - honest) - rms(mpg - peeked), digits=3, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars lowers the error by {{02.gain_by_peeking}}: nothing worth the name, and of either sign. A
-# mean over most of the cars is nearly the mean over all of them. Keep the rule all the same. It costs nothing, it
-# holds for any preparation, also for one that uses the target, and the last section has a leak that does harm.
+# Peeking at the test cars lowers the error by {{02.gain_by_peeking}}: nothing worth the name, and of either sign. The
+# mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs nothing, it
+# holds for any preparation, also for one that uses the target, and the concrete below has a leak that does harm.
 #
 # Now the linear model:
 
@@ -319,8 +320,8 @@ plots.predicted_vs_measured(
 )
 
 # %% [markdown]
-# The cloud is bent. Where the model predicts the least or the most, cars do better than predicted; in the middle
-# they do worse. On average, measured minus predicted:
+# The cloud is bent. Where the model predicts the least or the most, cars do better than predicted (right of the
+# diagonal); in the middle they do worse (left of it). On average, measured minus predicted:
 
 
 # %%
@@ -341,13 +342,15 @@ claim("02.line_misses_high", high, digits=1, unit="mpg")
 # - middle half: {{02.line_misses_middle}}
 # - highest tenth: {{02.line_misses_high}}
 #
-# This is not bad luck but a bend, and no weights of a linear model can follow it.
+# This is not bad luck but a bend, and no weights on these columns can follow it. One could bend the target by hand, to
+# its logarithm (see "Try next"). A network finds the bend by itself.
 
 # %% [markdown]
 # ## Bending the line
 #
 # A network puts **hidden layers** between input and output. Each hidden unit computes a linear function of what
-# comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$.
+# comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$. Our preparation makes
+# nine inputs: six numbers and three columns of origin.
 
 
 # %%
@@ -455,8 +458,8 @@ claim("02.no_activation_from_line", from_line["hidden layers"], digits=2, unit="
 claim("02.relu_from_line", from_line["hidden layers, relu"], digits=2, unit="mpg")
 
 # %% [markdown]
-# The layers without activation come to {{02.no_activation_from_line}} from least squares, and their loss stays on
-# its level: thousands of weights, and still a line. It cannot be otherwise. Without activations each layer is a
+# The layers without activation come to {{02.no_activation_from_line}} from least squares, and their loss does not fall
+# below its level: thousands of weights, and still a line. It cannot be otherwise. Without activations each layer is a
 # product with a matrix, and a product of matrices is a matrix. We can multiply the layers out:
 
 # %%
@@ -472,10 +475,10 @@ print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
 # follow a bend. That network is {{02.relu_from_line}} away from the line.
 #
 # The surprise is the single unit. It *is* a linear regression, and yet it ended {{02.one_unit_from_line}} away. Its
-# curve is flat at the end, but not because it has arrived: the rate fell to 0 before it could. Displacement, weight
-# and cylinders of a car say nearly the same, so this is the long valley of lesson 01. The deep line came through in
-# time, because each step moves thousands of weights and their product moves farther than a single weight does. For
-# a linear model the cure is simpler: a larger rate.
+# curve is flat at the end because the rate fell to 0, not because it has arrived. Adam moves a weight by about the
+# rate, however large the gradient, and the rates of so few steps add up to a short way for a weight that begins far
+# from its goal. In the deep line each step moves thousands of weights, and their product moves farther than a single
+# weight does. For a linear model the cure is simpler: a larger rate, or more epochs.
 
 # %% [markdown]
 # ### Exercise 02.2: a network by hand
@@ -586,9 +589,9 @@ claim("02.rmse_boosting", np.mean(errors["gradient boosting"]), digits=2, unit="
 claim("02.rmse_network", np.mean(errors["network"]), digits=2, unit="mpg")
 
 # %% [markdown]
-# The mean over the folds is {{02.rmse_line}} for the line, {{02.rmse_boosting}} for boosting and
-# {{02.rmse_network}} for the network. Whatever can bend beats the line clearly. But which of the two is better? They
-# were tested on the same cars, so compare them fold by fold:
+# The figure marks the median; the mean over the folds is {{02.rmse_line}} for the line, {{02.rmse_boosting}} for
+# boosting and {{02.rmse_network}} for the network. Both models that can bend beat the line clearly. But which of the
+# two is better? They were tested on the same folds, so we can subtract:
 
 # %%
 gaps = np.subtract(errors["network"], errors["gradient boosting"])
@@ -596,16 +599,16 @@ claim("02.network_minus_boosting", np.mean(gaps), digits=2, unit="mpg")
 claim("02.range_of_folds", np.ptp(errors["network"]), digits=2, unit="mpg")
 
 # %% [markdown]
-# Network minus boosting: {{02.network_minus_boosting}}. Between its best fold and its worst, the network's own error
-# differs by {{02.range_of_folds}}. This is a tie.
+# Network minus boosting: {{02.network_minus_boosting}}. The band holds both signs: other first weights and another
+# deal of the same cars can turn the winner round. This is a tie.
 #
-# It is a warning, too. TensorFlow's tutorial on these cars, *Basic regression: Predict fuel efficiency*, trains the
-# same two layers of 64 and judges by one test set of a fifth of the cars: one fold. What one fold says about two
-# models, the next may take back.
+# And one fold would say even less: between its best fold and its worst, the network's error differs by
+# {{02.range_of_folds}}. TensorFlow's tutorial on these cars, *Basic regression: Predict fuel efficiency*, trains two
+# layers of 64 units and judges by one test set of a fifth of the cars.
 #
-# And one doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so
-# were the settings of boosting. All the scores are a little too good for that. Lessons 04 and 05 choose on rows that
-# are set apart for it.
+# One doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so were
+# the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that are
+# set apart for it.
 #
 # Where does the network gain on the line? At the bend:
 
@@ -661,9 +664,9 @@ claim("02.unscaled_minus_scaled", unscaled_error - scaled_error, digits=2, unit=
 
 # %% [markdown]
 # In the first epoch the error is {{02.unscaled_first_epoch}}, against {{02.scaled_first_epoch}}: the network has to
-# find the level of the target first. On the test cars the difference in the end is {{02.unscaled_minus_scaled}}. So
-# scaling the target buys a head start of some epochs. How much of it is left at the end depends on how long you
-# train.
+# find the level of the target first. Its error on the test cars ends higher by {{02.unscaled_minus_scaled}}, on one
+# fold, so read that with care. Scaling the target buys a head start of some epochs. How much of it is left at the end
+# depends on how long you train.
 
 # %% [markdown]
 # ## Who sits on both sides?
@@ -699,7 +702,7 @@ by_mixture = list(GroupKFold(folds, shuffle=True, random_state=seed).split(concr
 print("known mixtures:", sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture))
 
 # %% [markdown] tags=["predict"]
-# Line, boosting, network: whose error will grow most when whole mixtures are dealt? Whose will hardly change?
+# Line, boosting, network: whose error will grow when whole mixtures are dealt? Whose will hardly change?
 
 # %%
 models = {"line": LinearRegression(), "boosting": boosting, "network": standardized(Network())}
@@ -757,9 +760,9 @@ claim("02.network_by_mixture", mean_error["network", "mixtures dealt"], digits=2
 # %% [markdown]
 # ### Exercise 02.3: deal whole groups
 #
-# Write what `GroupKFold` does. Each row gets the number of its fold; rows of one group get the same number. And the
-# folds must be fair: as long as no group is larger than a fold's share of the rows, no fold may get more than one
-# and a half times its share.
+# Write what `GroupKFold` does without `shuffle`. Each row gets the number of its fold; rows of one group get the same
+# number. And the folds must be fair: as long as no group is larger than a fold's share of the rows, no fold may get
+# more than one and a half times its share.
 
 
 # %% tags=["solution"]
@@ -833,7 +836,9 @@ def deal(groups, folds):
 #
 # ## Try next
 #
-# - Give the single unit a rate of 0.3 instead of 0.01. How far from least squares does it end?
+# - Give the single unit a rate of 0.3 instead of the 0.01 in `Network.fit`. How far from least squares does it end?
+# - Fit the linear regression to the logarithm of the mileage: `TransformedTargetRegressor(LinearRegression(),
+#   func=np.log, inverse_func=np.exp)`. How much of the network's lead is left?
 # - Run this notebook with `epochs = 100`. Which of the two networks of the target section is ahead now, and what has
 #   happened to the tie?
 # - Compare 20 with 100 epochs on the concrete, once with rows dealt and once with mixtures dealt. Would both tell
