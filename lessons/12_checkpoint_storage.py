@@ -132,10 +132,12 @@ took = {name: 1000 * seconds(action) for name, action in ways.items()}
 plots.bars(took, title=f"Saving {state_bytes / 1e6:.0f} MB, five ways", label="median time (milliseconds)")
 
 # %% [markdown]
-# The two bars in the middle begin with the copy already made, so a plain save is their sum with the last one: copy,
-# write, `fsync`. What the formats take beyond it is the price of packing, and of the structure that `.keras` carries.
-# (Neither calls `fsync`, so there is still the disk to come.) Where the plain `write` is about as quick as the copy,
-# that is no wonder: it *is* a copy, into the memory of the operating system.
+# From the top, the third and fourth bar begin with the copy already made, so a save without a format takes the third
+# and the last together: copy, then write and `fsync`. What the formats take beyond copy and plain `write` is the price of packing,
+# and of the structure that `.keras` carries. (Neither calls `fsync`, so there is still the disk to come.) Do not wonder
+# where the plain `write` is about as quick as the copy: it *is* copying, into the memory of the operating system. And
+# where `fsync` seems to cost nothing, or less, the disk is quick or only says that it is done, and the rest is chance:
+# each bar is the median of three runs.
 #
 # Only the first copy has to happen while training stands still: nobody may change the numbers while they are read.
 # That is the whole idea of the next section.
@@ -238,7 +240,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# In the background costs what is left of the previous write: $\max(0,\ \text{write} - \text{work})$. Once the work
+# In the background costs what is left of the previous write: $\max(0,\ \text{write} - \text{work})$, and a little for
+# what is not waiting for the bucket, by which the other line lies above 1 too. Once the work
 # between two saves is longer than a write, the slow disk is hidden. Before that it is not: **saving in the background
 # hides time, it does not make bandwidth**. (Do not let the writes queue up instead: each waits with a copy of the
 # state in memory.)
@@ -345,8 +348,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# Files help until together they use the whole bandwidth, then no more. (The rest above the second line is what does
-# not shrink: `fsync` and sum of every file, and the manifest.)
+# Files help until together they use the whole bandwidth, then no more. (What is measured above the second
+# line, more files do not shrink: the sums, the `fsync` of every file, and the manifest.)
 #
 # Eight files bring a new danger: a checkpoint of which seven exist. So a **manifest** that names all files, with
 # their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
@@ -396,7 +399,7 @@ for action in (small.save, keras.models.load_model):
         print(f"{type(error).__name__} in {action.__name__}")
 
 # %% [markdown]
-# The second save failed, and with it went the first. A process that is killed leaves the same. To count how often, we
+# The second save failed, and with it went the first. A process that is killed meanwhile leaves the same. To see it, we
 # kill small programs that do nothing but save. They save in three ways: a new file under the old name, as
 # Keras does; new numbers into the old file, as a memory map does; and as `course.checkpoints` does it:
 #
@@ -447,7 +450,9 @@ def kill_one(way, delay):
 
 # %% [markdown]
 # What is left is sorted: the last state that was reported as saved, or a later one, is *whole*; *unreadable* is what
-# NumPy refuses; *mixed* is what it loads although the numbers are of two steps.
+# NumPy refuses; *mixed* is what it loads although the numbers are of two steps; *lost* is an older state. How often
+# each comes depends on how much of its time a writer is inside a save (ours almost always, and the pause after
+# each row makes the old file slower still). Whether it *can* come is the question.
 
 # %%
 from course.checkpoint_files import read
@@ -491,8 +496,8 @@ claim("12.course_not_whole", (kills - found["course"]["whole"]) / kills, digits=
 # %% [markdown]
 # Was a new file under the old name ever unreadable (1 means yes)? {{12.new_file_unreadable}}. Was an old file that was
 # overwritten ever mixed? {{12.old_file_mixed}}. That is the worst of all, since it loads without a word. Written aside
-# and renamed, the share that was not whole is {{12.course_not_whole}}. The long proof, with real training and
-# hundreds of kills if you like, is `python -m benchmarks.kill_and_resume --kills 50`.
+# and renamed, the share that was not whole is {{12.course_not_whole}}. A few kills can show a danger, never that there is
+# none: `python -m benchmarks.kill_and_resume --kills 50` kills real training, as often as you like.
 
 # %% [markdown] tags=["quiz"]
 # A colleague leaves out `fsync`, kills her writer a thousand times, and never loses a checkpoint. What has she shown?
@@ -509,9 +514,10 @@ claim("12.course_not_whole", (kills - found["course"]["whole"]) / kills, digits=
 # %% [markdown]
 # ### Exercise 12.2: whole or not at all
 #
-# Write a file from `chunks`, an iterable of bytes that may fail half way. At every moment `path` must hold the old
-# content or the new; after a failure the old content is there and nothing else lies in the folder; and the bytes are
-# on the disk before they get their name.
+# Write a file from `chunks`, an iterable of bytes that may fail half way and may not fit into memory: write each chunk
+# when it comes, into the folder of `path`. At every moment `path` must hold the old content or the new; after a failure
+# the old content is there, nothing else lies in the folder, and the error is raised; and the bytes are on the disk
+# (`os.fsync`) before they get their name.
 
 
 # %% tags=["solution"]
@@ -617,6 +623,10 @@ def write_whole(path, chunks):
 # is written, and that several may strike one interval. So we hold it against failures drawn from an exponential
 # distribution, and against Daly's formula (2006), which leaves neither out.
 
+# %% [markdown] tags=["predict"]
+# Someone saves half as often as Young says: twice the interval. By what share does the lost time grow: by a quarter,
+# by a half, or to the double?
+
 # %%
 from course.checkpoint_intervals import best_interval, expected_share_lost, simulated_share_lost
 
@@ -640,10 +650,6 @@ plots.lines(
     marked={"Young": young / 60},
 )
 
-# %% [markdown] tags=["predict"]
-# You save half as often as Young says, twice the interval. By what share does the lost time grow: by a quarter, by
-# a half, or to the double?
-
 # %%
 claim("12.young_over_simulated", young / intervals[np.argmin(lost)], digits=2)
 at = {share: np.interp(share * young, intervals, lost) for share in (1 / 2, 1, 2, 8)}
@@ -655,8 +661,9 @@ claim("12.eight_times_the_interval", at[8] / at[1], digits=2)
 # %% [markdown]
 # Young's interval divided by the best simulated one is {{12.young_over_simulated}}, and with it {{12.lost_at_best}} of
 # all time is lost. The surprise is how flat the valley is: twice the interval loses {{12.twice_the_interval}} times as
-# much, half of it {{12.half_the_interval}} times. The formula says why: one term halves and the other doubles, so the
-# sum grows by $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$. **A rough guess of the MTBF is good enough.** Only a wild one
+# much, half of it {{12.half_the_interval}} times. The formula says why: at the best interval both terms are equal; then
+# one halves and the other doubles, so the sum is $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$ times what it was. **A rough
+# guess of the MTBF is good enough**: one that is four times too long makes the interval only twice too long. A wild one
 # costs: eight times the interval loses {{12.eight_times_the_interval}} times as much.
 
 # %% [markdown] tags=["quiz"]
@@ -743,9 +750,10 @@ print(f"room for checkpoints  {made.storage / 1e12:.0f} TB")
 print(f"time lost             {100 * made.share_lost:.1f} %, of it restarts {100 * 600 / made.mtbf:.1f} %")
 
 # %% [markdown]
-# The team reports that more than 90 % of the time was training, which our plan agrees with. And it shows something
-# that one might not expect: with such storage, saving is the small part. Most of what is lost, by far, is the time
-# to start again. With slower storage it is the other way round:
+# The team reports that more than 90 % of the time was training. Our plan agrees, but only by our guess: with twice the
+# time to start again it would not. And it shows something that one might not expect: with such storage, saves and the
+# work done again are the small part. Most of what is lost is the time to start again. With slower storage it is
+# the other way round:
 
 # %%
 bandwidths = np.geomspace(3e9, 2e12, 30)
@@ -766,8 +774,8 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# At 1 GB a second, a good disk of a laptop, there is no plan: saving would take more than half of the time between
-# two failures. The storage decides whether such a model can be trained at all.
+# At 1 GB a second, about a laptop's disk, `plan` refuses: a save would take more than half of the time between two
+# failures. There Young's square root no longer holds, and whatever the interval, most of the time would be lost.
 
 # %% [markdown]
 # ## What others use
@@ -802,8 +810,8 @@ temporary.cleanup()
 #
 # - Failures of real machines come in clusters. Draw the times from a Weibull distribution with shape 0.7
 #   (`rng.weibull`) and the same mean. Does the best interval become longer or shorter?
-# - Let the simulation have a save cost of a tenth of the MTBF. How far off is Young now, and how far Daly's
-#   correction?
+# - Let a save cost a tenth of the MTBF. How far is Young's interval from the best simulated one now, and does Daly's
+#   curve still lie on the simulation?
 # - Set `megabytes = 400`. Which of the five bars grow with the size, and which faster?
 # - Save only the weights in 16 bits every time, and everything else every tenth time. What does that do to the plan,
 #   and what is lost after a failure?
