@@ -4,7 +4,6 @@ The solutions edition is executed in full mode. The learner's edition is execute
 it runs with every exercise open; stored are its own check outputs and, for all worked cells, those of full mode.
 """
 
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +44,6 @@ def differences(name: str) -> Iterator[str]:
     """Where the stored notebooks of lesson `name` differ from what its source makes; executes nothing."""
     source = read(name)
     yield from (f"lessons/{name}.py: {problem}" for problem in problems(source))
-    yield from _claim_differences(source)
     stored = {}
     for edition in EDITIONS:
         path = Lesson(name).path(edition)
@@ -55,6 +53,7 @@ def differences(name: str) -> Iterator[str]:
         stored[edition] = nbformat.read(path, as_version=4)
         label = path.relative_to(lessons.NOTEBOOKS.parent).as_posix()
         yield from (f"{label}: {line}" for line in _compare(notebooks.make(source, edition), stored[edition]))
+    yield from _claim_differences(source, stored["solutions"])
     worked = {cell.id: cell for cell in stored["solutions"].cells}
     for cell in stored["learner"].cells:
         twin = worked.get(cell.id)
@@ -146,10 +145,9 @@ def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
         yield f"{len(stored.cells)} cells, the source makes {len(made.cells)}"
 
 
-def _claim_differences(source: Source) -> Iterator[str]:
+def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]:
     """Bands without a claim in the lesson, and claims without a band."""
-    text = "\n".join(cell.source for cell in source.cells if cell.kind == "code")
-    made = set(re.findall(r'\bclaim\(\s*"(\d\d\.\w+)"', text))
+    made = {name for cell in solutions.cells if cell.cell_type == "code" for name, _ in _claims(cell)}
     measured = {name for name in claims.bands() if name.startswith(source.number + ".")} - {f"{source.number}.seconds"}
     yield from (f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py" for name in measured - made)
     yield from (f"lessons/{source.name}.py: {name} was never measured" for name in made - measured)
