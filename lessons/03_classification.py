@@ -20,8 +20,7 @@
 
 # %% [markdown]
 # Lesson 02 predicted numbers. Now the answer is one of a few names: which species, which digit? Little changes in
-# the program, and what goes wrong changes a lot: this lesson ends with a fit whose training looks fine and that
-# gets every single validation row wrong.
+# the program, and what can go wrong changes a lot.
 #
 # Results in the text are those of full mode, over several seeds; your run prints its own.
 
@@ -65,7 +64,7 @@ print(dict(enumerate(species.tolist())))
 # %% [markdown]
 # ## From scores to probabilities
 #
-# The network has three outputs, one a species: scores $z_k$, which may be any number. **Softmax** makes them
+# The network has three outputs, one per species: scores $z_k$, which may be any number. **Softmax** makes them
 # probabilities: $p_k = e^{z_k} / \sum_j e^{z_j}$. Each is positive, and they add up to 1.
 
 # %%
@@ -150,8 +149,8 @@ def classifier(X, y, *, hidden=16, rate=0.03, **fit_arguments):
 
 
 # %% [markdown]
-# (`jit_compile=False` and `optimizer.build` only save time. By default Keras has XLA compile the step, which takes
-# longer than it saves in fits as short as these, and prepares it a second time when the optimizer has been built.)
+# (`jit_compile=False` and `optimizer.build` only save time. Compiling the step, Keras's default, and preparing it
+# twice take longer than they save in fits as short as these.)
 #
 # The course splits every table the same way into rows to train, to validate and to test. Mean and deviation come
 # from the training rows alone, as in lesson 02.
@@ -176,17 +175,19 @@ print(len(x_train), "penguins to train,", len(x_val), "to validate")
 
 # %% [markdown]
 # - `epochs`: passes over the training rows.
-# - `batch_size`: rows that share a step. Twice the size, half the steps.
+# - `batch_size`: rows that share a step. Twice the size, about half the steps.
 # - `validation_data`: rows that only judge. They take no part in any step.
-# - `verbose`: 0 prints nothing, 1 draws a bar for every epoch, 2 prints one line an epoch.
-# - `callbacks`: objects that `fit` calls at every epoch's end; they may look, save or stop.
+# - `verbose`: 0 prints nothing, 1 draws a bar for every epoch, 2 prints one line per epoch.
+# - `callbacks`: objects that `fit` calls at fixed moments, such as every epoch's end; they may look, save or stop.
 
 # %% tags=["varies"]
 model = classifier(x_train, y_train, epochs=3, batch_size=16, validation_data=(x_val, y_val), verbose=2)
 print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the history:", len(model.history.epoch))
 
 # %% [markdown]
-# One line an epoch, with the losses of training and validation.
+# The 205 rows make 13 batches an epoch, the last with only 13 rows; three epochs are 39 steps. The training figures are
+# means over an epoch in which the weights still change, the validation figures come from its end: that is why
+# validation may look better at first.
 
 # %% [markdown]
 # ## When to stop
@@ -196,7 +197,8 @@ print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the histor
 # islands was each measured? Adelies live on all three, and look alike on each.
 
 # %% [markdown] tags=["predict"]
-# The network has 64 hidden units, and the training loss will fall and fall. What will the validation loss do?
+# The network has 64 hidden units, and the training loss will fall and fall. What will the validation
+# loss do: follow it, level off or turn?
 
 # %%
 island = {"hidden": 64, "rate": 0.01, "epochs": most_epochs, "batch_size": 16, "verbose": 0}
@@ -234,12 +236,15 @@ claim("03.stopped_loss", stopped_loss, digits=2, unit="nats")
 claim("03.stopped_accuracy_gain", stopped_accuracy - whole_accuracy, digits=2)
 
 # %% [markdown]
-# The fit stopped after epoch {{03.epochs_stopped}} and kept the weights of epoch {{03.best_epoch}}. On the test penguins
-# their loss is {{03.stopped_loss}}, that of the fit to the end {{03.whole_loss}}. So stopping saved most of the
-# time *and* made the better probabilities.
+# In full mode the fit stopped after epoch {{03.epochs_stopped}}, five after the best. On the test penguins its loss is
+# {{03.stopped_loss}}, that of the fit to the end {{03.whole_loss}}. So stopping saved most of the epochs *and* made the
+# better probabilities. In fast mode the fit to the end is itself short, and there is little to win.
 #
-# The accuracy, stopped minus whole, changed by {{03.stopped_accuracy_gain}}, and one test penguin is 0.014: no gain worth
-# the name. The longer fit guesses wrong about as often, and is surer of it. Only the loss tells.
+# The accuracy, stopped minus whole, changed by {{03.stopped_accuracy_gain}}. One test penguin is a 68th, or 0.015, and
+# the sign depends on the seed: no gain to rely on. Full mode's longer fit is right about as often, but gives the true
+# island less probability on the whole. Accuracy does not see that, the loss does.
+#
+# Every seed has the same 68 test penguins, so the bands show the luck of weights and order, not that of the split.
 
 # %% [markdown]
 # ### Exercise 03.2: count the steps
@@ -298,8 +303,8 @@ def steps(rows, validation_split, batch_size, epochs):
 # %% [markdown]
 # ## Is the network any better?
 #
-# Logistic regression is this network without its hidden layer. It is the rival to beat, on the same folds: in each,
-# both are fitted on the other folds, with the scale of those.
+# Logistic regression is this network without its hidden layer; scikit-learn's also has a penalty on large weights. It
+# is the rival to beat, on the same folds: for each, both are fitted on the other folds, with the scale of those.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -327,10 +332,12 @@ np.add.at(counts, (y, by_network), 1)
 plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out once")
 
 # %% [markdown]
-# The network gets {{03.penguins_network}} of the penguins right, logistic regression {{03.penguins_logistic}}, and
-# the difference, network minus logistic, is {{03.penguins_margin}}. One penguin is a 342nd, or 0.003: read the
-# difference as a count of penguins, and look at its sign over the seeds before you call a winner. Four measurements
-# separate these species almost completely with straight lines, and little is left for a hidden layer to gain.
+# The table is the network's: off its diagonal are the mistakes, few enough to count. The network gets
+# {{03.penguins_network}} of the penguins right, logistic regression {{03.penguins_logistic}}, and the difference,
+# network minus logistic, is {{03.penguins_margin}}. One penguin is a 342nd, or 0.003: read the difference as a count of
+# penguins. Over the measured seeds the network was never behind and at most a few ahead, and its lead may be owed to
+# the missing penalty rather than to the hidden layer (see "Try next"). Straight cuts separate these species almost
+# completely.
 
 # %% [markdown]
 # ## One model, three spellings
@@ -396,7 +403,7 @@ claim("03.spellings_difference", max(losses) - min(losses), digits=7)
 # ## The last rows
 #
 # Now digits, in the order in which a program finds them that reads ten folders one after another: first all zeros,
-# then all ones, and so on. `validation_split=0.2` shall hold back a fifth.
+# then all ones, and so on. `validation_split=0.2` is to hold back a fifth.
 
 # %%
 images = load("mnist", fast=fast)
@@ -450,17 +457,18 @@ claim("03.stratified_training", fixed["accuracy"][-1])
 claim("03.stratified_validation", fixed["val_accuracy"][-1])
 
 # %% [markdown]
-# Same digits, same network: validation accuracy {{03.stratified_validation}} instead of {{03.sorted_validation}}.
+# Same digits, same network: validation accuracy {{03.stratified_validation}} instead of {{03.sorted_validation}}
+# (mind the axis, which does not start at 0 here).
 # Shuffling once before `validation_split` would nearly do as well; stratifying also keeps the share of rare classes.
 
 # %% [markdown] tags=["quiz"]
-# The rows of a table are sorted by date. What does `validation_split=0.1` hold back?
+# The rows of a table are sorted by date, oldest first. What does `validation_split=0.1` hold back?
 #
 # - [ ] A random tenth.
 # - [x] The latest tenth.
 # - [ ] A tenth of every month.
 #
-# The last rows in the order of the table. If the model shall predict the future, that may be just what you want.
+# The last rows in the order of the table. If the model is to predict the future, that may be just what you want.
 
 # %% [markdown]
 # ### Exercise 03.3: split by class
@@ -567,13 +575,13 @@ print("classes:", np.argmax(stopped(x_val[:5]), axis=1).shape, " one-hot:", kera
 #
 # ## What you have learned
 #
-# - A classifier is one function: build with one softmax output a class, compile with cross-entropy, fit, return.
+# - A classifier is one function: build with one softmax output per class, compile with cross-entropy, fit, return.
 # - An epoch is a pass, a batch the rows of one step; validation rows only judge, callbacks may stop a fit, and
-#   `verbose` prints. An epoch has as many steps as batches, the last of them perhaps a small one.
+#   `verbose` prints. The last batch of an epoch, perhaps a small one, is a step too.
 # - Compare with logistic regression on the same folds, over several seeds, and count the rows that the difference is.
 # - Sequential, functional and subclass are spellings of one model: equal parameters, equal loss at equal weights.
-# - `validation_split` takes the last rows, unshuffled. Validation near 0 with training near 1 says that a class is
-#   missing from training; split by class.
+# - `validation_split` takes the last rows, unshuffled. When validation is near 0 and training near 1, look first
+#   for classes that training never saw; split by class.
 # - Of the old spellings most are errors; `decay=` is ignored with a warning.
 #
 # ## Try next
