@@ -20,8 +20,8 @@
 
 # %% [markdown]
 # `fit` hands back a table of figures, and everybody plots it. Few ask what the two curves mean: measured on which
-# rows, by which weights, at which moment? This lesson looks at each curve until that is clear. Then it uses them: to
-# name what is wrong with a fit, to stop at the right epoch, and to know when a curve proves nothing.
+# rows, by which weights, at which moment? This lesson does. Then it uses the curves: to name what is wrong with a fit,
+# to stop at the right epoch, and to know when a curve proves nothing.
 #
 # Results in the text are those of full mode, over several seeds; your run prints its own.
 
@@ -73,7 +73,8 @@ print(len(x_train), "for training,", len(x_validation), "for validation,", len(x
 # One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate and two remedies against
 # over-fitting change. **Dropout** sets a share of the hidden units to 0, anew in every training step; when the
 # network is used, nothing is dropped (lesson 05 builds it by hand). **Weight decay** shrinks every weight in each step,
-# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it.
+# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it. (That is much. The 0.004 that Keras'
+# `AdamW` begins with would hardly be felt in fits as short as these.)
 
 # %%
 import keras
@@ -102,11 +103,11 @@ def fit(model, callbacks=()):
 
 
 # %% [markdown]
-# The lesson trains many networks on a tiny table, so it saves what it can. Rows in a `tf.data.Dataset` make an epoch
-# several times shorter than arrays, which Keras prepares anew for every epoch. And before the first epoch Keras
-# translates the training step, which takes longer than all our epochs. So one network for each set of remedies is
-# translated, and for every further run it gets the variables of a fresh one: first weights, the seed of its dropout,
-# the learning rate and the optimizer's memory.
+# Two things save time. Rows in a `tf.data.Dataset` make an epoch several times shorter than arrays, which Keras
+# prepares anew for every epoch. And before the first epoch Keras
+# translates the training step into a graph of TensorFlow, which takes longer than all our epochs. So one network for
+# each set of remedies is translated, and for every further run it gets the variables of a fresh one: first weights,
+# the seed of its dropout, the learning rate and the optimizer's memory.
 
 # %%
 translated = {}
@@ -140,8 +141,8 @@ print({name: len(values) for name, values in history.items()})
 # The first thing to notice in the curves of a network with dropout puzzles most people who see it.
 
 # %% [markdown] tags=["predict"]
-# A network with a dropout of 0.5 learns the training rows, and is judged on validation rows that it never saw. Which
-# loss will be the lower one in the first epoch: training or validation?
+# A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows, and is judged on
+# validation rows that it never saw. Which loss will be the lower one in the first epoch: training or validation?
 
 
 # %%
@@ -179,12 +180,13 @@ plots.learning_curves(dropped, title="With dropout: validation begins below trai
 # In the first epoch the **validation** loss is by far the lower one. Are rows that the network never saw easier than
 # those that it learns? No. The two curves are measured differently:
 #
-# - The logged training loss is the mean over the batches *of the epoch, while they are learned*. The first batch of
-#   an epoch meets weights that are an epoch older than the last. And it is measured **with dropout on**.
+# - The logged training loss is a **running mean** over the batches of the epoch, each measured just *before* the
+#   network learns from it. The first batch still meets the weights that the epoch began with. And it is measured
+#   **with dropout on**.
 # - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
 #
-# To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. The same, without
-# dropout, tells how much is owed to the running mean alone.
+# To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
+# the remedies (`plain`) shows what a running mean does alone.
 
 # %%
 plain = train()
@@ -238,16 +240,16 @@ claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
 # In the first epoch of the network with dropout, {{04.first_logged}} are logged for training and
 # {{04.first_validation}} for validation. How far the logged training loss lies above the one measured again:
 #
-# | logged above re-evaluated | first epoch | last five epochs |
+# | logged above measured again | first epoch | last five epochs |
 # | --- | --- | --- |
-# | without dropout: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
-# | with dropout: both | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
+# | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
+# | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
 # In the first epoch both rows of the table say much the same: the running mean matters while the network learns fast,
-# and fades as it settles. The effect of dropout stays: the
-# network in training is never the network in use. At the end the logged loss is still {{04.late_logged_over_again}}
-# times the true one. So the distance between the two logged curves is *not* the amount of over-fitting. Measure both
-# after the epoch, then subtract.
+# and fades as it settles. The effect of dropout stays: the network in training is never the network in use. At the end
+# the logged loss is still {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
+# So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
+# not. Measure both after the epoch, then subtract.
 
 # %% [markdown]
 # ### Exercise 04.1: the running mean
@@ -336,8 +338,8 @@ wild = train(learning_rate=0.3)
 plots.learning_curves(wild, title="Rate of 0.3: thrown far off, landing anywhere", y_label="loss (nats)")
 
 # %% [markdown]
-# A model that says "one half" to everything has a loss of $\ln 2$, about 0.693. That is the loss to begin with. Where
-# does this fit go instead, and where does its validation loss end, beside that of the first rate?
+# A model that says "one half" to everything has a loss of $\ln 2$, about 0.693, and fresh networks begin not far from
+# it. How high does this fit climb, and where does its validation loss end, beside that of the first rate?
 
 # %% tags=["varies"]
 claim("04.wild_highest", np.median(stack(wild, "loss").max(axis=1)), digits=0, unit="nats")
@@ -347,16 +349,18 @@ claim("04.plain_validation", np.median(stack(plain, "val_loss")[:, -1]), digits=
 claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, unit="nats")
 
 # %% [markdown]
-# The sign is the *training* loss: it climbs to {{04.wild_highest}}, far above guessing. (At the low rate its
-# highest is {{04.slow_highest}}.) Adam's steps are about as long as the rate, whatever the gradient, so the first few throw
-# the weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs even ends
-# better than guessing on the training rows, from wherever the weights have landed. But the place is a bad one: the
-# validation loss ends at {{04.wild_validation}}, at the first rate at {{04.plain_validation}}.
+# The sign is the *training* loss: its highest value in a run is {{04.wild_highest}}, far above guessing; at the low
+# rate it was {{04.slow_highest}}. (The line in the figure can stay lower: where the runs peak in different
+# epochs, their median hides it.) Adam's steps are about as long as the rate, whatever the gradient, so the first few
+# throw the weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs
+# even ends better than guessing on the training rows. But the weights have landed in a bad place: the validation loss
+# ends at {{04.wild_validation}}, at the first rate at {{04.plain_validation}}.
 
 # %% [markdown]
 # ### Over-fitting
 #
-# Last, the network without remedies at the first rate.
+# Last, the network without remedies at the first rate. A gap between the curves alone is no disease: rows that were
+# learned are mostly the easier ones. The disease is that the validation loss *turns* while the training loss falls on.
 
 # %% [markdown] tags=["predict"]
 # Without the remedies, the training loss will fall towards 0. The validation loss first falls, then rises to a
@@ -380,12 +384,13 @@ claim("04.accuracy_lost", 100 * np.median(lost), digits=1, unit="points")
 
 # %% [markdown]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy changes hardly at all: it loses {{04.accuracy_lost}}
-# (less than 0 is a gain).
+# {{04.validation_loss_growth}}. The validation accuracy hardly changes: the points lost between the same two epochs are
+# {{04.accuracy_lost}}, where a minus is a gain.
 #
-# Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. A network
-# that over-fits becomes ever more certain, about the few tumors that it gets wrong as well. Whoever uses only the
-# decision has lost little; whoever uses the probability is misled by it. **Watch the loss**: it speaks first.
+# Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. About as
+# many tumors are wrong as before, but a network that over-fits becomes ever more certain, about those as well (Guo et
+# al., below). Whoever uses only the decision has lost next to nothing, and may do as well with a later epoch; whoever
+# uses the probability is misled by it. **Watch the loss**: it shows what the accuracy cannot.
 
 # %% [markdown]
 # ### A detector
@@ -410,7 +415,7 @@ claim("04.detected_dropout", np.mean([overfits(history) for history in dropped])
 # %% [markdown]
 # It fires in a share of {{04.detected_plain}} of the runs without remedy, and of {{04.detected_dropout}} of those with
 # dropout and weight decay. The factor is a choice: with few validation rows the curve is rough, and a factor near 1
-# would cry wolf.
+# would cry wolf. And these are easy cases, whose curves we had seen before; "Try next" has a harder one.
 
 # %% [markdown] tags=["quiz"]
 # Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague proposes dropout. What
@@ -552,8 +557,9 @@ claim("04.epochs_saved", epochs - np.median([len(history["loss"]) for _, history
 # %% [markdown]
 # ### Exercise 04.3: patience
 #
-# Write the rule. Epochs are counted from 0. Whatever improves on the best so far must be *lower* than it; an equal
-# value is no improvement.
+# Write the rule of `EarlyStopping`: the fit ends with the epoch that is the `patience`-th in a row without a new best,
+# or with the last one. A new best must be *lower* than the best so far; an equal value is none. Count epochs from 0,
+# and return a tuple of two numbers.
 
 
 # %% tags=["solution"]
@@ -671,11 +677,12 @@ losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:,
 claim("04.pairs_loss_lower", losses["lower"], digits=2)
 
 # %% [markdown]
-# Of all pairs, a share of {{04.pairs_better}} says that the remedies make the network more accurate,
-# {{04.pairs_worse}} that they make it less so, and {{04.pairs_equal}} see no difference. In full mode more pairs speak
-# against the remedies than for them; yet whoever trained each network once tells the story that luck dealt, and has a
-# curve to show for it. About the *loss* the pairs agree far better: the remedies lower it in a share of
-# {{04.pairs_loss_lower}}. Here they mend how sure the network is, not how it decides.
+# The dots are medians, the lines reach from the best run to the worst. Of all pairs, a share of {{04.pairs_better}}
+# says that the remedies make the network more accurate, {{04.pairs_worse}} that they make it less so, and
+# {{04.pairs_equal}} see no difference. In full mode more pairs speak against the remedies than for them; yet whoever
+# trained each network once tells the story that luck dealt. About the *loss* the pairs agree far better: the remedies
+# lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure it
+# is, not how it decides.
 #
 # And all runs share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy. Other rows
 # would add the standard error of an accuracy $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to what the seeds show:
@@ -699,7 +706,7 @@ for p in (0.95, 0.98):
 # ## The legend says "test"
 #
 # A widely copied way of plotting a history comes from the documentation of Keras 2 (its page
-# "Visualization"), where `history` is what `fit(..., validation_split=0.25)` returned:
+# "Visualization"), where `history` is what `fit(..., validation_split=0.25)` returned (title and axes left out here):
 #
 #     plt.plot(history.history['loss'])
 #     plt.plot(history.history['val_loss'])
@@ -776,16 +783,15 @@ print(f"{sum(same)} of {len(same)} columns equal the history of the whole fit, t
 # you say `append=True`. A spreadsheet, pandas and your next program read it.
 #
 # **TensorBoard** shows the same curves in the browser while the fit runs: `keras.callbacks.TensorBoard(folder)` writes
-# its files and `tensorboard --logdir folder` shows them; it does not come with this course's TensorFlow, so
-# `pip install tensorboard` has to come first (until then the callback raises an error), and this lesson does not run
-# it.
+# its files and `tensorboard --logdir folder` shows them. It does not come with this course, so
+# `pip install tensorboard` has to come first, and this lesson does not run it.
 
 # %% [markdown]
 # ## What you have learned
 #
 # - `fit` returns one number an epoch for the loss and each metric, for training and for validation.
-# - The logged training loss is a mean over the epoch, with dropout on; validation is measured after it, with dropout
-#   off. Measure the training rows again before you compare the two.
+# - The logged training loss is a running mean over the epoch, with dropout on; validation is measured after it, with
+#   dropout off. Measure the training rows again before you compare the two.
 # - Both high and still falling: under-fit. A training loss that leaps above guessing: rate too high. Training falls
 #   while validation turns: over-fit, and a few lines can detect it. The loss shows it; the accuracy may not.
 # - `EarlyStopping` leaves you the last weights unless `restore_best_weights=True`; then the best come back exactly.
