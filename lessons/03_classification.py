@@ -99,8 +99,8 @@ from course.exercises import exercise, expect
 
 @exercise("03.1", cross_entropy)
 def check(cross_entropy):
-    table = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.5, 0.3, 0.2]])
-    labels = np.array([0, 1, 2])
+    table = np.array([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
+    labels = np.array([1, 0, 2])
     expected = -(np.log(0.7) + np.log(0.6) + np.log(0.2)) / 3
     answer = cross_entropy(table, labels)
     expect(np.ndim(answer) == 0, "One number must come back: the mean over the rows.")
@@ -273,6 +273,7 @@ def check(steps):
         steps(105, 0.0, 10, 2) == 22, "Every epoch ends with its own small batch: round in the epoch, not at the end."
     )
     expect(steps(342, 0.25, 16, 7) == 112, "Of 342 rows, floor(256.5) = 256 train, in 16 batches.")
+    expect(steps(321, 0.25, 16, 7) == 105, "Of 321 rows, floor(240.75) = 240 train: cut the fraction off.")
 
 
 # %% tags=["wrong"] hint="must be taken off first"
@@ -491,7 +492,7 @@ def stratified(y, share, rng):
 # %% tags=["check"]
 @exercise("03.3", stratified)
 def check(split):
-    targets = np.repeat([0, 1, 2], [50, 30, 20])
+    targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [50, 30, 20]))
     train, validate = (np.asarray(part) for part in split(targets, 0.2, np.random.default_rng(1)))
     again = np.asarray(split(targets, 0.2, np.random.default_rng(2))[1])
     expect(

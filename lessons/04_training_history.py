@@ -483,6 +483,10 @@ def check(diagnose):
         diagnose({"loss": [*slow], "val_loss": [*slow]}) == "under-fit",
         "The training loss has not even halved when the fit ends: that is under-fitting.",
     )
+    expect(
+        diagnose({"loss": [*slow], "val_loss": [*turned]}) == "over-fit",
+        "Both over-fit and under-fit hold here: ask in the order of the list.",
+    )
 
 
 # %% tags=["wrong"] hint="always false"

@@ -268,10 +268,13 @@ from course.exercises import exercise, expect
 
 @exercise("12.1", hand_over)
 def check(hand_over):
-    written = []
+    written, busy = [], []
 
     def slow(state):
+        busy.append(None)
+        expect(len(busy) == 1, "Two writes run at the same time. Wait for the previous one first.")
         time.sleep(0.05)
+        busy.pop()
         written.append({name: array.tolist() for name, array in state.items()})
 
     def failing(state):
@@ -284,7 +287,6 @@ def check(hand_over):
         expect(not written, "This waits for its own write. Only the previous one has to be over.")
         state["a"] += 7
         second = hand_over(executor, slow, state, first)
-        expect(written, "Two writes run at the same time. Wait for the previous one first.")
         second.result()
         expect(
             written[0] == {"a": [0, 0], "b": [1, 1, 1]},
@@ -308,6 +310,14 @@ def hand_over(executor, write, state, pending):
 # %% tags=["wrong"] hint="Two writes run at the same time"
 def hand_over(executor, write, state, pending):
     return executor.submit(write, {name: array.copy() for name, array in state.items()})
+
+
+# %% tags=["wrong"] hint="Two writes run at the same time"
+def hand_over(executor, write, state, pending):
+    started = executor.submit(write, {name: array.copy() for name, array in state.items()})
+    if pending is not None:
+        pending.result()
+    return started
 
 
 # %% tags=["wrong"] hint="nobody heard of it"
@@ -546,7 +556,8 @@ def check(write_whole):
     path.write_bytes(b"old")
 
     def fsync(descriptor):
-        synced.append((os.fstat(descriptor).st_size, path.read_bytes()))
+        written = os.fstat(descriptor)
+        synced.append((written.st_size, path.read_bytes(), written.st_ino))
         sync(descriptor)
 
     def chunks(fail):
@@ -568,13 +579,22 @@ def check(write_whole):
         expect(list(place.iterdir()) == [path], "After a failure a part of a file is left behind. Remove it.")
     else:
         expect(False, "The error has been swallowed. Whoever saves has to know that the save failed.")
-    with patch("os.fsync", fsync):
+    remove = Path.unlink
+
+    def unlink(self, missing_ok=False):
+        expect(self != path, "For a moment there is no file at all. Rename over the old one instead.")
+        remove(self, missing_ok=missing_ok)
+
+    with patch("os.fsync", fsync), patch.object(Path, "unlink", unlink):
         write_whole(path, chunks(fail=False))
     expect(path.read_bytes() == b"n" * 100_000 + b"w", "The file does not hold all chunks in their order.")
     expect(synced, "The bytes were never forced to the disk; a new name alone helps against kills only. See os.fsync.")
-    size, content = synced[0]
+    size, content, number = synced[0]
     expect(size == 100_001, "At fsync some bytes were still in Python's own buffer: file.flush() comes first.")
     expect(content == b"old", "The file got its name before its bytes were on the disk. First fsync, then rename.")
+    expect(
+        path.stat().st_ino == number, "A copy was made, and a kill may cut it short. Rename the file that was synced."
+    )
 
 
 # %% tags=["wrong"] hint="Write beside it"
@@ -595,6 +615,21 @@ def write_whole(path, chunks):
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+# %% tags=["wrong"] hint="no file at all. Rename over"
+def write_whole(path, chunks):
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 # %% tags=["wrong"] hint="never forced to the disk"
