@@ -1,7 +1,8 @@
-"""Acceptance tests read the measured bands: what every seed reached in full mode, not the median alone."""
+"""What the tests of the lessons share: the measured bands, and what exercises said in an executed notebook."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,3 +13,15 @@ from course.claims import bands
 def full() -> Callable[[str], SimpleNamespace]:
     """A function from a claim's name to its band in full mode: `median`, `low`, `high`, `seeds`."""
     return lambda name: SimpleNamespace(**bands()[name]["full"])
+
+
+@pytest.fixture
+def exercise_records() -> Callable[[Any], list[dict[str, Any]]]:
+    """A function from an executed notebook to the exercise records in its outputs, in order."""
+
+    def records(notebook: Any) -> list[dict[str, Any]]:
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", []) if "metadata" in output]
+        found = [output.metadata.get("course", {}) for output in outputs]
+        return [each["exercise"] for each in found if "exercise" in each]
+
+    return records
