@@ -4,15 +4,25 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 import pytest
 
 from course.claims import bands
+from course.lessons import Lesson
 
 
 @pytest.fixture
 def full() -> Callable[[str], SimpleNamespace]:
     """A function from a claim's name to its band in full mode: `median`, `low`, `high`, `seeds`."""
     return lambda name: SimpleNamespace(**bands()[name]["full"])
+
+
+@pytest.fixture
+def printed(request: pytest.FixtureRequest) -> str:
+    """All plain text in the solutions edition of the lesson that the test file is named for."""
+    notebook = nbformat.read(Lesson(request.path.stem.removeprefix("test_")).path("solutions"), as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 @pytest.fixture

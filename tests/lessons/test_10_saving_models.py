@@ -1,9 +1,6 @@
 """What lesson 10 must reach, asserted on its measured bands and on the outputs of its executed notebook."""
 
-import nbformat
 import pytest
-
-from course.lessons import Lesson
 
 TABLE = {  # structure, weights, optimizer, dropout seed
     ".keras": ["kept", "kept", "kept", "-"],
@@ -12,14 +9,6 @@ TABLE = {  # structure, weights, optimizer, dropout seed
     ".h5": ["kept", "kept", "-", "-"],
     "JSON": ["kept", "-", "-", "-"],
 }
-
-
-@pytest.fixture(scope="module")
-def printed():
-    """All plain text that the solution edition shows."""
-    notebook = nbformat.read(Lesson("10_saving_models").path("solutions"), as_version=4)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 def test_the_optimizer_built_first_resumes_to_the_last_bit_and_without_it_does_not(full):

@@ -1,17 +1,6 @@
 """What lesson 12 must reach, asserted on its measured bands and on the outputs of its executed notebook."""
 
-import nbformat
 import pytest
-
-from course.lessons import Lesson
-
-
-@pytest.fixture(scope="module")
-def printed():
-    """All plain text that the solution edition shows."""
-    notebook = nbformat.read(Lesson("12_checkpoint_storage").path("solutions"), as_version=4)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 def test_kills_lose_no_checkpoint_of_the_course_and_some_of_both_naive_writers(full):
