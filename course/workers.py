@@ -1,0 +1,148 @@
+"""Worker processes that compute together: real ones, a thread each, pinned to cores, with memory in common.
+
+`run_workers` starts them, gives each the shared arrays and a barrier, and collects what they return. When one fails,
+all end, with an error that names it. A worker imports this module and the one that holds its work, and nothing else.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.shared_memory import SharedMemory
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PATIENCE = 60.0  # seconds at a barrier; a worker whose parent was killed ends after them
+LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+Layout = dict[str, tuple[tuple[int, ...], str, int]]  # shape, type and offset of each shared array
+
+
+class WorkerError(RuntimeError):
+    """A worker that raised an error or died; the message names it."""
+
+
+@dataclass
+class Worker:
+    """What a worker process knows: its number, how many there are, and the arrays that all of them share."""
+
+    rank: int
+    count: int
+    shared: dict[str, NDArray]
+    barrier: Any
+
+    def wait(self) -> None:
+        """Wait until every worker is here."""
+        self.barrier.wait()
+
+
+def cores() -> list[int]:
+    """Return the cores that a worker can be pinned to: none where the system cannot pin (macOS, Windows)."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def run_workers(work: Callable[..., Any], count: int, shared: Mapping[str, NDArray], *arguments: Any) -> list[Any]:
+    """Run `work(worker, *arguments)` in `count` processes; return what each returned, by rank.
+
+    `work` must be importable. The arrays `shared` are copied once, into memory that all workers see. Raises
+    WorkerError for the first worker that fails. No process and no shared memory is left, whatever happens.
+    """
+    context = multiprocessing.get_context("spawn")
+    barrier, processes = context.Barrier(count, timeout=PATIENCE), []
+    pipes: dict[Any, int] = {}
+    results: dict[int, Any] = {}
+    with _segment(shared) as (name, layout):
+        try:
+            with _clean_start():
+                for rank in range(count):
+                    receiver, sender = context.Pipe(duplex=False)
+                    parcel = work, Worker(rank, count, {}, barrier), name, layout, sender, arguments
+                    processes.append(context.Process(target=_serve, args=parcel, daemon=True))
+                    pipes[receiver] = rank
+                    processes[rank].start()
+                    sender.close()  # the worker has the only other copy: when it dies, the pipe ends
+            while len(results) < count:
+                for pipe in wait([pipe for pipe, rank in pipes.items() if rank not in results]):
+                    results[pipes[pipe]] = _receive(pipe, processes[pipes[pipe]], pipes[pipe], count)
+        finally:
+            for process in processes:
+                if process.pid:
+                    process.kill()
+                    process.join()
+    return [results[rank] for rank in range(count)]
+
+
+def _receive(pipe: Any, process: Any, rank: int, count: int) -> Any:
+    """Return the result of a worker, or raise the WorkerError that says what became of it."""
+    try:
+        good, result = pipe.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode
+        fate = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        raise WorkerError(f"worker {rank} of {count}: {fate}; the others were stopped") from None
+    if not good:
+        raise WorkerError(f"worker {rank} of {count}: {result}; the others were stopped")
+    return result
+
+
+def _serve(
+    work: Callable[..., Any], worker: Worker, name: str, layout: Layout, pipe: Connection, arguments: tuple
+) -> None:
+    """The life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers an interrupt, and ends the workers
+    if available := cores():
+        os.sched_setaffinity(0, {available[worker.rank % len(available)]})
+    segment = SharedMemory(name)
+    worker.shared = _views(segment, layout)
+    try:
+        pipe.send((True, work(worker, *arguments)))
+    except Exception as error:
+        pipe.send((False, f"{type(error).__name__}: {error}"))
+    worker.shared = {}  # memory closes once nothing points into it
+    segment.close()
+
+
+@contextmanager
+def _clean_start() -> Iterator[None]:
+    """Start processes with one thread for linear algebra, and without running the caller's script once more."""
+    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in LIBRARIES}
+    sys.modules["__main__"] = ModuleType("__main__")
+    os.environ.update(dict.fromkeys(LIBRARIES, "1"))
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def _segment(arrays: Mapping[str, NDArray]) -> Iterator[tuple[str, Layout]]:
+    """Copy arrays into one segment of shared memory; give its name and layout, and free it at the end."""
+    layout, end = Layout(), 0
+    for name, array in arrays.items():
+        layout[name] = array.shape, array.dtype.str, end
+        end += -(-array.nbytes // 64) * 64  # each begins on a cache line of its own
+    segment = SharedMemory(create=True, size=max(end, 1))
+    try:
+        _fill(segment, layout, arrays)
+        yield segment.name, layout
+    finally:
+        segment.close()
+        segment.unlink()
+
+
+def _fill(segment: SharedMemory, layout: Layout, arrays: Mapping[str, NDArray]) -> None:
+    for name, view in _views(segment, layout).items():
+        view[...] = arrays[name]
+
+
+def _views(segment: SharedMemory, layout: Layout) -> dict[str, NDArray]:
+    return {name: np.ndarray(shape, kind, segment.buf, at) for name, (shape, kind, at) in layout.items()}
