@@ -18,7 +18,7 @@ from statistics import median
 import psutil
 
 from course.classroom import runs
-from course.lessons import all_lessons
+from course.execution.lessons import all_lessons
 
 
 def main() -> None:

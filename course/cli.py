@@ -42,32 +42,20 @@ def course() -> None:
 def list_() -> None:
     """List the lessons: title, part, seconds as measured, parameters."""
     from course.classroom import display
-    from course.lessons import all_lessons
+    from course.execution.lessons import all_lessons
 
     with _refusals():
-        rows = []
-        for each in all_lessons():
-            seconds = [f"{measured:.0f}" if (measured := each.seconds(mode)) else "" for mode in ("full", "fast")]
-            title, part = str(each.header["title"]), str(each.header["part"])
-            rows.append((each.number, title, part, *seconds, ", ".join(each.parameters)))
-    display.table(("", "Lesson", "Part", "Seconds", "with --fast", "Parameters"), rows)
+        display.lessons(all_lessons())
 
 
 @app.command()
 def show(lesson: LessonName) -> None:
     """Show what a lesson teaches, what it needs, and its parameters."""
     from course.classroom import display
-    from course.lessons import find
+    from course.execution.lessons import find
 
     with _refusals():
-        found = find(lesson)
-        header, parameters = found.header, found.parameters.values()
-    print(f"{found.number} {header['title']} (part {header['part']})")
-    for key in ("objectives", "prerequisites", "data"):
-        print(f"\n{key.capitalize()}:", *(header.get(key) or ["none"]), sep="\n  ")
-    print()
-    columns = ("Parameter", "Default", "with --fast", "Allowed", "Meaning")
-    display.table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
+        display.lesson(find(lesson))
 
 
 @app.command()
@@ -83,7 +71,7 @@ def run(
 ) -> None:
     """Run lessons and report. Exit status: 1 when one does not pass, 2 when a parameter is not allowed."""
     from course.classroom import display, report, runs
-    from course.lessons import all_lessons, find
+    from course.execution.lessons import all_lessons, find
 
     with _refusals():
         chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
@@ -110,7 +98,7 @@ def sweep(
     """Run a lesson over a grid of parameters; started again with the same --out it goes on where it stopped."""
     from course.classroom import display, runs
     from course.classroom import sweep as sweeps
-    from course.lessons import find
+    from course.execution.lessons import find
 
     with _refusals():
         planned = sweeps.grid(find(lesson), _assignments(parameter, fast), edition)
@@ -121,12 +109,7 @@ def sweep(
         runs.execute(left, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
     gathered = sweeps.recorded(planned, out)
     sweeps.gather(gathered, out / "runs.parquet")
-    rows = []
-    for (point, claim), band in sweeps.summarize(gathered).items():
-        spread = f"{band.low:.{band.digits}f} to {band.high:.{band.digits}f}"
-        at = ", ".join(f"{key} = {value}" for key, value in point)
-        rows.append((at, claim, f"{band.median:.{band.digits}f}", spread, band.unit, str(band.seeds)))
-    display.table(("Parameters", "Claim", "Median", "Least to greatest", "Unit", "Runs"), rows)
+    display.bands(sweeps.summarize(gathered))
     print(f"Table: {out / 'runs.parquet'}")
     _finish(gathered, out)
 
@@ -141,7 +124,7 @@ def build(
 ) -> None:
     """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
     from course.authoring import build, files
-    from course.lessons import all_lessons, find
+    from course.execution.lessons import all_lessons, find
 
     with _refusals():
         chosen = [find(each).name for each in lessons] if lessons else [each.name for each in all_lessons()]
@@ -165,8 +148,8 @@ def measure(
     """Run a lesson over many seeds in both modes, store the bands of its claims, and time one run of each mode."""
     from course.authoring import measure
     from course.classroom import display, runs
+    from course.execution.lessons import find
     from course.execution.pace import loop_seconds
-    from course.lessons import find
 
     def gather(seeds: range, jobs: int | None) -> list:
         with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +193,7 @@ def main() -> None:
 @contextlib.contextmanager
 def _refusals() -> Iterator[None]:
     """Turn what is not allowed into a line on stderr and its exit status."""
-    from course.lessons import LessonError
+    from course.execution.lessons import LessonError
     from course.parameters import ParameterError
 
     try:

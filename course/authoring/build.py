@@ -11,12 +11,13 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course import claims, lessons
+from course import claims
 from course.authoring import notebook as notebooks
 from course.authoring.source import Source, problems, read
+from course.execution import lessons
+from course.execution.files import write_whole
+from course.execution.lessons import Edition, Lesson, LessonError
 from course.execution.records import Job
-from course.files import write_whole
-from course.lessons import Edition, Lesson, LessonError
 
 TIME_LIMIT = 900.0  # seconds for one edition
 EDITIONS: tuple[Edition, ...] = ("solutions", "learner")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from course import ROOT
-from course.files import write_whole
-from course.lessons import all_lessons
+from course.execution.files import write_whole
+from course.execution.lessons import all_lessons
 
 TABLE = re.compile(r"(<!-- lessons -->\n).*?(<!-- /lessons -->)", re.DOTALL)
 

@@ -16,9 +16,9 @@ import tomli_w
 from course import claims
 from course.authoring.notebook import make
 from course.authoring.source import read
+from course.execution.files import write_whole
+from course.execution.lessons import LessonError
 from course.execution.records import Job, Record
-from course.files import write_whole
-from course.lessons import LessonError
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
 

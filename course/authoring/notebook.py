@@ -12,7 +12,7 @@ from nbformat import NotebookNode, v4
 
 from course.authoring.source import Cell, Source, stub
 from course.claims import bands, quote
-from course.lessons import Edition, LessonError
+from course.execution.lessons import Edition, LessonError
 
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")

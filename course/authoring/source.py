@@ -11,7 +11,7 @@ from typing import Any
 
 import jupytext
 
-from course.lessons import Lesson, LessonError
+from course.execution.lessons import Lesson, LessonError
 
 TAGS = {"parameters", "solution", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from course.claims import Band
+from course.classroom.sweep import Point
+from course.execution.lessons import Lesson
 from course.execution.records import Job, Record
 
 INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
@@ -26,6 +29,37 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         shown.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(shown)
+
+
+def lessons(all_lessons: Iterable[Lesson]) -> None:
+    """Print a line for every lesson. Raises LessonError for one without a header."""
+    rows = []
+    for each in all_lessons:
+        seconds = [f"{measured:.0f}" if (measured := each.seconds(mode)) else "" for mode in ("full", "fast")]
+        title, part = str(each.header["title"]), str(each.header["part"])
+        rows.append((each.number, title, part, *seconds, ", ".join(each.parameters)))
+    table(("", "Lesson", "Part", "Seconds", "with --fast", "Parameters"), rows)
+
+
+def lesson(lesson: Lesson) -> None:
+    """Print what a lesson teaches, what it needs, and its parameters. Raises LessonError."""
+    header, parameters = lesson.header, lesson.parameters.values()
+    print(f"{lesson.number} {header['title']} (part {header['part']})")
+    for key in ("objectives", "prerequisites", "data"):
+        print(f"\n{key.capitalize()}:", *(header.get(key) or ["none"]), sep="\n  ")
+    print()
+    columns = ("Parameter", "Default", "with --fast", "Allowed", "Meaning")
+    table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
+
+
+def bands(summary: Mapping[tuple[Point, str], Band]) -> None:
+    """Print the bands that a sweep found, by point of its grid and claim."""
+    rows = []
+    for (point, claim), band in summary.items():
+        spread = f"{band.low:.{band.digits}f} to {band.high:.{band.digits}f}"
+        at = ", ".join(f"{key} = {value}" for key, value in point)
+        rows.append((at, claim, f"{band.median:.{band.digits}f}", spread, band.unit, str(band.seeds)))
+    table(("Parameters", "Claim", "Median", "Least to greatest", "Unit", "Runs"), rows)
 
 
 @contextlib.contextmanager

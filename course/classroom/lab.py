@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from course import ROOT
+from course.execution.files import write_whole
 from course.execution.kernelspec import FOR_LAB
-from course.files import write_whole
 
 MINE = ROOT / "my-course"
 RECORD = ".given.json"  # what was last given to the learner: sum of each notebook, and of the lesson it came from

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from course import claims
 from course.claims import Band
+from course.execution.files import write_whole
 from course.execution.records import Record
-from course.files import write_whole
 
 COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Claims held", "Exercises")
 STANDARD = {"seed", "fast"}  # with other parameters chosen a claim has no band to be held to

@@ -14,8 +14,8 @@ from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, wait
 
 from course.execution import records
+from course.execution.lessons import Edition, Lesson
 from course.execution.records import Failure, Job, Record
-from course.lessons import Edition, Lesson
 from course.parameters import ParameterError, check
 
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network

@@ -16,9 +16,9 @@ from typing import Any
 from course.claims import Band
 from course.classroom import runs
 from course.execution import records
+from course.execution.files import write_whole
+from course.execution.lessons import Edition, Lesson
 from course.execution.records import Job, Record
-from course.files import write_whole
-from course.lessons import Edition, Lesson
 from course.parameters import ParameterError
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")

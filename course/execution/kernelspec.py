@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 
-from course.files import write_whole
+from course.execution.files import write_whole
 
 # ipykernel copies what C++ code logs into the cells' outputs, where it changes with the machine; these lines are to go
 # to the terminal. pytest switches the copying off, so that stored outputs would differ from those that nbval sees.

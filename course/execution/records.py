@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from course.files import write_whole
+from course.execution.files import write_whole
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and who only reads records does not need it

@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
-from course import lessons
 from course.authoring import build
-from course.lessons import Lesson, all_lessons
+from course.execution import lessons
+from course.execution.lessons import Lesson, all_lessons
 
 REAL = lessons.NOTEBOOKS
 

@@ -7,8 +7,8 @@ import pytest
 
 from course import claims
 from course.authoring import measure
+from course.execution.lessons import LessonError, find
 from course.execution.pace import loop_seconds
-from course.lessons import LessonError, find
 
 
 def run(mode, value, name="98.accuracy", seconds=1.0):

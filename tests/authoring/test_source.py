@@ -1,7 +1,7 @@
 import pytest
 
 from course.authoring.source import problems, read, stub
-from course.lessons import LessonError
+from course.execution.lessons import LessonError
 
 EXERCISE = """
 # %% tags=["solution"]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from course.classroom.lab import environment
-from course.lessons import all_lessons
+from course.execution.lessons import all_lessons
 
 api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the browser extra")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from course import cli
-from course import lessons as course_lessons
+from course.execution import lessons as course_lessons
 from course.execution import runner
 
 SOURCE = """# ---
@@ -33,8 +33,8 @@ fast: bool = False  # the same steps on less data
 epochs: int = 20  # passes over the data, 1 to 200, fast 2"""
 DRIVER = """
 from pathlib import Path
-from course import claims, cli, lesson, lessons
-from course.execution import runner
+from course import claims, cli, lesson
+from course.execution import lessons, runner
 house = Path({house!r})
 lesson.SOURCES, lessons.NOTEBOOKS = house / "lessons", house / "notebooks"
 claims.BANDS = house / "lessons" / "claims.toml"

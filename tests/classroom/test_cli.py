@@ -8,7 +8,7 @@ from jupyter_client.kernelspec import find_kernel_specs
 
 from course.classroom import sweep
 from course.execution import records
-from course.lessons import find
+from course.execution.lessons import find
 
 PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
 CLAIM = 'from course.claims import claim\nclaim("98.value", float(seed))'

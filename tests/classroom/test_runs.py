@@ -8,8 +8,8 @@ from distributed import LocalCluster
 
 from course.classroom import runs
 from course.execution import records
+from course.execution.lessons import LessonError, find
 from course.execution.records import Job
-from course.lessons import LessonError, find
 from course.parameters import ParameterError
 
 PARAMETERS = """seed: int = 0  # random seed, 0 to 999

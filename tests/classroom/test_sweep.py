@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from course.classroom import runs, sweep
+from course.execution.lessons import find
 from course.execution.records import Job, Record
-from course.lessons import find
 from course.parameters import ParameterError
 
 CLAIM = 'from course.claims import claim\nclaim("98.value", seed * seed + epochs, digits=1, unit="m")'

@@ -74,7 +74,7 @@ def kernel(name="course", **launch):
 def outputs(*cells, kernel_name, **options):
     """The outputs of a notebook with these cells, executed as papermill, nbconvert and nbmake do it."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    NotebookClient(notebook, kernel_name=kernel_name, **options).execute()
+    NotebookClient(notebook, kernel_name=kernel_name, coalesce_streams=True, **options).execute()
     return [cell.outputs for cell in notebook.cells]
 
 

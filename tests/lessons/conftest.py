@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from course.claims import bands
-from course.lessons import Lesson
+from course.execution.lessons import Lesson
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from nbformat import v4
 from papermill import execute_notebook
 
 from course.authoring.source import Source, read, stub
+from course.execution.lessons import all_lessons
 from course.execution.records import observe
-from course.lessons import all_lessons
 
 
 def trial(source: Source):

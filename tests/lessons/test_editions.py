@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from course.authoring.source import read
-from course.lessons import Lesson, all_lessons
+from course.execution.lessons import Lesson, all_lessons
 
 
 @pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from course.files import write_whole
+from course.execution.files import write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):

@@ -1,7 +1,7 @@
 import pytest
 
 from course import claims
-from course.lessons import LessonError, all_lessons, find
+from course.execution.lessons import LessonError, all_lessons, find
 
 
 @pytest.mark.parametrize("text", ["98", "98_trial"])
