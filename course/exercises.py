@@ -6,14 +6,17 @@ A check is a function of the learner's answers, run at once by its decorator:
     def check(rmse):
         expect(abs(rmse([0.0], [3.0]) - 3.0) < 1e-9, "Take the root after the mean, not before.")
 
-It judges what an answer does, never how it is written. The outcome is printed and kept in the output's metadata.
+It judges what an answer does, never how it is written; `expect_close` judges numbers. The outcome is printed and kept
+in the output's metadata.
 """
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from course.claims import announce
 
@@ -28,6 +31,19 @@ class Hint(AssertionError):
 def expect(condition: Any, hint: str) -> None:
     """Judge one behavior of an answer; `hint` tells the learner where to look when `condition` is false."""
     if not condition:
+        raise Hint(hint)
+
+
+def expect_close(found: Any, expected: Any, hint: str, mistakes: Mapping[str, Any] | None = None) -> None:
+    """Judge numbers (of any shape, to 1e-5); `mistakes` maps the hint of a typical mistake to what it would give."""
+
+    def close(numbers: Any) -> bool:
+        return np.shape(found) == np.shape(numbers) and np.allclose(found, numbers, atol=1e-5)
+
+    expect(found is not None, "Your function returns nothing. Does it end in a return?")
+    if not close(expected):
+        for mistake, numbers in (mistakes or {}).items():
+            expect(not close(numbers), mistake)
         raise Hint(hint)
 
 

@@ -161,7 +161,7 @@ def mean_step(weights, X, y, learning_rate):
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect
+from course.exercises import exercise, expect, expect_close
 
 
 @exercise("01.1", mean_step)
@@ -176,28 +176,21 @@ def check(step):
     gradient = np.array([(mse(before + nudge) - mse(before - nudge)) / 2e-6 for nudge in nudges])
     given = before.copy()
     moved = step(given, inputs, targets, 0.01) - before
+    expect(
+        np.array_equal(given, before), "The weights passed in have changed. Return a new array; `+=` changes the old."
+    )
+    wanted = "The step must be minus the learning rate times the gradient of the mean squared error."
+    mistakes = {
+        "This step goes uphill. Which sign has the derivative of (y - f(x)) by a weight?": 0.01 * gradient,
+        "This is half the step. Which factor does the derivative of a square bring?": -0.005 * gradient,
+        "Three rows, three times the step. A mean divides by the number of rows.": -0.03 * gradient,
+    }
+    expect_close(moved, -0.01 * gradient, wanted, mistakes)
     twice = step(before.copy(), np.tile(inputs, (2, 1)), np.tile(targets, 2), 0.01) - before
-    expect(
-        np.array_equal(given, before),
-        "The weights that were passed in have changed. Return a new array; `+=` writes into the old one.",
-    )
-    expect(np.shape(moved) == (2,), f"Two weights must come back, not an array of shape {np.shape(moved)}.")
-    expect(moved @ gradient < 0, "This step goes uphill. Which sign has the derivative of (y - f(x)) by a weight?")
-    expect(
-        np.allclose(moved, twice),
-        "With every row given twice the step must stay the same. A mean divides by the number of rows.",
-    )
-    expect(
-        not np.allclose(2 * moved, -0.01 * gradient),
-        "This is half the step. Which factor does the derivative of a square bring?",
-    )
-    expect(
-        np.allclose(moved, -0.01 * gradient, rtol=1e-4),
-        "The step must be minus the learning rate times the gradient of the mean squared error.",
-    )
+    expect_close(twice, moved, "With every row given twice the step must stay the same.")
 
 
-# %% tags=["wrong"] hint="divides by the number of rows"
+# %% tags=["wrong"] hint="A mean divides by the number of rows"
 def mean_step(weights, X, y, learning_rate):
     return weights + learning_rate * 2 * (X.T @ (y - X @ weights))
 
@@ -678,30 +671,19 @@ def diverged(log):
 # %% tags=["check"]
 @exercise("01.3", diverged)
 def check(diverged):
-    nan, inf = float("nan"), float("inf")
-    expect(not diverged([100.0, 40.0, 15.0]), "A log that falls was called diverged.")
-    expect(
-        diverged([100.0, 90.0, 250.0, 9e4]),
-        "The last SSE is far above the first: that is divergence, long before anything is infinite.",
-    )
-    expect(diverged([100.0, 1e300, inf]), "An infinite SSE is divergence.")
-    expect(
-        diverged([100.0, inf, nan]),
-        "A log that ends in NaN was missed. No number is above NaN: turn yours around, or ask np.isfinite.",
-    )
-    expect(
-        not diverged([100.0, 4e-26, 5e-26]),
-        "Rounding alone makes the SSE rise a little at the bottom. Compare with the start, not with the row before.",
-    )
-    expect(
-        not diverged([100.0, 150.0, 20.0]),
-        "It rose for a moment and then fell below its start: only the last SSE against the first decides.",
-    )
-    expect(diverged([100.0, nan]), "NaN right after the start was missed.")
-    expect(diverged([100.0, 101.0]), "Above the first is above the first, however little.")
-    expect(
-        diverged(np.array([1.0, 2.0])) and not diverged(np.array([2.0, 1.0])), "It must work on NumPy arrays as well."
-    )
+    cases = [  # a log, whether it has diverged, a hint
+        ([100.0, 40.0, 15.0], False, "It falls, and was called diverged."),
+        ([100.0, 90.0, 250.0, 9e4], True, "It ends far above its start, long before anything is infinite."),
+        ([100.0, 1e300, np.inf], True, "An infinite SSE is divergence."),
+        ([100.0, np.inf, np.nan], True, "No number is above NaN: turn your comparison around, or ask np.isfinite."),
+        ([100.0, 4e-26, 5e-26], False, "Rounding alone lets it rise at the bottom. Compare with the start."),
+        ([100.0, 150.0, 20.0], False, "It rose and fell again: only the last SSE against the first decides."),
+        ([100.0, np.nan], True, "NaN right after the start was missed."),
+        ([100.0, 101.0], True, "Above the first is above the first, however little."),
+        (np.array([2.0, 1.0]), False, "It must work on NumPy arrays as well."),
+    ]
+    for log, answer, hint in cases:
+        expect(bool(diverged(log)) == answer, f"{log}: {hint}")
 
 
 # %% tags=["wrong"] hint="No number is above NaN"

@@ -1,6 +1,6 @@
 import pytest
 
-from course.exercises import GRADING, exercise, expect, is_stub
+from course.exercises import GRADING, exercise, expect, expect_close, is_stub
 
 
 def judge(*answers):
@@ -24,6 +24,27 @@ def test_a_right_answer_is_right_however_it_is_written(capsys):
 def test_a_wrong_answer_is_told_the_hint_of_the_first_expectation_it_misses(capsys):
     assert judge(lambda x: x**2) == "wrong"
     assert "Twice three is six." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "hint"),
+    [
+        (lambda x: sum(x) / len(x), "right", ""),
+        (lambda x: sum(x) / len(x) + 1e-9, "right", ""),
+        (lambda x: sum(x), "wrong", "That is the sum."),
+        (lambda x: max(x), "wrong", "Take the mean."),
+        (lambda x: [sum(x) / len(x)], "wrong", "Take the mean."),
+        (lambda x: float("nan"), "wrong", "Take the mean."),
+        (lambda x: print(end=""), "wrong", "returns nothing"),
+    ],
+)
+def test_numbers_are_judged_by_value_and_shape_and_a_typical_mistake_has_its_own_hint(capsys, answer, outcome, hint):
+    @exercise("98.2", answer)
+    def found(mean):
+        expect_close(mean([1.0, 2.0, 6.0]), 3.0, "Take the mean.", {"That is the sum.": 9.0})
+
+    assert found == outcome
+    assert hint in capsys.readouterr().out
 
 
 def test_the_learners_own_error_is_shown_as_broken(capsys):

@@ -17,6 +17,7 @@ from course.execution.lessons import Edition, LessonError
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+FOLDED = {"jupyter": {"source_hidden": True}}
 WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
 LIMITS = (10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)  # seconds: a notebook need not change with every timing
 
@@ -60,14 +61,14 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
 
 
 def _grading(cell: Cell) -> dict:
-    """The metadata by which nbgrader releases, collects and grades an exercise; checks start folded."""
+    """The metadata by which nbgrader releases, collects and grades exercises; checks and their helpers are folded."""
     if not cell.exercise:
-        return {}
+        return FOLDED if "helper" in cell.tags else {}
     graded = "check" in cell.tags
     grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + ("-check" if graded else "-" + _digest(cell.source))
     data = {"grade": graded, "grade_id": grade_id, "locked": graded, "schema_version": 3}
     data |= {"solution": not graded, "task": False} | ({"points": 1} if graded else {})
-    return {"nbgrader": data} | ({"jupyter": {"source_hidden": True}} if graded else {})
+    return {"nbgrader": data} | (FOLDED if graded else {})
 
 
 def _ids(source: Source) -> Iterator[str]:

@@ -13,9 +13,10 @@ import jupytext
 
 from course.execution.lessons import Lesson, LessonError
 
-TAGS = {"parameters", "solution", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
+TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
+LONGEST = 25  # lines of a published code cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
 
@@ -71,6 +72,10 @@ def problems(source: Source) -> list[str]:
     begin = f'begin("{source.name}", globals())'
     if not any(begin in cell.source for cell in source.cells):
         found.append(f"no cell says {begin}")
+    for cell in source.cells:
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        if cell.kind == "code" and "wrong" not in cell.tags and len(lines) > LONGEST:
+            found.append(f"a cell has {len(lines)} lines, must be at most {LONGEST}: {lines[0]}")
     counts = {
         "exercises": len(source.exercises),
         "predictions": len(tagged["predict"]),

@@ -27,6 +27,9 @@ print("0.3 s")
 # %% tags=["solution"]
 answer = 42
 
+# %% tags=["helper"]
+truth = 42
+
 # %% tags=["check"]
 @exercise("98.1", answer)
 def check(answer):
@@ -90,6 +93,11 @@ def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
     assert (answer.solution, answer.grade, answer.locked) == (True, False, False)
     assert (check.solution, check.grade, check.locked, check.points) == (False, True, True, 1)
     assert answer.grade_id != check.grade_id
+
+
+def test_checks_and_their_helpers_start_folded(source):
+    folded = [cell.source for cell in make(source, "learner").cells if "jupyter" in cell.metadata]
+    assert [text.splitlines()[0] for text in folded] == ["truth = 42", '@exercise("98.1", answer)']
 
 
 def test_nbval_compares_every_output_but_those_that_vary(source):

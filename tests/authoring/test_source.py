@@ -70,8 +70,10 @@ def test_an_exercise_gathers_answer_check_and_wrong_answers(lessons):
 
 
 def test_what_a_lesson_lacks_is_listed(lessons):
-    found = problems(extend(lessons, EXERCISE))
+    long = "\n# %%\n" + "x = 1\n\n" * 26
+    found = problems(extend(lessons, EXERCISE + long))
     assert found == [
+        "a cell has 26 lines, must be at most 25: x = 1",
         "1 exercises: at least 3",
         "1 wrong answers an exercise: at least 2",
         "0 predictions: at least 2",
@@ -80,7 +82,7 @@ def test_what_a_lesson_lacks_is_listed(lessons):
 
 
 def test_an_unknown_tag_is_refused(lessons):
-    with pytest.raises(LessonError, match="tag 'puzzle' must be one of check, parameters"):
+    with pytest.raises(LessonError, match="tag 'puzzle' must be one of check, helper, parameters"):
         extend(lessons, '\n# %% tags=["puzzle"]\nx = 1\n')
 
 
