@@ -1,0 +1,173 @@
+"""What a device can do and what a training run asks of it: a roofline, figures with their sources, a calculator.
+
+To one piece of arithmetic a device is two numbers: FLOP a second and bytes a second. Whichever runs out first sets
+the time (the roofline: Williams, Waterman, Patterson, CACM 52(4), 2009, doi:10.1145/1498765.1498785). To a training
+run it is a third as well, its memory. Everything here counts in FLOP, bytes and seconds; 1 GB is 1e9 bytes.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from scipy.linalg.blas import saxpy
+from threadpoolctl import threadpool_limits
+
+from course.data import verified
+
+FACTORS = {"GB": 1e9, "GB/s": 1e9, "TFLOP/s": 1e12}  # units of the file in bytes, bytes/s, FLOP/s
+ALLOWED = {  # what the calculator takes: the least value, the greatest, and in words
+    "parameters": (1, math.inf, "a whole number of at least 1"),
+    "tokens": (1, math.inf, "a whole number of at least 1"),
+    "activations": (0, math.inf, "bytes, at least 0"),
+    "memory": (1e6, math.inf, "bytes, at least 1e6 (24 GB is 24e9)"),
+    "rate": (1e9, math.inf, "FLOP/s, at least 1e9 (1 TFLOP/s is 1e12)"),
+    "utilization": (0.001, 1, "a share of the peak rate, 0.001 to 1"),
+    "price": (0.001, math.inf, "in your currency an hour, at least 0.001"),
+}
+FLOAT_BYTES = {  # bytes a parameter: weights, their gradients, and the float32 copy that mixed precision updates
+    "full": {"weights": 4, "gradients": 4, "float32 copy": 0},
+    "mixed": {"weights": 2, "gradients": 2, "float32 copy": 4},
+}
+MOMENTS = {"sgd": 0, "momentum": 1, "adam": 2}  # float32 numbers a parameter that the optimizer keeps
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A peak `rate` in FLOP/s and a `bandwidth` in bytes/s between arithmetic and memory."""
+
+    rate: float
+    bandwidth: float
+
+    @property
+    def ridge(self) -> float:
+        """The intensity in FLOP/byte at which both limits meet; below it memory sets the time."""
+        return self.rate / self.bandwidth
+
+    def attainable(self, intensity):
+        """The greatest rate in FLOP/s at `intensity` in FLOP/byte, a number or an array (the roofline)."""
+        return np.minimum(self.rate, self.bandwidth * intensity)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A piece of arithmetic: `run` does it; `flops` and `bytes` are counted by hand, every array moved once."""
+
+    run: Callable[[], object]
+    flops: float
+    bytes: float
+
+    @property
+    def intensity(self) -> float:
+        """FLOP done for each byte moved."""
+        return self.flops / self.bytes
+
+
+def calibration(megabytes: int) -> dict[str, Kernel]:
+    """What shows the two limits: a sum of arrays of `megabytes` each, and a product of matrices that fit the cache."""
+    x, y, z = (_random(megabytes * 2**18) for _ in range(3))
+    product = matrix_product(1024, 1024, 1024)
+    return {"bandwidth": Kernel(lambda: np.add(x, y, out=z), x.size, 12 * x.size), "rate": product}
+
+
+def five_kernels(megabytes: int) -> dict[str, Kernel]:
+    """Five kernels of training, on float32 arrays of `megabytes`, in the order of their intensity."""
+    n, inputs = megabytes * 2**18, 4096
+    x, y, row, matrix = _random(n), _random(n), _random(inputs), _random(inputs, n // inputs)
+    return {
+        "axpy, a step of SGD": Kernel(lambda: saxpy(x, y, a=1e-6), 2 * n, 12 * n),
+        "dot, a gradient's norm": Kernel(lambda: x @ y, 2 * n, 8 * n),
+        "vector x matrix, one row": Kernel(lambda: row @ matrix, 2 * n, 4 * (n + inputs + n // inputs)),
+        "matrix product, 256 rows": matrix_product(256, 4000, 4000),
+        "matrix product, square": matrix_product(2048, 2048, 2048),
+    }
+
+
+def matrix_product(m: int, k: int, n: int) -> Kernel:
+    """The product of an (m, k) and a (k, n) matrix of float32."""
+    a, b, out = _random(m, k), _random(k, n), _random(m, n)
+    return Kernel(lambda: np.matmul(a, b, out=out), 2 * m * k * n, 4 * (m * k + k * n + m * n))
+
+
+def fastest(kernels: Mapping[str, Kernel], rounds: int) -> dict[str, float]:
+    """Return the least seconds of each kernel on one core; in every round each has its turn."""
+    seconds = dict.fromkeys(kernels, math.inf)
+    with threadpool_limits(1):
+        for _ in range(rounds):
+            for name, kernel in kernels.items():
+                start = time.perf_counter()
+                kernel.run()
+                seconds[name] = min(seconds[name], time.perf_counter() - start)
+    return seconds
+
+
+def sourced_figures() -> pd.DataFrame:
+    """Return data/hardware.csv: device, quantity, value, unit, source; one figure a row."""
+    return pd.read_csv(verified("hardware.csv"))
+
+
+def devices() -> pd.DataFrame:
+    """Return a row a device and a column a quantity, in FLOP/s, bytes and bytes/s; NaN where no source was found."""
+    figures = sourced_figures()
+    figures["value"] *= figures["unit"].map(FACTORS).fillna(1)
+    wide = figures.pivot(index="device", columns="quantity", values="value")
+    return wide.loc[figures["device"].unique()]
+
+
+def training_bytes(
+    parameters: float, *, activations: float = 0, optimizer: str = "adam", precision: str = "mixed"
+) -> dict[str, float]:
+    """Return the bytes that a training step keeps, by part (Rajbhandari et al. 2020, section 3.1).
+
+    `activations` are given in bytes. Raises ValueError for what ALLOWED, MOMENTS and FLOAT_BYTES do not know.
+    """
+    _check(parameters=parameters, activations=activations)
+    for name, value, known in (("optimizer", optimizer, MOMENTS), ("precision", precision, FLOAT_BYTES)):
+        if value not in known:
+            raise ValueError(f"{name} = {value!r}: must be one of {', '.join(known)}")
+    each = FLOAT_BYTES[precision] | {"moments": 4 * MOMENTS[optimizer]}
+    return {part: size * parameters for part, size in each.items()} | {"activations": activations}
+
+
+def training_seconds(parameters: float, tokens: float, *, rate: float, utilization: float) -> float:
+    """Return the seconds of a run over `tokens` (or rows) at a share of the peak `rate` in FLOP/s.
+
+    6 FLOP a parameter and token, 2 forward and 4 backward (Kaplan et al. 2020, section 2.1). Raises ValueError.
+    """
+    _check(parameters=parameters, tokens=tokens, rate=rate, utilization=utilization)
+    return 6 * parameters * tokens / (rate * utilization)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A card for rent: its memory in bytes, its peak rate in FLOP/s, its price an hour."""
+
+    name: str
+    memory: float
+    rate: float
+    price: float
+
+    def __post_init__(self) -> None:
+        _check(memory=self.memory, rate=self.rate, price=self.price)
+
+
+def choose(need: float, offers: Sequence[Offer]) -> Offer | None:
+    """Return the offer whose FLOP cost least among those with memory for `need` bytes; None when no card has it."""
+    roomy = [offer for offer in offers if offer.memory >= need]
+    return min(roomy, key=lambda offer: offer.price / offer.rate, default=None)
+
+
+def _check(**given: float) -> None:
+    """Raise ValueError for a value outside its row of ALLOWED; the message says what is allowed."""
+    for name, value in given.items():
+        low, high, words = ALLOWED[name]
+        fits = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high and value < math.inf
+        if not fits or ("whole" in words and value != int(value)):
+            raise ValueError(f"{name} = {value!r}: must be {words}")
+
+
+def _random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).random(shape, dtype=np.float32)
