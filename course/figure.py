@@ -17,8 +17,10 @@ import numpy as np
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.display import display
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -38,6 +40,7 @@ STYLE = {
     "legend.framealpha": 0.9,
     "lines.markersize": 5,
 }
+TITLE_LETTER = 0.085  # inches
 CSS_PIXELS = 96  # an inch, so that 10 points of type are 10 points in a notebook
 SHARPNESS = 1.5  # pixels of the picture for one of CSS
 
@@ -55,9 +58,13 @@ for (const image of document.currentScript.closest(".jp-OutputArea")?.querySelec
 
 @contextmanager
 def drawing(title: str, *, size: tuple[float, float] = (7.0, 4.0)) -> Iterator[tuple[Figure, list[str]]]:
-    """Give an empty figure of `size` inches and a list for the sentences of its alt text; show it at the end."""
+    """Give an empty figure of `size` inches and a list for the sentences of its alt text; show it at the end.
+
+    It is made wide enough for the title.
+    """
     with matplotlib.style.context(["default", STYLE]):
-        figure, sentences = Figure(figsize=size, layout="constrained"), [f"{title}."]
+        figure = Figure(figsize=(max(size[0], 1 + TITLE_LETTER * len(title)), size[1]), layout="constrained")
+        sentences = [f"{title}."]
         yield figure, sentences
         show(figure, title, " ".join(sentences))
 
@@ -67,6 +74,14 @@ def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x_label, ylabel=y_label)
     return axes
+
+
+def make_logarithmic(axes: Axes, which: str) -> None:
+    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, with a plain 6 for what would read 6 x 10^0."""
+    for name in which:
+        getattr(axes, f"set_{name}scale")("log")
+        axis: Axis = getattr(axes, f"{name}axis")
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
 def looks(names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, DASHES, GREY, add_axes, drawing, looks
+from course.figure import COLORS, DASHES, GREY, add_axes, drawing, looks, make_logarithmic
 
 Series = Mapping[str, Any]  # name -> what NumPy makes an array of
 
@@ -34,7 +34,7 @@ def lines(
     often, band = max(1, len(x) // 8), None
     with drawing(title) as (figure, words):
         axes = add_axes(figure, title, x_label, y_label)
-        axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+        make_logarithmic(axes, log)
         if x.dtype.kind == "i" and "x" not in log:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for number, (look, values) in enumerate(zip(looks(series), series.values(), strict=True)):
@@ -218,8 +218,9 @@ def bars(
             middle, low, high = np.median(runs), runs.min(), runs.max()
             if zero:
                 axes.barh(row, middle, height=0.6, color=COLORS[5])
-            axes.plot([low, high], [row, row], color="black", linewidth=2)
-            axes.plot(middle, row, "o", color="black", label="median and range" if runs.size > 1 else None)
+            if runs.size > 1 or not zero:
+                axes.plot([low, high], [row, row], color="black", linewidth=2)
+                axes.plot(middle, row, "o", color="black", label="median and range" if runs.size > 1 else None)
             words.append(f"{name}: {middle:.3g}" + (f" ({low:.3g} to {high:.3g})." if runs.size > 1 else "."))
             if name in published:
                 axes.plot(

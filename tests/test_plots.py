@@ -265,10 +265,27 @@ def test_bars_begin_at_zero_and_points_need_not(drawn):
     bars, points = (figure.axes[0] for figure in drawn)
     assert [bar.get_width() for bar in bars.patches] == [0.98, 0.96]
     assert bars.get_xlim()[0] == 0
+    dots = [[line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"] for axes in (bars, points)]
+    assert dots == [[[0]], [[0], [1]]]  # a single bar says it all; without bars a dot is all there is
     assert not points.patches
     assert points.get_xlim()[0] > 0.9
     labels = [text.get_text() for text in points.get_legend().get_texts()]
     assert labels == ["median and range", "published"]
+
+
+def test_a_figure_is_as_wide_as_its_title(drawn):
+    outputs(
+        lambda: plots.confusion_matrix([[5, 1], [2, 9]], "ab", title="A title as long as those of lessons may be " * 2)
+    )
+    [figure] = drawn
+    assert figure.axes[0].title.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_a_narrow_logarithmic_axis_reads_plain_numbers(drawn):
+    options = {"title": "A title", "x_label": "epoch", "y_label": "loss (1)"}
+    outputs(lambda: plots.lines([1, 2], {"a": [3, 8]}, log="y", **options))
+    ticks = drawn[0].axes[0].get_yminorticklabels()
+    assert {tick.get_text() for tick in ticks} >= {"3", "4", "6"}
 
 
 def test_a_plain_script_prints_the_description_and_does_not_load_tensorflow():
