@@ -1,0 +1,724 @@
+# ---
+# title: "Hardware: what a card can do, and what a run needs"
+# part: 4 Combine and scale
+# objectives:
+#   - predict the speed of a kernel from its arithmetic intensity and two numbers of the machine, and check it
+#   - say which peak figures of two cards may be compared, and detect a comparison that may not
+#   - count the memory of a training run by weights, gradients, optimizer and activations
+#   - compute time and cost of a run, and choose between a consumer and a professional card
+# prerequisites:
+#   - "lesson 01 (Gradient descent): the gradient of a matrix product"
+#   - "lesson 05 (Digits): dense layers, their parameters, Adam"
+# data: [hardware]
+# reading:
+#   - "Williams, Waterman, Patterson, *Roofline: an insightful visual performance model for multicore architectures*, CACM 52(4), 2009, doi:10.1145/1498765.1498785"
+#   - "Micikevicius et al., *Mixed precision training*, 2018, arXiv:1710.03740"
+#   - "Rajbhandari, Rasley, Ruwase, He, *ZeRO: memory optimizations toward training trillion parameter models*, 2020, arXiv:1910.02054 (16 bytes a parameter)"
+#   - "Kaplan et al., *Scaling laws for neural language models*, 2020, arXiv:2001.08361 (6 FLOP a parameter and token)"
+#   - "Hoffmann et al., *Training compute-optimal large language models*, 2022, arXiv:2203.15556 (20 tokens a parameter)"
+#   - "Chowdhery et al., *PaLM: scaling language modeling with pathways*, 2022, arXiv:2204.02311 (utilization)"
+#   - "Korthikanti et al., *Reducing activation recomputation in large transformer models*, 2022, arXiv:2205.05198 (activations)"
+# ---
+
+# %% [markdown]
+# Which card should you buy, or rent? Tables with dozens of figures answer, and the longest number wins. This lesson
+# needs three: how fast a device computes, how fast it reads its memory, and how much memory it has. With the first
+# two you will predict the speed of five pieces of arithmetic on the machine in front of you and check the
+# predictions. Then you will read published tables with other eyes, and find that a card with four times the rate of
+# another can be half as fast.
+#
+# No graphics card is needed. What is measured here differs from machine to machine, so the text quotes none of it:
+# your run prints its own.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
+fast: bool = False  # fewer rounds of measurement
+rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 3
+megabytes: int = 128  # size of each large array; it must be far larger than the cache, 32 to 1024, fast 64
+utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
+price_consumer: float = 1.0  # an hour on the consumer card in your currency, 0.001 to 1000
+price_professional: float = 3.0  # an hour on the professional card in your currency, 0.001 to 1000
+
+# %%
+from course.lesson import begin
+
+begin("16_hardware", globals())
+
+# %% [markdown]
+# ## What TensorFlow sees
+#
+# A processor has a few cores that each do one thing after another, quickly. A **GPU** has thousands of small
+# arithmetic units ("CUDA cores" in the language of one vendor) that do the *same* thing to different numbers. Beside
+# them stand *matrix units* ("tensor cores"), which do nothing but multiply small matrices. And it has a memory of its
+# own, much faster than that of the computer, and much smaller. A matrix product is thousands of equal sums, so it
+# fits; a program full of decisions does not.
+#
+# TensorFlow asks at its start what there is:
+
+# %% tags=["varies"]
+import tensorflow as tf
+
+for device in tf.config.list_physical_devices():
+    details = tf.config.experimental.get_device_details(device)
+    print(device.device_type, device.name, details.get("device_name", ""))
+if not tf.config.list_physical_devices("GPU"):
+    print("No GPU: TensorFlow computes on the processor, and all of this lesson works there.")
+
+# %% [markdown]
+# A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of
+# the operation for it, and `with tf.device("CPU:0"):` keeps a block on the processor. One that you own and that is
+# *not* listed usually lacks its driver or the vendor's libraries (on Linux, `pip install "tensorflow[and-cuda]"`
+# brings them; on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2).
+
+# %% [markdown]
+# ## Two limits
+#
+# Before a number can be multiplied it must arrive. So two things can set the time of a piece of arithmetic (a
+# *kernel*): the floating-point operations it does (FLOP), at so many a second, and the bytes that it moves to and
+# from memory, at so many a second. If both go on side by side, the longer one counts:
+#
+# $$ \text{seconds} = \max\left(\frac{\text{FLOP}}{\text{rate}}, \frac{\text{bytes}}{\text{bandwidth}}\right). $$
+#
+# Which one is longer depends on a single property of the kernel, its **arithmetic intensity**: FLOP done for each
+# byte moved. Training consists of such kernels. On `float32`, 4 bytes a number:
+#
+# | kernel | where training has it | FLOP | bytes moved |
+# | --- | --- | --- | --- |
+# | $y + a x$ into $y$, $n$ numbers ("axpy") | a step of SGD | $2n$ | $12n$: read $x$, read $y$, write $y$ |
+# | $x \cdot y$ | the norm of a gradient | $2n$ | $8n$ |
+# | vector of $k$ times $(k, n)$ matrix | one row through a dense layer | $2kn$ | $4(k + kn + n)$ |
+# | $(m, k)$ times $(k, n)$ | $m$ rows through a dense layer | ? | ? |
+#
+# The last line is yours.
+
+# %% [markdown]
+# ### Exercise 16.1: the intensity of a matrix product
+#
+# Write it for an $(m, k)$ matrix times a $(k, n)$ matrix, every matrix moved once. Each number of the result is a sum
+# of $k$ products.
+
+
+# %% tags=["solution"]
+def product_intensity(m, k, n, bytes_per_number=4):
+    """Return FLOP for each byte moved in an (m, k) times (k, n) product."""
+    return 2 * m * k * n / (bytes_per_number * (m * k + k * n + m * n))
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect_close
+
+
+@exercise("16.1", product_intensity)
+def check(intensity):
+    for m, k, n, size in [(2, 3, 5, 4), (1, 4000, 4000, 4), (256, 4000, 4000, 4), (64, 64, 64, 2)]:
+        read, written = m * k + k * n, m * n
+        true = 2 * m * k * n / (size * (read + written))
+        mistakes = {
+            "Each of the k terms costs two operations, one product and one addition.": true / 2,
+            "You divided by how many numbers move. How many bytes is that?": true * size,
+            "Both factors are read. And the result: where does it go?": 2 * m * k * n / (size * read),
+            "That is bytes for each FLOP: turn it around.": 1 / true,
+        }
+        found = intensity(m, k, n, size)
+        expect_close(found, true, f"({m}, {k}) x ({k}, {n}), {size} bytes a number: not {found}.", mistakes)
+
+
+# %% tags=["wrong"] hint="one product and one addition"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return m * k * n / (bytes_per_number * (m * k + k * n + m * n))
+
+
+# %% tags=["wrong"] hint="where does it go"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return 2 * m * k * n / (bytes_per_number * (m * k + k * n))
+
+
+# %% tags=["wrong"] hint="How many bytes is that"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return 2 * m * k * n / (m * k + k * n + m * n)
+
+
+# %% [markdown]
+# Look at what your formula says for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, so $n / 6$. It
+# grows without limit, and only the matrix product has this gift. The first three kernels stay below 1 however large
+# they are. That difference runs through the whole lesson.
+
+# %% [markdown]
+# ## This machine
+#
+# The rate is measured by a product of matrices that fit the cache, the bandwidth by a sum of two arrays into a third,
+# each far larger than the cache. The five kernels are five others. All are `float32` and run on **one core**, so that
+# NumPy's operations, of which some use all cores and some only one, see the same machine. They are timed in turn, so
+# that whatever else the machine does falls on all of them, and of several rounds the least time counts: disturbances
+# only ever add.
+
+# %%
+from course.hardware import Machine, calibration, fastest, five_kernels
+
+kernels = five_kernels(megabytes)
+for name, kernel in kernels.items():
+    print(f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB {kernel.intensity:8.2f} FLOP/byte")
+
+# %% tags=["varies"]
+standards = calibration(megabytes)
+seconds = fastest(standards | kernels, rounds)
+rate = standards["rate"].flops / seconds["rate"]
+bandwidth = standards["bandwidth"].bytes / seconds["bandwidth"]
+machine = Machine(rate, bandwidth)
+print(f"one core: {rate / 1e9:.0f} GFLOP/s and {bandwidth / 1e9:.0f} GB/s")
+print(f"both limits meet at {machine.ridge:.1f} FLOP/byte: the ridge")
+
+# %% [markdown] tags=["predict"]
+# The ridge is where the two limits take equally long. Go through the five kernels with their intensities: which will
+# be limited by memory, and which by arithmetic? And what share of the core's arithmetic will the first three use: a
+# tenth, half, or all of it?
+
+# %% [markdown]
+# ### Exercise 16.2: the roof
+#
+# Turn the formula for the seconds into one for the rate. At which rate, in FLOP/s, can a kernel of a given intensity
+# run at best?
+
+
+# %% tags=["solution"]
+def attainable(rate, bandwidth, intensity):
+    """Return the greatest FLOP/s of a kernel, from FLOP/s, bytes/s and FLOP/byte."""
+    return min(rate, bandwidth * intensity)
+
+
+# %% tags=["check"]
+@exercise("16.2", attainable)
+def check(attainable):
+    for rate, bandwidth, intensity in [(100, 20, 0.5), (100, 20, 5), (100, 20, 50), (2, 8, 0.1), (2, 8, 1)]:
+        found, memory = attainable(rate, bandwidth, intensity), bandwidth * intensity
+        case = f"rate {rate}, bandwidth {bandwidth}, intensity {intensity}"
+        mistakes = {
+            "You added both times. They go on side by side, and the longer one counts.": 1 / (1 / rate + 1 / memory),
+            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(rate, bandwidth / intensity),
+            f"{case}: {found} is more than the arithmetic can do, or more bytes than arrive.": max(rate, memory),
+        }
+        expect_close(found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes)
+
+
+# %% tags=["wrong"] hint="more than the arithmetic can do"
+def attainable(rate, bandwidth, intensity):
+    return max(rate, bandwidth * intensity)
+
+
+# %% tags=["wrong"] hint="You added both times"
+def attainable(rate, bandwidth, intensity):
+    return 1 / (1 / rate + 1 / (bandwidth * intensity))
+
+
+# %% tags=["wrong"] hint="Follow the units"
+def attainable(rate, bandwidth, intensity):
+    return min(rate, bandwidth / intensity)
+
+
+# %% [markdown]
+# Drawn over the intensity, both axes logarithmic, the limit looks like a roof: it rises with the bandwidth and goes
+# flat at the rate.
+
+# %%
+import numpy as np
+
+from course.figure import GREY, add_axes, drawing, looks
+
+
+def roofline_axes(figure, title, unit="GFLOP/s"):
+    """Logarithmic axes with plain numbers at the powers of ten."""
+    axes = add_axes(figure, title, "arithmetic intensity (FLOP/byte)", f"rate ({unit})")
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+    return axes
+
+
+# %% tags=["varies"]
+title = "One core of this machine: predicted and measured"
+with drawing(title) as (figure, words):
+    axes = roofline_axes(figure, title)
+    along = np.geomspace(0.1, 1000, 200)
+    axes.plot(along, machine.attainable(along) / 1e9, color=GREY, label="roofline")
+    words.append(f"The roof rises to {rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g} FLOP/byte and is flat from there.")
+    for look, (name, kernel) in zip(looks(kernels), kernels.items(), strict=True):
+        measured = kernel.flops / seconds[name] / 1e9
+        axes.plot(kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8})
+        words.append(f"{name}: {measured:.3g} GFLOP/s at {kernel.intensity:.3g} FLOP/byte.")
+    axes.legend()
+
+# %% tags=["varies"]
+print(f"{'GFLOP/s':26} {'predicted':>10} {'measured':>9}   prediction off by")
+inside = 0
+for name, kernel in kernels.items():
+    predicted, measured = machine.attainable(kernel.intensity), kernel.flops / seconds[name]
+    inside += abs(predicted / measured - 1) < 0.3
+    print(f"{name:26} {predicted / 1e9:10.1f} {measured / 1e9:9.1f} {predicted / measured - 1:+13.0%}")
+print(f"within 30 %: {inside} of {len(kernels)}")
+
+# %% [markdown]
+# Two numbers of the machine, counts made by hand, and the points lie close to the roof, left and right of the ridge.
+# The three kernels on the slope use a small part of the arithmetic, because the core waits for numbers. The two at
+# the flat roof are the easier test, since a matrix product also measured the rate: they show that it carries over to
+# other shapes. The slope is the harder test, and its deviations have a cause: "bandwidth" is a slight simplification,
+# since reads and writes do not cost the same, and the kernels mix them differently. (In a disturbed or short run the
+# deviations grow.)
+#
+# One statement holds in any weather, so this lesson stakes its success on it: every kernel left of the ridge runs at
+# a lower rate than every kernel right of it.
+
+# %% tags=["varies"]
+from course.claims import claim
+
+measured = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
+left = [measured[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge]
+right = [measured[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge]
+claim("16.order", max(left) < min(right), digits=0)
+print(f"left of the ridge {len(left)}, right of it {len(right)}")
+
+# %% [markdown] tags=["quiz"]
+# A new processor multiplies four times as fast and reads its memory no faster. By how much does a step of SGD, `axpy`
+# over all weights, speed up?
+#
+# - [ ] four times
+# - [ ] twice, the mean of both
+# - [x] not at all
+# - [ ] it depends on how many weights there are
+#
+# It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
+# cache, another roof holds, that of the cache.)
+
+# %% [markdown]
+# ## Out of reach
+#
+# A dense layer of 4,000 inputs and 4,000 outputs reads its weights once for a whole batch, so its intensity grows
+# with the batch. A row alone lies far left of the ridge, and hundreds lie far right. What happens in between?
+
+# %% [markdown] tags=["predict"]
+# One row through this layer takes a certain time, and nearly all of it goes into reading the 64 MB of weights. Two
+# rows read the same weights once. So how long will a batch of two take: about the same, twice as long, or longer
+# still?
+
+# %% tags=["varies"]
+from course.hardware import matrix_product
+
+batches = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
+times = fastest(layer, rounds)
+reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
+roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
+
+# %% tags=["varies"]
+title = "A dense layer, 4,000 to 4,000: what the batch does"
+with drawing(title) as (figure, words):
+    axes = roofline_axes(figure, title)
+    axes.set_xlabel("rows in the batch")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
+    for look, values in zip(looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True):
+        axes.plot(batches, values / 1e9, **look)
+        ends = f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for {batches[-1]}"
+        words.append(f"{look['label']}: {ends}, {values[4] / 1e9:.3g} for {batches[4]}.")
+    axes.legend()
+
+# %% tags=["varies"]
+ratio = times["batch of 2"] / times["batch of 1"]
+print(f"a batch of 2 takes {ratio:.1f} times as long as a single row")
+for m, share in zip(batches, reached / machine.rate, strict=True):
+    print(f"batch of {m:3}: {share:4.0%} of the core's rate")
+
+# %% [markdown]
+# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, the answer is
+# **longer still**: two rows together are slower than two rows one after the other. The cause is in the library.
+# Through a single row it streams the weights. From two rows on it uses its routine for matrix products, which first
+# copies blocks of the matrix into an order that its inner loop likes. The copying pays when many rows share it. The
+# roofline counts only what *must* be moved and does not know of it. (If your run shows no such step, your NumPy has
+# another library.)
+#
+# Keep both readings. **A roof is a bound**, reached at its two ends and missed around the corner. And **the batch
+# buys intensity**: a large part of why large batches train faster an epoch (lesson 05 met another part, the overhead
+# of a step) is that each weight read serves more rows.
+
+# %% [markdown]
+# ## Nine cards and their sources
+#
+# Everything so far holds for a card as well, only the two numbers are larger. `data/hardware.csv` has them, with a
+# few more, one figure a row. Each row names the document that it comes from; a figure for which none was found is
+# missing.
+
+# %%
+from course.hardware import devices, sourced_figures
+
+figures = sourced_figures()
+print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
+for row in figures[figures["device"] == "GeForce RTX 4090"].head(3).itertuples():
+    print(f"{row.quantity} = {row.value:g} {row.unit}\n    {row.source}")
+
+# %%
+cards = devices()
+table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
+table["ridge"] = cards["fp16"] / cards["bandwidth"]
+table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s", "FP16 ridge, FLOP/byte"]
+print(table.round(1).to_string())
+
+# %% [markdown]
+# "FP16" is the rate of the matrix units on half-precision numbers, dense, with sums kept in FP32: the figure for
+# mixed-precision training. All are peaks that the vendor publishes. Nobody measured them here.
+
+# %%
+drawn = ["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090", "A100 PCIe 80 GB", "L40S", "H100 SXM"]
+title = "Six cards, half precision (published peaks)"
+with drawing(title) as (figure, words):
+    axes = roofline_axes(figure, title, unit="TFLOP/s")
+    along = np.geomspace(1, 3000, 200)
+    for look, (name, card) in zip(looks(drawn), cards.loc[drawn].iterrows(), strict=True):
+        roof = Machine(card["fp16"], card["bandwidth"])
+        axes.plot(along, roof.attainable(along) / 1e12, **look, markevery=40)
+        words.append(f"{name}: {roof.rate / 1e12:.4g} TFLOP/s from {roof.ridge:.3g} FLOP/byte on.")
+    axes.legend()
+
+# %% [markdown]
+# Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more
+# FLOP for each byte**: their arithmetic grew faster than their memory. A layer that fills a processor core can leave
+# a card idle, which is why a small network often gains nothing from one.
+#
+# On the slope the order is the order of bandwidth, at the roof that of the rate, and the two orders differ. The L40S
+# has the second-highest roof of the six and the lowest slope. "Which is faster?" has no answer without an intensity.
+
+# %% [markdown]
+# ## Claims put to the test
+#
+# "An RTX 4090 has 16,384 CUDA cores and 82.6 TFLOPS, an A100 has 6,912 and 19.5." All four figures are right. So is
+# the consumer card four times as fast?
+
+# %%
+consumer, professional = cards.loc["GeForce RTX 4090"], cards.loc["A100 PCIe 80 GB"]
+for quantity in ("cuda_cores", "fp32"):
+    print(f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the A100's")
+
+# %% [markdown] tags=["predict"]
+# You take a Keras program as it is, `float32` and no settings changed, from the A100 to the RTX 4090. Its time goes
+# into large matrix products. Will it run four times as fast, at about the same speed, or at half the speed?
+
+# %%
+for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
+    print(f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the A100's")
+
+# %% [markdown]
+# **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. On cards that
+# have them, TensorFlow multiplies `float32` matrices by default in **TF32**, with factors rounded to ten bits of
+# mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more than half of what the A100 has. The roofline
+# sums it up: slope and flat part shrink by nearly the same factor, so at *every* intensity the 4090 is a bit more
+# than half an A100.
+#
+# What remains of the four times is arithmetic that cannot use matrix units. And the last lines of the table are gaps
+# that no rate shows: memory, arithmetic in FP64 (for simulations, hardly for networks), and NVLink, the direct road
+# to a second card, which the 4090 does not have.
+
+# %% [markdown]
+# ### Four figures for one card
+#
+# Pages that compare the cards disagree on what a 4090 does in FP16 or with its matrix units, while the A100 has 312
+# in most of them. [One](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so
+# that the A100 is "nearly 4 times" ahead (and warns of just such figures);
+# [another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 and calls both TF32; a
+# [third](https://www.sipoch.com/en/articles/300330019561821) gives 330, more than the A100. All of these figures
+# stand in the vendor's own documents. What do they mean there? Search the table for each:
+
+# %%
+peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
+for figure_quoted in (82.6, 165, 330, 312):
+    for name, card in (("RTX 4090", consumer), ("A100", professional)):
+        meanings = [peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5]
+        if meanings:
+            print(f"{figure_quoted:5} on the {name:8}: {', '.join(meanings)}")
+
+# %% [markdown]
+# Three questions take such a figure apart:
+#
+# 1. **Which precision?** 82.6 against 312 sets arithmetic outside the matrix units of one card against that inside
+#    them of the other.
+# 2. **Dense or sparse?** Where half of the weights are zero in a fixed pattern, the matrix units skip them, and the
+#    rate doubles. Training is dense. The pair 165 and 312 under "TF32" is right if both are *sparse*; the page says
+#    so of the second only.
+# 3. **Sums in FP16 or in FP32?** Sums kept in FP16 overflow and lose small terms, so training keeps them in FP32.
+#    Consumer cards then run at half the rate, and the A100 does not. That is how 330 stands against 312 and means
+#    nothing: like for like it is 165 against 312.
+
+# %% [markdown] tags=["quiz"]
+# Two cards. P: 200 TFLOP/s dense and 1,000 GB/s. Q: 400 TFLOP/s "with sparsity" and 2,000 GB/s. Both figures are FP16
+# with sums in FP32. Which trains faster?
+#
+# - [ ] Q, by a factor of two
+# - [ ] they are equal, since dense and sparse cancel
+# - [x] Q up to twice as fast where memory sets the time, equal where arithmetic does
+# - [ ] P, since sparse figures are not real
+#
+# Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
+
+# %% [markdown]
+# ## What must fit
+#
+# A rate that is half as high takes twice as long. Memory that is half as large does not take longer: it does not
+# work. A training step keeps, for every parameter,
+#
+# - the **weight** and its **gradient**;
+# - what the **optimizer** remembers: nothing for plain SGD, one number for momentum, two for Adam (lesson 05);
+# - in **mixed precision** weights and gradients are FP16, and a float32 *copy of the weights* is kept beside them,
+#   for an update far smaller than a weight is lost when it is added in FP16.
+#
+# Whatever the optimizer keeps is float32 in either case.
+
+# %% [markdown]
+# ### Exercise 16.3: bytes a parameter
+#
+# Count them for `optimizer` "sgd", "momentum" or "adam" and `precision` "full" (all float32) or "mixed".
+
+
+# %% tags=["solution"]
+def bytes_per_parameter(optimizer, precision):
+    """Return the bytes that a training step keeps for each parameter."""
+    moments = 4 * {"sgd": 0, "momentum": 1, "adam": 2}[optimizer]
+    return (4 + 4 if precision == "full" else 2 + 2 + 4) + moments
+
+
+# %% tags=["check"]
+@exercise("16.3", bytes_per_parameter)
+def check(count):
+    stays = "What an optimizer keeps stays float32."
+    cases = [
+        ("sgd", "full", 8, "SGD keeps nothing of its own. Are weights and gradients both counted?"),
+        ("momentum", "full", 12, "Momentum keeps one float32 number for each parameter."),
+        ("adam", "full", 16, "Adam keeps two float32 numbers: the means of g and of g squared."),
+        ("sgd", "mixed", 8, "Weights and gradients in FP16, and what is kept beside them?"),
+        ("momentum", "mixed", 12, stays),
+        ("adam", "mixed", 16, stays),
+    ]
+    for optimizer, precision, true, hint in cases:
+        found = count(optimizer, precision)
+        expect_close(found, true, f"{optimizer}, {precision}: you return {found}. {hint}")
+
+
+# %% tags=["wrong"] hint="what is kept beside them"
+def bytes_per_parameter(optimizer, precision):
+    moments = 4 * {"sgd": 0, "momentum": 1, "adam": 2}[optimizer]
+    return (4 + 4 if precision == "full" else 2 + 2) + moments
+
+
+# %% tags=["wrong"] hint="Are weights and gradients both counted"
+def bytes_per_parameter(optimizer, precision):
+    moments = 4 * {"sgd": 0, "momentum": 1, "adam": 2}[optimizer]
+    return (4 if precision == "full" else 2 + 4) + moments
+
+
+# %% tags=["wrong"] hint="stays float32"
+def bytes_per_parameter(optimizer, precision):
+    moments = {"sgd": 0, "momentum": 1, "adam": 2}[optimizer]
+    return 8 + 4 * moments if precision == "full" else 2 + 2 + 4 + 2 * moments
+
+
+# %% tags=["wrong"] hint="the means of g and of g squared"
+def bytes_per_parameter(optimizer, precision):
+    return 8 if optimizer == "sgd" else 12
+
+
+# %% [markdown]
+# Does Keras agree? A network can simply be asked, in both precisions:
+
+# %%
+import keras
+
+for policy in ("float32", "mixed_float16"):
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Dense(128, "relu", dtype=policy), keras.layers.Dense(10, dtype=policy)]
+    model = keras.Sequential([keras.Input((784,)), *layers])
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    moments = [variable for variable in model.optimizer.variables if variable.ndim]  # not its two counters
+    weights, state = (sum(v.numpy().nbytes for v in group) for group in (model.variables, moments))
+    total = (2 * weights + state) / model.count_params()  # a gradient is as large as its weights
+    print(
+        f"{policy:13} computes in {layers[0].compute_dtype}, keeps {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
+    )
+
+# %% [markdown]
+# **Sixteen bytes with Adam, in both.** Mixed precision saves nothing here: what FP16 saves on weights and gradients,
+# the float32 copy takes again. (Keras keeps the books in another order: its variables are the float32 copy, and the
+# FP16 weights are made as they are needed. The published ledger of 2 + 2 + 4 + 8 comes to the same.) What mixed
+# precision saves is *time*, by the matrix units, and memory for *activations*.
+
+# %% [markdown] tags=["predict"]
+# How large a model can be trained with Adam on a card with 24 GB: 24, 12, 6 or 1.5 billion parameters, if nothing but
+# the sixteen bytes had to fit?
+
+# %%
+from course.hardware import training_bytes
+
+for parameters in (124e6, 7e9):
+    parts = training_bytes(parameters, optimizer="adam", precision="mixed")
+    total = sum(parts.values())
+    print(f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB: {total <= 24e9}")
+    print("   ", ", ".join(f"{part} {size / 1e9:.3g}" for part, size in parts.items()))
+print(
+    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB {professional['memory'] / 16 / 1e9:.3g}"
+)
+
+# %%
+title = "Memory for weights, gradients and optimizer"
+sizes = np.geomspace(1e7, 1e11, 50)
+with drawing(title) as (figure, words):
+    axes = add_axes(figure, title, "parameters (billions)", "memory (GB)")
+    axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.1, 2000))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    for look, optimizer in zip(looks({"Adam": 0, "SGD": 0}), ("adam", "sgd"), strict=True):
+        need = [sum(training_bytes(round(size), optimizer=optimizer).values()) / 1e9 for size in sizes]
+        axes.plot(sizes / 1e9, need, **look, markevery=8)
+        words.append(f"{look['label']}: {need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB for 100.")
+    for name in ("T4", "GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
+        axes.axhline(cards.loc[name, "memory"] / 1e9, color=GREY, linewidth=1)
+        axes.text(0.011, cards.loc[name, "memory"] / 1e9 * 1.06, f"{name}, {cards.loc[name, 'memory'] / 1e9:g} GB")
+    words.append("The cards' memories cross Adam's line between 1 and 5 billion parameters.")
+    axes.legend(loc="lower right")
+
+# %% [markdown]
+# **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than
+# any card in the table has; a consumer card does not even hold its Adam moments. Both axes are logarithmic: between
+# the smallest and the largest of these cards lies a factor of five, between the models people train one of thousands.
+#
+# ### And the activations
+#
+# They depend on the batch instead of the parameters. For one layer of a transformer with 16-bit activations,
+# Korthikanti et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes, for $b$ sequences of $s$ tokens, width $h$ and $a$
+# heads. The model of 124 million has 12 layers, a width of 768 and 12 heads; take sequences of 1,024 tokens:
+
+# %%
+for batch in (1, 8, 24):
+    activations = 12 * 1024 * batch * 768 * (34 + 5 * 12 * 1024 / 768)
+    total = sum(training_bytes(124e6, activations=activations).values())
+    share = activations / total
+    print(f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits 24 GB: {total <= 24e9}")
+
+# %% [markdown]
+# The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of
+# several added up before a step (`gradient_accumulation_steps` of a Keras optimizer). The state of a model that is
+# too large knows no such way on one card.
+
+# %% [markdown]
+# ## Time and cost
+#
+# One token (or row) costs about 6 FLOP a parameter: a product and an addition forward, twice that backward, for the
+# gradient has two matrix products where the forward pass has one. So a run takes
+#
+# $$ \text{seconds} = \frac{6 \times \text{parameters} \times \text{tokens}}{\text{rate} \times \text{utilization}}. $$
+#
+# The utilization is what the roofline, the software and the waiting leave of the peak. Published large runs reach
+# from 0.21 to 0.46 (table 3 of Chowdhery et al., 2022); it is a parameter of this lesson. So are two prices: they
+# change weekly, so put in those of your own offers (the defaults are no offers). As many tokens as Hoffmann et al.
+# (2022) advise, 20 a parameter:
+
+# %%
+from course.hardware import Offer, training_seconds
+
+offers = [
+    Offer("consumer", consumer["memory"], consumer["fp16"], price_consumer),
+    Offer("professional", professional["memory"], professional["fp16"], price_professional),
+]
+for parameters in (124e6, 1.3e9, 7e9):
+    for offer in offers:
+        hours = training_seconds(parameters, 20 * parameters, rate=offer.rate, utilization=utilization) / 3600
+        print(
+            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours, costs {hours * offer.price:9,.0f}"
+        )
+
+# %% [markdown]
+# Ten times the parameters take a hundred times as long, since the tokens grow with them. (The last two lines ignore
+# that the model does not fit: as if state were spread over many cards, each working an equal share.)
+#
+# Such a formula is easily fed the wrong unit, and the answer looks like any other. So the calculator refuses what
+# cannot be meant, and says what can:
+
+# %%
+mistakes = {
+    "TFLOP/s instead of FLOP/s": {"rate": 312},
+    "percent": {"utilization": 40},
+    "billions": {"parameters": 0.124},
+    "a sign": {"tokens": -2.5e9},
+    "nothing": {"tokens": 0},
+    "text": {"parameters": "7B"},
+}
+good = {"parameters": 124e6, "tokens": 2.5e9, "rate": 312e12, "utilization": 0.4}
+for mistake, wrong in mistakes.items():
+    try:
+        training_seconds(**good | wrong)
+    except ValueError as error:
+        print(f"{mistake:26} {error}")
+
+# %% [markdown]
+# ## The verdict
+#
+# Consumer or professional? First what fits, then what is cheaper: of the cards with enough memory, take the one whose
+# FLOP cost least. (State with Adam, without activations.)
+
+# %%
+from course.hardware import choose
+
+
+def verdict(parameters, offers):
+    """The name of the card to rent for a model of this size, trained with Adam."""
+    chosen = choose(sum(training_bytes(parameters).values()), offers)
+    return chosen.name if chosen else "several cards"
+
+
+for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
+    print(f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB: {verdict(parameters, offers)}")
+
+# %% [markdown]
+# With the prices preset, the verdict **flips with the size of the model**: consumer as long as it fits, professional
+# from 1.5 billion parameters, and from 5 billion neither alone. In the last case the road between the cards matters
+# as much as the cards (NVLink, or what lesson 15 measured).
+#
+# The first flip is one of memory, and nothing else moves it. But how much cheaper must the hour of the consumer card
+# be for "consumer" to be right at all?
+
+# %%
+even = professional["fp16"] / consumer["fp16"]
+print(f"the A100 does in an hour what the 4090 does in {even:.2f}")
+for ratio in (1.2, 1.8, 2.0, 4.0):
+    dearer = [
+        Offer(offer.name, offer.memory, offer.rate, price) for offer, price in zip(offers, (1, ratio), strict=True)
+    ]
+    print(f"A100 at {ratio} times the price: 124 million parameters on the {verdict(124e6, dearer)} card")
+
+# %% [markdown]
+# Below that ratio the professional card wins at *every* size, above it the consumer card wins wherever the model
+# fits. A price list and one division decide, and neither CUDA cores nor 82.6 enter.
+#
+# What the calculator leaves out: power and the machine around the card, error-correcting memory, drivers and
+# licenses, whether your framework uses the card well, and the value of your own time. It tells you what is
+# *impossible* and what is *out of proportion*.
+
+# %% [markdown]
+# ## What you have learned
+#
+# - A kernel runs at best at the smaller of the rate and bandwidth times intensity. On the slope arithmetic waits, at
+#   the flat roof memory does; around the corner software reaches neither.
+# - Only matrix products gain intensity with size, and the batch is one of their sizes.
+# - Peak figures compare when precision, density and the precision of sums are the same. FP32 figures outside the
+#   matrix units say little about training.
+# - With Adam a parameter takes sixteen bytes in full and in mixed precision; activations come on top and grow with
+#   the batch.
+# - Six FLOP a parameter and token, over rate times utilization, is the time. Memory decides what is possible, the
+#   price of a FLOP what is cheaper.
+#
+# ## Try next
+#
+# - Set `megabytes` to 32 or less than your cache holds. Which kernels climb above the roof, and why is that no
+#   contradiction?
+# - Compute the intensity of the layer of 4,000 in FP16, and the batch from which an A100 is limited by arithmetic.
+#   Compare with the batch that your core needed.
+# - Count a step of training of lesson 05's network (784-128-128-10, batches of 128): intensity of each product, time
+#   by the roofline. How much of an epoch does it explain?
+# - Change `verdict` so that it takes two consumer cards when half of the state fits each. What must they exchange in
+#   every step, and over which road?
