@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from course.checkpoint_files import CheckpointError
-from course.checkpoint_intervals import above_zero
 
 CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
 
@@ -110,6 +109,13 @@ def load_sharded(folder: Path) -> dict[str, NDArray]:
             shards.append([file[key] for key in file.files])
     whole = map(np.concatenate, zip(*shards, strict=True))
     return {name: array.reshape(shape) for (name, shape), array in zip(manifest["arrays"], whole, strict=True)}
+
+
+def above_zero(**values: float) -> None:
+    """Raise ValueError for the first of the named values that is not a number above 0."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} = {value}: must be a number above 0")
 
 
 def _open(path: Path) -> io.BufferedWriter:

@@ -277,24 +277,17 @@ def check(hand_over):
         busy.pop()
         written.append({name: array.tolist() for name, array in state.items()})
 
-    def failing(state):
-        raise OSError("no space left")
-
     with ThreadPoolExecutor(max_workers=2) as executor:
         state = {"a": np.zeros(2), "b": np.ones(3)}
         first = hand_over(executor, slow, state, None)
         expect(hasattr(first, "result"), "Return the future that executor.submit gives: the next call waits for it.")
         expect(not written, "This waits for its own write. Only the previous one has to be over.")
         state["a"] += 7
-        second = hand_over(executor, slow, state, first)
-        second.result()
-        expect(
-            written[0] == {"a": [0, 0], "b": [1, 1, 1]},
-            "The file holds numbers from after the save. Training changes the arrays in place; copy each of them.",
-        )
+        hand_over(executor, slow, state, first).result()
+        expect(written[0] == {"a": [0, 0], "b": [1, 1, 1]}, "Training goes on in your arrays: copy each of them.")
         expect(written[1]["a"] == [7, 7], "The second file does not hold the state at the second save.")
         try:
-            hand_over(executor, slow, state, executor.submit(failing, state))
+            hand_over(executor, slow, state, executor.submit((folder / "no such file").read_bytes))
         except OSError:
             return
         expect(False, "The previous write failed and nobody heard of it. A future keeps its error until result().")
@@ -545,56 +538,55 @@ def write_whole(path, chunks):
         partial.unlink(missing_ok=True)
 
 
-# %% tags=["check"]
+# %% tags=["helper"]
+from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
 
-@exercise("12.2", write_whole)
-def check(write_whole):
-    place = Path(tempfile.mkdtemp(dir=folder))
-    path, sync, synced = place / "state.bin", os.fsync, []
-    path.write_bytes(b"old")
+@contextmanager
+def watched(path):
+    """Collect what a reader of `path` meets at every call meanwhile (None: no file), and every file that is synced."""
+    found, synced, sync = set(), [], os.fsync
 
     def fsync(descriptor):
-        written = os.fstat(descriptor)
-        synced.append((written.st_size, path.read_bytes(), written.st_ino))
+        synced.append((os.fstat(descriptor), set(found)))  # with what has been met by then
         sync(descriptor)
 
-    def chunks(fail):
-        yield b"n" * 100_000
-        expect(path.exists(), "In the middle there is no file at all. Leave the old one until the new one is whole.")
-        expect(path.read_bytes() == b"old", "In the middle a reader finds a part of the new file. Write beside it.")
-        if fail:
-            raise OSError("the data ended")
-        beside = (
-            "Nothing lies beside the old file. What was written elsewhere, maybe on another disk, cannot be renamed."
-        )
-        expect(len(list(place.iterdir())) == 2, beside)
-        yield b"w"
-
+    sys.setprofile(lambda *_: found.add(path.read_bytes() if path.exists() else None))
     try:
-        write_whole(path, chunks(fail=True))
-    except OSError:
-        expect(path.read_bytes() == b"old", "After a failure the old content must still be there.")
-        expect(list(place.iterdir()) == [path], "After a failure a part of a file is left behind. Remove it.")
-    else:
-        expect(False, "The error has been swallowed. Whoever saves has to know that the save failed.")
-    remove = Path.unlink
+        with patch("os.fsync", fsync):
+            yield found, synced
+    finally:
+        sys.setprofile(None)
 
-    def unlink(self, missing_ok=False):
-        expect(self != path, "For a moment there is no file at all. Rename over the old one instead.")
-        remove(self, missing_ok=missing_ok)
 
-    with patch("os.fsync", fsync), patch.object(Path, "unlink", unlink):
-        write_whole(path, chunks(fail=False))
-    expect(path.read_bytes() == b"n" * 100_000 + b"w", "The file does not hold all chunks in their order.")
+# %% tags=["check"]
+@exercise("12.2", write_whole)
+def check(write_whole):
+    path, whole, ends = Path(tempfile.mkdtemp(dir=folder)) / "state.bin", b"n" * 100_000 + b"w", []
+    path.write_bytes(b"old")
+
+    def chunks(fail):
+        yield whole[:-1]
+        if fail:
+            raise TimeoutError("no more data came")
+        expect(len(list(path.parent.iterdir())) == 2, "Nothing lies beside the old file. Write each chunk there.")
+        yield whole[-1:]
+
+    for fail in (True, False):
+        with watched(path) as (found, synced), suppress(TimeoutError):
+            write_whole(path, chunks(fail))
+            ends.append(fail)
+        expect(None not in found, "For a moment there is no file at all. Rename over the old one instead.")
+        expect(found <= {b"old", whole}, "For a moment there is a part of the new file. Write beside it, then rename.")
+        expect(list(path.parent.iterdir()) == [path], "Another file is left behind. Remove it, also after a failure.")
+    expect(ends == [False], "The error has been swallowed. Whoever saves has to know that the save failed.")
+    expect(path.read_bytes() == whole, "The file does not hold all chunks in their order.")
     expect(synced, "The bytes were never forced to the disk; a new name alone helps against kills only. See os.fsync.")
-    size, content, number = synced[0]
-    expect(size == 100_001, "At fsync some bytes were still in Python's own buffer: file.flush() comes first.")
-    expect(content == b"old", "The file got its name before its bytes were on the disk. First fsync, then rename.")
-    expect(
-        path.stat().st_ino == number, "A copy was made, and a kill may cut it short. Rename the file that was synced."
-    )
+    own = {file.st_size: before for file, before in reversed(synced) if file.st_ino == path.stat().st_ino}
+    expect(own, "A copy was made, and a kill may cut it short. Rename the file that was synced.")
+    expect(len(whole) in own, "At fsync some bytes were still in Python's own buffer: file.flush() comes first.")
+    expect(whole not in own[len(whole)], "The file got its name before its bytes were on the disk: first fsync.")
 
 
 # %% tags=["wrong"] hint="Write beside it"
@@ -626,7 +618,7 @@ def write_whole(path, chunks):
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        path.unlink()
+        os.remove(path)  # noqa: PTH107
         partial.rename(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -644,6 +636,20 @@ def write_whole(path, chunks):
         partial.unlink(missing_ok=True)
 
 
+# %% tags=["wrong"] hint="Write beside it"
+def write_whole(path, chunks):
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        path.write_bytes(partial.read_bytes())
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 # %% [markdown]
 # ## How often?
 #
@@ -655,27 +661,48 @@ def write_whole(path, chunks):
 # $$\text{share lost} \approx \frac{c}{w} + \frac{w}{2M} \qquad\text{least at}\qquad w = \sqrt{2\,c\,M}$$
 #
 # Young published the square root in 1974. It is an approximation: it forgets that failures also strike while a save
-# is written, and that several may strike one interval. So we hold it against failures drawn from an exponential
-# distribution, and against Daly's formula (2006), which leaves neither out.
+# is written, and that several may strike one interval. Daly's formula (2006) leaves neither out, nor the $r$ seconds
+# that a restart takes, which failures strike too. Until an interval and its save have gone well once,
+#
+# $$M e^{r/M} \left(e^{(w + c)/M} - 1\right)$$
+#
+# seconds pass on average, and $w$ of them are work kept. We hold both against failures drawn at random, from an
+# exponential distribution.
+
+
+# %%
+def best_interval(cost, mtbf):
+    """Seconds of work between two saves that lose least, by Young; good while the cost is far below the MTBF."""
+    return (2 * cost * mtbf) ** 0.5
+
+
+def expected_share_lost(interval, cost, mtbf, restart=0.0):
+    """Share of all time that is not work kept, by Daly."""
+    return 1 - interval * np.exp(-restart / mtbf) / (mtbf * np.expm1((interval + cost) / mtbf))
+
+
+def simulated_share_lost(interval, cost, running):
+    """The same, counted over the times `running` from failure to failure; a restart takes no time."""
+    return 1 - interval * np.floor(running / (interval + cost)).sum() / running.sum()
+
 
 # %% [markdown] tags=["predict"]
 # Someone saves half as often as Young says: twice the interval. By what share does the lost time grow: by a quarter,
 # by a half, or to the double?
 
 # %%
-from course.checkpoint_intervals import best_interval, expected_share_lost, simulated_share_lost
-
 cost, mtbf = 60, 24 * 3600  # a minute a save, a failure a day
 young = best_interval(cost, mtbf)
 intervals = young * np.geomspace(1 / 8, 8, 121)
-lost = simulated_share_lost(intervals, cost, mtbf, failures=failures, seed=seed)
+running = np.random.default_rng(seed).exponential(mtbf, failures)
+lost = np.array([simulated_share_lost(interval, cost, running) for interval in intervals])
 
 # %%
 plots.lines(
     intervals / 60,
     {
         "simulated": 100 * lost,
-        "Daly": [100 * expected_share_lost(interval, cost, mtbf) for interval in intervals],
+        "Daly": 100 * expected_share_lost(intervals, cost, mtbf),
         "c / w + w / 2M": 100 * (cost / intervals + intervals / 2 / mtbf),
     },
     title="A minute a save, a failure a day",
@@ -770,11 +797,27 @@ def background_interval(stall, write, node_mtbf, nodes):
 # The Llama 3 team (2024) published what is needed for a real plan: 405 billion parameters on 16,384 accelerators,
 # eight to a machine; 419 unexpected interruptions in 54 days; storage that sustains 2 TB a second. Two numbers are
 # our own guess: 14 bytes a parameter (a weight of 2, and a master copy and Adam's two means of 4 each), and ten minutes
-# from a failure until training runs again.
+# from a failure until training runs again. The plan itself is arithmetic:
 
 # %%
-from course.checkpoint_intervals import plan
+from types import SimpleNamespace
 
+from course.storage import above_zero
+
+
+def plan(*, parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep):
+    """Plan a run that waits for every save and stops when any node fails; in bytes, seconds and a share of time."""
+    above_zero(**locals())
+    state, mtbf = parameters * bytes_per_parameter, node_mtbf / nodes
+    cost = state / bandwidth
+    if cost > mtbf / 2:
+        raise ValueError(f"bandwidth = {bandwidth:g}: must be at least {2 * state / mtbf:g}, so often a node fails")
+    interval, storage = best_interval(cost, mtbf), (keep + 1) * state  # one more while it is being written
+    lost = expected_share_lost(interval, cost, mtbf, restart)
+    return SimpleNamespace(state=state, cost=cost, mtbf=mtbf, interval=interval, share_lost=lost, storage=storage)
+
+
+# %%
 llama = {"parameters": 405e9, "bytes_per_parameter": 14, "nodes": 16_384 // 8, "restart": 600, "keep": 10}
 llama["node_mtbf"] = 54 * 24 * 3600 / 419 * llama["nodes"]
 made = plan(**llama, bandwidth=2e12)
