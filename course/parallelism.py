@@ -181,44 +181,48 @@ def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], de
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # slow to import, and workers do not need it
 
-    on, pairs = list(product(costs, range(devices))), list(combinations(costs, 2))
-    # Unknowns: the end, when each task begins, then of 0 or 1: task on device, edge cut, first of a pair before second
-    column = {key: i for i, key in enumerate(["end", *costs, *on, *(("cut", e) for e in edges), *pairs])}
-    horizon = sum(costs.values()) + sum(edges.values())  # no sensible placement takes longer
-    rows: list[NDArray] = []
-    least: list[float] = []
-
-    def require(bound: float, terms: dict[Any, float]) -> None:
-        """Add the constraint: the sum of unknowns times factors is at least `bound`."""
-        rows.append(np.zeros(len(column)))
-        rows[-1][[column[key] for key in terms]] = list(terms.values())
-        least.append(bound)
-
-    for task, cost in costs.items():
-        require(cost, {"end": 1, task: -1})
-        require(1, {(task, d): 1 for d in range(devices)})
-        require(-1, {(task, d): -1 for d in range(devices)})
-    for d in range(devices):
-        require(0, {"end": 1, **{(task, d): -cost for task, cost in costs.items()}})  # implied; prunes the search
-    for (a, b), delay in edges.items():
-        require(costs[a], {b: 1, a: -1, ("cut", (a, b)): -delay})
-        for d in range(devices):
-            require(0, {("cut", (a, b)): 1, (a, d): -1, (b, d): 1})
-    for (a, b), d in product(pairs, range(devices)):  # on one device: b after a, or a after b
-        require(costs[a] - 3 * horizon, {b: 1, a: -1, (a, b): -horizon, (a, d): -horizon, (b, d): -horizon})
-        require(costs[b] - 2 * horizon, {a: 1, b: -1, (a, b): horizon, (a, d): -horizon, (b, d): -horizon})
-    real = np.arange(len(column)) <= len(costs)
+    column, matrix, least = _inequalities(costs, edges, devices)
+    is_time = np.arange(len(column)) <= len(costs)
     solution = milp(
         np.eye(len(column))[0],
-        constraints=LinearConstraint(np.array(rows), least, np.inf),
-        integrality=~real,
-        bounds=Bounds(0, np.where(real, np.inf, 1)),
+        constraints=LinearConstraint(matrix, least, np.inf),
+        integrality=~is_time,
+        bounds=Bounds(0, np.where(is_time, np.inf, 1)),
         options={"time_limit": 60, "mip_rel_gap": 0},
     )
     if not solution.success:
         raise RuntimeError(f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}")
-    device = {task: d for task, d in on if solution.x[column[task, d]] > 0.5}
+    device = {task: d for task, d in product(costs, range(devices)) if solution.x[column[task, d]] > 0.5}
     return Placement(device, {task: float(solution.x[column[task]]) for task in costs}, float(solution.x[0]))
+
+
+def _inequalities(
+    costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], devices: int
+) -> tuple[dict[Any, int], NDArray, NDArray]:
+    """Return the column of each unknown, and the matrix and least values of `matrix @ unknowns >= least`.
+
+    Unknown are the end and when each task begins; then, 0 or 1: task on device, edge cut, first of a pair first.
+    """
+    on, pairs = list(product(costs, range(devices))), list(combinations(costs, 2))
+    column = {key: i for i, key in enumerate(["end", *costs, *on, *(("cut", edge) for edge in edges), *pairs])}
+    horizon = sum(costs.values()) + sum(edges.values())  # no sensible placement takes longer
+    rules: list[tuple[float, dict[Any, float]]] = []  # least value, factor of each unknown
+    for task, cost in costs.items():
+        rules.append((cost, {"end": 1, task: -1}))
+        rules += [(sign, {(task, d): sign for d in range(devices)}) for sign in (1, -1)]  # on exactly one device
+    for d in range(devices):  # follows from the rest, and spares the solver most of its search
+        rules.append((0, {"end": 1} | {(task, d): -cost for task, cost in costs.items()}))
+    for (a, b), delay in edges.items():
+        rules.append((costs[a], {b: 1, a: -1, ("cut", (a, b)): -delay}))
+        rules += [(0, {("cut", (a, b)): 1, (a, d): -1, (b, d): 1}) for d in range(devices)]
+    for (a, b), d in product(pairs, range(devices)):  # both on this device: b after a, or a after b
+        both = {(a, d): -horizon, (b, d): -horizon}
+        rules.append((costs[a] - 3 * horizon, {b: 1, a: -1, (a, b): -horizon} | both))
+        rules.append((costs[b] - 2 * horizon, {a: 1, b: -1, (a, b): horizon} | both))
+    matrix = np.zeros((len(rules), len(column)))
+    for row, (_, factors) in zip(matrix, rules, strict=True):
+        row[[column[key] for key in factors]] = list(factors.values())
+    return column, matrix, np.array([least for least, _ in rules])
 
 
 def _layers(vector: NDArray, widths: Sequence[int]) -> Iterator[tuple[NDArray, NDArray]]:
