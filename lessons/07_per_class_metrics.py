@@ -222,15 +222,13 @@ import warnings
 
 from sklearn.metrics import precision_recall_fscore_support
 
-from course.exercises import exercise, expect
+from course.exercises import exercise, expect, expect_close
 
 
 @exercise("07.1", figures)
 def check(figures):
     tables = [[[5, 1, 2], [0, 4, 0], [3, 2, 7]], [[6, 2], [9, 3]], [[4, 0, 1], [2, 0, 0], [1, 0, 5]]]
-    tables.append([[4, 1, 1], [0, 0, 0], [2, 3, 5]])
-    for table in tables:
-        table = np.array(table)
+    for table in map(np.array, [*tables, [[4, 1, 1], [0, 0, 0], [2, 3, 5]]]):
         true, predicted = (np.repeat(index.ravel(), table.ravel()) for index in np.indices(table.shape))
         expected = precision_recall_fscore_support(true, predicted, labels=range(len(table)), zero_division=0)[:3]
         with warnings.catch_warnings():
@@ -239,24 +237,13 @@ def check(figures):
         expect(found is not None and len(found) == 3, "Return three arrays: precision, recall and F1.")
         shapes = [np.shape(values) for values in found]
         expect(shapes == [(len(table),)] * 3, f"One number for each class, three times; your shapes are {shapes}.")
-        precision, recall, f1 = (np.asarray(values, dtype=float) for values in found)
-        expect(
-            np.isfinite([precision, recall, f1]).all(),
-            "A class that is never predicted, or never occurs, gave no number. Return 0 there.",
-        )
-        swapped = np.allclose(precision, expected[1]) and np.allclose(recall, expected[0])
-        expect(
-            not swapped or np.allclose(expected[0], expected[1]),
-            "Precision and recall are swapped. Precision divides by the column: all that was *predicted* as the class.",
-        )
-        expect(np.allclose(precision, expected[0]), f"Precision of {table.tolist()}: {precision}, not {expected[0]}.")
-        expect(np.allclose(recall, expected[1]), f"Recall of {table.tolist()}: {recall}, not {expected[1]}.")
-        mean = (expected[0] + expected[1]) / 2
-        expect(
-            not np.allclose(f1, mean) or np.allclose(mean, expected[2]),
-            "That is the plain mean. The harmonic mean is 2 p r / (p + r), which the lower of the two pulls down.",
-        )
-        expect(np.allclose(f1, expected[2]), f"F1 of {table.tolist()}: {f1}, not {expected[2]}.")
+        finite = "A class that is never predicted, or never occurs, gave no number. Return 0 there."
+        expect(np.isfinite(np.array(found, dtype=float)).all(), finite)
+        swapped = "Precision and recall are swapped. Precision divides by the column: all that was *predicted* so."
+        plain = "That is the plain mean. The harmonic mean is 2 p r / (p + r), which the lower of the two pulls down."
+        mistakes = [{swapped: expected[1]}, {swapped: expected[0]}, {plain: (expected[0] + expected[1]) / 2}]
+        for name, values, right, mistake in zip(("Precision", "Recall", "F1"), found, expected, mistakes, strict=True):
+            expect_close(values, right, f"{name} of {table.tolist()}: {values}, not {right}.", mistake)
 
 
 # %% tags=["wrong"] hint="Precision and recall are swapped"
@@ -371,49 +358,44 @@ class Recalls(Counts):
         return {"recall_mean": ops.mean(recall), "recall_least": ops.min(recall)}
 
 
-# %% tags=["check"]
+# %% tags=["helper"]
 from sklearn.metrics import precision_score, recall_score
 
 
+def two_epochs(metric, true, scores, batch):
+    """Feed a metric all rows, twice, in batches; return its result."""
+    for _ in range(2):
+        metric.reset_state()
+        for start in range(0, len(true), batch):
+            metric.update_state(true[start : start + batch], scores[start : start + batch])
+    return metric.result()
+
+
+# %% tags=["check"]
 @exercise("07.2", Recalls)
 def check(Recalls):
     random = np.random.default_rng(7)
     true = np.repeat([0, 1, 2, 0], [10, 30, 20, 13])
     scores = random.random((len(true), 3)) + 0.4 * np.eye(3)[true]
-    recall = recall_score(true, scores.argmax(axis=1), average=None)
-    precision = precision_score(true, scores.argmax(axis=1), average=None)
+    guess = scores.argmax(axis=1)
+    recall = recall_score(true, guess, average=None)
     for batch in (len(true), 7, 1):
-        metric = Recalls()
-        for _ in range(2):  # two epochs
-            metric.reset_state()
-            for start in range(0, len(true), batch):
-                part = slice(start, start + batch)
-                metric.update_state(true[part], scores[part])
-        found = metric.result()
-        expect(
-            isinstance(found, dict) and set(found) == {"recall_mean", "recall_least"},
-            'result must return a dictionary with the keys "recall_mean" and "recall_least".',
-        )
-        mean, least = float(found["recall_mean"]), float(found["recall_least"])
-        expect(
-            not np.isclose(mean, precision.mean(), atol=1e-5),
-            "That is the precision: you divide by the rows that were *predicted* to be of the class.",
-        )
-        accuracy = np.mean(true == scores.argmax(axis=1))
-        expect(
-            not np.isclose(mean, accuracy, atol=1e-5),
-            "Right rows over all rows is the accuracy. Take the recall of each class first, then their mean.",
-        )
-        last = recall_score(true[start:], scores[start:].argmax(axis=1), labels=range(3), average=None, zero_division=0)
-        expect(
-            batch == len(true) or not np.isclose(mean, last.mean(), atol=1e-5),
-            "The result is that of the last batch alone. Earlier batches must stay in the counts.",
-        )
-        expect(
-            np.isclose(mean, recall.mean(), atol=1e-5) and np.isclose(least, recall.min(), atol=1e-5),
-            f"In batches of {batch} rows: mean and least {mean:.4f}, {least:.4f}; of all rows {recall.mean():.4f}, "
-            f"{recall.min():.4f}. Add up counts, and divide only in result.",
-        )
+        found = two_epochs(Recalls(), true, scores, batch)
+        keys = 'result must return a dictionary with the keys "recall_mean" and "recall_least".'
+        expect(isinstance(found, dict) and set(found) == {"recall_mean", "recall_least"}, keys)
+        start = (len(true) - 1) // batch * batch
+        last = recall_score(true[start:], guess[start:], labels=range(3), average=None, zero_division=0)
+        predicted = "That is the precision: you divide by the rows that were *predicted* to be of the class."
+        mistakes = {
+            predicted: precision_score(true, guess, average="macro"),
+            "Right rows over all rows is the accuracy. First the recall of each class, then their mean.": np.mean(
+                true == guess
+            ),
+            "The result is that of the last batch alone. Earlier batches must stay in the counts.": last.mean(),
+        }
+        wanted = f"In batches of {batch} rows it is not that of all rows. Add up counts, and divide only in result."
+        expect_close(float(found["recall_mean"]), recall.mean(), f"The mean: {wanted}", mistakes)
+        expect_close(float(found["recall_least"]), recall.min(), f"The least: {wanted}")
 
 
 # %% tags=["wrong"] hint="divide only in result"
@@ -691,24 +673,17 @@ def check(best_epoch):
     for f1, epoch in cases:
         found = best_epoch({name: list(values) for name, values in f1.items()})
         expect(isinstance(found, (int, np.integer)), f"Return the number of an epoch, not {found!r}.")
-        table = np.array(list(f1.values()))
-        first_mean = int(np.argmax(table.mean(axis=0))) + 1
         expect(found != 0, "One too early: epochs are counted from 1, the items of a list from 0.")
-        lowest = table[np.argmin(table.min(axis=1))]
-        last_of_equals = len(table.T) - int(np.argmax(table.min(axis=0)[::-1]))
-        expect(
-            found == epoch or found != last_of_equals,
-            "Of equally good epochs the first is kept: later ones are no improvement.",
-        )
-        expect(
-            found == epoch or found != first_mean,
-            "That epoch has the best *mean* F1. A good bag makes up for a bad shirt there; here it must not.",
-        )
-        expect(
-            found == epoch or found != int(np.argmax(lowest)) + 1,
-            "You followed one class through all epochs. Which class is the worst may change from epoch to epoch.",
-        )
-        expect(found == epoch, f"For {f1} it returns {found}.")
+        table = np.array(list(f1.values()))
+        worst, lowest = table.min(axis=0), table[np.argmin(table.min(axis=1))]
+        mistakes = {
+            "Of equally good epochs the first is kept: later ones are no improvement.": len(worst)
+            - worst[::-1].argmax(),
+            "That epoch has the best *mean* F1: there a good bag makes up for a bad shirt.": table.mean(axis=0).argmax()
+            + 1,
+            "You followed one class. Which is the worst may change from epoch to epoch.": lowest.argmax() + 1,
+        }
+        expect_close(found, epoch, f"For {f1} it returns {found}.", mistakes)
 
 
 # %% tags=["wrong"] hint="best *mean* F1"

@@ -329,42 +329,35 @@ def exact_match(y_true, probability, threshold):
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect
+from course.exercises import exercise, expect, expect_close
 
 
 @exercise("08.1", exact_match)
 def check(match):
     true = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
     sure = np.where(true == 1, 0.9, 0.1)
-    expect(match(true, sure, 0.5) is not None, "Your function returns nothing. Does it end in a return?")
-    expect(np.ndim(match(true, sure, 0.5)) == 0, "Return one number for all rows: the share of those that are right.")
-    expect(np.isclose(match(true, sure, 0.5), 1.0), "Here every label of every row is right, so the answer is 1.")
-    extra = sure.copy()
-    extra[1, 2] = 0.8
-    found = match(true, extra, 0.5)
-    expect(
-        not np.isclose(found, 11 / 12),
-        "This is the share of labels that are right. A row with one wrong label does not count at all.",
-    )
-    expect(
-        not np.isclose(found, 1.0),
-        "A label that is on but should be off went unnoticed. Too many is as wrong as too few.",
-    )
-    expect(np.isclose(found, 0.75), f"One row of four has a wrong label; your answer is {found}.")
-    swapped = sure.copy()
-    swapped[0] = [0.9, 0.9, 0.1]
-    expect(
-        np.isclose(match(true, swapped, 0.5), 0.75),
-        "One row has as many labels as it should, but not the same ones. Compare label by label.",
-    )
-    missing = sure.copy()
-    missing[0, 2] = 0.2
-    expect(np.isclose(match(true, missing, 0.5), 0.75), "In one row a label was missed: three of four rows are right.")
-    expect(
-        np.isclose(match(true, missing, np.array([0.5, 0.5, 0.15])), 1.0),
-        "With a threshold for each label, the third one 0.15, every row is right.",
-    )
-    expect(np.isclose(match(true, sure * 0.5, 0.5), 0.25), "With no label above 0.5, only the empty row is right.")
+
+    def rows(*first):
+        """The sure probabilities with another first row."""
+        return np.vstack([first, sure[1:]])
+
+    number = "Return one number for all rows: the share of those that are right."
+    share = "This is the share of labels that are right. A row with one wrong label does not count at all."
+    unseen = "A label that is on but should be off went unnoticed. Too many is as wrong as too few."
+    compare = "One row has as many labels as it should, but not the same ones. Compare label by label."
+    each = "With a threshold for each label, the third one 0.15, every row is right."
+    cases = [
+        (sure, 0.5, 1.0, "Here every label of every row is right, so the answer is 1.", {}),
+        (rows(0.9, 0.8, 0.9), 0.5, 0.75, "One row of four has a wrong label.", {share: 11 / 12, unseen: 1.0}),
+        (rows(0.9, 0.9, 0.1), 0.5, 0.75, compare, {}),
+        (rows(0.9, 0.1, 0.2), 0.5, 0.75, "In one row a label was missed: three of four rows are right.", {}),
+        (rows(0.9, 0.1, 0.2), np.array([0.5, 0.5, 0.15]), 1.0, each, {}),
+        (sure * 0.5, 0.5, 0.25, "With no label above 0.5, only the empty row is right.", {}),
+    ]
+    for probability, threshold, expected, hint, mistakes in cases:
+        found = match(true, probability, threshold)
+        expect(np.ndim(found) == 0, number)
+        expect_close(found, expected, f"{hint} Your answer is {found}.", mistakes)
 
 
 # %% tags=["wrong"] hint="share of labels that are right"
@@ -411,28 +404,22 @@ def check(macro):
         true = (random.random((60, len(on))) < on).astype(int)
         guess = np.where(random.random(true.shape) < 0.3, 1 - true, true)
         answer = macro(true.copy(), guess.copy())
-        expect(answer is not None, "Your function returns nothing. Does it end in a return?")
         expect(np.ndim(answer) == 0, "Return one number: the mean over the labels.")
-        micro = sk.f1_score(true, guess, average="micro", zero_division=0)
-        precision, recall, _, _ = sk.precision_recall_fscore_support(true, guess, average="macro", zero_division=0)
-        expect(
-            not np.isclose(answer, micro),
-            "This is micro F1: the counts of all labels were added up before dividing. Divide for each label first.",
+        precision, recall, right, _ = sk.precision_recall_fscore_support(true, guess, average="macro", zero_division=0)
+        micro = (
+            "This is micro F1: the counts of all labels were added up first. Divide for each label, then take the mean."
         )
-        expect(
-            not np.isclose(answer, 2 * precision * recall / (precision + recall)),
-            "This is the F1 of two means. Take the F1 of each label, and one mean at the end.",
-        )
-        expect(
-            np.isclose(answer, sk.f1_score(true, guess, average="macro", zero_division=0)),
-            f"It returns {answer:.4f}; scikit-learn has {sk.f1_score(true, guess, average='macro'):.4f}.",
-        )
+        mistakes = {
+            micro: sk.f1_score(true, guess, average="micro", zero_division=0),
+            "This is the F1 of two means. Take the F1 of each label, and one mean at the end.": (
+                2 * precision * recall / (precision + recall)
+            ),
+        }
+        expect_close(answer, right, f"It returns {answer}; scikit-learn has {right:.4f}.", mistakes)
     with np.errstate(all="ignore"):
         absent = macro(np.array([[1, 0], [1, 0]]), np.array([[1, 0], [1, 0]]))
-    expect(
-        np.isclose(absent, 0.5),
-        f"One label is perfect, the other neither present nor predicted, so its F1 is 0: the mean is 0.5, not {absent}.",
-    )
+    empty = "One label is perfect, the other neither present nor predicted, so its F1 is 0: the mean is 0.5"
+    expect_close(absent, 0.5, f"{empty}, not {absent}.")
 
 
 # %% tags=["wrong"] hint="This is micro F1"

@@ -410,21 +410,25 @@ def restore_seed_states(model, states):
         model.get_layer(name).seed_generator.state.assign(state)
 
 
-# %% tags=["check"]
+# %% tags=["helper"]
 from course.exercises import exercise, expect
 
 
+def with_dropout():
+    layers = [Dense(4, name="a"), Dropout(0.5, name="b"), Dropout(0.5, seed=7, name="c")]
+    return keras.Sequential([keras.Input((50,)), Dropout(0.5, name="first"), *layers])
+
+
+def masks(model):
+    """What each layer with a seed draws next."""
+    ones = np.ones((4, 50), "float32")
+    return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in ("first", "b", "c")]
+
+
+# %% tags=["check"]
 @exercise("10.1", seed_states, restore_seed_states)
 def check(seed_states, restore_seed_states):
-    def network():
-        layers = [Dense(4, name="a"), Dropout(0.5, name="b"), Dropout(0.5, seed=7, name="c")]
-        return keras.Sequential([keras.Input((50,)), Dropout(0.5, name="first"), *layers])
-
-    def masks(model):
-        ones = np.ones((4, 50), "float32")
-        return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in ("first", "b", "c")]
-
-    model, other = network(), network()
+    model, other = with_dropout(), with_dropout()
     masks(model)  # the counters move on
     kept = seed_states(model)
     expect(isinstance(kept, dict), "seed_states must return a dictionary: layer name -> state.")
@@ -433,15 +437,10 @@ def check(seed_states, restore_seed_states):
     restore_seed_states(other, kept)
     found = masks(other)
     now = keras.ops.convert_to_numpy(model.get_layer("c").seed_generator.state)
-    expect(
-        not np.array_equal(keras.ops.convert_to_numpy(kept["c"]), now),
-        "What you kept has moved on with the training. Keep a copy, not the variable itself.",
-    )
-    fresh = masks(network())
-    expect(
-        not np.array_equal(found[-1], fresh[-1]),
-        "Layer c draws its first mask again: its seed is kept, the counter that has moved on is not.",
-    )
+    moved = "What you kept has moved on with the training. Keep a copy, not the variable itself."
+    expect(not np.array_equal(keras.ops.convert_to_numpy(kept["c"]), now), moved)
+    again = "Layer c draws its first mask again: its seed is kept, the counter that has moved on is not."
+    expect(not np.array_equal(found[-1], masks(with_dropout())[-1]), again)
     same = all(map(np.array_equal, found, true))
     expect(same, "After restoring, the layers must draw the masks that the saved model would have drawn next.")
     expect(all(isinstance(state, np.ndarray) for state in kept.values()), "The states must be NumPy arrays.")
@@ -651,43 +650,40 @@ def transfer(source, target, names):
         layer.set_weights(weights)
 
 
+# %% tags=["helper"]
+def stack(**widths):
+    layers = [Dense(width, name=name) for name, width in widths.items()]
+    return keras.Sequential([keras.Input((3,)), *layers])
+
+
+def equal(weights, others):
+    return all(map(np.array_equal, weights, others))
+
+
 # %% tags=["check"]
 @exercise("10.2", transfer)
 def check(transfer):
-    def stack(**widths):
-        layers = [Dense(width, name=name) for name, width in widths.items()]
-        return keras.Sequential([keras.Input((3,)), *layers])
-
-    def equal(layer, other):
-        return all(map(np.array_equal, layer.get_weights(), other.get_weights()))
-
     source, target = stack(one=3, two=3, wide=5), stack(a=3, b=3, answer=2)
     untouched = target.get_layer("answer").get_weights(), flat(source)
     transfer(source, target, {"a": "two", "b": "one"})
-    expect(
-        np.array_equal(flat(source), untouched[1]),
-        "The source has changed. The map reads layer of the target: layer of the source.",
-    )
-    crossed = equal(target.get_layer("a"), source.get_layer("two"))
+    changed = "The source has changed. The map reads layer of the target: layer of the source."
+    expect(np.array_equal(flat(source), untouched[1]), changed)
+    crossed = equal(target.get_layer("a").get_weights(), source.get_layer("two").get_weights())
     expect(crossed, "The map says that a gets the weights of two. Go by the names, not by the order of the layers.")
-    expect(equal(target.get_layer("b"), source.get_layer("one")), "The map has two entries. Copy both.")
-    kept = all(map(np.array_equal, target.get_layer("answer").get_weights(), untouched[0]))
+    both = equal(target.get_layer("b").get_weights(), source.get_layer("one").get_weights())
+    expect(both, "The map has two entries. Copy both.")
+    kept = equal(target.get_layer("answer").get_weights(), untouched[0])
     expect(kept, "The layer answer is not in the map; its weights must stay as they were.")
-
     for culprit, origin in (("answer", "wide"), ("missing", "two"), ("answer", "nowhere")):
-        names, before = {"a": "one", culprit: origin}, flat(target)
+        names, before, message = {"a": "one", culprit: origin}, flat(target), None
         try:
             transfer(source, target, names)
         except ValueError as error:
             message = str(error)
-        else:
-            message = None
         expect(message is not None, f"{names}: {culprit} does not fit, and nobody is told. Raise a ValueError.")
         expect(culprit in message, f"{names}: the error does not name {culprit}, the layer of the target.")
-        expect(
-            np.array_equal(flat(target), before),
-            "The entry before the wrong one was copied already. Check all entries first, then copy.",
-        )
+        early = "The entry before the wrong one was copied already. Check all entries first, then copy."
+        expect(np.array_equal(flat(target), before), early)
 
 
 # %% tags=["wrong"] hint="was copied already"
