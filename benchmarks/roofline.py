@@ -11,7 +11,7 @@ is JSON. A machine that does other things meanwhile makes the deviations larger.
 import argparse
 import json
 
-from course.hardware import Machine, calibration, fastest, five_kernels
+from course.hardware import five_kernels, measure
 
 
 def main() -> None:
@@ -21,10 +21,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.rounds < 5:
         parser.error(f"--rounds {arguments.rounds}: must be at least 5")
-    standards, kernels = calibration(arguments.megabytes), five_kernels(arguments.megabytes)
-    seconds = fastest(standards | kernels, arguments.rounds)
-    rate = standards["rate"].flops / seconds["rate"]
-    machine = Machine(rate, standards["bandwidth"].bytes / seconds["bandwidth"])
+    kernels = five_kernels(arguments.megabytes)
+    machine, seconds = measure(kernels, megabytes=arguments.megabytes, rounds=arguments.rounds)
+    rate = machine.rate
     print(
         f"one core: {rate / 1e9:.1f} GFLOP/s, {machine.bandwidth / 1e9:.1f} GB/s, ridge {machine.ridge:.2f} FLOP/byte"
     )

@@ -32,6 +32,8 @@ FLOAT_BYTES = {  # bytes a parameter: weights, their gradients, and the float32 
     "full": {"weights": 4, "gradients": 4, "float32 copy": 0},
     "mixed": {"weights": 2, "gradients": 2, "float32 copy": 4},
 }
+# The seconds a core works for this thread, not for other programs; too coarse on some systems.
+CLOCK = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-5 else time.perf_counter
 MOMENTS = {"sgd": 0, "momentum": 1, "adam": 2}  # float32 numbers a parameter that the optimizer keeps
 
 
@@ -98,10 +100,21 @@ def fastest(kernels: Mapping[str, Kernel], rounds: int) -> dict[str, float]:
     with threadpool_limits(1):
         for _ in range(rounds):
             for name, kernel in kernels.items():
-                start = time.perf_counter()
+                start = CLOCK()
                 kernel.run()
-                seconds[name] = min(seconds[name], time.perf_counter() - start)
+                seconds[name] = min(seconds[name], CLOCK() - start)
     return seconds
+
+
+def measure(kernels: Mapping[str, Kernel], *, megabytes: int, rounds: int) -> tuple[Machine, dict[str, float]]:
+    """Return one core's two numbers, by `calibration`, and the least seconds of each kernel, from the same rounds."""
+    standards = calibration(megabytes)
+    seconds = fastest(standards | dict(kernels), rounds)
+    rate, bandwidth = (
+        standards["rate"].flops / seconds.pop("rate"),
+        standards["bandwidth"].bytes / seconds.pop("bandwidth"),
+    )
+    return Machine(rate, bandwidth), seconds
 
 
 def sourced_figures() -> pd.DataFrame:

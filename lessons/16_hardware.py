@@ -34,7 +34,7 @@
 seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
 fast: bool = False  # fewer rounds of measurement
 rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 3
-megabytes: int = 128  # size of each large array; it must be far larger than the cache, 32 to 1024, fast 64
+megabytes: int = 128  # size of each large array; it should be far larger than the cache, 4 to 1024, fast 64
 utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
 price_consumer: float = 1.0  # an hour on the consumer card in your currency, 0.001 to 1000
 price_professional: float = 3.0  # an hour on the professional card in your currency, 0.001 to 1000
@@ -147,25 +147,21 @@ def product_intensity(m, k, n, bytes_per_number=4):
 # ## This machine
 #
 # The rate is measured by a product of matrices that fit the cache, the bandwidth by a sum of two arrays into a third,
-# each far larger than the cache. The five kernels are five others. All are `float32` and run on **one core**, so that
-# NumPy's operations, of which some use all cores and some only one, see the same machine. They are timed in turn, so
-# that whatever else the machine does falls on all of them, and of several rounds the least time counts: disturbances
-# only ever add.
+# each of `megabytes`, far larger than the cache. The five kernels are five others. All are `float32` and run on **one
+# core**, since some of NumPy's operations use all cores and some only one. They are timed in turn, and of several
+# rounds the least time counts: disturbances only ever add. The clock is that of the core's own work, where the system
+# has a fine one, so that programs beside this one cost it little.
 
 # %%
-from course.hardware import Machine, calibration, fastest, five_kernels
+from course.hardware import five_kernels, measure
 
 kernels = five_kernels(megabytes)
 for name, kernel in kernels.items():
     print(f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB {kernel.intensity:8.2f} FLOP/byte")
 
 # %% tags=["varies"]
-standards = calibration(megabytes)
-seconds = fastest(standards | kernels, rounds)
-rate = standards["rate"].flops / seconds["rate"]
-bandwidth = standards["bandwidth"].bytes / seconds["bandwidth"]
-machine = Machine(rate, bandwidth)
-print(f"one core: {rate / 1e9:.0f} GFLOP/s and {bandwidth / 1e9:.0f} GB/s")
+machine, seconds = measure(kernels, megabytes=megabytes, rounds=rounds)
+print(f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s")
 print(f"both limits meet at {machine.ridge:.1f} FLOP/byte: the ridge")
 
 # %% [markdown] tags=["predict"]
@@ -221,14 +217,16 @@ def attainable(rate, bandwidth, intensity):
 
 # %%
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from course.figure import GREY, add_axes, drawing, looks
 
 
 def roofline_axes(figure, title, unit="GFLOP/s"):
-    """Logarithmic axes with plain numbers at the powers of ten."""
+    """Logarithmic axes with plain numbers."""
     axes = add_axes(figure, title, "arithmetic intensity (FLOP/byte)", f"rate ({unit})")
     axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("")
@@ -241,7 +239,9 @@ with drawing(title) as (figure, words):
     axes = roofline_axes(figure, title)
     along = np.geomspace(0.1, 1000, 200)
     axes.plot(along, machine.attainable(along) / 1e9, color=GREY, label="roofline")
-    words.append(f"The roof rises to {rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g} FLOP/byte and is flat from there.")
+    words.append(
+        f"The roof rises to {machine.rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g} FLOP/byte and is flat from there."
+    )
     for look, (name, kernel) in zip(looks(kernels), kernels.items(), strict=True):
         measured = kernel.flops / seconds[name] / 1e9
         axes.plot(kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8})
@@ -249,21 +249,22 @@ with drawing(title) as (figure, words):
     axes.legend()
 
 # %% tags=["varies"]
-print(f"{'GFLOP/s':26} {'predicted':>10} {'measured':>9}   prediction off by")
+print(f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19} {'prediction off by':>19}")
 inside = 0
 for name, kernel in kernels.items():
     predicted, measured = machine.attainable(kernel.intensity), kernel.flops / seconds[name]
-    inside += abs(predicted / measured - 1) < 0.3
-    print(f"{name:26} {predicted / 1e9:10.1f} {measured / 1e9:9.1f} {predicted / measured - 1:+13.0%}")
+    off = predicted / measured - 1
+    inside += abs(off) < 0.3
+    print(f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {measured / machine.rate:19.0%} {off:+19.0%}")
 print(f"within 30 %: {inside} of {len(kernels)}")
 
 # %% [markdown]
 # Two numbers of the machine, counts made by hand, and the points lie close to the roof, left and right of the ridge.
-# The three kernels on the slope use a small part of the arithmetic, because the core waits for numbers. The two at
-# the flat roof are the easier test, since a matrix product also measured the rate: they show that it carries over to
-# other shapes. The slope is the harder test, and its deviations have a cause: "bandwidth" is a slight simplification,
-# since reads and writes do not cost the same, and the kernels mix them differently. (In a disturbed or short run the
-# deviations grow.)
+# **The first three are limited by memory**, and the third column answers how much arithmetic they use: the core waits
+# for numbers. The two products are limited by arithmetic. They are the easier test, since a matrix product also
+# measured the rate: they show that it carries over to other shapes. The slope is the harder test, and its deviations
+# have a cause: a single "bandwidth" is a simplification, since reads and writes do not cost the same, and the kernels
+# mix them differently. (In a disturbed or short run the deviations grow.)
 #
 # One statement holds in any weather, so this lesson stakes its success on it: every kernel left of the ridge runs at
 # a lower rate than every kernel right of it.
@@ -305,7 +306,7 @@ from course.hardware import matrix_product
 
 batches = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
-times = fastest(layer, rounds)
+machine, times = measure(layer, megabytes=megabytes, rounds=rounds)  # the core's two numbers anew, in the same rounds
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
 roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
 
@@ -348,7 +349,7 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
 # missing.
 
 # %%
-from course.hardware import devices, sourced_figures
+from course.hardware import Machine, devices, sourced_figures
 
 figures = sourced_figures()
 print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
@@ -417,14 +418,15 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
 # to a second card, which the 4090 does not have.
 
 # %% [markdown]
-# ### Four figures for one card
+# ### Three figures for one card
 #
 # Pages that compare the cards disagree on what a 4090 does in FP16 or with its matrix units, while the A100 has 312
 # in most of them. [One](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so
 # that the A100 is "nearly 4 times" ahead (and warns of just such figures);
 # [another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 and calls both TF32; a
 # [third](https://www.sipoch.com/en/articles/300330019561821) gives 330, more than the A100. All of these figures
-# stand in the vendor's own documents. What do they mean there? Search the table for each:
+# stand in the vendor's own documents. What do they mean there? Search the table for each. (`_sparse` is the rate when
+# half of the weights are zero in a fixed pattern, `accumulate_fp16` that with sums kept in FP16.)
 
 # %%
 peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
@@ -439,12 +441,11 @@ for figure_quoted in (82.6, 165, 330, 312):
 #
 # 1. **Which precision?** 82.6 against 312 sets arithmetic outside the matrix units of one card against that inside
 #    them of the other.
-# 2. **Dense or sparse?** Where half of the weights are zero in a fixed pattern, the matrix units skip them, and the
-#    rate doubles. Training is dense. The pair 165 and 312 under "TF32" is right if both are *sparse*; the page says
-#    so of the second only.
-# 3. **Sums in FP16 or in FP32?** Sums kept in FP16 overflow and lose small terms, so training keeps them in FP32.
-#    Consumer cards then run at half the rate, and the A100 does not. That is how 330 stands against 312 and means
-#    nothing: like for like it is 165 against 312.
+# 2. **Dense or sparse?** Zeros in a fixed pattern are skipped, and the rate doubles. Training is dense. The pair 165
+#    and 312 under "TF32" is right if both are *sparse*; the page says so of the second only.
+# 3. **Sums in FP16 or in FP32?** Sums kept in FP16 overflow and lose small terms, so training keeps them in FP32. The
+#    4090 then runs at half the rate, and the A100 does not. That is how 330 stands against 312 and means nothing:
+#    like for like it is 165 against 312.
 
 # %% [markdown] tags=["quiz"]
 # Two cards. P: 200 TFLOP/s dense and 1,000 GB/s. Q: 400 TFLOP/s "with sparsity" and 2,000 GB/s. Both figures are FP16
@@ -576,16 +577,18 @@ with drawing(title) as (figure, words):
         need = [sum(training_bytes(round(size), optimizer=optimizer).values()) / 1e9 for size in sizes]
         axes.plot(sizes / 1e9, need, **look, markevery=8)
         words.append(f"{look['label']}: {need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB for 100.")
-    for name in ("T4", "GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
-        axes.axhline(cards.loc[name, "memory"] / 1e9, color=GREY, linewidth=1)
-        axes.text(0.011, cards.loc[name, "memory"] / 1e9 * 1.06, f"{name}, {cards.loc[name, 'memory'] / 1e9:g} GB")
-    words.append("The cards' memories cross Adam's line between 1 and 5 billion parameters.")
+    for name in ("GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
+        memory = cards.loc[name, "memory"] / 1e9
+        axes.axhline(memory, color=GREY, linewidth=1)
+        axes.text(0.011, 1.06 * memory, name if "GB" in name else f"{name} {memory:g} GB", fontsize=9)
+        words.append(f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion parameters.")
     axes.legend(loc="lower right")
 
 # %% [markdown]
 # **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than
-# any card in the table has; a consumer card does not even hold its Adam moments. Both axes are logarithmic: between
-# the smallest and the largest of these cards lies a factor of five, between the models people train one of thousands.
+# any card in the table has; no consumer card there holds even its Adam moments. Both axes are logarithmic: between
+# the lowest and the highest of the three cards lies a factor of little more than three, between the models that
+# people train one of thousands.
 #
 # ### And the activations
 #
@@ -675,12 +678,12 @@ for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
     print(f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB: {verdict(parameters, offers)}")
 
 # %% [markdown]
-# With the prices preset, the verdict **flips with the size of the model**: consumer as long as it fits, professional
-# from 1.5 billion parameters, and from 5 billion neither alone. In the last case the road between the cards matters
-# as much as the cards (NVLink, or what lesson 15 measured).
+# With the prices preset, the verdict **flips with the size of the model**: consumer as long as its state fits, up to
+# 1.5 billion parameters, professional up to 5 billion, and beyond that neither alone. Then the road between the cards
+# matters as much as the cards (NVLink, or what lesson 15 measures).
 #
-# The first flip is one of memory, and nothing else moves it. But how much cheaper must the hour of the consumer card
-# be for "consumer" to be right at all?
+# Memory alone decides where the verdict flips, as long as the consumer card is the cheaper one at all. When is it?
+# How much dearer may the hour of the professional card be?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
@@ -714,8 +717,7 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 #
 # ## Try next
 #
-# - Set `megabytes` to 32 or less than your cache holds. Which kernels climb above the roof, and why is that no
-#   contradiction?
+# - Set `megabytes` to 4, so that all arrays fit the cache. Where is the ridge now, and which of the kernels gain?
 # - Compute the intensity of the layer of 4,000 in FP16, and the batch from which an A100 is limited by arithmetic.
 #   Compare with the batch that your core needed.
 # - Count a step of training of lesson 05's network (784-128-128-10, batches of 128): intensity of each product, time

@@ -96,6 +96,13 @@ def test_kernels_take_turns_on_one_thread():
     assert threads <= {1}
 
 
+def test_a_machine_that_is_measured_runs_the_standards_exactly_at_its_two_limits(monkeypatch):
+    monkeypatch.setattr(hardware, "fastest", lambda kernels, rounds: dict.fromkeys(kernels, 2.0))
+    machine, seconds = hardware.measure({"other": Kernel(lambda: None, 1, 1)}, megabytes=1, rounds=1)
+    assert machine == Machine(rate=2 * 1024**3 / 2, bandwidth=12 * 2**18 / 2)
+    assert seconds == {"other": 2.0}
+
+
 @pytest.mark.parametrize("precision", ["full", "mixed"])
 def test_adam_takes_the_sixteen_bytes_of_the_zero_paper(precision):
     assert sum(training_bytes(1.5e9, precision=precision).values()) == 24e9  # its example, GPT-2 with 1.5 billion
