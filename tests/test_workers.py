@@ -6,15 +6,14 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
+from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 import psutil
 import pytest
 
+from course import workers
 from course.workers import LIBRARIES, Worker, WorkerError, cores, run_workers
-
-MEMORY = Path("/dev/shm")
 
 
 def report(worker: Worker, word: str) -> tuple:
@@ -53,13 +52,22 @@ def hold(worker: Worker) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def nothing_left_behind(monkeypatch):
     """After each test: no process but Python's own tracker of resources, and no segment of shared memory."""
-    segments = set(MEMORY.glob("psm_*"))
+    names = []
+
+    class Noted(SharedMemory):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            names.append(self.name)
+
+    monkeypatch.setattr(workers, "SharedMemory", Noted)
     yield
     left = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
     assert [line for line in left if "resource_tracker" not in line] == []
-    assert set(MEMORY.glob("psm_*")) == segments
+    for name in names:
+        with pytest.raises(FileNotFoundError):
+            SharedMemory(name)
 
 
 def test_workers_are_other_processes_each_with_its_rank_and_a_core_and_one_thread_and_no_tensorflow():
