@@ -181,6 +181,8 @@ from course.exercises import exercise, expect
 def check(combined):
     labels, own = np.array([0, 1, 2, 1]), np.array([1.0, 0.5, 3.0, 2.0])
     answer = np.asarray(combined(labels, {0: 4.0, 1: 2.0, 2: 1.5}, own))
+    kept = np.array_equal(labels, [0, 1, 2, 1]) and np.array_equal(own, [1.0, 0.5, 3.0, 2.0])
+    expect(kept, "Your function has changed an array that it was given. Work on a copy.")
     expect(answer.shape == (4,), f"One weight a row must come back, not an array of shape {answer.shape}.")
     expect(
         not np.allclose(answer, [5, 2.5, 4.5, 4]),
@@ -203,6 +205,13 @@ def combined(y, class_weight, sample_weight):
 # %% tags=["wrong"] hint="vanished from the training"
 def combined(y, class_weight, sample_weight):
     return np.array([class_weight.get(int(label), 0.0) for label in np.ravel(y)]) * sample_weight
+
+
+# %% tags=["wrong"] hint="changed an array that it was given"
+def combined(y, class_weight, sample_weight):
+    for label, weight in class_weight.items():
+        sample_weight[np.ravel(y) == label] *= weight
+    return sample_weight
 
 
 # %% tags=["wrong"] hint="Flatten them first"
@@ -305,7 +314,6 @@ def balanced(y):
 # `val_loss`? `accuracy` with `val_accuracy`?
 
 # %%
-fitted(model, x_training, y_training, epochs=3)
 model.optimizer.learning_rate = 0.0
 same = (x_training, y_training)
 logs = model.fit(*same, class_weight={1: balance}, validation_data=same, batch_size=512, verbose=0).history
@@ -745,7 +753,7 @@ from course.training import fast_fit
 keras.utils.set_random_seed(seed)
 layers = [keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10, activation="softmax")]
 network = keras.Sequential([keras.Input((784,)), *layers])
-network.compile(SGD(0.3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+network.compile(SGD(0.3), loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
 fast_fit(network, seed=seed)
 start = network.get_weights()
 
