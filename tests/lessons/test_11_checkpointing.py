@@ -23,15 +23,19 @@ def test_what_saves_all_resumes_to_the_last_bit(way, full):
     assert full(f"11.{way}").high == 0
 
 
+def test_a_process_that_is_killed_for_real_ends_bit_for_bit_as_the_one_left_alone(printed):
+    assert "killed twice, the same weights to the last bit: True" in printed.splitlines()
+
+
 @pytest.fixture(scope="module")
 def pytorch_life():
-    """The lesson's own function, on random images."""
+    """The lesson's own functions, on random images."""
     pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch` of pyproject.toml)")
-    (cell,) = [cell.source for cell in read("11_checkpointing").cells if "def pytorch_life" in cell.source]
+    cells = [cell.source for cell in read("11_checkpointing").cells if "def pytorch_" in cell.source]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64 * BATCHES - 20, 28, 28, 1)), rng.integers(0, 10, 64 * BATCHES - 20)
     names = {"x": x.astype("float32"), "y": y, "seed": 3, "batches": BATCHES, "every": 4, "epoch_order": epoch_order}
-    exec(cell, names)
+    exec("\n".join(cells), names)
     return names["pytorch_life"]
 
 
