@@ -181,7 +181,11 @@ def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], de
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # slow to import, and workers do not need it
 
-    column, matrix, least = _inequalities(costs, edges, devices)
+    # In units of all costs together, the time that one device needs: the solver wants numbers near 1. A longer delay
+    # cannot be worth its while, whatever it is.
+    total = sum(costs.values()) or 1.0
+    shares, delays = {t: cost / total for t, cost in costs.items()}, {e: min(d / total, 1) for e, d in edges.items()}
+    column, matrix, least = _inequalities(shares, delays, devices)
     is_time = np.arange(len(column)) <= len(costs)
     solution = milp(
         np.eye(len(column))[0],
@@ -193,7 +197,8 @@ def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], de
     if not solution.success:
         raise RuntimeError(f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}")
     device = {task: d for task, d in product(costs, range(devices)) if solution.x[column[task, d]] > 0.5}
-    return Placement(device, {task: float(solution.x[column[task]]) for task in costs}, float(solution.x[0]))
+    times = total * solution.x
+    return Placement(device, {task: float(times[column[task]]) for task in costs}, float(times[0]))
 
 
 def _inequalities(
@@ -205,7 +210,7 @@ def _inequalities(
     """
     on, pairs = list(product(costs, range(devices))), list(combinations(costs, 2))
     column = {key: i for i, key in enumerate(["end", *costs, *on, *(("cut", edge) for edge in edges), *pairs])}
-    horizon = sum(costs.values()) + sum(edges.values())  # no sensible placement takes longer
+    horizon = sum(costs.values())  # on one device; no placement that is worth its while takes longer
     rules: list[tuple[float, dict[Any, float]]] = []  # least value, factor of each unknown
     for task, cost in costs.items():
         rules.append((cost, {"end": 1, task: -1}))

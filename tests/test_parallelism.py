@@ -175,3 +175,11 @@ def test_a_placement_ends_as_early_as_the_best_of_all(case, devices):
 def test_tasks_that_need_each_other_in_a_circle_have_no_placement():
     with pytest.raises(RuntimeError, match="no placement of 2 tasks on 2 devices"):
         place({"a": 1.0, "b": 1.0}, {("a", "b"): 0.0, ("b", "a"): 0.0}, 2)
+
+
+@pytest.mark.parametrize("delay", [0.0, 1e-9, 2.5, 5.0, 1e9])
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
+    costs = {"a": 3.0 * unit, "b": 2.0 * unit, "c": 2.0 * unit, "sum": 0.0}
+    found = place(costs, {(name, "sum"): delay * unit for name in "abc"}, 2)
+    assert found.end / unit == pytest.approx(min(7, max(4, 3 + delay)), abs=1e-4)  # all on one, or a on its own
