@@ -182,4 +182,5 @@ def test_tasks_that_need_each_other_in_a_circle_have_no_placement():
 def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     costs = {"a": 3.0 * unit, "b": 2.0 * unit, "c": 2.0 * unit, "sum": 0.0}
     found = place(costs, {(name, "sum"): delay * unit for name in "abc"}, 2)
-    assert found.end / unit == pytest.approx(min(7, max(4, 3 + delay)), abs=1e-4)  # all on one, or a on its own
+    best = min(7, max(4, 3 + delay), max(5, 2 + delay))  # all on one device, a on the other, b or c on the other
+    assert found.end / unit == pytest.approx(best, abs=1e-4)
