@@ -32,8 +32,8 @@
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
-fast: bool = False  # fewer rounds of measurement
-rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 3
+fast: bool = False  # fewer rounds of measurement and fewer batches
+rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 2
 megabytes: int = 128  # size of each large array; it should be far larger than the cache, 4 to 1024, fast 64
 utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
 price_consumer: float = 1.0  # an hour on the consumer card in your currency, 0.001 to 1000
@@ -50,8 +50,8 @@ begin("16_hardware", globals())
 # A processor has a few cores that each do one thing after another, quickly. A **GPU** has thousands of small
 # arithmetic units ("CUDA cores" in the language of one vendor) that do the *same* thing to different numbers. Beside
 # them stand *matrix units* ("tensor cores"), which do nothing but multiply small matrices. And it has a memory of its
-# own, much faster than that of the computer, and much smaller. A matrix product is thousands of equal sums, so it
-# fits; a program full of decisions does not.
+# own, on a *card* much faster than that of the computer, and smaller. A matrix product is thousands of equal sums, so
+# it fits; a program full of decisions does not.
 #
 # TensorFlow asks at its start what there is:
 
@@ -68,7 +68,8 @@ if not tf.config.list_physical_devices("GPU"):
 # A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of
 # the operation for it, and `with tf.device("CPU:0"):` keeps a block on the processor. One that you own and that is
 # *not* listed usually lacks its driver or the vendor's libraries (on Linux, `pip install "tensorflow[and-cuda]"`
-# brings them; on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2).
+# brings them; on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2; that of a Mac it
+# does not see without a plug-in).
 
 # %% [markdown]
 # ## Two limits
@@ -114,6 +115,8 @@ def check(intensity):
         read, written = m * k + k * n, m * n
         true = 2 * m * k * n / (size * (read + written))
         mistakes = {
+            "You always move 4 bytes a number. What of bytes_per_number?": true * size / 4,
+            "Exactly right, but the table counts k additions as well, 2k in all.": true * (2 * k - 1) / (2 * k),
             "Each of the k terms costs two operations, one product and one addition.": true / 2,
             "You divided by how many numbers move. How many bytes is that?": true * size,
             "Both factors are read. And the result: where does it go?": 2 * m * k * n / (size * read),
@@ -128,6 +131,16 @@ def product_intensity(m, k, n, bytes_per_number=4):
     return m * k * n / (bytes_per_number * (m * k + k * n + m * n))
 
 
+# %% tags=["wrong"] hint="You always move 4 bytes a number"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return 2 * m * k * n / (4 * (m * k + k * n + m * n))
+
+
+# %% tags=["wrong"] hint="the table counts k additions"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return (2 * k - 1) * m * n / (bytes_per_number * (m * k + k * n + m * n))
+
+
 # %% tags=["wrong"] hint="where does it go"
 def product_intensity(m, k, n, bytes_per_number=4):
     return 2 * m * k * n / (bytes_per_number * (m * k + k * n))
@@ -140,17 +153,17 @@ def product_intensity(m, k, n, bytes_per_number=4):
 
 # %% [markdown]
 # Look at what your formula says for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, so $n / 6$. It
-# grows without limit, and only the matrix product has this gift. The first three kernels stay below 1 however large
-# they are. That difference runs through the whole lesson.
+# grows without limit. The other three kernels of the table stay below 1 however large they are. That difference runs
+# through the whole lesson.
 
 # %% [markdown]
 # ## This machine
 #
-# The rate is measured by a product of matrices that fit the cache, the bandwidth by a sum of two arrays into a third,
-# each of `megabytes`, far larger than the cache. The five kernels are five others. All are `float32` and run on **one
-# core**, since some of NumPy's operations use all cores and some only one. They are timed in turn, and of several
-# rounds the least time counts: disturbances only ever add. The clock is that of the core's own work, where the system
-# has a fine one, so that programs beside this one cost it little.
+# Both numbers are measured: the rate by a product of two square matrices of width 1,024, the bandwidth by a sum of two
+# arrays into a third, each of `megabytes`, which should be far more than your processor's cache holds. The five kernels
+# are five others. All are `float32` and run on **one core**, since some of NumPy's operations use all cores and some
+# only one. They are timed in turn, and of several rounds the least time counts: disturbances only ever add. The clock
+# is that of the core's own work, where the system has a fine one, so that programs beside this one cost it little.
 
 # %%
 from course.hardware import five_kernels, measure
@@ -259,15 +272,17 @@ for name, kernel in kernels.items():
 print(f"within 30 %: {inside} of {len(kernels)}")
 
 # %% [markdown]
-# Two numbers of the machine, counts made by hand, and the points lie close to the roof, left and right of the ridge.
-# **The first three are limited by memory**, and the third column answers how much arithmetic they use: the core waits
-# for numbers. The two products are limited by arithmetic. They are the easier test, since a matrix product also
-# measured the rate: they show that it carries over to other shapes. The slope is the harder test, and its deviations
-# have a cause: a single "bandwidth" is a simplification, since reads and writes do not cost the same, and the kernels
-# mix them differently. (In a disturbed or short run the deviations grow.)
+# Two numbers of the machine and counts made by hand: the last line says how far that carries on yours. **The first
+# three are limited by memory.** The share of the rate that is left to them is intensity divided by ridge, and for the
+# rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
+# since a matrix product also measured the rate. The slope is the harder one, for a single "bandwidth" is a
+# simplification: most processors read the target of a sum from memory before they overwrite it, a transfer that the
+# count leaves out. `axpy`, which has read its target anyway, moves nothing uncounted, so its point can lie *above* the
+# roof. A roof made of measurements is as good as they are.
 #
-# One statement holds in any weather, so this lesson stakes its success on it: every kernel left of the ridge runs at
-# a lower rate than every kernel right of it.
+# Thirty percent is a fair demand on a quiet machine, and none that a lesson can make of yours, so it is printed and
+# no more. What the lesson does stake its success on needs no quiet: every kernel left of the ridge runs at a lower rate
+# than every kernel right of it.
 
 # %% tags=["varies"]
 from course.claims import claim
@@ -291,7 +306,7 @@ print(f"left of the ridge {len(left)}, right of it {len(right)}")
 # cache, another roof holds, that of the cache.)
 
 # %% [markdown]
-# ## Out of reach
+# ## What the batch buys
 #
 # A dense layer of 4,000 inputs and 4,000 outputs reads its weights once for a whole batch, so its intensity grows
 # with the batch. A row alone lies far left of the ridge, and hundreds lie far right. What happens in between?
@@ -304,7 +319,7 @@ print(f"left of the ridge {len(left)}, right of it {len(right)}")
 # %% tags=["varies"]
 from course.hardware import matrix_product
 
-batches = [1, 2, 4, 8, 16, 32, 64, 128, 256]
+batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
 machine, times = measure(layer, megabytes=megabytes, rounds=rounds)  # the core's two numbers anew, in the same rounds
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
@@ -320,7 +335,8 @@ with drawing(title) as (figure, words):
     for look, values in zip(looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True):
         axes.plot(batches, values / 1e9, **look)
         ends = f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for {batches[-1]}"
-        words.append(f"{look['label']}: {ends}, {values[4] / 1e9:.3g} for {batches[4]}.")
+        middle = len(batches) // 2
+        words.append(f"{look['label']}: {ends}, {values[middle] / 1e9:.3g} for {batches[middle]}.")
     axes.legend()
 
 # %% tags=["varies"]
@@ -330,23 +346,23 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
 # %% [markdown]
-# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, the answer is
-# **longer still**: two rows together are slower than two rows one after the other. The cause is in the library.
-# Through a single row it streams the weights. From two rows on it uses its routine for matrix products, which first
-# copies blocks of the matrix into an order that its inner loop likes. The copying pays when many rows share it. The
-# roofline counts only what *must* be moved and does not know of it. (If your run shows no such step, your NumPy has
-# another library.)
+# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, the usual
+# answer is **longer still**: two rows together are slower than two rows one after the other. The cause is in the
+# library. For a single row it streams the weights. From two rows on it uses its routine for matrix products, which
+# first copies blocks of the matrix into an order that its inner loop likes, and that pays when many rows share the
+# copy. The roofline counts only what *must* be moved and does not know of it. (Your run shows no such step? Another
+# library, version or processor may have another routine for two rows.)
 #
-# Keep both readings. **A roof is a bound**, reached at its two ends and missed around the corner. And **the batch
-# buys intensity**: a large part of why large batches train faster an epoch (lesson 05 met another part, the overhead
-# of a step) is that each weight read serves more rows.
+# Keep both readings. **A roof promises nothing**: it says what sets the limit, and around the corner software can stay
+# far below. And **the batch buys intensity**: each weight that is read serves more rows. That is a large part of why an
+# epoch in large batches takes less time (lesson 05 met another part, the overhead of a step).
 
 # %% [markdown]
 # ## Nine cards and their sources
 #
 # Everything so far holds for a card as well, only the two numbers are larger. `data/hardware.csv` has them, with a
-# few more, one figure a row. Each row names the document that it comes from; a figure for which none was found is
-# missing.
+# few more, one figure a row and with the document that it comes from; a figure for which none was found is missing.
+# All nine are NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
 
 # %%
 from course.hardware import Machine, devices, sourced_figures
@@ -381,8 +397,9 @@ with drawing(title) as (figure, words):
 
 # %% [markdown]
 # Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more
-# FLOP for each byte**: their arithmetic grew faster than their memory. A layer that fills a processor core can leave
-# a card idle, which is why a small network often gains nothing from one.
+# FLOP for each byte**: their arithmetic grew faster than their memory. (Half-precision numbers, half as large, double a
+# layer's intensity; the gap is larger than that.) A layer that keeps a processor core busy can leave a card idle, one
+# reason why a small network often gains nothing from one.
 #
 # On the slope the order is the order of bandwidth, at the roof that of the rate, and the two orders differ. The L40S
 # has the second-highest roof of the six and the lowest slope. "Which is faster?" has no answer without an intensity.
@@ -413,9 +430,9 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
 # sums it up: slope and flat part shrink by nearly the same factor, so at *every* intensity the 4090 is a bit more
 # than half an A100.
 #
-# What remains of the four times is arithmetic that cannot use matrix units. And the last lines of the table are gaps
-# that no rate shows: memory, arithmetic in FP64 (for simulations, hardly for networks), and NVLink, the direct road
-# to a second card, which the 4090 does not have.
+# What remains of the four times is arithmetic that cannot use matrix units. And three lines of the table are gaps that
+# none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks), and NVLink, the direct
+# road to a second card, which the 4090 does not have.
 
 # %% [markdown]
 # ### Three figures for one card
@@ -594,7 +611,8 @@ with drawing(title) as (figure, words):
 #
 # They depend on the batch instead of the parameters. For one layer of a transformer with 16-bit activations,
 # Korthikanti et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes, for $b$ sequences of $s$ tokens, width $h$ and $a$
-# heads. The model of 124 million has 12 layers, a width of 768 and 12 heads; take sequences of 1,024 tokens:
+# heads. (The scores over the vocabulary come on top.) The model of 124 million has 12 layers, a width of 768 and 12
+# heads; take sequences of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):
@@ -636,8 +654,9 @@ for parameters in (124e6, 1.3e9, 7e9):
         )
 
 # %% [markdown]
-# Ten times the parameters take a hundred times as long, since the tokens grow with them. (The last two lines ignore
-# that the model does not fit: as if state were spread over many cards, each working an equal share.)
+# Ten times the parameters take a hundred times as long, since the tokens grow with them. (Both cards are given the same
+# utilization; measure your own before you pay. The last two lines ignore that the model does not fit: read them as
+# hours of cards, as if many shared state and work equally.)
 #
 # Such a formula is easily fed the wrong unit, and the answer looks like any other. So the calculator refuses what
 # cannot be meant, and says what can:
@@ -706,8 +725,8 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 # ## What you have learned
 #
 # - A kernel runs at best at the smaller of the rate and bandwidth times intensity. On the slope arithmetic waits, at
-#   the flat roof memory does; around the corner software reaches neither.
-# - Only matrix products gain intensity with size, and the batch is one of their sizes.
+#   the flat roof memory does; around the corner software may reach neither.
+# - A matrix product gains intensity with its size, the batch is one of its sizes, and sums over arrays gain none.
 # - Peak figures compare when precision, density and the precision of sums are the same. FP32 figures outside the
 #   matrix units say little about training.
 # - With Adam a parameter takes sixteen bytes in full and in mixed precision; activations come on top and grow with
@@ -717,7 +736,8 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 #
 # ## Try next
 #
-# - Set `megabytes` to 4, so that all arrays fit the cache. Where is the ridge now, and which of the kernels gain?
+# - Set `megabytes` to 4, so that the arrays fit the cache of many processors. Where is the ridge now, and which of the
+#   kernels gain?
 # - Compute the intensity of the layer of 4,000 in FP16, and the batch from which an A100 is limited by arithmetic.
 #   Compare with the batch that your core needed.
 # - Count a step of training of lesson 05's network (784-128-128-10, batches of 128): intensity of each product, time
