@@ -69,7 +69,7 @@ class Kernel:
 
 
 def calibration(megabytes: int) -> dict[str, Kernel]:
-    """What shows the two limits: a sum of arrays of `megabytes` each, and a product of matrices that fit the cache."""
+    """What shows the two limits: a sum of arrays of `megabytes` each, and a product of small matrices."""
     x, y, z = (_random(megabytes * 2**18) for _ in range(3))
     product = matrix_product(1024, 1024, 1024)
     return {"bandwidth": Kernel(lambda: np.add(x, y, out=z), x.size, 12 * x.size), "rate": product}
