@@ -31,7 +31,7 @@
 seed: int = 0  # seed of the split, the first weights, the order of the rows and the wrong labels, 0 to 1000000
 fast: bool = False  # fewer parts, epochs and digits
 parts: int = 4  # parts of the patients, each predicted once, 3 to 10, fast 3
-epochs: int = 12  # passes over the patients in each fit, 4 to 100, fast 4
+epochs: int = 12  # passes over the patients in each fit, 2 to 100, fast 2
 noise_epochs: int = 15  # passes over the digits with wrong labels, 3 to 100, fast 3
 wrong_share: float = 0.6  # share of wrong labels in the careless half of the digits, 0.3 to 0.8
 
