@@ -128,10 +128,11 @@ show("train", nothing, "Eight training canvases and their true boxes")
 # ## What a detector answers
 #
 # A classifier gives one answer a picture. A detector does not know how many answers are wanted. A simple way out,
-# after Zhou et al. (2019): lay a grid over the canvas, here cells of 8 by 8 pixels, and let **every cell** answer
-# three questions. Is the center of an object in me? If so, where in me, and how wide and high is the object? And
-# which digit is it? That is 1 + 4 + 10 numbers a cell, and the network is a classifier that did not average over
-# places. `encode` writes down what the right answers are:
+# in the spirit of Zhou et al. (2019): lay a grid over the canvas, here cells of 8 by 8 pixels, and let **every cell**
+# answer three questions. Is the center of an object in me? If so, where in me, and how wide and high is the object?
+# And which digit is it? That is 1 + 4 + 10 numbers a cell, and the network is a classifier that did not average over
+# places. (It is **anchor-free**: Faster R-CNN corrects fixed boxes, the anchors, many at each place. Zhou et al. draw a
+# map of centers for each class; here center and class are asked apart.) `encode` writes down the right answers:
 
 # %%
 from course.detection import encode
@@ -147,7 +148,8 @@ print(f"centers: {len(occupied)} in {targets[..., 0].size} cells, one in {target
 
 # %% [markdown]
 # Logarithms, so that a width twice too large and one half of what it should be are equally wrong. And since centers
-# are rare, "no center anywhere" is right nearly everywhere: plain accuracy would be a useless score.
+# are rare, "no center anywhere" is right nearly everywhere: plain accuracy would be a useless score. (Of two
+# centers in one cell `encode` keeps one. Digits this large seldom come so close.)
 
 # %% [markdown]
 # ### Exercise 14.1: how far do two boxes agree?
@@ -469,7 +471,7 @@ print(f"{classifier().count_params():,} parameters, {len(classifier().get_weight
 # same layers over a whole canvas.
 #
 # We shall train many networks. Compiling costs more than a short run, so each kind of network is compiled once, and
-# begins anew with other weights and an empty optimizer:
+# begins anew with other weights and an empty optimizer. (That sets its learning rate to 0 too: a recipe sets its own.)
 
 
 # %%
@@ -623,9 +625,9 @@ claim("14.weak_accuracy", np.mean(accuracies["weak"]))
 claim("14.strong_accuracy", np.mean(accuracies["strong"]))
 
 # %% [markdown]
-# As classifiers: {{14.weak_accuracy}} for the weak recipe, {{14.strong_accuracy}} for the strong one (validation
-# digits, mean over the runs). The strong recipe has the better classifier, and it cost more steps: that is part of it,
-# here as in the published one, which trained 600 epochs.
+# As classifiers: {{14.weak_accuracy}} for the weak recipe, {{14.strong_accuracy}} for the strong one (every second
+# validation digit, mean over the runs). The strong recipe has the better classifier, and it cost more steps: that is
+# part of it, here as in the published one, which trained 600 epochs.
 
 # %% [markdown]
 # ## The detector
@@ -657,7 +659,8 @@ def detection_loss(target, answer):
 # %% [markdown]
 # Two optimizers compete, as in the table: SGD with momentum, and AdamW with a decay of 0.05. All else is **equal for
 # all arms**: canvases, steps, the cosine, and for each run the order of the canvases and the first weights of the new
-# layers. Only the backbone's first weights differ. All layers are trained on.
+# layers. What differs is the backbone's first weights, the optimizer and its rate. All layers are trained on. A
+# detector's list of weights begins with those of its backbone, so these are simply put in front.
 
 # %%
 from functools import cache
@@ -685,6 +688,11 @@ def trained(start, optimizer, rate, number):
     return model.get_weights()
 
 
+# %% [markdown]
+# `decode` turns answers into boxes, the way back from `encode`: each cell gives one box, of its likeliest class. The
+# box's confidence is the probability of a center times that of the class. Those below 0.02 are dropped, and non-maximum
+# suppression (with a limit of 0.5) removes duplicates. Weights alone decide here, so one model serves all arms.
+
 # %%
 from course.detection import decode, mean_average_precision
 
@@ -703,7 +711,8 @@ def detections(part, *arm):
 # the weights in a working program. SGD, at the rate that is best for the *weak* backbone. **Re-tuned** means AdamW, at
 # the rate that is best for *this* start. Both backbones get the same three rates to choose from and the same validation
 # canvases to choose on, and choose in the first run only. (The detector from scratch borrows the rate of the weak
-# backbone, to save time. Read its score as a lower bound.)
+# backbone, to save time. Read its score as a lower bound.) The weak backbone is searched with both optimizers: for it,
+# re-tuning is the step from the best SGD to the best AdamW. Momentum and decay are not searched.
 
 # %%
 rates = [0.001, 0.003, 0.01]
@@ -729,8 +738,9 @@ best["scratch", "AdamW"] = best["weak", "AdamW"]
 best
 
 # %% [markdown]
-# A threefold change of the rate moves the score by more than many a published improvement. A comparison in which one
-# side was tuned and the other was not says little.
+# See how far one step of the rate moves a score: a comparison in which one side was tuned and the other was not says
+# little. And look where each curve is highest. If that is at an end, a rate beyond might be better still, and this arm
+# is judged below its best.
 
 # %% [markdown]
 # ## The four corners
@@ -769,8 +779,9 @@ for name, claimed in zip(score, ("scratch", "weak_plain", "strong_plain", "weak_
 # | strong backbone | {{14.strong_plain}} | {{14.strong_tuned}} |
 # | from scratch | | {{14.scratch}} |
 #
-# Each range is over whole lessons with other seeds, and each value in it already a mean over its runs. Within a run the
-# arms share canvases and order, so the honest yardstick is the **paired difference**, run by run:
+# Each range is over whole lessons with other seeds, and each value in it already a mean over its runs (the figure marks
+# medians). Within a run the arms share canvases and order, so the honest yardstick is the **paired difference**, run by
+# run:
 
 # %% tags=["varies"]
 pairs = {
@@ -797,14 +808,15 @@ claim("14.swap_wins", sum(score["strong, plain"] > score["weak, plain"]), digits
 # - **Re-tuning alone**, with the old weights: {{14.gain_tuning}}. This part of the gain has nothing to do with
 #   pretraining, and the two published rows cannot show it.
 # - **Swapping alone**, with the old optimizer: {{14.gain_swap}}; the runs in which it was a gain: {{14.swap_wins}}.
-# - What both give together beyond the sum of the two: {{14.gain_beyond}}.
+# - Beyond the sum of the two: {{14.gain_beyond}}. Do they add up, then? Work this out for each run from the lines
+#   above: a difference of differences is noisier than either, and few runs cannot settle it.
 # - **The backbone, fairly**, both sides re-tuned: {{14.gain_backbone}}. The runs that it won: {{14.backbone_wins}}; its
 #   least gain in a run: {{14.backbone_least}}.
 # - The weak backbone against none, both re-tuned: {{14.gain_pretraining}}.
 
 # %% [markdown] tags=["quiz"]
 # A paper reports a better detector after new pretraining, with its optimizer re-tuned by a search. You can afford one
-# more run to find out what the new pretraining is worth. Which?
+# more experiment to find out what the new pretraining is worth. Which?
 #
 # - [ ] The new backbone with the old optimizer.
 # - [x] The old backbone with an optimizer re-tuned by an equal search.
@@ -863,21 +875,22 @@ show("test", sure(found["weak, re-tuned"][0]), "Weak backbone, re-tuned: boxes w
 show("test", sure(found["strong, re-tuned"][0]), "Strong backbone, re-tuned: the same canvases")
 
 # %% [markdown]
-# Grey dashes are the truth, blue boxes right, orange ones wrong. Most orange boxes sit where a digit is: right place,
-# wrong name, or a second name for a digit already found.
+# Grey dashes are the truth, blue boxes right, orange ones wrong. Sort the orange boxes: right place, wrong name; right
+# name, but a box that overlaps too little; a second box for a digit already found; or no digit there at all. A dashed
+# box that stands alone was found with less confidence, or not at all.
 
 # %% [markdown]
 # ## What this shows, and what it does not
 #
-# Published, on COCO: 37.4 to 40.8, averaged over ten demands on the overlap, with a network of 25 million parameters,
-# for weights and optimizer together. Ours is another task, and another score: the *size* of our gains says nothing
-# about theirs. What carries over is the design of the comparison.
+# Published, on COCO: 37.4 to 40.8, averaged over ten demands on the overlap, with a backbone of over 20 million
+# parameters, for weights and optimizer together. Ours is another task, and another score: the *size* of our gains
+# says nothing about theirs. What carries over is the design of the comparison.
 #
-# What was cut for time: a fifth of the digits for pretraining, few and short passes,
-# small canvases, three rates an arm, tuned in one run only. None of it favors an arm: all detectors take the same
-# steps on the same canvases and choose by the same rule. Two objections remain. SGD was not tried at its best for the
-# strong backbone (a search over both optimizers for every start would be the full answer), and the recipes differ in
-# five things at once, so we cannot say which of the five did it.
+# What was cut for time: a fifth of the digits for pretraining, few and short passes, small canvases, three rates an
+# arm, tuned in one run only, few runs. All detectors take the same steps on the same canvases and choose by the same
+# rule, but objections remain. An arm whose best rate lies at an end of the three may be held below its best, which
+# favors the others. SGD was not tried at its best for the strong backbone. (A search over both optimizers, with more
+# rates, for every start would answer both.) And the recipes differ in five things at once: we cannot say which did it.
 #
 # ## What you have learned
 #
@@ -895,5 +908,6 @@ show("test", sure(found["strong, re-tuned"][0]), "Strong backbone, re-tuned: the
 # - Give the weak recipe as many passes as the strong one (`weak_epochs = 4`). What is left of the difference?
 # - Take one ingredient out of the strong recipe (label smoothing is the suspect in Kornblith et al.) and repeat the
 #   re-tuned corner.
+# - Add a greater rate to `rates`. Which arms gain by it, and what becomes of the differences?
 # - Set `canvases = 2500`. Does pretraining still matter when the detector has more to learn from?
 # - Freeze the backbone (`layer.trainable = False` for its layers, before compiling). Which arms suffer?
