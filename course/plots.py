@@ -208,7 +208,7 @@ def bars(
     `zero=False` draws points without bars, on an axis that need not begin at 0 (a bar cut short would mislead).
     """
     published = published or {}
-    with drawing(title, size=(7.0, 1.2 + 0.4 * len(values))) as (figure, words):
+    with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, words):
         axes = add_axes(figure, title, label, "")
         axes.grid(visible=False, axis="y")
         axes.set_yticks(range(len(values)), list(values))
@@ -229,7 +229,7 @@ def bars(
                 words.append(f"Published: {published[name]:.3g}.")
         handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))  # one of each label
         if handles:
-            axes.legend(handles.values(), handles)
+            figure.legend(handles.values(), handles, loc="outside lower right", ncols=len(handles))
 
 
 def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:

@@ -269,7 +269,7 @@ def test_bars_begin_at_zero_and_points_need_not(drawn):
     assert dots == [[[0]], [[0], [1]]]  # a single bar says it all; without bars a dot is all there is
     assert not points.patches
     assert points.get_xlim()[0] > 0.9
-    labels = [text.get_text() for text in points.get_legend().get_texts()]
+    labels = [text.get_text() for text in points.figure.legends[0].get_texts()]
     assert labels == ["median and range", "published"]
 
 
