@@ -113,6 +113,7 @@ def show(part, found, title):
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(True)
             axes.imshow(pictures[part][number], cmap="gray_r")
+            axes.autoscale(False)  # a wild box does not shrink the canvas
             outline(axes, truth[part].where(truth[part].canvas == number), GREY, "--", named=False)
             outline(axes, found.where(right & (found.canvas == number)), COLORS[0], "-")
             outline(axes, found.where(~right & (found.canvas == number)), COLORS[1], "-.")
@@ -182,6 +183,8 @@ def misjudged(box, boxes):
         f"{apart} Cut each side off at 0, before you multiply.": np.maximum(unclipped, 0)
         / (area + areas - np.maximum(unclipped, 0)),
         one: shared / area,
+        "You divided by the smallest box around both. It has corners that neither covers.": shared
+        / (np.maximum(box[2:], boxes[:, 2:]) - np.minimum(box[:2], boxes[:, :2])).prod(axis=1),
         f"{one} (Here by that of the second.)": shared / areas,
         f"{one} (Here by that of the smaller.)": shared / np.minimum(area, areas),
     }
@@ -197,6 +200,7 @@ def check(overlap):
     cases = {  # left, top, right, bottom: overlap
         (10, 10, 20, 30): 1,
         (15, 10, 25, 30): 1 / 3,
+        (15, 20, 25, 40): 1 / 7,
         (10, 10, 15, 20): 1 / 4,
         (0, 0, 40, 40): 1 / 8,
         (40, 10, 50, 30): 0,
@@ -232,6 +236,13 @@ def intersection_over_union(box, boxes):
 def intersection_over_union(box, boxes):
     sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
     return np.maximum(sides, 0).prod(axis=1) / (box[2:] - box[:2]).prod()
+
+
+# %% tags=["wrong"] hint="corners that neither covers"
+def intersection_over_union(box, boxes):
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    around = np.maximum(box[2:], boxes[:, 2:]) - np.minimum(box[:2], boxes[:, :2])
+    return np.maximum(sides, 0).prod(axis=1) / around.prod(axis=1)
 
 
 # %% tags=["wrong"] hint="should be 0.333"
@@ -389,7 +400,7 @@ def misread(right, truths):
             [max(values) for values in reached if len(values)]
         ),
         "Recall is the share of all *true boxes*, also of those never found.": np.mean(complete),
-        "You took the mean over the right detections. Here it is over 101 levels of recall.": precision
+        "You added up one height for each right detection. Read the curve at 101 levels of recall.": precision
         @ right
         / truths,
     }
