@@ -20,7 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -40,6 +40,7 @@ STYLE = {
     "legend.framealpha": 0.9,
     "lines.markersize": 5,
 }
+_POWER = LogFormatterMathtext()
 TITLE_LETTER = 0.085  # inches
 CSS_PIXELS = 96  # an inch, so that 10 points of type are 10 points in a notebook
 SHARPNESS = 1.5  # pixels of the picture for one of CSS
@@ -77,10 +78,11 @@ def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
 
 
 def make_logarithmic(axes: Axes, which: str) -> None:
-    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, with a plain 6 for what would read 6 x 10^0."""
+    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, with a plain 6 or 100 for 6 x 10^0 and 10^2."""
     for name in which:
         getattr(axes, f"set_{name}scale")("log")
         axis: Axis = getattr(axes, f"{name}axis")
+        axis.set_major_formatter(lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value))
         axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
