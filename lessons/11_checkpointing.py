@@ -255,10 +255,11 @@ claim("11.best_after", after)
 claim("11.worse_overwrote_the_best", after > before, digits=0)
 
 # %% [markdown]
-# **Something worse.** The file held a loss of {{11.best_before_the_kill}} before the kill (the first point of the
-# figure); it now holds {{11.best_after}} (the lowest of the second life). The new callback had never heard of the old
-# best: the first model of the second life was the best that *it* had seen and was written over the old one, and none
-# that followed was as good as what it had replaced. (With `fast` the run is too short for that: it does not overfit
+# **Something worse, with most seeds.** The file held a loss of {{11.best_before_the_kill}} before the kill (the first
+# point of the figure); it now holds {{11.best_after}} (the lowest of the second life). The new callback had never heard
+# of the old best: the first model of the second life was the best that *it* had seen and was written over the old one,
+# whatever its loss. With most seeds none that followed was as good as what it had replaced. With a few a later one
+# happened to be better, but the old best was lost there, too. (With `fast` the run is too short: it does not overfit
 # yet, and the second life goes on to better models.)
 #
 # And the curve takes its own path: Adam starts without its memory, with steps that are too large for weights so far
