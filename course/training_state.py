@@ -48,6 +48,22 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         variable.assign(array)
 
 
+def reinitialize(model: keras.Model, seed: int) -> keras.Model:
+    """Take a compiled model back to before its training: first weights drawn from `seed`, the optimizer's memory empty.
+
+    What Keras has compiled stays and serves again: to compile another model takes longer than many a training. The
+    learning rate stays as it is. Returns the model; one that `keras.models.clone_model` can copy, so no subclass.
+    """
+    keras.utils.set_random_seed(seed)
+    fresh = keras.models.clone_model(model)  # draws as when its layers are made one after the other
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    for kept, new in ((model, fresh), (model.optimizer, optimizer)):
+        for variable, value in zip(kept.variables, new.variables, strict=True):
+            variable.assign(value)
+    return model
+
+
 def memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """A copy of what a callback has come to know: its attributes that are data, not settings, and not None."""
     settings = {"params", *inspect.signature(type(callback).__init__).parameters}

@@ -1,5 +1,6 @@
 """A run that was broken off and started again, against the same run left alone: not one bit may differ."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tensorflow as tf
 from course import ROOT
 from course.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.checkpoints import Checkpoints, load
-from course.training_state import capture, restore
+from course.training_state import capture, reinitialize, restore
 
 EPOCHS = 7
 rng = np.random.default_rng(0)
@@ -292,6 +293,27 @@ def test_asynchronous_saves_never_hold_more_than_one_copy_of_the_state(tmp_path)
     state = 4 * (4096 * 4096 + 4096)
     chunk = 2**24  # what NumPy writes at a time
     assert state < peak < state + 2.5 * chunk < 2 * state
+
+
+@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, functools.partial(keras.optimizers.SGD, momentum=0.9)])
+def test_a_reinitialized_model_trains_as_one_built_anew_from_the_same_seed(optimizer):
+    def trained(model):
+        return model.fit(*TRAINING, epochs=2, batch_size=10, verbose=0).history, model.get_weights()
+
+    def compiled(seed):
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential([keras.Input((4,)), *sequential().layers])
+        model.compile(optimizer(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        return model
+
+    expected, weights = trained(compiled(seed=5))
+    model = compiled(seed=7)
+    trained(model)
+    function = model.train_function
+    found, again = trained(reinitialize(model, seed=5))
+    assert found == expected
+    assert all(np.array_equal(*pair) for pair in zip(weights, again, strict=True))
+    assert model.train_function is function
 
 
 def last_lines(name, *options):
