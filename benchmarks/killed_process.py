@@ -1,12 +1,13 @@
 """The training process that `benchmarks.kill_and_resume` kills: a small network, trained with one of two writers.
 
-It reads its order from standard input and reports on standard output: "saved" with the position that is safe by
-now, "lost" if there is a checkpoint that cannot be loaded, "final" with all that a run must end with.
+It reports "ready" at its start, "saved" with the position that is safe by now, "lost" if there is a checkpoint that
+cannot be loaded, and "final" with all that a run must end with.
 """
 
 import hashlib
-import json
-import sys
+import io
+from contextlib import redirect_stdout
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,17 @@ from course.checkpoints import Checkpoints
 EPOCHS = 6
 
 
-def main() -> None:
-    print("ready", flush=True)
-    order = json.loads(sys.stdin.readline())
+def run(reports: Connection, folder: Path, writer: str, keep: int, asynchronous: bool) -> None:
+    """Train to the end, whatever an earlier process left in the folder; what it tells goes into `reports`."""
+    reports.send(("ready", None))
     keras.utils.set_random_seed(1)
-    folder = Path(order["folder"])
-    if order["writer"] == "naive":
-        model, rest = train_naively(folder)
-    else:
-        model, rest = train(folder, keep=order["keep"], asynchronous=order["asynchronous"])
+    with redirect_stdout(io.StringIO()):  # where training goes on, it says so
+        if writer == "naive":
+            model, rest = train_naively(reports, folder)
+        else:
+            model, rest = train(reports, folder, keep=keep, asynchronous=asynchronous)
     state = b"".join(variable.numpy().tobytes() for variable in model.variables + model.optimizer.variables)
-    print("final", json.dumps([hashlib.sha256(state).hexdigest(), rest]), flush=True)
+    reports.send(("final", [hashlib.sha256(state).hexdigest(), rest]))
 
 
 def network() -> keras.Model:
@@ -58,7 +59,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return x, (x[:, :8].sum(1) + rng.normal(size=400) > 0).astype("int32")
 
 
-def train(folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, Any]:
+def train(reports: Connection, folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, Any]:
     """Train with course.checkpoints, saving after every batch; returns model, history and the best checkpoint."""
     x, y = data()
     run = Checkpoints(folder, callbacks(), save_freq=1, keep=keep, asynchronous=asynchronous)
@@ -69,7 +70,7 @@ def train(folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, 
         epochs=EPOCHS,
         shuffle=False,
         verbose=0,
-        callbacks=[run, Reports(asynchronous)],
+        callbacks=[run, Reports(reports, asynchronous)],
     )
     return model, [history.history, run.best.name]
 
@@ -77,9 +78,9 @@ def train(folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, 
 class Reports(keras.callbacks.Callback):
     """Reports each save when it is complete: an asynchronous one when the next has begun."""
 
-    def __init__(self, asynchronous: bool) -> None:
+    def __init__(self, reports: Connection, asynchronous: bool) -> None:
         super().__init__()
-        self._asynchronous, self._position = asynchronous, (0, 0)
+        self._reports, self._asynchronous, self._position = reports, asynchronous, (0, 0)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -92,10 +93,10 @@ class Reports(keras.callbacks.Callback):
 
     def _report(self, position: tuple[int, int]) -> None:
         before, self._position = self._position, position
-        print("saved", json.dumps(before if self._asynchronous else position), flush=True)
+        self._reports.send(("saved", before if self._asynchronous else position))
 
 
-def train_naively(folder: Path) -> tuple[keras.Model, Any]:
+def train_naively(reports: Connection, folder: Path) -> tuple[keras.Model, Any]:
     """Train with the model saved in place after every epoch, and the number of epochs in a text file."""
     folder.mkdir(exist_ok=True)
     latest, epochs = folder / "latest.keras", folder / "epochs.txt"
@@ -104,12 +105,12 @@ def train_naively(folder: Path) -> tuple[keras.Model, Any]:
         try:
             model, first = keras.models.load_model(latest), int(epochs.read_text())
         except (OSError, ValueError):
-            print("lost", flush=True)
+            reports.send(("lost", None))
 
     def save(epoch: int, logs: Any) -> None:
         model.save(latest)
         epochs.write_text(str(epoch + 1))
-        print("saved [0, 0]", flush=True)
+        reports.send(("saved", (0, 0)))
 
     x, y = data()
     model.fit(
@@ -129,7 +130,3 @@ def callbacks() -> list[keras.callbacks.Callback]:
         keras.callbacks.EarlyStopping(patience=4, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.5),
     ]
-
-
-if __name__ == "__main__":
-    main()

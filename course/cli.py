@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -143,6 +143,9 @@ def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 10,
     jobs: Jobs = None,
+    mode: Annotated[
+        Literal["both", "full", "fast"], typer.Option(help="Whose bands: those of the other mode stay.")
+    ] = "both",
     times: Annotated[bool, typer.Option("--times", help="Only time the lesson again; the bands stay.")] = False,
 ) -> None:
     """Run a lesson over many seeds in both modes, store the bands of its claims, and time one run of each mode."""
@@ -151,10 +154,10 @@ def measure(
     from course.execution.lessons import find
     from course.execution.pace import loop_seconds
 
-    def gather(seeds: range, jobs: int | None) -> list:
+    def gather(seeds: range, jobs: int | None, modes: Iterable[str] = measure.MODES) -> list:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
-            planned = measure.plan(name, seeds, out)
+            planned = measure.plan(name, seeds, out, modes=modes)
             with display.stoppable(out), display.progress(len(planned)) as progress:
                 gathered = runs.execute(planned, out=out, timeout=900, workers=jobs, progress=progress)
             _finish(gathered, out)
@@ -163,7 +166,7 @@ def measure(
     with _refusals():
         name = find(lesson).name
         if not times:
-            measure.store(name, gather(range(seeds), jobs))
+            measure.store(name, gather(range(seeds), jobs, measure.MODES if mode == "both" else [mode]))
         measure.store_times(name, gather(range(1), 1), loop_seconds())
 
 

@@ -23,22 +23,25 @@ from course.execution.records import Job, Record
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
 
 
-def plan(name: str, seeds: Iterable[int], folder: Path) -> list[Job]:
+MODES = ("full", "fast")
+
+
+def plan(name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
     path = folder / "lesson.ipynb"
     nbformat.write(make(read(name), "solutions", quotes=False), path)
     environment = {claims.MEASURING: "1"}
-    return [Job(path, name, {"fast": fast, "seed": seed}, environment) for fast in (False, True) for seed in seeds]
+    return [Job(path, name, {"fast": mode == "fast", "seed": seed}, environment) for mode in modes for seed in seeds]
 
 
 def store(name: str, runs: Iterable[Record]) -> None:
-    """Replace the bands of lesson `name` by those of `runs`.
+    """Replace the bands of lesson `name` by those of `runs`; those of a mode without runs stay.
 
     Raises LessonError when runs of one mode do not all make the same claims.
     """
-    number = name[:2]
-    kept = {key: entry for key, entry in _stored().items() if key == f"{number}.seconds" or key[:2] != number}
-    _write(kept | _bands(number, list(runs)))
+    stored, number = _stored(), name[:2]
+    kept = {key: entry for key, entry in stored.items() if key == f"{number}.seconds" or key[:2] != number}
+    _write(kept | _bands(number, list(runs), {key: stored[key] for key in stored.keys() - kept.keys()}))
 
 
 def store_times(name: str, runs: Iterable[Record], loop: float) -> None:
@@ -59,10 +62,16 @@ def _write(entries: dict[str, Any]) -> None:
     claims.bands.cache_clear()
 
 
-def _bands(number: str, runs: list[Record]) -> dict[str, Any]:
+def _bands(number: str, runs: list[Record], stored: dict[str, Any]) -> dict[str, Any]:
     entries: dict[str, Any] = defaultdict(dict)
-    for mode in ("full", "fast"):
+    for mode in MODES:
         chosen = [run for run in runs if run.mode == mode]
+        if not chosen:
+            for claim in (claim for claim, entry in stored.items() if mode in entry):
+                entries[claim] |= {
+                    key: value for key, value in stored[claim].items() if key == mode or key not in MODES
+                }
+            continue
         made = {frozenset(run.claims) for run in chosen}
         if len(made) != 1:
             raise LessonError(f"lesson {number} in {mode} mode: its runs do not all make the same claims: {made}")

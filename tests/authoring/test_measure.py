@@ -27,6 +27,16 @@ def test_a_band_is_median_least_and_greatest_of_each_mode_and_other_lessons_stay
     assert written["98.accuracy"]["fast"] == {"median": 0.125, "low": 0.125, "high": 0.125, "seeds": 1}
 
 
+def test_measured_in_one_mode_a_lesson_keeps_the_bands_of_the_other(lessons):
+    full = [run("full", 0.5), run("full", 1.0)]
+    measure.store("98_trial", [*full, run("fast", 0.25)])
+    measure.store("98_trial", [run("fast", 0.75)])
+    written = tomllib.loads(claims.BANDS.read_text())["98.accuracy"]
+    assert written["fast"]["median"] == 0.75
+    measure.store("98_trial", [*full, run("fast", 0.75)])
+    assert tomllib.loads(claims.BANDS.read_text())["98.accuracy"] == written
+
+
 def test_runs_of_one_mode_that_make_different_claims_are_refused_and_nothing_is_written(lessons):
     with pytest.raises(LessonError, match="do not all make the same claims"):
         measure.store("98_trial", [run("full", 1), run("full", 1, "98.other"), run("fast", 1)])
