@@ -67,10 +67,9 @@ def _bands(number: str, runs: list[Record], stored: dict[str, Any]) -> dict[str,
     for mode in MODES:
         chosen = [run for run in runs if run.mode == mode]
         if not chosen:
+            others = {*MODES} - {mode}
             for claim in (claim for claim, entry in stored.items() if mode in entry):
-                entries[claim] |= {
-                    key: value for key, value in stored[claim].items() if key == mode or key not in MODES
-                }
+                entries[claim] |= {key: value for key, value in stored[claim].items() if key not in others}
             continue
         made = {frozenset(run.claims) for run in chosen}
         if len(made) != 1:
