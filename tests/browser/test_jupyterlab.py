@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from course.classroom.lab import environment
+from course.classroom.lab import environment, update
 from course.execution.lessons import all_lessons
 
 api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
@@ -110,6 +110,17 @@ def run_all(page, address, path, *, timeout):
     api.expect(prompts.first).to_have_text(re.compile(r"\[(\*|\d+)\]:"), timeout=10_000)
     api.expect(prompts.last).to_have_text(re.compile(r"\[\d+\]:"), timeout=1000 * timeout)
     return panel
+
+
+def test_a_lesson_that_the_lab_handed_out_has_its_alt_texts_before_anything_is_run(lab, page, monkeypatch):
+    address, work = lab
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(work.parent / "DATA"))  # where the server looks for what is trusted
+    update(work)
+    name = all_lessons()[1].path("learner").name
+    page.goto(f"{address}/lab/workspaces/stored/tree/{name}", wait_until="domcontentloaded")
+    picture = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea-output img").first
+    picture.wait_for(timeout=60_000)
+    api.expect(picture).to_have_attribute("alt", re.compile(".{40,}"), timeout=10_000)
 
 
 def test_the_first_lesson_runs_in_jupyterlab_with_its_figures_and_without_outside_requests(lab, page):
