@@ -162,29 +162,6 @@ def contour_path(
         axes.legend()
 
 
-def regression_line(
-    x: ArrayLike,
-    y: ArrayLike,
-    models: Mapping[str, Callable[[NDArray], Any]],
-    *,
-    title: str,
-    x_label: str,
-    y_label: str,
-) -> None:
-    """Draw the points (`x`, `y`), both (rows,), and what each model predicts along x."""
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    along = np.linspace(x.min(), x.max(), 200)
-    with drawing(title) as (figure, words):
-        axes = add_axes(figure, title, x_label, y_label)
-        axes.scatter(x, y, s=12, color=GREY, alpha=0.6, label=f"{len(x)} rows")
-        words.append(f"{len(x)} points.")
-        for look, model in zip(looks(models), models.values(), strict=True):
-            curve = np.ravel(model(along))
-            axes.plot(along, curve, **look, markevery=40)
-            words.append(_trend(look["label"], along, curve, x_label))
-        axes.legend()
-
-
 def predicted_vs_measured(measured: ArrayLike, predictions: Series, *, title: str, quantity: str) -> None:
     """Draw predictions, (rows,) for each model, against what was measured; `quantity` carries the unit."""
     measured = np.asarray(measured, dtype=float)

@@ -45,7 +45,6 @@ FIGURES = {
     "confusion_matrix": lambda: plots.confusion_matrix([[5, 1], [2, 8]], ["cat", "dog"], title="A title"),
     "images": lambda: plots.images([np.eye(8)] * 3, ["7", "2", "1"], title="A title"),
     "contour_path": lambda: plots.contour_path(bowl, {"slow": [[2, 1], [1, 0.5], [0.5, 0.1]]}, **axes_of),
-    "regression_line": lambda: plots.regression_line(x, y, {"line": lambda x: 2 * x}, **axes_of),
     "predicted_vs_measured": lambda: plots.predicted_vs_measured(
         y, {"line": 2 * x}, title="A title", quantity="fuel use (mpg)"
     ),
@@ -247,13 +246,6 @@ def test_predictions_are_read_out_as_scikit_learn_measures_them():
     first, second = numbers(alt_of(FIGURES["predicted_vs_measured"]))[:2]
     assert first == pytest.approx(root_mean_squared_error(y, 2 * x), rel=5e-3)
     assert second == np.sum(2 * x > y)
-
-
-def test_models_are_drawn_along_x(drawn):
-    outputs(lambda: plots.regression_line(x, y, {"square": lambda x: x[:, None] ** 2}, **axes_of))
-    along, curve = drawn[0].axes[0].lines[0].get_data()
-    np.testing.assert_allclose(curve, along**2)
-    assert (along.min(), along.max()) == (x.min(), x.max())
 
 
 def test_bars_begin_at_zero_and_points_need_not(drawn):
