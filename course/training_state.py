@@ -57,7 +57,8 @@ def reinitialize(model: keras.Model, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     fresh = keras.models.clone_model(model)  # draws as when its layers are made one after the other
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    optimizer.build(model.trainable_variables)
+    for each in (model.optimizer, optimizer):
+        each.build(model.trainable_variables)  # does nothing where it is done
     for kept, new in ((model, fresh), (model.optimizer, optimizer)):
         for variable, value in zip(kept.variables, new.variables, strict=True):
             variable.assign(value)

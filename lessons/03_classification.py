@@ -130,27 +130,34 @@ def cross_entropy(probabilities, y):
 # %% [markdown]
 # ## X and y in, classifier out
 #
-# One function does it all: build, compile, fit, return. Whatever else it is told, it hands on to `fit`.
+# `classifier` does it all: build and compile (in a function of their own, for later), fit, return. Whatever else it is
+# told, it hands on to `fit`.
 
 # %%
 import keras
 
 
-def classifier(X, y, *, hidden=16, rate=0.03, **fit_arguments):
-    """Build, compile and fit a network with one hidden layer; returns it with its `history`."""
+def network(features, classes, *, hidden, rate):
+    """Build and compile a network with one hidden layer."""
     keras.utils.set_random_seed(seed)
-    layers = [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(int(y.max()) + 1, activation="softmax")]
-    model = keras.Sequential([keras.Input(X.shape[1:]), *layers])
+    layers = [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(classes, activation="softmax")]
+    model = keras.Sequential([keras.Input((features,)), *layers])
     loss, optimizer = "sparse_categorical_crossentropy", keras.optimizers.Adam(rate)
     model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
     optimizer.build(model.trainable_variables)
+    return model
+
+
+def classifier(X, y, *, hidden=16, rate=0.03, **fit_arguments):
+    """Build, compile and fit a network; returns it with its `history`."""
+    model = network(X.shape[1], int(y.max()) + 1, hidden=hidden, rate=rate)
     model.fit(X, y, **fit_arguments)
     return model
 
 
 # %% [markdown]
-# (`jit_compile=False` and `optimizer.build` only save time. Compiling the step, Keras's default, and preparing it
-# twice take longer than they save in fits as short as these.)
+# (`jit_compile=False` and `optimizer.build` only save time. To have XLA compile the step, Keras' default where there is
+# a GPU, and to prepare it twice take longer than they save in fits as short as these.)
 #
 # The course splits every table the same way into rows to train, to validate and to test. Mean and deviation come
 # from the training rows alone, as in lesson 02.
@@ -200,10 +207,24 @@ print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the histor
 # The network has 64 hidden units, and the training loss will fall and fall. What will the validation
 # loss do: follow it, level off or turn?
 
+# %% [markdown]
+# The rows come as `tf.data` sets of batches, dealt anew in each pass. As in lesson 02 that is for speed: with arrays,
+# `fit` takes longer to begin an epoch than to train in it, and here are many short epochs.
+
+
 # %%
-island = {"hidden": 64, "rate": 0.01, "epochs": most_epochs, "batch_size": 16, "verbose": 0}
-island["validation_data"] = x_val, island_val
-whole = classifier(x_train, island_train, **island)
+import tensorflow as tf
+
+
+def batches(X, y):
+    """The rows as tf.data, in batches of 16, in another order in each pass."""
+    return tf.data.Dataset.from_tensor_slices((X.astype("float32"), y)).shuffle(len(X)).batch(16)
+
+
+to_judge = batches(x_val, island_val)
+whole = network(4, len(islands), hidden=64, rate=0.01)
+settings = {"epochs": most_epochs, "validation_data": to_judge, "shuffle": False, "verbose": 0}  # they come shuffled
+whole.fit(batches(x_train, island_train), **settings)
 
 # %%
 from course import plots
@@ -214,21 +235,30 @@ plots.learning_curves(whole.history, title="Which island? A fit to the end", y_l
 # The training loss goes on falling; the validation loss soon turns and climbs. What the network learns late is true of
 # the training penguins only: this is **overfitting**. A callback can end it. `EarlyStopping` watches `val_loss`; when
 # that has not improved for five epochs, it stops the fit, and here it puts back the weights of the best epoch.
+#
+# Is the stop worth it? The validation rows choose the epoch, so they are no fair judges of it. The test rows are, and
+# they judge the fit to the end first, since the next fit is to use its network again.
 
 # %%
-stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
-stopped = classifier(x_train, island_train, **island, callbacks=[stop])
+x_test, _, island_test = measured(parts.x_test, parts.y_test)
+to_test = batches((x_test - mean) / deviation, island_test)
+whole_loss, whole_accuracy = whole.evaluate(to_test, verbose=0)
 
 # %% [markdown]
-# Was the stop worth it? The validation rows chose the epoch, so they are no fair judges of it. The test rows are:
+# `reinitialize` takes a compiled network back to its first weights, with an optimizer that remembers nothing. The
+# result is that of a new network, but to compile another one would take longer than to train it.
+
+# %%
+from course.training_state import reinitialize
+
+stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
+stopped = reinitialize(whole, seed)
+stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
 
 # %%
 from course.claims import claim
 
-x_test, _, island_test = measured(parts.x_test, parts.y_test)
-x_test = (x_test - mean) / deviation
-whole_loss, whole_accuracy = whole.evaluate(x_test, island_test, verbose=0)
-stopped_loss, stopped_accuracy = stopped.evaluate(x_test, island_test, verbose=0)
+stopped_loss, stopped_accuracy = stopped.evaluate(to_test, verbose=0)
 claim("03.epochs_stopped", len(stopped.history.epoch), digits=0)
 claim("03.best_epoch", stop.best_epoch + 1, digits=0)
 claim("03.whole_loss", whole_loss, digits=2, unit="nats")
@@ -305,7 +335,8 @@ def steps(rows, validation_split, batch_size, epochs):
 # ## Is the network any better?
 #
 # Logistic regression is this network without its hidden layer; scikit-learn's also has a penalty on large weights. It
-# is the rival to beat, on the same folds: for each, both are fitted on the other folds, with the scale of those.
+# is the rival to beat, on the same folds: for each, both are fitted on the other folds, with the scale of those. The
+# network is `model`, the first of this lesson, taken back to its start for each fold.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -317,8 +348,8 @@ by_network, by_logistic = np.empty_like(y), np.empty_like(y)
 for train, test in splits:
     scaler = StandardScaler().fit(X[train])
     known, unknown = scaler.transform(X[train]), scaler.transform(X[test])
-    network = classifier(known, y[train], epochs=epochs, batch_size=16, verbose=0)
-    by_network[test] = np.argmax(network(unknown), axis=1)
+    reinitialize(model, seed).fit(known, y[train], epochs=epochs, batch_size=16, verbose=0)
+    by_network[test] = np.argmax(model(unknown), axis=1)
     by_logistic[test] = LogisticRegression().fit(known, y[train]).predict(unknown)
 
 # %%
@@ -413,15 +444,15 @@ digits, labels = images.x_train[rows].reshape(-1, 784).astype("float32") / 255, 
 print(len(digits), "digits; the first and the last:", labels[:3], labels[-3:])
 
 # %% [markdown] tags=["predict"]
-# `fit` shuffles the rows before every epoch. So does the order of the file matter? Guess training and validation
+# `fit` shuffles the rows. So does the order of the file matter? Guess training and validation
 # accuracy after some epochs: both near 0.9, or something else?
 
 # %%
-training = {"hidden": 64, "rate": 0.005, "epochs": epochs, "batch_size": 128, "verbose": 0}
-sorted_model = classifier(digits, labels, validation_split=0.2, **training)
+training = {"epochs": epochs, "batch_size": 128, "verbose": 0}
+reader = classifier(digits, labels, hidden=64, rate=0.005, validation_split=0.2, **training)
 
 # %%
-history = sorted_model.history.history
+history = reader.history.history
 plots.learning_curves(
     history, metric="accuracy", title="Digits sorted by class, validation_split=0.2", y_label="accuracy (share)"
 )
@@ -430,7 +461,7 @@ claim("03.sorted_validation", history["val_accuracy"][-1])
 
 # %% [markdown]
 # Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
-# the last rows, before anything is shuffled**; only the rest is shuffled in every epoch. Which digits were those?
+# the last rows, before anything is shuffled**; only the rest is shuffled. Which digits were those?
 
 # %%
 held_back = labels[round(len(labels) * 0.8) :]
@@ -439,7 +470,7 @@ print("to validate:", np.unique(held_back))
 
 # %%
 last = -len(held_back) + np.arange(0, len(held_back), len(held_back) // 10)[:10]
-guesses = np.argmax(sorted_model(digits[last]), axis=1)
+guesses = np.argmax(reader(digits[last]), axis=1)
 plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and what the model takes them for")
 
 # %% [markdown]
@@ -450,7 +481,7 @@ plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and wh
 from sklearn.model_selection import train_test_split
 
 x_fit, x_judge, y_fit, y_judge = train_test_split(digits, labels, test_size=0.2, stratify=labels, random_state=seed)
-fixed = classifier(x_fit, y_fit, validation_data=(x_judge, y_judge), **training).history.history
+fixed = reinitialize(reader, seed).fit(x_fit, y_fit, validation_data=(x_judge, y_judge), **training).history
 
 # %%
 plots.learning_curves(fixed, metric="accuracy", title="The same digits, split by class", y_label="accuracy (share)")

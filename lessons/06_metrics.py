@@ -64,8 +64,8 @@ print(
 # otherwise. Note how they spread: the fastest trials have more than a thousand times the resistance of the slowest.
 #
 # One function trains the network, always from the same seed. Metrics take no part in training: ask for others, and
-# the weights end the same. (`jit_compile=False` saves the time for compiling, which a network this small never earns
-# back.)
+# the weights end the same. (`jit_compile=False`: on a machine with a GPU Keras would have XLA compile the steps, which
+# a network this small never earns back.)
 
 # %%
 import keras

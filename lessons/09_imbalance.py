@@ -31,8 +31,10 @@
 seed: int = 0  # seed of the split, the first weights, the order of the rows and the wrong labels, 0 to 1000000
 fast: bool = False  # fewer parts, epochs and digits
 parts: int = 4  # parts of the patients, each predicted once, 3 to 10, fast 3
+few_epochs: int = 3  # passes in the fits that only compare two ways to weight, 1 to 20, fast 1
 epochs: int = 12  # passes over the patients in each fit, 2 to 100, fast 2
-noise_epochs: int = 15  # passes over the digits with wrong labels, 3 to 100, fast 3
+noise_rows: int = 10_000  # digits to train on, half of them labeled carelessly, 1000 to 10000, fast 2000
+noise_epochs: int = 15  # passes over these digits, 3 to 100, fast 3
 wrong_share: float = 0.6  # share of wrong labels in the careless half of the digits, 0.3 to 0.8
 
 # %%
@@ -98,18 +100,26 @@ def inputs(training):
 # The model is the smallest there is: one unit with a sigmoid, which is logistic regression. Small tables seldom need
 # more, and what weights do is seen most clearly here. It will be trained many times, so we compile it once, and
 # `fitted` sets it back to zero before each training: its weights and what the optimizer remembers. (A single unit may
-# start from zero. A hidden layer may not: its units would stay alike.)
+# start from zero. A hidden layer may not: its units would stay alike.) `ready` saves time: it makes the variables of
+# optimizer and metrics, since `fit`, where it finds them missing, translates its step into a graph twice.
 
 # %%
 import keras
 from keras.optimizers import SGD, Adam
 
 
+def ready(model):
+    """Make the variables of a compiled model's optimizer and metrics, the latter by a row of zeros."""
+    model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(None, keras.ops.zeros((1, 1)), model(keras.ops.zeros((1, *model.input_shape[1:]))))
+    return model
+
+
 def unit(columns, optimizer):
     """One sigmoid unit with so many inputs, compiled."""
     model = keras.Sequential([keras.Input((columns,)), keras.layers.Dense(1, activation="sigmoid")])
     model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    return model
+    return ready(model)
 
 
 def fitted(model, x, y, *, epochs=epochs, **fit_arguments):
@@ -139,8 +149,8 @@ training = part > 1
 x_training, y_training = inputs(training)[training], y[training]
 
 model = unit(x_training.shape[1], Adam(0.1))
-by_class = fitted(model, x_training, y_training, class_weight={1: balance}, epochs=3)
-by_row = fitted(model, x_training, y_training, sample_weight=np.where(y_training == 1, balance, 1.0), epochs=3)
+by_class = fitted(model, x_training, y_training, class_weight={1: balance}, epochs=few_epochs)
+by_row = fitted(model, x_training, y_training, sample_weight=np.where(y_training == 1, balance, 1.0), epochs=few_epochs)
 print(f"weight of a positive: {balance:.2f}")
 
 # %%
@@ -231,14 +241,14 @@ def combined(y, class_weight, sample_weight):
 # Give *both* classes a weight of 10. Nothing is favored, so should anything change? With plain SGD? With Adam?
 
 # %%
-ten = {0: 10.0, 1: 10.0}
-plain_adam = fitted(model, x_training, y_training, epochs=3)
-ten_adam = fitted(model, x_training, y_training, epochs=3, class_weight=ten)
+ones, tens = {0: 1.0, 1: 1.0}, {0: 10.0, 1: 10.0}  # a weight of 1 changes nothing
+plain_adam = fitted(model, x_training, y_training, epochs=few_epochs, class_weight=ones)
+ten_adam = fitted(model, x_training, y_training, epochs=few_epochs, class_weight=tens)
 sgd = unit(x_training.shape[1], SGD(0.01))
-plain_sgd = fitted(sgd, x_training, y_training, epochs=3)
-ten_sgd = fitted(sgd, x_training, y_training, epochs=3, class_weight=ten)
+plain_sgd = fitted(sgd, x_training, y_training, epochs=few_epochs, class_weight=ones)
+ten_sgd = fitted(sgd, x_training, y_training, epochs=few_epochs, class_weight=tens)
 sgd.optimizer.learning_rate = 0.1
-faster_sgd = fitted(sgd, x_training, y_training, epochs=3)
+faster_sgd = fitted(sgd, x_training, y_training, epochs=few_epochs, class_weight=ones)
 
 # %% tags=["varies"]
 claim("09.sgd_ten", np.abs(ten_sgd - plain_sgd).max(), digits=3)
@@ -351,18 +361,22 @@ def copied_recall(y_true, y_pred):
 # random order, with batches of several sizes; `keras.metrics.Recall` runs beside it.
 
 # %%
+import tensorflow as tf
+
 unseen = np.random.default_rng(seed).permutation(np.flatnonzero(part == 0))
 x_unseen, y_unseen = inputs(training)[unseen], y[unseen][:, None].astype("float32")
 fitted(model, x_training, y_training, class_weight={1: balance})
-watched = keras.Sequential(model.layers)  # the same trained unit, compiled with other metrics
+watched = keras.Sequential([keras.Input(x_unseen.shape[1:]), *model.layers])  # the same trained unit, other metrics
 metrics = [copied_recall, keras.metrics.Recall(name="recall")]
 # Fifty batches a call save time; the metrics still see each batch alone.
 watched.compile(loss="binary_crossentropy", metrics=metrics, jit_compile=False, steps_per_execution=50)
+ready(watched)
+rows = tf.data.Dataset.from_tensor_slices((x_unseen, y_unseen))
 
 # %% tags=["varies"]
 copied = {}
 for size in (1, 8, 32, 128):
-    logs = watched.evaluate(x_unseen, y_unseen, batch_size=size, verbose=0, return_dict=True)
+    logs = watched.evaluate(rows.batch(size), verbose=0, return_dict=True)
     copied[f"copied, batches of {size}"] = logs["copied_recall"]
 one, eight, thirty_two, many = copied.values()
 claim("09.copied_recall_1", one)
@@ -730,9 +744,9 @@ print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
 from course.data import load
 
 digits = load("mnist", fast=fast)
-x_digits = digits.x_train[:10_000].reshape(-1, 784).astype("float32") / 255
+x_digits = digits.x_train[:noise_rows].reshape(-1, 784).astype("float32") / 255
 x_validation = digits.x_validation.reshape(-1, 784).astype("float32") / 255
-true = digits.y_train[:10_000].astype(int)
+true = digits.y_train[:noise_rows].astype(int)
 
 rng = np.random.default_rng(seed)
 careless = rng.random(len(true)) < 0.5
@@ -754,7 +768,7 @@ keras.utils.set_random_seed(seed)
 layers = [keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10, activation="softmax")]
 network = keras.Sequential([keras.Input((784,)), *layers])
 network.compile(SGD(0.3), loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-fast_fit(network, seed=seed)
+fast_fit(ready(network), seed=seed)
 start = network.get_weights()
 
 # %%

@@ -29,9 +29,10 @@
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights, the order of the digits and dropout, 0 to 1000000
 fast: bool = False  # fewer digits, fewer epochs
-rows: int = 640  # digits to learn from, 256 to 50000, fast 256
+rows: int = 640  # digits to learn from, 64 to 50000, fast 70
+judged: int = 1000  # validation digits, 100 to 1000, fast 100
 epochs: int = 4  # epochs of a run that is killed half-way, 2 to 50, fast 2
-long_epochs: int = 18  # epochs of the run whose best model is wanted, 4 to 200, fast 4
+long_epochs: int = 18  # epochs of the run whose best model is wanted, 3 to 200, fast 3
 
 # %%
 from course.lesson import begin
@@ -49,7 +50,7 @@ import keras
 from keras import layers
 
 
-def network(filters, more_filters, hidden, dropout=True, eager=True):
+def network(filters, more_filters, hidden, dropout=True):
     """A classifier of digits, compiled; always the same first weights."""
     keras.utils.clear_session(free_memory=False)  # names count from the start again
     keras.utils.set_random_seed(seed)
@@ -58,14 +59,9 @@ def network(filters, more_filters, hidden, dropout=True, eager=True):
     parts += [layers.Dropout(0.25)] * dropout + [layers.Flatten(), layers.Dense(hidden, activation="relu")]
     parts += [layers.Dropout(0.5)] * dropout + [layers.Dense(10, activation="softmax")]
     model = keras.Sequential(parts)
-    model.compile(
-        keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", run_eagerly=eager, jit_compile=False
-    )
+    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", jit_compile=False)
     return model
 
-
-# %% [markdown]
-# (Run eagerly, step after step as Python code: most of our runs will be too short to pay for a compiled program.)
 
 # %%
 parameters = network(32, 64, 128).count_params()
@@ -106,7 +102,8 @@ from course.data import load
 
 digits = load("mnist", fast=fast)
 x, y = digits.x_train[:rows, ..., None].astype("float32") / 255, digits.y_train[:rows]
-validation = digits.x_validation[:1000, ..., None].astype("float32") / 255, digits.y_validation[:1000]
+validation = digits.x_validation[:judged, ..., None].astype("float32") / 255, digits.y_validation[:judged]
+batch_size = min(64, rows // 4)  # at least four batches an epoch: later on a run dies within one
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
@@ -128,12 +125,13 @@ def keep_best():
 
 def fit(model, callbacks, **options):
     """Train on our digits; the validation digits go in one batch."""
-    options |= {"validation_data": validation, "validation_batch_size": 1000}
-    return model.fit(x, y, batch_size=64, verbose=0, callbacks=callbacks, **options)
+    options |= {"validation_data": validation, "validation_batch_size": judged}
+    return model.fit(x, y, batch_size=batch_size, verbose=0, callbacks=callbacks, **options)
 
 
 # %%
-model = network(4, 8, 16, dropout=False, eager=fast)
+model = network(4, 8, 16, dropout=False)
+model.optimizer.build(model.trainable_variables)  # Adam's memory (lesson 10); made within a step, it costs a second
 savers = [saver("last.weights.h5"), saver("epoch-{epoch:03}.weights.h5"), keep_best()]
 first = fit(model, savers, epochs=long_epochs).history
 
@@ -227,11 +225,19 @@ def to_keep(losses, last):
 # %%
 import warnings
 
-model = network(4, 8, 16, dropout=False, eager=fast)
+from course.training_state import reinitialize
+
+again = network(4, 8, 16, dropout=False)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Keras warns that Adam's memory is skipped (lesson 10)
-    model.load_weights(folder / f"epoch-{killed:03}.weights.h5")
+    again.load_weights(folder / f"epoch-{killed:03}.weights.h5")
+
+reinitialize(model, seed).set_weights(again.get_weights())
 second = fit(model, [keep_best()], initial_epoch=killed, epochs=long_epochs).history
+
+# %% [markdown]
+# (The model that loads is new, as in a new process. Its weights then go into the first model, emptied of all that it
+# knows, Adam's memory too: Keras has compiled that one already, and to compile another takes longer than to train it.)
 
 # %%
 best = int(losses[:killed].argmin()) + 1
@@ -249,7 +255,7 @@ plots.lines(
 from course.claims import claim
 
 model.load_weights(folder / "best.weights.h5")
-before, after = losses[:killed].min(), model.evaluate(*validation, batch_size=1000, verbose=0)
+before, after = losses[:killed].min(), model.evaluate(*validation, batch_size=judged, verbose=0)
 claim("11.best_before_the_kill", before)
 claim("11.best_after", after)
 claim("11.worse_overwrote_the_best", after > before, digits=0)
@@ -259,8 +265,8 @@ claim("11.worse_overwrote_the_best", after > before, digits=0)
 # point of the figure); it now holds {{11.best_after}} (the lowest of the second life). The new callback had never heard
 # of the old best: the first model of the second life was the best that *it* had seen and was written over the old one,
 # whatever its loss. With most seeds none that followed was as good as what it had replaced. With a few a later one
-# happened to be better, but the old best was lost there, too. (With `fast` the run is too short: it does not overfit
-# yet, and the second life goes on to better models.)
+# happened to be better, but the old best was lost there, too. (With `fast` the run is too short to overfit, and
+# the second life mostly goes on to better models.)
 #
 # And the curve takes its own path: Adam starts without its memory, with steps that are too large for weights so far
 # along. Such a jolt may even undo some of the overfitting. That is luck; it is not the run that was broken off.
@@ -308,33 +314,51 @@ class Kill(keras.callbacks.Callback):
             raise Killed
 
 
+# %% [markdown]
+# Many runs follow, and each has to start as in a new process. To compile a network for each would take longer than to
+# train it. So we compile one, keep a copy of everything in it that training changes, and put that back at every start.
+
 # %%
-from contextlib import suppress
+from course.training_state import capture, restore
+
+model = network(4, 8, 16)
+model.optimizer.build(model.trainable_variables)
+dropouts = [layer for layer in model.layers if isinstance(layer, layers.Dropout)]
+untrained = capture(model, metrics=False)  # weights, Adam's memory, dropout's seeds
 
 
-def life(*callbacks, seeds=None, **data):
-    """Build the model, train until the last epoch or death; return the model. `seeds`: states for its dropout."""
-    model = network(4, 8, 16)
-    if seeds:
-        for layer, state in zip(dropouts(model), seeds, strict=True):
-            layer.seed_generator.state.assign(state)
-    with suppress(Killed):
-        model.fit(**data or {"x": x, "y": y, "batch_size": 64}, epochs=epochs, verbose=0, callbacks=callbacks)
+def born():
+    """The network as a new process builds it."""
+    keras.utils.set_random_seed(seed)
+    restore(untrained, model, metrics=False, source="the untrained network")
+    model._initial_epoch = None  # BackupAndRestore leaves it behind, and no other run may find it
     return model
 
 
-def dropouts(model):
-    return [layer for layer in model.layers if isinstance(layer, layers.Dropout)]
+# %%
+from contextlib import suppress
+from types import SimpleNamespace
 
 
-def seed_states(model):
-    return [keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in dropouts(model)]
+def life(*callbacks, seeds=None, **data):
+    """Train from birth until the last epoch or death; return what there is then. `seeds`: states for dropout."""
+    born()
+    if seeds:
+        for layer, state in zip(dropouts, seeds, strict=True):
+            layer.seed_generator.state.assign(state)
+    with suppress(Killed):
+        model.fit(**data or {"x": x, "y": y, "batch_size": batch_size}, epochs=epochs, verbose=0, callbacks=callbacks)
+    return SimpleNamespace(
+        weights=model.get_weights(),
+        seeds=[keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in dropouts],
+        steps=int(model.optimizer.iterations),
+        history=model.history,
+    )
 
 
-def distance(model, other):
+def distance(weights, others):
     """The largest difference of any weight."""
-    pairs = zip(model.get_weights(), other.get_weights(), strict=True)
-    return max(float(np.abs(a - b).max()) for a, b in pairs)
+    return max(float(np.abs(a - b).max()) for a, b in zip(weights, others, strict=True))
 
 
 # %% [markdown] tags=["predict"]
@@ -350,7 +374,7 @@ shutil.copytree(folder / "backup", folder / "backup again")  # a run that ends d
 resumed = life(keras.callbacks.BackupAndRestore(folder / "backup"))
 
 # %%
-strays = {"BackupAndRestore": distance(resumed, whole)}
+strays = {"BackupAndRestore": distance(resumed.weights, whole.weights)}
 claim("11.backup_and_restore", strays["BackupAndRestore"])
 print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 
@@ -359,8 +383,8 @@ print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 # know one suspect from lesson 10: the seed states of dropout. Put them back by hand:
 
 # %%
-resumed = life(keras.callbacks.BackupAndRestore(folder / "backup again"), seeds=seed_states(dead))
-strays["+ dropout's seeds"] = distance(resumed, whole)
+resumed = life(keras.callbacks.BackupAndRestore(folder / "backup again"), seeds=dead.seeds)
+strays["+ dropout's seeds"] = distance(resumed.weights, whole.weights)
 claim("11.backup_and_seeds", strays["+ dropout's seeds"], digits=9)
 
 # %% [markdown]
@@ -411,13 +435,13 @@ for epoch in orders(x=tf.data.Dataset.from_tensor_slices((numbers, numbers)).shu
 
 # %%
 def pipeline():
-    return {"x": tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(64), "shuffle": False}
+    return {"x": tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(batch_size), "shuffle": False}
 
 
 whole = life(**pipeline())
 dead = life(keras.callbacks.BackupAndRestore(folder / "order"), Kill(epochs // 2), **pipeline())
-resumed = life(keras.callbacks.BackupAndRestore(folder / "order"), seeds=seed_states(dead), **pipeline())
-strays["tf.data, + dropout's seeds"] = distance(resumed, whole)
+resumed = life(keras.callbacks.BackupAndRestore(folder / "order"), seeds=dead.seeds, **pipeline())
+strays["tf.data, + dropout's seeds"] = distance(resumed.weights, whole.weights)
 claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
 
 # %% [markdown]
@@ -428,11 +452,11 @@ claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
 # batches does a run take that dies in the middle of its second epoch?
 
 # %%
-batches = -(-len(x) // 64)  # in an epoch
-every = batches // 2
+batches = -(-len(x) // batch_size)  # in an epoch
+every = -(-batches // 2)
 life(keras.callbacks.BackupAndRestore(folder / "batches", save_freq=every), Kill(1, every + 1))
 resumed = life(keras.callbacks.BackupAndRestore(folder / "batches", save_freq=every))
-print(f"{int(resumed.optimizer.iterations)} steps; the run left alone takes {epochs * batches}")
+print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
 
 # %% [markdown]
 # Too many: it writes down the batch, but does not read it. The epoch begins again from its first batch, on weights that
@@ -511,7 +535,7 @@ def our_life(name, *killers):
     run = Checkpoints(
         name, [keras.callbacks.ReduceLROnPlateau("loss", patience=1)], save_freq=every, keep=2, monitor="loss"
     )
-    data = run.shuffled(x, y, batch_size=64, seed=seed)
+    data = run.shuffled(x, y, batch_size=batch_size, seed=seed)
     return life(run, *killers, x=data, shuffle=False)
 
 
@@ -528,10 +552,10 @@ with chdir(folder):  # so that the messages need not name it
     resumed = our_life("killed")
 
 # %%
-strays["course.checkpoints"] = distance(resumed, whole)
+strays["course.checkpoints"] = distance(resumed.weights, whole.weights)
 claim("11.ours", strays["course.checkpoints"], digits=9)
 print("same history:", resumed.history.history == whole.history.history)
-print("same seed states:", np.array_equal(seed_states(resumed), seed_states(whole)))
+print("same seed states:", np.array_equal(resumed.seeds, whole.seeds))
 
 # %%
 plots.bars(
@@ -597,10 +621,10 @@ for _ in range(2):
     print("killed after step", reports[-1].strip(), "with exit status", child.returncode)
 
 # %%
-alone, shot = (
-    subprocess.run([*command, folder / name], capture_output=True, text=True, check=True).stdout.split()[-1]
-    for name in ("alone", "shot")
-)
+children = [
+    subprocess.Popen([*command, folder / name], stdout=subprocess.PIPE, text=True) for name in ("alone", "shot")
+]
+alone, shot = (child.communicate()[0].split()[-1] for child in children)
 print("killed twice, the same weights to the last bit:", shot == alone)
 
 # %% [markdown]
@@ -633,28 +657,35 @@ def place(step):
     """Is this step worth a save, the first or the middle one of an epoch? And which rows are next?"""
     epoch, batch = divmod(step, batches)
     save = batch % every == 0
-    return save, epoch_order(len(x), seed, epoch)[64 * batch : 64 * (batch + 1)]
+    return save, epoch_order(len(x), seed, epoch)[batch_size * batch : batch_size * (batch + 1)]
+
+
+loss = keras.losses.SparseCategoricalCrossentropy()
+
+
+@tf.function(input_signature=[tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype)])
+def train_step(inputs, labels):
+    """One step of training, compiled at its first call for batches of any size."""
+    with tf.GradientTape() as tape:
+        value = loss(labels, model(inputs, training=True))
+    model.optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
 
 
 # %%
 def tensorflow_life(name, until, keep_seeds=True):
-    """Go on from the newest checkpoint, if any, and die before step `until`."""
-    model, step = network(4, 8, 16), tf.Variable(0)
-    adam, loss = model.optimizer, keras.losses.SparseCategoricalCrossentropy()
-    adam.build(model.trainable_variables)
-    seeds = [layer.seed_generator.state.value for layer in dropouts(model)] if keep_seeds else []
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=adam, step=step, seeds=seeds)
+    """Go on from the newest checkpoint, if any, and die before step `until`; return the weights."""
+    model, step = born(), tf.Variable(0)
+    seeds = [layer.seed_generator.state.value for layer in dropouts] if keep_seeds else []
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=step, seeds=seeds)
     manager = tf.train.CheckpointManager(checkpoint, folder / name, max_to_keep=2)
     checkpoint.restore(manager.latest_checkpoint)
     while step < until:
         save, chosen = place(int(step))
         if save:
             manager.save()
-        with tf.GradientTape() as tape:
-            value = loss(y[chosen], model(x[chosen], training=True))
-        adam.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+        train_step(x[chosen], y[chosen])
         step.assign_add(1)
-    return model
+    return model.get_weights()
 
 
 # %% [markdown]
@@ -719,8 +750,8 @@ def pytorch_life(path, until):
     data = TensorDataset(torch.from_numpy(x), torch.from_numpy(y.astype("int64")))
     while step < until:
         epoch, done = divmod(step, batches)
-        rows_left = epoch_order(len(x), seed, epoch)[64 * done :].tolist()
-        for inputs, labels in DataLoader(data, batch_size=64, sampler=rows_left, generator=torch.Generator()):
+        rows_left = epoch_order(len(x), seed, epoch)[batch_size * done :].tolist()
+        for inputs, labels in DataLoader(data, batch_size=batch_size, sampler=rows_left, generator=torch.Generator()):
             if step == until:
                 break
             if step % batches % every == 0:

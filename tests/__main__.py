@@ -1,22 +1,27 @@
 """All checks of the course, in the order in which they fail fastest. Run: python -m tests"""
 
+import math
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+from course.execution.lessons import all_lessons
+
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-p", "tests.run_times"]
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tests.run_times"]
 NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course", "-p", "no:timeout"]
+WHOLE_FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a notebook's cells belong to one process
+LONGEST_FIRST = sorted(all_lessons(), key=lambda lesson: -(lesson.seconds("full") or math.inf))
 STEPS = {
     "lint": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
     "types": ["mypy"],
     "spelling": ["codespell"],
     "generated files": ["course", "build", "--check"],
-    "tests": [*PYTEST, "tests"],
-    "notebooks": [*PYTEST, *NBVAL, "notebooks/solutions"],
+    "tests": [*PYTEST, "--dist", "worksteal", "tests"],
+    "notebooks": [*PYTEST, *NBVAL, *WHOLE_FILES, *(str(lesson.path("solutions")) for lesson in LONGEST_FIRST)],
 }
 
 

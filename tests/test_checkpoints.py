@@ -311,6 +311,7 @@ def test_a_reinitialized_model_trains_as_one_built_anew_from_the_same_seed(optim
     trained(model)
     function = model.train_function
     found, again = trained(reinitialize(model, seed=5))
+    assert trained(reinitialize(compiled(seed=9), seed=5))[0] == expected  # never trained before
     assert found == expected
     assert all(np.array_equal(*pair) for pair in zip(weights, again, strict=True))
     assert model.train_function is function

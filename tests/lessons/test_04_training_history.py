@@ -17,7 +17,7 @@ def test_the_logged_training_loss_lies_above_the_one_measured_again_and_with_dro
 
 
 def test_single_runs_disagree_about_the_accuracy_and_agree_about_the_loss(full):
-    # Medians: with one seed in five, no pair at all speaks for the remedies.
+    # Medians, "with most seeds": with one no pair at all speaks for the remedies, with another as many as against them.
     assert full("04.pairs_better").median > 0
-    assert full("04.pairs_worse").low > full("04.pairs_better").high
+    assert full("04.pairs_worse").median > full("04.pairs_better").high
     assert full("04.pairs_loss_lower").low == 1

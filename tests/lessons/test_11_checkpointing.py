@@ -35,7 +35,8 @@ def pytorch_life():
     cells = [cell.source for cell in read("11_checkpointing").cells if "def pytorch_" in cell.source]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64 * BATCHES - 20, 28, 28, 1)), rng.integers(0, 10, 64 * BATCHES - 20)
-    names = {"x": x.astype("float32"), "y": y, "seed": 3, "batches": BATCHES, "every": 4, "epoch_order": epoch_order}
+    names = {"x": x.astype("float32"), "y": y, "seed": 3, "batch_size": 64, "batches": BATCHES, "every": 4}
+    names["epoch_order"] = epoch_order
     exec("\n".join(cells), names)
     return names["pytorch_life"]
 
