@@ -111,8 +111,12 @@ def test_work_that_no_worker_could_import_is_refused():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts itself with a signal")
 def test_an_interrupt_ends_the_workers():
-    with pytest.raises(KeyboardInterrupt):
-        run_workers(hold, 2, {"x": np.zeros(4)})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_workers(hold, 2, {"x": np.zeros(4)})
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_script_that_starts_workers_is_not_run_again_by_them(tmp_path):
