@@ -663,9 +663,9 @@ claim("05.recipe_smoothing_gain", gains["label smoothing"], digits=2, unit="poin
 # Plain: {{05.recipe_plain}}. Dropout: {{05.recipe_dropout}}. Label smoothing: {{05.recipe_smoothing}}.
 #
 # Against plain, label smoothing changes the accuracy by {{05.recipe_smoothing_gain}}, dropout by
-# {{05.recipe_dropout_gain}}: within these few epochs the remedy of the textbooks does little, and a change to
-# the labels does more. (Dropout blurs every step, so it asks for more epochs. It is not refuted here, it is
-# too expensive here.) Remember the standard error of 0.0014, that is 0.14 points: a difference of that size, seen
+# {{05.recipe_dropout_gain}}: in full mode, with every seed, the remedy of the textbooks costs a little within these few
+# epochs, and a change to the labels gains. (Dropout blurs every step, so it asks for more epochs. It is not refuted
+# here, it is too expensive here.) Remember the standard error of 0.0014, that is 0.14 points: a difference of that size, seen
 # once, proves nothing.
 
 # %% [markdown]
