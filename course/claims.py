@@ -13,6 +13,8 @@ from typing import Any
 from course import ROOT, lesson
 
 BANDS = ROOT / "lessons" / "claims.toml"
+# The mean width of a band of so many runs, in standard deviations of a run (Tippett, Biometrika 17, 1925).
+WIDTHS = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
 MEASURING = "COURSE_MEASURING"  # set while bands are being measured, when the old ones must not judge
 
 
@@ -34,9 +36,11 @@ class Band:
     def __contains__(self, value: float) -> bool:
         """True within the band widened by its own width, and at the least by one unit of the last digit shown.
 
-        A further seed, or another machine, strays a little beyond the extremes of ten runs; a defect strays far.
+        A further seed, or another machine, strays a little beyond the extremes of ten runs; a defect strays far. The
+        band of fewer runs is narrower and is widened by more, to where that of ten would end on average.
         """
-        slack = max(self.high - self.low, 10.0**-self.digits)
+        share = 1.5 * WIDTHS[10] / WIDTHS.get(self.seeds, WIDTHS[10]) - 0.5
+        slack = max(share * (self.high - self.low), 10.0**-self.digits)
         return self.low - slack <= value <= self.high + slack
 
     def __str__(self) -> str:

@@ -224,7 +224,7 @@ def batches(X, y):
 to_judge = batches(x_val, island_val)
 whole = network(4, len(islands), hidden=64, rate=0.01)
 settings = {"epochs": most_epochs, "validation_data": to_judge, "shuffle": False, "verbose": 0}  # they come shuffled
-whole.fit(batches(x_train, island_train), **settings)
+_ = whole.fit(batches(x_train, island_train), **settings)
 
 # %%
 from course import plots
@@ -253,7 +253,7 @@ from course.training_state import reinitialize
 
 stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
 stopped = reinitialize(whole, seed)
-stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
+_ = stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
 
 # %%
 from course.claims import claim
