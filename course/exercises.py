@@ -13,6 +13,7 @@ in the output's metadata.
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from functools import wraps
 from types import FunctionType
 from typing import Any
 
@@ -22,6 +23,7 @@ from course.claims import announce
 
 GRADING = "COURSE_GRADING"  # set by graders: then everything but "right" also raises
 OUTCOMES = ("right", "wrong", "not attempted", "broken")
+NOTHING = "Your function returns nothing. Does it end in a return?"
 
 
 class Hint(AssertionError):
@@ -40,7 +42,7 @@ def expect_close(found: Any, expected: Any, hint: str, mistakes: Mapping[str, An
     def close(numbers: Any) -> bool:
         return np.shape(found) == np.shape(numbers) and np.allclose(found, numbers, atol=1e-5)
 
-    expect(found is not None, "Your function returns nothing. Does it end in a return?")
+    expect(found is not None, NOTHING)
     if not close(expected):
         for mistake, numbers in (mistakes or {}).items():
             expect(not close(numbers), mistake)
@@ -67,14 +69,31 @@ def exercise(name: str, *answers: Any) -> Callable[[Callable[..., None]], str]:
 def _judge(check: Callable[..., None], answers: tuple[Any, ...]) -> tuple[str, str]:
     if any(map(is_stub, answers)):
         return "not attempted", "Replace the ... above and run both cells again."
+    results: list[Any] = []
     try:
-        check(*answers)
+        check(*(_watched(answer, results) for answer in answers))
     except Hint as hint:
         return "wrong", str(hint)
     except Exception as error:
+        if results and results[0] is None:  # what the check could not work with
+            return "wrong", NOTHING
         last = traceback.extract_tb(error.__traceback__)[-1]
         return "broken", f"{type(error).__name__}: {error} (at `{last.line or last.name}`)"
     return "right", ""
+
+
+def _watched(answer: Any, results: list[Any]) -> Any:
+    """The answer; where it is a function, `results` then holds what its last call returned, if it came to its end."""
+    if not isinstance(answer, FunctionType):
+        return answer
+
+    @wraps(answer)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        results.clear()
+        results.append(answer(*args, **kwargs))
+        return results[0]
+
+    return watched
 
 
 def is_stub(answer: Any) -> bool:
@@ -82,7 +101,8 @@ def is_stub(answer: Any) -> bool:
     if isinstance(answer, type):
         return any(is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType))
     if isinstance(answer, FunctionType):
-        return answer.__code__.co_code in _EMPTY
+        code = answer.__code__
+        return code.co_code in _EMPTY and {*code.co_consts} <= {None, answer.__doc__}
     return answer is Ellipsis
 
 

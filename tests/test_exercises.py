@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from course.exercises import GRADING, exercise, expect, expect_close, is_stub
@@ -74,6 +75,42 @@ def test_an_answer_that_returns_nothing_is_wrong_rather_than_not_attempted():
         print(2 * x)
 
     assert judge(prints) == "wrong"
+
+
+def test_an_answer_that_returns_nothing_is_told_so_where_the_check_cannot_work_with_it(capsys):
+    @exercise("98.3", lambda x: print(end=""))
+    def sum_of(double):
+        expect(double(3) + double(4) == 14, "Twice three and twice four are fourteen.")
+
+    assert sum_of == "wrong"
+    assert "returns nothing" in capsys.readouterr().out
+
+
+def test_an_answer_that_returns_an_array_which_the_check_cannot_work_with_is_broken(capsys):
+    @exercise("98.5", lambda x: np.ones(2))
+    def length(double):
+        expect(len(double(3)["a"]) == 1, "It has one entry.")
+
+    assert length == "broken"
+    assert "IndexError" in capsys.readouterr().out
+
+
+def test_an_answer_that_returns_a_constant_is_attempted():
+    assert judge(lambda x: 6) == "wrong"
+
+
+def test_an_answer_is_not_blamed_for_an_earlier_nothing_where_it_raises(capsys):
+    def late(x):
+        if x == "ab":
+            return x.real
+        return print(end="")
+
+    @exercise("98.4", late)
+    def twice(double):
+        double(3)
+        double("ab")
+
+    assert twice == "broken"
 
 
 @pytest.mark.parametrize("answer", [..., lambda x: x])
