@@ -13,8 +13,6 @@ from typing import Any
 from course import ROOT, lesson
 
 BANDS = ROOT / "lessons" / "claims.toml"
-# The mean width of a band of so many runs, in standard deviations of a run (Tippett, Biometrika 17, 1925).
-WIDTHS = {2: 1.128, 3: 1.693, 4: 2.059, 5: 2.326, 6: 2.534, 7: 2.704, 8: 2.847, 9: 2.970, 10: 3.078}
 MEASURING = "COURSE_MEASURING"  # set while bands are being measured, when the old ones must not judge
 
 
@@ -36,11 +34,9 @@ class Band:
     def __contains__(self, value: float) -> bool:
         """True within the band widened by its own width, and at the least by one unit of the last digit shown.
 
-        A further seed, or another machine, strays a little beyond the extremes of ten runs; a defect strays far. The
-        band of fewer runs is narrower and is widened by more, to where that of ten would end on average.
+        A further seed, or another machine, strays a little beyond the extremes of ten runs; a defect strays far.
         """
-        share = 1.5 * WIDTHS[10] / WIDTHS.get(self.seeds, WIDTHS[10]) - 0.5
-        slack = max(share * (self.high - self.low), 10.0**-self.digits)
+        slack = max(self.high - self.low, 10.0**-self.digits)
         return self.low - slack <= value <= self.high + slack
 
     def __str__(self) -> str:
@@ -50,13 +46,7 @@ class Band:
 
 
 def claim(
-    name: str,
-    value: Any,
-    *,
-    unit: str = "",
-    digits: int = 3,
-    published: float | None = None,
-    source: str | None = None,
+    name: str, value: Any, *, unit: str = "", digits: int = 3, published: float | None = None, source: str | None = None
 ) -> None:
     """Record result `value` (one number, `digits` decimals shown) as `name`, such as "05.test_accuracy".
 
@@ -73,14 +63,7 @@ def claim(
         line += f"   published: {published:g}"
     if judged:
         line += f"   measured: {judged}"
-    record = {
-        "name": name,
-        "value": value,
-        "unit": unit,
-        "digits": digits,
-        "published": published,
-        "source": source,
-    }
+    record = {"name": name, "value": value, "unit": unit, "digits": digits, "published": published, "source": source}
     announce(line, {"claim": record})
     if judged and value not in judged:
         raise ClaimError(f"{name} = {value:g}: outside {judged} in {mode} mode, measured in lessons/{BANDS.name}")
@@ -88,12 +71,10 @@ def claim(
 
 def announce(line: str, record: dict[str, Any]) -> None:
     """Print `line` in a notebook with `record` in the output's metadata, where runs and graders read it."""
-    try:
-        from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        get_ipython = None
-    if get_ipython and get_ipython():
+    from IPython import get_ipython  # slow to import
+    from IPython.display import display
+
+    if get_ipython():
         display({"text/plain": line}, metadata={"course": record}, raw=True)
     else:
         print(line)
@@ -106,9 +87,6 @@ def bands() -> dict[str, Any]:
 
 
 def quote(name: str, mode: str = "full") -> str:
-    """Return a claim as the prose quotes it: median and spread over seeds.
-
-    Raises KeyError when it was never measured.
-    """
+    """Return a claim as the prose quotes it, median and spread; raises KeyError when it was never measured."""
     entry = bands()[name]
     return str(Band(**entry[mode], digits=entry["digits"], unit=entry["unit"]))
