@@ -114,7 +114,8 @@ class CheckpointFolder:
         try:
             self.wait()
         finally:
-            _unlock(self.path)
+            if lock := _locks.pop(self.path.resolve(), None):
+                lock.close()
 
     def _write(self, position: Position, arrays: dict[str, np.ndarray], best: Position | None) -> None:
         try:
@@ -142,11 +143,11 @@ def read(path: str | Path) -> Checkpoint:
     if not name:
         raise CheckpointError(f"{path}: not a checkpoint, by its name")
     try:
-        digest = _digest(path)
+        digest = sha256(path)[:16]
         if digest == name[3]:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
-            return Checkpoint(path, _position(path), _nested(json.loads(str(arrays["state"])), arrays))
+            return Checkpoint(path, _position(path), _nested(str(arrays["state"]), arrays))
     except Exception as error:  # there is no telling what NumPy makes of bytes that it did not write
         raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
     raise CheckpointError(f"{path}: damaged, its sha256 begins with {digest}")
@@ -161,6 +162,12 @@ def is_data(value: Any) -> bool:
     return value is None or isinstance(value, bool | int | float | str | np.ndarray | np.generic)
 
 
+def sha256(path: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
     """Write one checkpoint, whole or not at all. Raises OSError."""
     partial = folder / f"{os.getpid()}.partial"
@@ -169,7 +176,7 @@ def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> N
             np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(folder / f"epoch-{position.epoch:04}-batch-{position.batch:06}-{_digest(partial)}.npz")
+        partial.replace(folder / f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(partial)[:16]}.npz")
     finally:
         partial.unlink(missing_ok=True)
     if sys.platform != "win32":  # where a new name is on the disk only when its folder is
@@ -199,28 +206,21 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
     return value
 
 
-def _nested(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """What `_flat` took apart."""
-    if isinstance(value, list):
-        return [_nested(part, arrays) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if ARRAY in value:
-        return arrays[value[ARRAY]].view(value["dtype"])  # NumPy reads bfloat16 back as two bytes without meaning
-    if TUPLE in value:
-        return tuple(_nested(value[TUPLE], arrays))
-    return {key: _nested(part, arrays) for key, part in value.items()}
+
+    def put_back(value: dict[str, Any]) -> Any:
+        if ARRAY in value:
+            return arrays[value[ARRAY]].view(value["dtype"])  # NumPy reads bfloat16 back as two bytes without meaning
+        return tuple(value[TUPLE]) if TUPLE in value else value
+
+    return json.loads(text, object_hook=put_back)
 
 
 def _position(path: Path) -> Position:
     """Foreign files come last, so that they are named first when the newest is looked for."""
     name = NAME.fullmatch(path.name)
     return Position(int(name[1]), int(name[2])) if name else Position(sys.maxsize, 0)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _lock(folder: Path) -> None:
@@ -243,8 +243,3 @@ def _lock(folder: Path) -> None:
     file.write(str(os.getpid()).encode())
     file.flush()
     _locks[folder.resolve()] = file
-
-
-def _unlock(folder: Path) -> None:
-    if folder.resolve() in _locks:
-        _locks.pop(folder.resolve()).close()

@@ -220,7 +220,3 @@ def _finish(records: list, out: Path) -> None:
     display.failures(records, out)
     if any(record.outcome != "passed" for record in records):
         raise typer.Exit(1)
-
-
-if __name__ == "__main__":
-    main()

@@ -96,11 +96,8 @@ def verified(file: str) -> Path:
 
 
 def _load_images(name: str, share: float) -> Dataset:
-    x, y = _read_idx(f"{name}/train-images-idx3-ubyte.gz"), _read_idx(f"{name}/train-labels-idx1-ubyte.gz")
-    x_test, y_test = (
-        _read_idx(f"{name}/t10k-images-idx3-ubyte.gz"),
-        _read_idx(f"{name}/t10k-labels-idx1-ubyte.gz"),
-    )
+    files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    x, y, x_test, y_test = (_read_idx(f"{name}/{file}-ubyte.gz") for file in files)
     split = IMAGES[name]
     parts = (x[:split], y[:split], x[split:], y[split:], x_test, y_test)
     return Dataset(*(part[: round(len(part) * share)] for part in parts))

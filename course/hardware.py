@@ -81,7 +81,7 @@ def five_kernels(megabytes: int) -> dict[str, Kernel]:
     x, y, row, matrix = _random(n), _random(n), _random(inputs), _random(inputs, n // inputs)
     return {
         "axpy, a step of SGD": Kernel(lambda: saxpy(x, y, a=1e-6), 2 * n, 12 * n),
-        "dot, a gradient's norm": Kernel(lambda: x @ y, 2 * n, 8 * n),
+        "dot, two gradients": Kernel(lambda: x @ y, 2 * n, 8 * n),
         "vector x matrix, one row": Kernel(lambda: row @ matrix, 2 * n, 4 * (n + inputs + n // inputs)),
         "matrix product, 256 rows": matrix_product(256, 4000, 4000),
         "matrix product, square": matrix_product(2048, 2048, 2048),
@@ -110,10 +110,8 @@ def measure(kernels: Mapping[str, Kernel], *, megabytes: int, rounds: int) -> tu
     """Return one core's two numbers, by `calibration`, and the least seconds of each kernel, from the same rounds."""
     standards = calibration(megabytes)
     seconds = fastest(standards | dict(kernels), rounds)
-    rate, bandwidth = (
-        standards["rate"].flops / seconds.pop("rate"),
-        standards["bandwidth"].bytes / seconds.pop("bandwidth"),
-    )
+    rate = standards["rate"].flops / seconds.pop("rate")
+    bandwidth = standards["bandwidth"].bytes / seconds.pop("bandwidth")
     return Machine(rate, bandwidth), seconds
 
 

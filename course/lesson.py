@@ -41,9 +41,7 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     global running
     parameters = parameters_of(name)
     injected = _injected(notebook.get("In", []))
-    for unknown in injected - parameters.keys():
-        check(parameters, {unknown: notebook.get(unknown)})
-    values = check(parameters, {key: notebook[key] for key in parameters})
+    values = check(parameters, {key: notebook.get(key) for key in (*parameters, *injected)})  # unknown ones: refused
     if values["fast"]:
         quick = defaults(parameters, fast=True)
         untouched = {key for key in values if values[key] == parameters[key].default} - injected

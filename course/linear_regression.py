@@ -46,12 +46,10 @@ class Log:
 
     def csv(self) -> str:
         """The log as CSV text: a header, then iteration, weights and sse of each row with 4 decimals."""
-        names = [f"w{column}" for column in range(self.weights.shape[1])]
-        rows = (
-            [str(iteration), *(f"{number:.4f}" for number in (*weights, sse))]
-            for iteration, (weights, sse) in enumerate(zip(self.weights, self.sse, strict=True))
-        )
-        return "\n".join(",".join(row) for row in [["iteration", *names, "sse"], *rows])
+        lines = [["iteration", *(f"w{column}" for column in range(self.weights.shape[1])), "sse"]]
+        for iteration, numbers in enumerate(np.column_stack([self.weights, self.sse])):
+            lines.append([str(iteration), *(f"{number:.4f}" for number in numbers)])
+        return "\n".join(map(",".join, lines))
 
 
 def sse_change(before: Step, now: Step) -> float:

@@ -164,8 +164,7 @@ def _probabilities(values: ArrayLike) -> NDArray:
 
 
 def _share(part: NDArray, whole: Any) -> NDArray:
-    whole = np.broadcast_to(whole, np.shape(part))
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
+    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.greater(whole, 0))
 
 
 def _binary(y_true: ArrayLike, probability: ArrayLike) -> tuple[NDArray, NDArray]:

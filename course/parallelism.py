@@ -102,8 +102,7 @@ def train(
     shared = {"x": x, "y": y, "logits": np.zeros((2, shards, len(parts), most_rows, classes), x.dtype)}
     for number, branch in enumerate(network):
         shared[f"gradient {number}"] = np.zeros((2, shards, len(branch.weights)), x.dtype)
-    recipe = network, parts, batch, steps, learning_rate
-    results = run_workers(_train, shards * len(parts), shared, *recipe)
+    results = run_workers(_train, shards * len(parts), shared, network, parts, batch, steps, learning_rate)
     columns = [[result[1][n] for result in results if n in result[1]] for n in range(len(network))]
     weights, gradients = ([np.array([pair[i] for pair in column]) for column in columns] for i in (0, 1))
     return Run(results[0][0], weights, gradients)

@@ -72,18 +72,12 @@ def read_parameters(cell: str) -> dict[str, Parameter]:
     lines = cell.splitlines()
     for node in ast.parse(cell).body:
         line = lines[node.lineno - 1]
-        if not (
-            isinstance(node, ast.AnnAssign)
-            and isinstance(node.target, ast.Name)
-            and isinstance(node.annotation, ast.Name)
-            and node.annotation.id in TYPES
-            and node.value is not None
-            and "  # " in line
-        ):
-            raise ParameterError(f"{line!r}: a parameter reads `name: type = default  # help, low to high`")
-        comment = line.split("  # ", 1)[1]
-        name = node.target.id
-        parameters[name] = _parameter(name, node.annotation.id, ast.literal_eval(node.value), comment)
+        _, commented, comment = line.partition("  # ")
+        match node:
+            case ast.AnnAssign(ast.Name(name), ast.Name(type_), ast.expr() as value) if type_ in TYPES and commented:
+                parameters[name] = _parameter(name, type_, ast.literal_eval(value), comment)
+            case _:
+                raise ParameterError(f"{line!r}: a parameter reads `name: type = default  # help, low to high`")
     return parameters
 
 
@@ -97,8 +91,7 @@ def check(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dic
 
 def defaults(parameters: Mapping[str, Parameter], *, fast: bool) -> dict[str, Any]:
     """Return the value of every parameter in full or in fast mode when nothing else is asked for."""
-    values = {name: (p.fast if fast else p.default) for name, p in parameters.items()}
-    return values | {"fast": fast}
+    return {name: p.fast if fast else p.default for name, p in parameters.items()} | {"fast": fast}
 
 
 def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:

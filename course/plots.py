@@ -123,9 +123,9 @@ def confusion_matrix(counts: ArrayLike, class_names: Sequence[str], *, title: st
             words.append(f"{errors.max():g} times.")
 
 
-def images(pictures: ArrayLike, titles: Iterable[Any] | None = None, *, title: str, columns: int = 10) -> None:
+def images(pictures: ArrayLike, titles: Iterable[Any] = (), *, title: str, columns: int = 10) -> None:
     """Draw a grid of `pictures` (number, height, width), 0 as paper and the greatest value as ink."""
-    pictures, names = np.asarray(pictures, dtype=float), [str(name) for name in ([] if titles is None else titles)]
+    pictures, names = np.asarray(pictures, dtype=float), [str(name) for name in titles]
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     with drawing(title, size=(max(3.0, 0.75 * columns), 0.5 + rows * (1.05 if names else 0.75))) as (figure, words):
@@ -200,9 +200,7 @@ def bars(
                 axes.plot(middle, row, "o", color="black", label="median and range" if runs.size > 1 else None)
             words.append(f"{name}: {middle:.3g}" + (f" ({low:.3g} to {high:.3g})." if runs.size > 1 else "."))
             if name in published:
-                axes.plot(
-                    published[name], row, "D", color=COLORS[1], markersize=9, markerfacecolor="none", label="published"
-                )
+                axes.plot(published[name], row, "D", color=COLORS[1], markersize=9, fillstyle="none", label="published")
                 words.append(f"Published: {published[name]:.3g}.")
         handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))  # one of each label
         if handles:

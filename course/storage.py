@@ -5,7 +5,6 @@ network also limits each stream, which is why large checkpoints are written as m
 once a manifest names them all, with their sums. Units are bytes and seconds.
 """
 
-import hashlib
 import io
 import json
 import math
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.checkpoint_files import CheckpointError
+from course.checkpoint_files import CheckpointError, sha256
 
 CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
 
@@ -80,16 +79,16 @@ def save_sharded(
 
     def write(number: int) -> tuple[str, str]:
         path = folder / f"shard-{number:03}.npz"
-        with (open_file or _open)(path) as file:
+        with open_file(path) if open_file else path.open("wb") as file:
             np.savez(file, *(part[number] for part in parts))
             file.flush()
             os.fsync(file.fileno())
-        return path.name, _sha256(path)
+        return path.name, sha256(path)
 
     with ThreadPoolExecutor(shards) as threads:
         sums = dict(threads.map(write, range(shards)))
     partial = folder / "manifest.partial"
-    with _open(partial) as file:
+    with partial.open("wb") as file:
         arrays = [[name, np.shape(array)] for name, array in state.items()]
         file.write(json.dumps({"arrays": arrays, "sha256": sums}).encode())
         file.flush()
@@ -102,11 +101,12 @@ def load_sharded(folder: Path) -> dict[str, NDArray]:
     if not (folder / "manifest.json").exists():
         raise CheckpointError(f"{folder}: has no manifest.json, so its save did not come to an end")
     manifest, shards = json.loads((folder / "manifest.json").read_bytes()), []
-    for path, expected in ((folder / name, expected) for name, expected in manifest["sha256"].items()):
-        if not path.exists() or _sha256(path) != expected:
+    for name, expected in manifest["sha256"].items():
+        path = folder / name
+        if not path.exists() or sha256(path) != expected:
             raise CheckpointError(f"{path}: missing or damaged; the checkpoint cannot be used")
         with np.load(path, allow_pickle=False) as file:
-            shards.append([file[key] for key in file.files])
+            shards.append(list(file.values()))
     whole = map(np.concatenate, zip(*shards, strict=True))
     return {name: array.reshape(shape) for (name, shape), array in zip(manifest["arrays"], whole, strict=True)}
 
@@ -116,12 +116,3 @@ def above_zero(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < math.inf:
             raise ValueError(f"{name} = {value}: must be a number above 0")
-
-
-def _open(path: Path) -> io.BufferedWriter:
-    return path.open("wb")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

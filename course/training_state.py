@@ -1,8 +1,7 @@
 """What the rest of a training run depends on, taken from a model and its callbacks and put back into them.
 
-Weights are only a part of it. Adam keeps two running means for each of them, dropout keeps a seed, a metric keeps
-its sums, EarlyStopping keeps the best value so far. All of these sit in variables of Keras or in attributes of
-callbacks, where they can be read and set.
+All that `course.checkpoints` names sits in variables of Keras (Adam's two running means of each weight, a dropout's
+seed), in attributes of callbacks or in global random generators, where it can be read and set.
 """
 
 import copy
@@ -35,8 +34,8 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
     if model.compiled and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     ours = _variables(model, metrics=metrics)
-    groups = {_group(name) for name in ours}
-    theirs = {name: array for name, array in captured["variables"].items() if _group(name) in groups}
+    groups = {name.split("/")[0] for name in ours}
+    theirs = {name: array for name, array in captured["variables"].items() if name.split("/")[0] in groups}
     differences = [
         f"{_describe(*old)} there, {_describe(*new)} here"
         for old, new in zip_longest(theirs.items(), ours.items(), fillvalue=("", None))
@@ -98,13 +97,10 @@ def _variables(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
     return {f"{group}/{i:03}/{each.path}": each for group, some in groups.items() for i, each in enumerate(some)}
 
 
-def _group(name: str) -> str:
-    return name.split("/")[0]
-
-
 def _identity(name: str, value: Any) -> tuple | None:
     """What must agree. Keras numbers layers through a whole process: of their names only the last word can."""
-    return (_group(name), re.split("[/_]", name)[-1], tuple(value.shape), str(value.dtype)) if name else None
+    words = re.split("[/_]", name)
+    return (words[0], words[-1], tuple(value.shape), str(value.dtype)) if name else None
 
 
 def _describe(name: str, value: Any) -> str:

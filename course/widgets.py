@@ -14,14 +14,12 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 
-def slider(
-    draw: Callable[[float], None], *, label: str, low: float, high: float, start: float, step: float = 0.01
-) -> ipywidgets.VBox:
+def slider(draw: Callable[[float], None], *, label: str, low: float, high: float, start: float) -> ipywidgets.VBox:
     """Return a slider with the figure that `draw` makes (by `course.plots`) for its value, drawn again when it moves.
 
     In a plain program the figure is drawn once, for `start`.
     """
-    control = ipywidgets.FloatSlider(start, min=low, max=high, step=step, description=label, continuous_update=False)
+    control = ipywidgets.FloatSlider(start, min=low, max=high, step=0.01, description=label, continuous_update=False)
     picture = ipywidgets.HTML()
 
     def redraw(_change: Any = None) -> None:

@@ -84,9 +84,8 @@ def _receive(pipe: Any, process: Any, rank: int, count: int) -> Any:
         good, result = pipe.recv()
     except EOFError:
         process.join()
-        code = process.exitcode
-        fate = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        raise WorkerError(f"worker {rank} of {count}: {fate}; the others were stopped") from None
+        good, code = False, process.exitcode
+        result = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     if not good:
         raise WorkerError(f"worker {rank} of {count}: {result}; the others were stopped")
     return result
@@ -132,16 +131,12 @@ def _segment(arrays: Mapping[str, NDArray]) -> Iterator[tuple[str, Layout]]:
         end += -(-array.nbytes // 64) * 64  # each begins on a cache line of its own
     segment = SharedMemory(create=True, size=max(end, 1))
     try:
-        _fill(segment, layout, arrays)
+        for name, array in arrays.items():
+            _views(segment, layout)[name][...] = array  # a view that is kept would hold the memory open
         yield segment.name, layout
     finally:
         segment.close()
         segment.unlink()
-
-
-def _fill(segment: SharedMemory, layout: Layout, arrays: Mapping[str, NDArray]) -> None:
-    for name, view in _views(segment, layout).items():
-        view[...] = arrays[name]
 
 
 def _views(segment: SharedMemory, layout: Layout) -> dict[str, NDArray]:

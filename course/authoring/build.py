@@ -48,11 +48,11 @@ def differences(name: str) -> Iterator[str]:
     stored = {}
     for edition in EDITIONS:
         path = Lesson(name).path(edition)
+        label = path.relative_to(lessons.NOTEBOOKS.parent).as_posix()
         if not path.exists():
-            yield f"{path.relative_to(lessons.NOTEBOOKS.parent).as_posix()}: missing; run: course build {source.number}"
+            yield f"{label}: missing; run: course build {source.number}"
             return
         stored[edition] = nbformat.read(path, as_version=4)
-        label = path.relative_to(lessons.NOTEBOOKS.parent).as_posix()
         yield from (f"{label}: {line}" for line in _compare(notebooks.make(source, edition), stored[edition]))
     yield from _claim_differences(source, stored["solutions"])
     worked = {cell.id: cell for cell in stored["solutions"].cells}
@@ -103,9 +103,8 @@ def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
         if [(cell.id, cell.metadata) for cell in new] != [(cell.id, cell.metadata) for cell in old]:
             return False
         pairs += zip(new, old, strict=True)
-    if any(
-        not shown.endswith(f"measured: {claims.quote(claim)}") for _, cell in pairs for claim, shown in _claims(cell)
-    ):
+    shown = [pair for _, cell in pairs for pair in _claims(cell)]
+    if not all(line.endswith(f"measured: {claims.quote(claim)}") for claim, line in shown):
         return False
     for cell, stored in pairs:
         cell.outputs, cell.execution_count = stored.outputs, stored.execution_count

@@ -36,6 +36,7 @@ def differences() -> Iterator[str]:
 
 def _environment() -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    packages = [re.sub(r"(?=[<>=])", " ", spec, count=1) for spec in project["dependencies"]]
     lines = [
         "# Made from pyproject.toml by `course build`; not to be edited by hand.",
         "# conda env create -f environment.yml && conda activate course && python -m course.execution.kernelspec",
@@ -44,16 +45,11 @@ def _environment() -> str:
         "dependencies:",
         f'  - "python {project["requires-python"]}"',
         "  - pip",
-        *(f'  - "{_conda(spec)}"' for spec in project["dependencies"]),
+        *(f'  - "{spec}"' for spec in packages),
         "  - pip:",
         "      - -e .",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _conda(spec: str) -> str:
-    name, bound = re.fullmatch(r"([\w-]+)(.*)", spec).groups()  # type: ignore[union-attr]
-    return f"{name} {bound}".strip()
 
 
 def _table() -> Iterator[str]:

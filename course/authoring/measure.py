@@ -21,8 +21,6 @@ from course.execution.lessons import LessonError
 from course.execution.records import Job, Record
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
-
-
 MODES = ("full", "fast")
 
 
@@ -83,10 +81,5 @@ def _bands(number: str, runs: list[Record], stored: dict[str, Any]) -> dict[str,
 
 
 def _band(values: list[float], digits: int) -> dict[str, Any]:
-    low, high = min(values), max(values)
-    return {
-        "median": round(median(values), digits),
-        "low": round(low, digits),
-        "high": round(high, digits),
-        "seeds": len(values),
-    }
+    band = {"median": median(values), "low": min(values), "high": max(values)}
+    return {name: round(number, digits) for name, number in band.items()} | {"seeds": len(values)}

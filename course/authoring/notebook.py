@@ -33,11 +33,8 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
             cells.append(_node(source, cell, id_, edition, quotes))
     reading = "\n".join(f"- {item}" for item in source.header["reading"])
     cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
-    metadata = {
-        "kernelspec": KERNEL,
-        "language_info": {"name": "python"},
-        "course": {"lesson": source.name, "edition": edition},
-    }
+    course = {"lesson": source.name, "edition": edition}
+    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "course": course}
     return v4.new_notebook(cells=cells, metadata=metadata)
 
 
@@ -101,7 +98,8 @@ def _time(source: Source) -> str:
     text = f"about {_round(reading)} minutes to work through and {_round(exercises)} for the exercises"
     if measured := bands().get(f"{source.number}.seconds"):
         full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast"))
-        text += f"; the code itself runs in less than {full} seconds (with `fast = True` {fast}) on two cores"
+        quick = f" (with `fast = True` {fast})" if fast < full else ""
+        text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
     return text + "."
 
 

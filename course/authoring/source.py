@@ -76,20 +76,15 @@ def problems(source: Source) -> list[str]:
         lines = [line for line in cell.source.splitlines() if line.strip()]
         if cell.kind == "code" and "wrong" not in cell.tags and len(lines) > LONGEST:
             found.append(f"a cell has {len(lines)} lines, must be at most {LONGEST}: {lines[0]}")
-    counts = {
-        "exercises": len(source.exercises),
-        "predictions": len(tagged["predict"]),
-        "quiz questions": len(tagged["quiz"]),
-    }
     for name, cells in source.exercises.items():
         tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
         if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:
             found.append(f"exercise {name}: must be solution cells, then one check, then wrong answers")
         found += [f"exercise {name}: a wrong answer names no hint" for c in cells if "wrong" in c.tags and not c.hint]
-        counts["wrong answers an exercise"] = min(
-            counts.get("wrong answers an exercise", 99), sum("wrong" in tag for tag in tags)
-        )
-    found += [f"{counts.get(what, 0)} {what}: at least {n}" for what, n in LEAST.items() if counts.get(what, 0) < n]
+    wrong = [sum("wrong" in cell.tags for cell in cells) for cells in source.exercises.values()]
+    counts = {"exercises": len(wrong), "wrong answers an exercise": min(wrong, default=0)}
+    counts |= {"predictions": len(tagged["predict"]), "quiz questions": len(tagged["quiz"])}
+    found += [f"{counts[what]} {what}: at least {least}" for what, least in LEAST.items() if counts[what] < least]
     return found
 
 
@@ -132,16 +127,11 @@ def _with_exercises(name: str, cells: list[Cell]) -> list[Cell]:
     named: list[Cell] = []
     current = None
     for position, cell in enumerate(cells):
-        exercise = None
-        if cell.tags & {"solution", "check", "wrong"}:
-            if "wrong" not in cell.tags:
-                following = next((c for c in cells[position:] if "check" in c.tags), None)
-                found = EXERCISE.search(following.source) if following else None
-                if not found:
-                    raise LessonError(
-                        f'lessons/{name}.py: no check @exercise("NN.N", ...) follows {cell.source[:60]!r}'
-                    )
-                current = found[1]
-            exercise = current
-        named.append(Cell(cell.kind, cell.source, cell.tags, exercise, cell.hint))
+        role = cell.tags & {"solution", "check", "wrong"}
+        if role and "wrong" not in role:
+            check = next((following.source for following in cells[position:] if "check" in following.tags), "")
+            if not (found := EXERCISE.search(check)):
+                raise LessonError(f'lessons/{name}.py: no check @exercise("NN.N", ...) follows {cell.source[:60]!r}')
+            current = found[1]
+        named.append(Cell(cell.kind, cell.source, cell.tags, current if role else None, cell.hint))
     return named

@@ -85,17 +85,12 @@ def _values(name: str, text: str) -> list[str]:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    failure = record.failure
+    plain = ("name", "lesson", "mode", "outcome", "seconds", "cell_seconds")
     return {
-        "name": record.name,
-        "lesson": record.lesson,
-        "mode": record.mode,
-        "outcome": record.outcome,
-        "seconds": record.seconds,
-        "cell_seconds": record.cell_seconds,
+        **{key: getattr(record, key) for key in plain},
         **{f"parameter.{key}": value for key, value in record.parameters.items()},
         **{f"claim.{key}": claim["value"] for key, claim in record.claims.items()},
         **{f"exercise.{key}": outcome for key, outcome in record.exercises.items()},
-        "error": str(failure) if failure else None,
+        "error": str(record.failure) if record.failure else None,
         **{f"version.{key}": version for key, version in record.versions.items()},
     }

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from course import ROOT
 
@@ -110,7 +109,7 @@ def _kernel() -> str:
 
 
 def _disk() -> str:
-    free = shutil.disk_usage(Path(ROOT)).free / 1e9
+    free = shutil.disk_usage(ROOT).free / 1e9
     if free < LEAST_FREE:
         raise Unfit(f"{free:.1f} GB free in {ROOT}: at least {LEAST_FREE} GB needed")
     return f"{free:.0f} GB free"

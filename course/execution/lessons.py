@@ -59,9 +59,8 @@ class Lesson:
         """Where the built notebook is. Raises LessonError when it was not built."""
         path = self.path(edition)
         if not path.exists():
-            raise LessonError(
-                f"{path.relative_to(NOTEBOOKS.parent).as_posix()}: missing; run: course build {self.number}"
-            )
+            label = path.relative_to(NOTEBOOKS.parent).as_posix()
+            raise LessonError(f"{label}: missing; run: course build {self.number}")
         return path
 
     def seconds(self, mode: str) -> float | None:

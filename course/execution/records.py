@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any, Literal
@@ -125,22 +125,12 @@ def observe(notebook: "NotebookNode") -> dict[str, Any]:
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide results."""
-    found = {"python": python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"python": python_version()} | {package: version(package) for package in PACKAGES}
 
 
 def mode(parameters: dict[str, Any]) -> str:
     """Return the mode that `parameters` ask for, as `course.lesson` names it."""
     return "fast" if parameters.get("fast") else "full"
-
-
-def first_line(source: str) -> str:
-    return next((line.strip() for line in source.splitlines() if line.strip()), "")
 
 
 def _outputs(cells: list["NotebookNode"]) -> Iterator[tuple[int, "NotebookNode"]]:
@@ -153,7 +143,8 @@ def _failures(cells: list["NotebookNode"]) -> Iterator[Failure]:
     for index, output in _outputs(cells):
         if output.output_type == "error":
             given = None if _added(cells[index]) else sum(not _added(cell) for cell in cells[:index])
-            yield Failure(given, first_line(cells[index].source), output.ename, output.evalue)
+            line = next(iter(cells[index].source.strip().splitlines()), "").rstrip()
+            yield Failure(given, line, output.ename, output.evalue)
 
 
 def _added(cell: "NotebookNode") -> bool:
