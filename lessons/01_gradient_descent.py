@@ -14,17 +14,15 @@
 #   - what an eigenvalue is
 # data: [linreg_plane, yacht]
 # reading:
-#   - "LeCun, Bottou, Orr, Müller, *Efficient BackProp*, 1998, doi:10.1007/3-540-49430-8_2 (section 5: learning rates and eigenvalues)"
+#   - "LeCun, Bottou, Orr, Müller, *Efficient BackProp*, 1998, doi:10.1007/3-540-49430-8_2 (section 5: eigenvalues)"
 #   - "Boyd, Vandenberghe, *Convex Optimization*, 2004, section 9.3 (gradient descent and the condition number)"
 #   - "Gerritsma, Onnink, Versluis, *Yacht Hydrodynamics*, 1981, doi:10.24432/C5XG7R (the data)"
 # ---
 
 # %% [markdown]
-# Every network in this course learns by the rule of this first lesson: measure the error, take a small step
-# downhill, repeat. Here the rule works on a model so small that its exact answer is known. So we can ask what is
-# hard to ask of a network: did it arrive? How fast could it have gone? And when it fails, why?
-#
-# Everything is written in NumPy; no framework is imported.
+# Every network in this course learns by the rule of this first lesson: measure the error, take a small step downhill,
+# repeat. Here the rule works on a model so small that its exact answer is known. So we can ask what is hard to ask of
+# a network: did it arrive? How fast could it have gone? And when it fails, why? Everything is written in NumPy.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the noise and of the random rows, 0 to 1000000
@@ -70,8 +68,8 @@ X[:3]
 #
 # $$w \leftarrow w + \eta \sum (y - f(x))\, x$$
 #
-# with the **learning rate** $\eta$, which also takes in the factor of 2. It reads well: where a prediction is too
-# low and the input is positive, raise the weight. As code, from weights of 0:
+# with the **learning rate** $\eta$, which also takes in the factor of 2. Where a prediction is too low and the
+# input is positive, it raises the weight. As code, from weights of 0:
 
 # %%
 weights = np.zeros(3)
@@ -80,7 +78,7 @@ direction = X.T @ residual
 weights + 1e-4 * direction
 
 # %% [markdown]
-# The second weight has moved down, the third up. Was that a step downhill?
+# Was that a step downhill?
 
 # %%
 stepped = weights + 1e-4 * direction
@@ -90,8 +88,8 @@ print("SSE after: ", round(np.sum((y - X @ stepped) ** 2)))
 # %% [markdown]
 # ## Repeat
 #
-# Gradient descent is this step in a loop. The loop keeps a log, one row an iteration with the weights and their
-# SSE, and ends when the SSE has changed by no more than a threshold.
+# Gradient descent is this step in a loop. The loop keeps a log, one row per iteration with the weights and their SSE,
+# and ends when the SSE has changed by no more than a threshold.
 
 
 # %%
@@ -110,7 +108,7 @@ log = fit(X, y, learning_rate=1e-4, threshold=1e-4)
 print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 
 # %% [markdown]
-# The course keeps the right log of these data, to 4 decimals. Do we agree in every row?
+# The course keeps a reference log of these data, to 4 decimals. Do we agree in every row?
 
 # %%
 from course.data import verified
@@ -138,7 +136,7 @@ plots.lines(
 #
 #     python -m course.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
 #
-# Its log is CSV. With a coarse threshold it is short enough to read:
+# With a coarse threshold its log is short enough to read:
 
 # %%
 from course.linear_regression import main
@@ -150,8 +148,7 @@ main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
 # ### Exercise 01.1: one step on the mean
 #
 # Write one step of gradient descent on the **mean** squared error, $\frac{1}{N}\sum (y - f(x))^2$, with the full
-# gradient, factor of 2 and all. This is exactly the step that Keras takes in lesson 02. What the division by $N$ is
-# good for shows further below.
+# gradient, factor of 2 and all. This is the step that Keras takes on the plane in lesson 02.
 
 
 # %% tags=["solution"]
@@ -179,9 +176,10 @@ def check(step):
     expect(
         np.array_equal(given, before), "The weights passed in have changed. Return a new array; `+=` changes the old."
     )
-    wanted = "The step must be minus the learning rate times the gradient of the mean squared error."
+    wanted = "Return the weights, moved by minus the learning rate times the gradient of the mean squared error."
     mistakes = {
         "This step goes uphill. Which sign has the derivative of (y - f(x)) by a weight?": 0.01 * gradient,
+        "This is the lesson's step on the sum. Now divide by the rows, and keep the factor of 2.": -0.015 * gradient,
         "This is half the step. Which factor does the derivative of a square bring?": -0.005 * gradient,
         "Three rows, three times the step. A mean divides by the number of rows.": -0.03 * gradient,
     }
@@ -193,6 +191,11 @@ def check(step):
 # %% tags=["wrong"] hint="A mean divides by the number of rows"
 def mean_step(weights, X, y, learning_rate):
     return weights + learning_rate * 2 * (X.T @ (y - X @ weights))
+
+
+# %% tags=["wrong"] hint="step on the sum"
+def mean_step(weights, X, y, learning_rate):
+    return weights + learning_rate * (X.T @ (y - X @ weights))
 
 
 # %% tags=["wrong"] hint="derivative of a square"
@@ -214,8 +217,9 @@ def mean_step(weights, X, y, learning_rate):
 # %% [markdown]
 # ## When to stop
 #
-# The exercise says: end when *the change* of the error falls below the threshold. Retold, this easily becomes "end
-# when *the error* is below the threshold". On our plane both come to an end, so nobody notices the difference:
+# `fit` ends when *the change* of the error is at most the threshold. Retold, this easily becomes "when *the error* is
+# below the threshold". On our plane both come to an end, so nobody notices the difference. (`descend` is `fit` with
+# the rule as an argument.)
 
 # %%
 from course.linear_regression import descend, sse_change, sse_itself
@@ -225,7 +229,7 @@ for stop in (sse_change, sse_itself):
     print(f"{stop.__name__:10} {descent.iterations} iterations")
 
 # %% [markdown]
-# But these data lie exactly on a plane, and real data never do. We add noise.
+# But these data lie exactly on a plane, and real data hardly ever do. We add noise.
 
 # %%
 from course.linear_regression import DescentError
@@ -239,10 +243,9 @@ except DescentError as error:
 
 # %% [markdown]
 # No plane goes through noisy points: the least SSE is about the number of rows times the variance of the noise. A
-# rule that waits for the error itself to become small waits for ever. So the code is right and the retold sentence
-# is wrong.
+# rule that waits for the error itself to become small waits forever. So the retold sentence is wrong.
 #
-# But what does the code's rule promise?
+# But what does the rule on the change promise?
 
 # %% [markdown] tags=["predict"]
 # We lower the learning rate from 1e-4 to a more careful 1e-6 and keep the threshold of 1e-4 on the change. Will the
@@ -259,7 +262,7 @@ def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
 
 
 # %% [markdown]
-# `claim` prints a result of this run beside the median and the range that the course measured over ten seeds. The
+# `claim` prints a result of this run beside the median and the range that the course measured over several seeds. The
 # text quotes those, so your own number may differ a little.
 
 # %%
@@ -270,12 +273,12 @@ claim("01.distance_change_rule_slow", distance_at_stop(1e-6), digits=5)
 
 # %% [markdown]
 # With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution, with the careful one
-# {{01.distance_change_rule_slow}}: **farther**, and not by a little.
+# {{01.distance_change_rule_slow}}: **farther**.
 #
 # Small steps change the SSE little, wherever they are taken. Call the step's direction $d = X^T(y - Xw)$. To first
 # order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
 # $|d| \approx \sqrt{\text{threshold} / (2\eta)}$: a rate that is a hundred times smaller stops at a gradient that
-# is ten times larger. The rule measures our patience, not our position.
+# is ten times larger.
 #
 # So measure $d$ itself. At the solution $w^*$ it is 0, and elsewhere $d = X^T X (w^* - w)$. Hence
 #
@@ -308,8 +311,8 @@ claim("01.distance_gradient_rule", max(by_gradient), digits=7)
 
 # %% [markdown]
 # Stopping on the change, a smaller rate ends farther away; stopping on the gradient, every rate keeps the promise:
-# {{01.distance_gradient_rule}} at the worst of them, within 1e-4. (The promise is used up almost wholly, because
-# what is left at the end is the error in the slowest direction.) A small rate then costs iterations, not accuracy.
+# {{01.distance_gradient_rule}} at the worst of them, just within 1e-4. (The threshold sets how high each curve lies,
+# the rule whether it goes on rising toward small rates.) A small rate then costs iterations, not accuracy.
 
 # %% [markdown] tags=["quiz"]
 # A colleague's descent ended after 40 iterations: learning rate 1e-9, and the SSE last changed by less than the
@@ -325,9 +328,8 @@ claim("01.distance_gradient_rule", max(by_gradient), digits=7)
 # %% [markdown]
 # ## Too large a step
 #
-# If small rates waste time, how large may a rate be? To see every step, take a model with two weights only: the
-# resistance of a yacht as a line in its speed (the Froude number, which has no unit). `path` is the loop without
-# any rule for stopping.
+# If small rates waste time, how large may a rate be? Take a model with two weights only: the resistance of a
+# yacht as a line in its speed (the Froude number; neither has a unit). `path` is the loop without a stop rule.
 
 # %%
 yachts = table("yacht")
@@ -365,12 +367,12 @@ plots.contour_path(
 )
 
 # %% [markdown]
-# The SSE is a long valley. A small rate walks to its floor and then creeps along it; a rate near the limit jumps
-# from wall to wall, a little lower each time, and gets on faster along the floor; a rate just above the limit jumps
-# a little higher each time.
+# The SSE is a long valley, with its bottom far beyond the upper edge. A small rate walks to the floor and then creeps
+# along it; a rate near the limit jumps from wall to wall, a little less each time, and gets on faster along the
+# floor; a rate just above the limit jumps a little farther each time.
 #
-# Where exactly is the border between them? The same in numbers, and below, if you run this notebook yourself, with
-# a slider:
+# The same in numbers, and below, if you run this notebook yourself, with a slider. (Even *at* the limit the SSE falls
+# for a while, along the floor, while the jumps keep their size.)
 
 # %%
 for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
@@ -402,12 +404,12 @@ slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
 # $$\eta < \frac{2}{\lambda_{\max}(X^T X)} .$$
 #
 # Books give the limit as 2 over the largest eigenvalue of the *Hessian*, the matrix of second derivatives. For the
-# SSE that is $2 X^T X$, and the limit would be half of ours. No contradiction: our update leaves out the gradient's
-# factor of 2, so our $\eta$ is twice theirs.
-
-# The factor explains the first figure of this lesson. In the long run the slowest direction is left, that of
-# $\lambda_{\min}$, and the SSE, which is quadratic in the error, falls by $(1 - \eta\lambda_{\min})^2$ in each
-# iteration. At the end of the log:
+# SSE that is $2 X^T X$, and the limit would be half of ours. Our update leaves out the gradient's factor of 2, so our
+# $\eta$ is twice theirs.
+#
+# The factor $1 - \eta\lambda$ explains the first figure of this lesson. In the long run the slowest direction is
+# left, that of $\lambda_{\min}$, and the SSE, quadratic in the error and here 0 at its least, is multiplied by
+# $(1 - \eta\lambda_{\min})^2$ in each iteration. At the end of the log:
 
 # %%
 print("predicted factor:", ((1 - 1e-4 * eigenvalues[0]) ** 2).round(4))
@@ -441,18 +443,17 @@ plots.lines(
 )
 
 # %% [markdown]
-# The bottom is near 0.8. From the left the descent gets faster, because the slowest direction, that of
-# $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of $\lambda_{\max}$, which
-# jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
+# The bottom is near **0.8**. From the left the descent gets faster, because the slowest direction, that of
+# $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of $\lambda_{\max}$, which jumps
+# from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
 # $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$: the best rate in the long run. (The curve may turn a little before
 # that mark: in the gradient, which our rule watches, the jumping direction weighs most.)
 
 # %% [markdown]
 # ## The limit, measured
 #
-# A formula that nobody has tested is a rumor. We look for the limit by trial alone: a rate is stable when the SSE
-# never rises above its start in a long run, and the border is found by halving the interval between a stable rate
-# and an unstable one.
+# We look for the limit by trial alone: a rate is stable when the SSE never rises above its start in a long run, and
+# the border is found by halving the interval between a stable rate and an unstable one.
 
 
 # %%
@@ -507,7 +508,7 @@ for name in problems:
 plots.lines(
     [100, 1000, 10000],
     {"predicted": list(predicted.values())[:3], "measured": list(measured.values())[:3]},
-    title="Ten times the rows, a tenth of the largest stable rate",
+    title="Ten times the rows, about a tenth of the largest stable rate",
     x_label="rows",
     y_label="largest stable learning rate",
     log="xy",
@@ -523,12 +524,12 @@ claim("01.limit_off", 100 * off, digits=2, unit="%")
 # %% [markdown]
 # The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1000 and
 # {{01.limit_10000_rows}} with 10,000: **smaller, in proportion to the rows**. (For an input of mean 0 and standard
-# deviation 1, $X^T X$ is nearly $N$ times the identity with $N$ rows, and the limit nearly $2/N$.) Over
-# all five data sets, prediction and measurement agree within {{01.limit_off}}, as closely as we have measured.
+# deviation 1, $X^T X$ is nearly $N$ times the identity with $N$ rows, and the limit nearly $2/N$.) Over all five data
+# sets, prediction and measurement agree within {{01.limit_off}}, about as closely as the search can tell.
 #
-# So a rate that is fine for a sample can blow up on the full data, and nothing about the problem has changed. The
-# cure is to divide the sum by the number of rows. That is what every framework does: from lesson 02 on the loss is
-# the *mean* squared error, and rates carry over from one size of data to another.
+# So a rate that is fine for a sample can blow up on the full data. The cure is to divide the sum by the number of
+# rows. Keras does so by default: in lesson 02 the loss is the *mean* squared error, and rates carry over from one
+# size of data to another.
 
 # %% [markdown] tags=["quiz"]
 # By accident every row of your file is now in it twice. The learning rate was at 0.8 of the limit, the gradient is
@@ -571,7 +572,7 @@ def check(limit_of):
         )
         expect(
             max(factors) < 3.001,
-            "At your rate some direction grows much too fast. Each direction must shrink, so the largest eigenvalue decides.",
+            "At your rate some direction grows much too fast. All must shrink, so the largest eigenvalue decides.",
         )
         expect(
             max(factors) < 1.001,
@@ -601,7 +602,8 @@ def mean_limit(X):
 # %% [markdown]
 # ## Data as they come
 #
-# Now all six inputs of the yachts, just as they stand in the file, and a learning rate of 0.1.
+# Now all six inputs of the yachts (the speed and five numbers of the hull), just as they stand in the
+# file, and a learning rate of 0.1.
 
 # %%
 inputs = yachts.drop(columns="resistance").to_numpy()
@@ -615,9 +617,9 @@ with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn
 print("SSE infinite from iteration", np.argmax(np.isinf(sse)), "and in the end", sse[-1])
 
 # %% [markdown]
-# The weights grow until their SSE no longer fits into 64 bits. What does a loop that watches only the change do now? Both its
-# spellings compare the change of the SSE with the threshold, and the change from infinite to infinite is not a
-# number:
+# The weights grow until their SSE no longer fits into 64 bits. What does a loop that watches only the change do now?
+# It compares the change of the SSE with the threshold, in one of two spellings, and the change from infinite to
+# infinite is not a number:
 
 # %%
 change = abs(float("inf") - float("inf"))
@@ -626,17 +628,15 @@ print("`if change <= threshold: stop`      stops?  ", change <= 1e-4)
 print("`if change > threshold: go on`      goes on?", change > 1e-4)
 
 # %% [markdown]
-# Nothing is less than NaN, and nothing is greater. One spelling loops for ever; the other stops, and reports the
-# weights of that moment as the fit, though they have grown beyond all measure:
+# Nothing is less than NaN, and nothing is greater. The first spelling, that of our `fit`, loops forever; the other
+# stops, and reports the weights of that moment as the fit, though they have grown beyond all measure:
 
 # %%
 print("the largest weight when the SSE is first infinite:", f"{abs(weights[np.argmax(np.isinf(sse))]).max():.0e}")
 
 # %% [markdown]
-#
-# Divergence has to be looked for. In a stable descent the SSE never rises, so a rise far above the start is proof,
-# long before anything overflows. `descend` looks in every iteration, and since it knows the limit it can name the
-# cause:
+# Divergence has to be looked for. In a stable descent the SSE never rises, so twice the start is proof, long before
+# anything overflows. `descend` looks in every iteration, and since it can compute the limit it names the cause:
 
 # %%
 caught = {}
@@ -651,8 +651,8 @@ for rate in (1.01 * stability_limit(raw), 0.1):
 claim("01.iterations_until_caught", caught[0.1], digits=0)
 
 # %% [markdown]
-# The rate of 0.1, far beyond the limit, is caught at iteration {{01.iterations_until_caught}}, long before the SSE
-# overflows; one only a little above the limit gives itself away later.
+# The rate of 0.1, far beyond the limit, is caught at iteration {{01.iterations_until_caught}}; one only a little
+# above the limit gives itself away later.
 
 # %% [markdown]
 # ### Exercise 01.3: a smoke detector
@@ -683,7 +683,9 @@ def check(diverged):
         (np.array([2.0, 1.0]), False, "It must work on NumPy arrays as well."),
     ]
     for log, answer, hint in cases:
-        expect(bool(diverged(log)) == answer, f"{log}: {hint}")
+        found = diverged(log)
+        expect(found is not None, "Your function returns nothing. Does it end in a return?")
+        expect(bool(found) == answer, f"{log}: {hint}")
 
 
 # %% tags=["wrong"] hint="No number is above NaN"
@@ -704,9 +706,9 @@ def diverged(log):
 # %% [markdown]
 # ## Scale first
 #
-# With a stable rate the raw yacht data do not diverge. Do they arrive? A popular treatment is to **standardize**
-# first: from each input subtract its mean, then divide by its standard deviation. (All rows are fitted here. Where
-# some are kept for a test, mean and standard deviation come from the training rows alone: lesson 02.)
+# At a stable rate the descent on the raw yachts does not diverge. Does it arrive? A popular treatment is to
+# **standardize** first: from each input subtract its mean, then divide by its standard deviation. (All rows are
+# fitted here. Where some are kept for a test, both come from the training rows alone: lesson 02.)
 
 # %%
 mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
@@ -715,8 +717,8 @@ print(f"condition: {np.linalg.cond(scaled.T @ scaled):.0f}")
 
 # %% [markdown] tags=["predict"]
 # Both at 0.98 of their limit, both with a threshold of 1e-4 on the change of the SSE. By which factor does
-# standardizing shorten the descent: 2, 10, or more than 50? And which of the two ends at the least-squares
-# solution?
+# standardizing shorten the descent: 2, 10, or more than 50? And which of them end at the least-squares solution:
+# both, one or neither?
 
 # %%
 descents = {
@@ -751,18 +753,19 @@ claim("01.predictions_off_raw", np.sqrt((descents["raw"].sse[-1] - least) / len(
 
 # %% [markdown]
 # {{01.iterations_raw}} iterations on the raw data, {{01.iterations_scaled}} on the scaled: **more than 50 times
-# fewer**. And neither has arrived: the change rule stopped the raw descent with weights {{01.distance_raw}} away from
-# least squares, the scaled one, in its own units, {{01.distance_scaled}}. The *predictions* of the raw descent differ
-# from those of least squares by only {{01.predictions_off_raw}} (root mean square): the weights not found are those
-# that the data hardly determine. Whoever predicts may live with that. Whoever reads the weights may not.
+# fewer**. And **neither** has arrived: the change rule stopped the raw descent with weights {{01.distance_raw}} away
+# from least squares, the scaled one, in its own units, {{01.distance_scaled}}. The *predictions* of the raw descent
+# differ from those of least squares by only {{01.predictions_off_raw}} (root mean square): the weights not found are
+# those that the data hardly determine. Whoever predicts may live with that. Whoever reads the weights may not.
 #
-# So the factor still flatters the raw data, whose descent gave up earlier. When would it have come as close as the
-# scaled one? No need to wait for it: along each eigenvector the error shrinks by a factor that we know.
+# So the factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
+# descent has stopped.) When would the raw one have come as close? Along each eigenvector the error shrinks by a
+# factor that we know:
 
 
 # %%
 def iterations_to(excess, X, y, learning_rate):
-    """Iterations until the SSE is `excess` above its least value, from the eigenvalues alone."""
+    """Iterations until the SSE is `excess` above its least value, without a single step."""
     eigenvalues, directions = np.linalg.eigh(X.T @ X)
     start = eigenvalues * (directions.T @ np.linalg.lstsq(X, y)[0]) ** 2
     steps = np.geomspace(1, 1e7, 2000)
@@ -775,13 +778,13 @@ for name, data in {"raw": raw, "scaled": scaled}.items():
     print(f"{name:6} {iterations_to(reached, data, resistance, 0.98 * stability_limit(data)):.1e} iterations")
 
 # %% [markdown]
-# At equal accuracy the factor is about two thousand, near the ratio of the two condition numbers.
+# At an equal SSE the factor is far larger, of the order of the ratio of the two condition numbers.
 #
-# The valley explains it. The largest eigenvalue limits the rate, and at that rate the direction of the least one
-# shrinks by only $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$ in each step. So the number of iterations
-# grows with the **condition number** $\lambda_{\max} / \lambda_{\min}$. Standardizing gives all columns of $X$ the
-# same length and sets the inputs at right angles to the bias; what is left comes from inputs that are correlated
-# with each other.
+# The valley explains it. The largest eigenvalue limits the rate, and at that rate the error along the least one
+# shrinks by a share of only $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$ in each step. So the number of
+# iterations grows with the **condition number** $\lambda_{\max} / \lambda_{\min}$. Standardizing gives all columns of
+# $X$ the same length and sets the inputs at right angles to the bias; what is left comes from inputs that are
+# correlated with each other.
 #
 # With a single input nothing is left, and the valley becomes a round bowl, in which downhill is straight to the
 # bottom:
@@ -799,11 +802,11 @@ plots.contour_path(
 
 # %% [markdown]
 # No path zigzags any more; the largest rate still jumps across the bottom, but along one straight line. (The bowl is
-# round: only the scales of the two axes differ.) At half the limit, one step is enough: there $\eta\lambda = 1$ in every direction, and
-# the error is multiplied by 0.
+# round: only the scales of the two axes differ.) At half the limit, one step is enough: there $\eta\lambda = 1$ in
+# every direction, and the error is multiplied by 0.
 #
-# Last, the promise of the section on stopping, on real data: six inputs, the gradient rule, a distance of at most
-# 1e-4.
+# Last, the promise of the section on stopping, on real data: six standardized inputs, the gradient rule, a distance
+# of at most 1e-4. Is it kept?
 
 # %%
 low, *_, high = np.linalg.eigvalsh(scaled.T @ scaled)
@@ -834,7 +837,7 @@ claim("01.distance_yacht", distance, digits=7)
 def raw_weights(weights, mean, scale):
     """Turn weights for (x - mean) / scale, bias first, into weights for x, bias first.
 
-    `mean` and `scale` hold one number an input.
+    `mean` and `scale` hold one number per input.
     """
     slopes = weights[1:] / scale
     return np.concatenate([[weights[0] - slopes @ mean], slopes])
@@ -847,7 +850,9 @@ def check(convert):
     for columns in (1, 3, 6):
         x, fitted = random.normal(5, 3, (20, columns)), random.normal(size=columns + 1)
         mean, scale = x.mean(axis=0), x.std(axis=0)
-        found = np.asarray(convert(fitted.copy(), mean, scale))
+        found = convert(fitted.copy(), mean, scale)
+        expect(found is not None, "Your function returns nothing. Does it end in a return?")
+        found = np.asarray(found)
         expect(found.shape == fitted.shape, f"{columns + 1} weights must come back, bias first; yours: {found.shape}.")
         difference = x @ found[1:] + found[0] - ((x - mean) / scale @ fitted[1:] + fitted[0])
         expect(
@@ -884,12 +889,12 @@ def raw_weights(weights, mean, scale):
 #   command prints its log.
 # - A rule on the *error* may never stop; a rule on its *change* stops where the steps are small; a rule on the
 #   *gradient* bounds the distance to the solution by $|d| / \lambda_{\min}$, whatever the rate.
-# - The largest stable rate is $2 / \lambda_{\max}(X^T X)$ for the summed gradient. It shrinks as rows are added;
-#   the mean does not.
+# - The largest stable rate for the summed gradient is $2 / \lambda_{\max}(X^T X)$ and shrinks as rows are added; that
+#   for the mean does not. The fastest rate lies below the limit.
 # - A descent that diverges ends in infinity and NaN, which common loops do not notice. Compare the loss with its
 #   start.
-# - The number of iterations grows with the condition number of $X^T X$. Standardizing the inputs makes it far
-#   smaller and leaves the model as it was.
+# - The number of iterations grows with the condition number of $X^T X$. Standardizing the inputs made it far
+#   smaller and left the model as it was.
 #
 # ## Try next
 #
