@@ -17,10 +17,10 @@ def test_the_network_beats_linear_regression_and_comes_within_ten_percent_of_boo
     assert full("02.network_minus_boosting").high < 0.1 * full("02.rmse_boosting").low
 
 
-def test_a_logarithm_brings_a_part_of_what_the_network_gains_and_in_every_run_either_rival_wins_a_fold(full):
+def test_a_logarithm_brings_a_part_of_what_the_network_gains_and_in_most_runs_either_rival_wins_a_fold(full):
     assert full("02.rmse_network").high < full("02.rmse_log_line").low
     assert full("02.rmse_log_line").high < full("02.rmse_line").low
-    assert full("02.least_gap").high < 0 < full("02.greatest_gap").low
+    assert full("02.least_gap").high < 0 < full("02.greatest_gap").median
 
 
 def test_dealing_whole_mixtures_gives_the_larger_error_to_models_that_can_remember(full):
