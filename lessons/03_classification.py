@@ -7,7 +7,7 @@
 #   - compare a network with logistic regression on the same folds
 #   - write one model as Sequential, functional and subclass, and test that the three are the same
 #   - detect a validation split that holds classes which training never saw, and split by class instead
-#   - recognize spellings that Keras 3 has dropped
+#   - recognize old spellings that Keras 3 rejects or ignores
 # prerequisites:
 #   - "lesson 02 (Regression with Keras): build, compile, fit, evaluate, predict; cross-validation"
 #   - Python functions and classes
@@ -27,7 +27,7 @@
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights, the order of the rows and the folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and digits
-epochs: int = 8  # passes over the training rows in each fit, 5 to 100, fast 5
+epochs: int = 8  # passes over the training rows, for penguin folds and for digits, 5 to 100, fast 5
 most_epochs: int = 40  # passes of the fit that early stopping is to shorten, 12 to 300, fast 12
 folds: int = 5  # parts in the cross-validation, 2 to 10, fast 2
 digits_per_class: int = 400  # images of each digit, 100 to 400, fast 100
@@ -51,8 +51,8 @@ birds = table("penguins").dropna(subset=MEASUREMENTS)
 birds["species"].value_counts()
 
 # %% [markdown]
-# A network computes with numbers, so each species gets one: its place in the alphabet, 0, 1 or 2. The numbers are
-# mere names. That 2 is more than 1 must not matter.
+# A network computes with numbers, so each species gets one: its place in alphabetical order, 0, 1 or 2. The
+# numbers are mere names. That 2 is more than 1 must not matter.
 
 # %%
 import numpy as np
@@ -73,8 +73,8 @@ probabilities = np.exp(scores) / np.exp(scores).sum()
 print(probabilities.round(3), "sum:", probabilities.sum().round(6))
 
 # %% [markdown]
-# The loss is the **cross-entropy**: minus the logarithm of the probability that the model gave to the *true* class,
-# as a mean over the rows. A model that is sure and right has a loss near 0; one that is sure and wrong pays dearly.
+# The loss is the **cross-entropy**: minus the natural logarithm of the probability that the model gave to the *true*
+# class, as a mean over the rows. Its unit is the nat. Sure and right costs nearly 0; sure and wrong costs dearly.
 # With labels as whole numbers, Keras calls it `sparse_categorical_crossentropy`.
 
 # %%
@@ -109,7 +109,10 @@ def check(cross_entropy):
         not np.isclose(answer, -np.log([0.7, 0.6, 0.5]).mean()),
         "The last row was predicted wrong and cost little. Look up the true class, not the most probable one.",
     )
-    expect(np.isclose(answer, expected), "Take the log of one probability in each row, that of the true class.")
+    expect(
+        np.isclose(answer, expected),
+        "In each row take minus the natural log of one probability, that of the true class; then take the mean.",
+    )
 
 
 # %% tags=["wrong"] hint="Keras takes the mean"
@@ -131,7 +134,7 @@ def cross_entropy(probabilities, y):
 # ## X and y in, classifier out
 #
 # `classifier` does it all: build and compile (in a function of their own, for later), fit, return. Whatever else it is
-# told, it hands on to `fit`.
+# told, it hands on to `fit`. The metric `accuracy` is the share of rows whose most probable class is the true one.
 
 # %%
 import keras
@@ -156,8 +159,8 @@ def classifier(X, y, *, hidden=16, rate=0.03, **fit_arguments):
 
 
 # %% [markdown]
-# (`jit_compile=False` and `optimizer.build` only save time. To have XLA compile the step, Keras' default where there is
-# a GPU, and to prepare it twice take longer than they save in fits as short as these.)
+# (`jit_compile=False` and `optimizer.build` only save time: no XLA compilation where there is a GPU, no step prepared
+# twice.)
 #
 # The course splits every table the same way into rows to train, to validate and to test. Mean and deviation come
 # from the training rows alone, as in lesson 02.
@@ -183,7 +186,7 @@ print(len(x_train), "penguins to train,", len(x_val), "to validate")
 # %% [markdown]
 # - `epochs`: passes over the training rows.
 # - `batch_size`: rows that share a step. Twice the size, about half the steps.
-# - `validation_data`: rows that only judge. They take no part in any step.
+# - `validation_data`: rows to judge by. They take no part in any step.
 # - `verbose`: 0 prints nothing, 1 draws a bar for every epoch, 2 prints one line per epoch.
 # - `callbacks`: objects that `fit` calls at fixed moments, such as every epoch's end; they may look, save or stop.
 
@@ -199,9 +202,9 @@ print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the histor
 # %% [markdown]
 # ## When to stop
 #
-# How many epochs are enough? On the species any number from a few on will do: they are so easy to tell apart that
-# there is hardly anything to get wrong. So here is a harder question about the same penguins: on which of three
-# islands was each measured? Adelies live on all three, and look alike on each.
+# How many epochs are enough? For the species a few: they are so easy to tell apart that there is hardly anything to
+# get wrong. So here is a harder question about the same penguins: on which of three islands was each measured?
+# Adelies live on all three, and look alike on each.
 
 # %% [markdown] tags=["predict"]
 # The network has 64 hidden units, and the training loss will fall and fall. What will the validation
@@ -245,8 +248,8 @@ to_test = batches((x_test - mean) / deviation, island_test)
 whole_loss, whole_accuracy = whole.evaluate(to_test, verbose=0)
 
 # %% [markdown]
-# `reinitialize` takes a compiled network back to its first weights, with an optimizer that remembers nothing. The
-# result is that of a new network, but to compile another one would take longer than to train it.
+# `reinitialize` takes a compiled network back to its first weights, with an optimizer that remembers nothing: a new
+# network, without the time to compile one.
 
 # %%
 from course.training_state import reinitialize
@@ -259,8 +262,8 @@ _ = stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
 from course.claims import claim
 
 stopped_loss, stopped_accuracy = stopped.evaluate(to_test, verbose=0)
-claim("03.epochs_stopped", len(stopped.history.epoch), digits=0)
-claim("03.best_epoch", stop.best_epoch + 1, digits=0)
+claim("03.epochs_stopped", len(stopped.history.epoch), digits=1)
+claim("03.best_epoch", stop.best_epoch + 1, digits=1)
 claim("03.whole_loss", whole_loss, digits=2, unit="nats")
 claim("03.stopped_loss", stopped_loss, digits=2, unit="nats")
 claim("03.stopped_accuracy_gain", stopped_accuracy - whole_accuracy, digits=2)
@@ -268,11 +271,11 @@ claim("03.stopped_accuracy_gain", stopped_accuracy - whole_accuracy, digits=2)
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five after the best. On the test penguins its loss is
 # {{03.stopped_loss}}, that of the fit to the end {{03.whole_loss}}. So stopping saved most of the epochs *and* made the
-# better probabilities. In fast mode the fit to the end is itself short, and there is little to win.
+# better probabilities. In fast mode the fit to the end is itself short and, over the seeds, no worse.
 #
 # The accuracy, stopped minus whole, changed by {{03.stopped_accuracy_gain}}. One test penguin is a 68th, or 0.015, and
-# the sign depends on the seed: no gain to rely on. Full mode's longer fit is right about as often, but gives the true
-# island less probability on the whole. Accuracy does not see that, the loss does.
+# the sign depends on the seed: no gain to rely on. Full mode's longer fit is right about as often, but the true
+# island's probability is lower in the geometric mean. Accuracy does not see that, the loss does.
 #
 # Every seed has the same 68 test penguins, so the bands show the luck of weights and order, not that of the split.
 
@@ -335,7 +338,7 @@ def steps(rows, validation_split, batch_size, epochs):
 # ## Is the network any better?
 #
 # Logistic regression is this network without its hidden layer; scikit-learn's also has a penalty on large weights. It
-# is the rival to beat, on the same folds: for each, both are fitted on the other folds, with the scale of those. The
+# is the rival to beat, on the same folds: for each, both are fitted to the other folds, scaled by those alone. The
 # network is `model`, the first of this lesson, taken back to its start for each fold.
 
 # %%
@@ -367,9 +370,9 @@ plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out 
 # The table is the network's: off its diagonal are the mistakes, few enough to count. The network gets
 # {{03.penguins_network}} of the penguins right, logistic regression {{03.penguins_logistic}}, and the difference,
 # network minus logistic, is {{03.penguins_margin}}. One penguin is a 342nd, or 0.003: read the difference as a count of
-# penguins. Over the measured seeds the network was never behind and at most a few ahead, and its lead may be owed to
-# the missing penalty rather than to the hidden layer (see "Try next"). Straight cuts separate these species almost
-# completely.
+# penguins. Over the measured seeds the network was never behind and at most a few ahead, and part of its lead may
+# be owed to the missing penalty rather than to the hidden layer (see "Try next"). Straight cuts separate these species
+# almost completely.
 
 # %% [markdown]
 # ## One model, three spellings
@@ -391,8 +394,7 @@ functional = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hid
 
 
 # %% [markdown]
-# A **subclass** computes in `call` whatever Python can write. It has no weights until it has seen the shape of a
-# batch:
+# A **subclass** spells out the computation in `call`. It has no weights until it has seen the shape of a batch:
 
 
 # %%
@@ -434,8 +436,8 @@ claim("03.spellings_difference", max(losses) - min(losses), digits=7)
 # %% [markdown]
 # ## The last rows
 #
-# Now digits, in the order in which a program finds them that reads ten folders one after another: first all zeros,
-# then all ones, and so on. `validation_split=0.2` is to hold back a fifth.
+# Now digits, in the order of a program that reads ten folders one after another: all zeros, then all ones, and so on.
+# `validation_split=0.2` is to hold back a fifth.
 
 # %%
 images = load("mnist", fast=fast)
@@ -474,8 +476,9 @@ guesses = np.argmax(reader(digits[last]), axis=1)
 plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and what the model takes them for")
 
 # %% [markdown]
-# All eights and nines were held back, so the model has never seen either, and takes each for another digit. The cure is
-# to choose the validation rows at random and class by class: a **stratified** split.
+# All eights and nines were held back. The model never saw either and learned to give them no probability, so it takes
+# each for another digit. The cure is to choose the validation rows at random and class by class: a **stratified**
+# split.
 
 # %%
 from sklearn.model_selection import train_test_split
@@ -506,7 +509,7 @@ claim("03.stratified_validation", fixed["val_accuracy"][-1])
 # ### Exercise 03.3: split by class
 #
 # Write the split yourself. Of every class take the share `share` of its rows, chosen at random with `rng`
-# (a NumPy generator), for validation. Return the numbers of the rows to train and of those to validate.
+# (a NumPy generator), for validation. Return the indices of the rows to train and of those to validate.
 
 
 # %% tags=["solution"]
@@ -536,7 +539,8 @@ def check(split):
         "The classes do not have their share among the validation rows. Choose within each class.",
     )
     expect(
-        set(validate) != set(again), "Another generator chose the same rows. Choose at random, not the first or last."
+        set(validate) != set(again),
+        "Another generator chose the same rows. Choose at random with `rng`, not the first or last.",
     )
 
 
@@ -608,15 +612,19 @@ print("classes:", np.argmax(stopped(x_val[:5]), axis=1).shape, " one-hot:", kera
 # ## What you have learned
 #
 # - A classifier is one function: build with one softmax output per class, compile with cross-entropy, fit, return.
-# - An epoch is a pass, a batch the rows of one step; validation rows only judge, callbacks may stop a fit, and
-#   `verbose` prints. The last batch of an epoch, perhaps a small one, is a step too.
+# - An epoch is a pass, a batch the rows of one step; the last batch, perhaps small, counts too. Validation rows take
+#   part in no step, and `verbose` prints.
+# - Validation loss that climbs while training loss falls is overfitting. A callback may stop the fit: here the test
+#   loss gained on every seed, the accuracy did not.
 # - Compare with logistic regression on the same folds, over several seeds, and count the rows that the difference is.
 # - Sequential, functional and subclass are spellings of one model: equal parameters, equal loss at equal weights.
 # - `validation_split` takes the last rows, unshuffled. When validation is near 0 and training near 1, look first
 #   for classes that training never saw; split by class.
-# - Of the old spellings most are errors; `decay=` is ignored with a warning.
+# - Of the old spellings tried, `decay=` is ignored with a warning; the others are errors.
 #
 # ## Try next
+#
+# Claims judge while the parameters are the lesson's own. Set `most_epochs` one higher first: then they only print.
 #
 # - Sort the digits the other way around, nines first. Which digits are held back now?
 # - Set `hidden=1` in `classifier`: how many penguins does a single hidden unit tell apart?
