@@ -19,11 +19,12 @@
 # ---
 
 # %% [markdown]
-# `fit` hands back a table of figures, and everybody plots it. Few ask what the two curves mean: measured on which
-# rows, by which weights, at which moment? This lesson does. Then it uses the curves: to name what is wrong with a fit,
-# to stop at the right epoch, and to know when a curve proves nothing.
+# `fit` hands back a table of numbers, which is soon plotted. What do the two curves mean: measured on which rows, by
+# which weights, at which moment? Then this lesson uses the curves: to name what is wrong with a fit, to stop at the
+# right epoch, and to know when a curve proves nothing.
 #
-# Results in the text are those of full mode, over several seeds; your run prints its own.
+# Results in the text are those of full mode; the ranges come from running the whole lesson with several values of
+# `seed` (no range: all agree). Your run prints its own.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed from which every run takes its own, 0 to 1000000
@@ -39,8 +40,9 @@ begin("04_training_history", globals())
 # %% [markdown]
 # ## Tumors, measured
 #
-# Cells were taken from 569 breast tumors with a fine needle, and 30 properties of their nuclei measured: radius,
-# texture, smoothness and so on. Was the tumor malignant (0) or benign (1)? The table comes with scikit-learn.
+# Cells were taken from 569 breast tumors with a fine needle, and ten properties of their nuclei measured: radius,
+# texture, smoothness and so on. Mean, standard error and extreme of each make 30 inputs. Was the tumor malignant (0)
+# or benign (1)? The table comes with scikit-learn.
 
 # %%
 from sklearn.datasets import load_breast_cancer
@@ -49,9 +51,9 @@ tumors = load_breast_cancer()
 print(tumors.data.shape, " benign:", tumors.target.sum())
 
 # %% [markdown]
-# To see over-fitting well, we pretend that only sixty tumors are known, and use them for **training**. Of the others
-# one half is for **validation**, to watch and to choose, and one half for the **test**, which waits until the end of
-# the lesson. Each part keeps the share of the classes (lesson 03), and the inputs are standardized with mean and
+# To see over-fitting well, we use only sixty tumors for **training** (in earnest it would be most of them). Of the
+# others one half is for **validation**, to watch and to choose, and one half for the **test**, which waits until all
+# is chosen. Each part keeps the share of the classes (lesson 03), and the inputs are standardized with mean and
 # deviation of the training rows (lesson 02).
 
 # %%
@@ -71,10 +73,10 @@ print(len(x_train), "for training,", len(x_validation), "for validation,", len(x
 # ## What fit returns
 #
 # One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate and two remedies against
-# over-fitting change. **Dropout** sets a share of the hidden units to 0, anew in every training step; when the
+# over-fitting change. **Dropout** sets a random share of the hidden units to 0, anew in every training step; when the
 # network is used, nothing is dropped (lesson 05 builds it by hand). **Weight decay** shrinks every weight in each step,
-# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it. (That is much. The 0.004 that Keras'
-# `AdamW` begins with would hardly be felt in fits as short as these.)
+# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it. (That is much: the 0.004 of Keras'
+# `AdamW` would hardly be felt in such short fits.)
 
 # %%
 from functools import cache
@@ -97,8 +99,8 @@ def compiled(dropout=0.0, weight_decay=None):
 
 
 # %% [markdown]
-# Before the first epoch Keras translates the training step of a compiled model into a graph of TensorFlow, which takes
-# longer than all our epochs. So each set of remedies is compiled once (`@cache` keeps the model), and `reinitialize`
+# Before the first epoch Keras translates the training step of a compiled model into a graph of TensorFlow, which can
+# take longer than a short fit. So each set of remedies is compiled once (`@cache` keeps the model), and `reinitialize`
 # from this course takes it back to before its training: fresh first weights from a seed, the optimizer's memory empty.
 
 # %%
@@ -113,9 +115,8 @@ def network(run, learning_rate=0.01, **remedies):
 
 
 # %% [markdown]
-# The rows come from a `tf.data.Dataset`, which makes an epoch several times shorter than arrays do: Keras prepares
-# those anew for every epoch. So does TensorFlow when it plans how to read a dataset fast, which pays for large data
-# only: the two options leave that out.
+# The rows come from a `tf.data.Dataset`, since Keras prepares arrays anew for every epoch. TensorFlow plans as often
+# how to read a dataset fast, which pays for large data only: the two options leave that out.
 
 # %%
 import tensorflow as tf
@@ -148,13 +149,13 @@ print({name: len(values) for name, values in history.items()})
 # Four lists, one number an epoch. `loss` and `accuracy` belong to the training rows, `val_loss` and `val_accuracy` to
 # the validation rows. The names of metrics are what was passed to `compile`.
 #
-# That is one run. From now on each network is trained from several seeds, and every figure shows the median of the
-# runs with a band from the least to the greatest. Why one line is not enough will be a section of its own.
+# That is one run. From now on each network is trained `runs` times, each from other first weights, and every plot
+# shows the median of the runs with a band from the least to the greatest.
 
 # %% [markdown]
 # ## When is it measured?
 #
-# The first thing to notice in the curves of a network with dropout puzzles most people who see it.
+# Two curves in one plot invite a comparison. We begin with the first epoch.
 
 # %% [markdown] tags=["predict"]
 # A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows, and is judged on
@@ -202,7 +203,7 @@ plots.learning_curves(dropped, title="With dropout: validation begins below trai
 # - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
 #
 # To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
-# the remedies (`plain`) shows what a running mean does alone.
+# the remedies (`plain`, for the table below) shows what a running mean does alone.
 
 # %%
 plain = train()
@@ -261,9 +262,10 @@ claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
 # | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
 # | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
-# In the first epoch both rows of the table say much the same: the running mean matters while the network learns fast,
-# and fades as it settles. The effect of dropout stays: the network in training is never the network in use. At the end
-# the logged loss is still {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
+# In the first epoch both rows say much the same, with dropout or without: the running mean matters while the network
+# learns fast, and fades as it settles (without a remedy the loss itself is by then close to 0). The effect of dropout
+# stays: the network in training is never the network in use. At the end its logged loss is still
+# {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
 # So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
 # not. Measure both after the epoch, then subtract.
 
@@ -271,7 +273,7 @@ claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
 # ### Exercise 04.1: the running mean
 #
 # Keras logs for an epoch the mean over all its *rows*, and knows only the mean loss of each batch. The last batch is
-# often smaller than the others. Write the figure that Keras logs.
+# often smaller than the others. Compute the number that Keras logs.
 
 
 # %% tags=["solution"]
@@ -328,7 +330,7 @@ def logged(batch_losses, rows, batch_size):
 # ## Three diseases and a healthy fit
 #
 # The network with dropout and weight decay learned, and its validation loss came down and stayed down. Three things
-# go wrong most often, and each has its own look. Here are the same network and the same rows, without the remedies.
+# often go wrong, and each has its own look. Here are the same network and the same rows, without the remedies.
 
 # %% [markdown]
 # ### Under-fitting
@@ -347,7 +349,7 @@ plots.learning_curves(slow, title="Rate of 0.0001: both curves high and still fa
 # %% [markdown]
 # ### Too high a rate
 #
-# And now thirty times the rate of before.
+# And now 0.3, thirty times the first rate.
 
 # %%
 wild = [fit(network(run, learning_rate=0.3)) for run in range(runs)]
@@ -368,11 +370,11 @@ claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, u
 
 # %% [markdown]
 # The sign is the *training* loss: its highest value in a run is {{04.wild_highest}}, far above guessing; at the low
-# rate it was {{04.slow_highest}}. (The line in the figure can stay lower: where the runs peak in different
-# epochs, their median hides it.) Adam's steps are about as long as the rate, whatever the gradient, so the first few
-# throw the weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs
-# even ends better than guessing on the training rows. But the weights have landed in a bad place: the validation loss
-# ends at {{04.wild_validation}}, at the first rate at {{04.plain_validation}}.
+# rate it was {{04.slow_highest}}. (The line in the figure can stay lower: where the runs peak in different epochs,
+# their median hides it.) Adam moves each weight by about the rate, whatever the gradient, so the first steps throw the
+# weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs even ends
+# better than guessing on the training rows. But the weights have landed in a bad place: the validation loss ends at
+# {{04.wild_validation}}, at the first rate at {{04.plain_validation}}.
 
 # %% [markdown]
 # ### Over-fitting
@@ -383,10 +385,10 @@ claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, u
 # %% [markdown] tags=["predict"]
 # Without the remedies, the training loss will fall towards 0. The validation loss first falls, then rises to a
 # multiple of its least value. What will happen to the validation **accuracy** meanwhile: will it fall by more than 5
-# points, by 2 or 3, or hardly at all?
+# points, by 2 or 3, or hardly change?
 
 # %%
-plots.learning_curves(plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)", log="y")
+plots.learning_curves(plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)")
 
 # %%
 plots.learning_curves(plain, metric="accuracy", title="The accuracy hardly notices", y_label="accuracy (share of rows)")
@@ -402,8 +404,8 @@ claim("04.accuracy_lost", 100 * np.median(lost), digits=1, unit="points")
 
 # %% [markdown]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy hardly changes: the points lost between the same two epochs are
-# {{04.accuracy_lost}}, where a minus is a gain.
+# {{04.validation_loss_growth}}. The validation accuracy hardly changes: the points lost between the same two epochs
+# are {{04.accuracy_lost}}, where a minus is a gain.
 #
 # Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. About as
 # many tumors are wrong as before, but a network that over-fits becomes ever more certain, about those as well (Guo et
@@ -414,7 +416,7 @@ claim("04.accuracy_lost", 100 * np.median(lost), digits=1, unit="points")
 # ### A detector
 #
 # A program can read the curve for us. One high point proves nothing, so it compares the mean of the last epochs with
-# the best epoch. It must fire at a network that over-fits, and keep silent at one that does not.
+# the best epoch. It must fire at a network that over-fits, and at no other.
 
 
 # %%
@@ -433,7 +435,7 @@ claim("04.detected_dropout", np.mean([overfits(history) for history in dropped])
 # %% [markdown]
 # It fires in a share of {{04.detected_plain}} of the runs without remedy, and of {{04.detected_dropout}} of those with
 # dropout and weight decay. The factor is a choice: with few validation rows the curve is rough, and a factor near 1
-# would cry wolf. And these are easy cases, whose curves we had seen before; "Try next" has a harder one.
+# would fire at noise. And these are easy cases, whose curves we had seen before; "Try next" has a harder one.
 
 # %% [markdown] tags=["quiz"]
 # Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague proposes dropout. What
@@ -452,7 +454,7 @@ claim("04.detected_dropout", np.mean([overfits(history) for history in dropped])
 #
 # Write a function that names the disease from a history with `loss` and `val_loss`. Ask in this order:
 #
-# 1. `"rate too high"`: in some epoch the training loss is not a finite number, or above 1.4, twice that of guessing;
+# 1. `"rate too high"`: in some epoch the training loss is not a finite number, or above 1.4, about twice guessing;
 # 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its least value;
 # 3. `"under-fit"`: the training loss has not fallen to half of its first value;
 # 4. otherwise `"sound"`.
@@ -481,10 +483,10 @@ def check(diagnose):
     for loss, val_loss, disease, hint in (
         (ended, settled, "rate too high", "The training loss ended in NaN. A comparison with NaN is always false."),
         (thrown, turned + thrown, "rate too high", "The training loss leapt far above guessing: ask in every epoch."),
-        (falling, turned, "over-fit", "Training falls while validation has turned: that is over-fitting."),
+        (falling, turned, "over-fit", 'Training falls while validation has turned: that is "over-fit".'),
         (settled * 0.2, settled, "sound", "Validation came down and stayed. That it lies higher is no disease."),
         (falling, rough, "sound", "The last epoch alone was high. Take the mean over the last quarter."),
-        (slow, slow, "under-fit", "The training loss has not even halved when the fit ends: that is under-fitting."),
+        (slow, slow, "under-fit", 'The training loss has not even halved when the fit ends: that is "under-fit".'),
         (slow, turned, "over-fit", "Both over-fit and under-fit hold here: ask in the order of the list."),
         (thrown, turned, "rate too high", "Both over-fit and too high a rate hold here: ask in the order of the list."),
     ):
@@ -524,8 +526,8 @@ def diagnose(history):
 # %% [markdown]
 # ## Stop at the best epoch
 #
-# If the best epoch comes so early, why go on to the end? `EarlyStopping` watches the validation loss and ends the fit
-# when it has not improved for `patience` epochs.
+# If the best epoch comes so early, why go on to the end? `EarlyStopping` (lesson 03) watches the validation loss and
+# ends the fit when it has not improved for `patience` epochs.
 
 # %% [markdown] tags=["predict"]
 # `EarlyStopping(patience=4)` has ended a fit. Which weights does the model now have: those of the best epoch, or
@@ -557,8 +559,9 @@ claim("04.restored_exactly", np.mean(exactly), digits=1)
 claim("04.epochs_saved", epochs - np.median([len(history["loss"]) for _, history, _ in restored]), digits=0)
 
 # %% [markdown]
-# They do in a share of {{04.restored_exactly}} of the runs, and {{04.epochs_saved}} epochs were saved. (Both measured
-# the rows in one batch. With another batch size the sums are rounded differently, and the last digit may change.)
+# They do in a share of {{04.restored_exactly}} of the runs, and {{04.epochs_saved}} epochs were saved. (`fit` and
+# `evaluate` measured the rows in one batch. With another batch size the sums are rounded differently, and the last
+# digit may change.)
 
 # %% [markdown]
 # ### Exercise 04.3: patience
@@ -584,8 +587,8 @@ def early_stop(val_loss, patience):
 @exercise("04.3", early_stop)
 def check(early_stop):
     for text, patience, last, best, hint in (
-        ("0.5 0.4 0.6 0.7 0.8 0.9", 2, 3, 1, "The fit ends with the second bad epoch on end, not with the one after."),
-        ("0.5 0.6 0.4 0.5 0.6 0.3", 2, 4, 2, "Two bad epochs in all are not two on end. Count anew after each best."),
+        ("0.5 0.4 0.6 0.7 0.8 0.9", 2, 3, 1, "It ends with the second bad epoch in a row, not with the one after."),
+        ("0.5 0.6 0.4 0.5 0.6 0.3", 2, 4, 2, "Two bad in all are not two in a row. None after the end can be best."),
         ("0.5 0.4 0.45 0.42 0.41 0.2", 2, 3, 1, "Better than the epoch before is not enough: better than the best."),
         ("0.5 0.4 0.4 0.4 0.4 0.1", 2, 3, 1, "An equal loss is no improvement."),
         ("0.5 0.4 0.3 0.2", 2, 3, 3, "A loss that always improves is never stopped: the last epoch is the best."),
@@ -622,7 +625,7 @@ def early_stop(val_loss, patience):
     return epoch, best
 
 
-# %% tags=["wrong"] hint="not two on end"
+# %% tags=["wrong"] hint="not two in a row"
 def early_stop(val_loss, patience):
     best, bad = 0, 0
     for epoch, loss in enumerate(val_loss):
@@ -650,8 +653,7 @@ def early_stop(val_loss, patience):
 # ## One run proves little
 #
 # Do the remedies improve the *accuracy* of this network? Someone who trains each network once compares one run with
-# one run. We have several of each, so we can ask what everyone would have found: each run of the one against each of
-# the other.
+# one run. We have several of each, and compare each run of the one with each of the other.
 
 
 # %%
@@ -683,12 +685,12 @@ claim("04.pairs_loss_lower", losses["lower"], digits=2)
 # The dots are medians, the lines reach from the best run to the worst. Of all pairs, a share of {{04.pairs_better}}
 # says that the remedies make the network more accurate, {{04.pairs_worse}} that they make it less so, and
 # {{04.pairs_equal}} see no difference. In full mode, with most seeds, more pairs speak against the remedies than for
-# them; yet whoever trained each network once tells the story that luck dealt. About the *loss* the pairs agree far better: the remedies
-# lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure it
-# is, not how it decides.
+# them; yet whoever trained each network once tells the story that luck dealt. About the *loss* the pairs agree far
+# better: the remedies lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure the network is, not how
+# it decides.
 #
 # And all runs share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy. Other rows
-# would add the standard error of an accuracy $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to what the seeds show:
+# would add the standard error of an accuracy $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
 
 # %%
 for p in (0.95, 0.98):
@@ -711,36 +713,37 @@ for p in (0.95, 0.98):
 # A widely copied way of plotting a history comes from the documentation of Keras 2 (its page
 # "Visualization"), where `history` is what `fit(..., validation_split=0.25)` returned (title and axes left out here):
 #
+#     # Plot training & validation loss values
 #     plt.plot(history.history['loss'])
 #     plt.plot(history.history['val_loss'])
 #     plt.legend(['Train', 'Test'], loc='upper left')
 #
-# The second curve is labeled "Test". Which rows is it?
+# Comment and legend disagree about the second curve. On which rows was it measured?
 
 # %%
 _, history, loss = restored[0]  # the loss was measured by evaluate(validation)
 print("the curve's least value is the loss on the validation rows:", min(history["val_loss"]) == loss)
 
 # %% [markdown]
-# It is **validation**: `fit` has never seen a test row. The word matters because the curve *chooses*. The epoch at
-# which to stop was taken from it, and the least value of a rough curve is partly luck: it is
-# chosen for being low. Rows that have chosen cannot judge. Only now, with everything chosen, are the test rows
-# opened, once, for the stopped networks.
+# On the **validation** rows: `fit` has never seen a test row. The word matters once the curve *chooses*. Our epoch at
+# which to stop was taken from it, and the least value of a rough curve is partly luck: it is chosen for being low. Rows
+# that have chosen cannot judge. Only now, with everything chosen, are the test rows opened, once, for the stopped
+# networks.
 
 # %% tags=["varies"]
 test, model, tested = dataset(x_test, y_test).batch(len(x_test)), compiled(), []
 for weights, _, _ in restored:
     model.set_weights(weights)
     tested.append(model.evaluate(test, verbose=0))
-claim("04.chosen_validation_loss", np.median([loss for _, _, loss in restored]))
-claim("04.test_loss", np.median([loss for loss, _ in tested]))
+claim("04.chosen_validation_loss", np.median([loss for _, _, loss in restored]), unit="nats")
+claim("04.test_loss", np.median([loss for loss, _ in tested]), unit="nats")
 claim("04.test_accuracy", np.median([accuracy for _, accuracy in tested]))
 
 # %% [markdown]
-# Validation loss at the chosen epoch: {{04.chosen_validation_loss}}. Test loss of the same networks: {{04.test_loss}},
-# test accuracy {{04.test_accuracy}}. The two losses differ for two reasons that one split cannot tell apart: the luck
-# of the choice, which always flatters the validation rows, and the luck of which tumors went where, which can favor
-# either. Call the curve what it is, and report the other figure.
+# Validation loss in nats at the chosen epoch: {{04.chosen_validation_loss}}. Test loss of the same networks:
+# {{04.test_loss}}, test accuracy {{04.test_accuracy}}. The two losses differ for two reasons that one split cannot tell
+# apart: the luck of the choice, which always flatters the validation rows, and the luck of which tumors went where,
+# which can favor either. Call the curve what it is, and report the test loss.
 
 # %% [markdown]
 # ## Keep it in a file
@@ -775,19 +778,19 @@ with tempfile.TemporaryDirectory() as folder:
 print(text)
 
 # %% [markdown]
-# All five epochs are there. The same run went to its end as `plain[0]`, so we can ask whether the file tells the truth.
+# All five epochs are there. The same run went to its end as `plain[0]`. Does the file tell the truth?
 
 # %%
 same = [np.array_equal(log[name], plain[0][name][:5]) for name in log.dtype.names if name != "epoch"]
 print(f"{sum(same)} of {len(same)} columns equal the history of the whole fit, to the last bit")
 
 # %% [markdown]
-# Nothing is lost or rounded. Note that the file counts its epochs from 0, and that a second fit overwrites it, unless
-# you say `append=True`. A spreadsheet, pandas and your next program read it.
+# Nothing is lost or rounded. The file counts its epochs from 0, and a second fit overwrites it, unless you say
+# `append=True`.
 #
 # **TensorBoard** shows the same curves in the browser while the fit runs: `keras.callbacks.TensorBoard(folder)` writes
-# its files and `tensorboard --logdir folder` shows them. It does not come with this course, so
-# `pip install tensorboard` has to come first, and this lesson does not run it.
+# its files and `tensorboard --logdir folder` shows them. It does not come with this course (`pip install tensorboard`),
+# and this lesson does not run it.
 
 # %% [markdown]
 # ## What you have learned
@@ -795,7 +798,7 @@ print(f"{sum(same)} of {len(same)} columns equal the history of the whole fit, t
 # - `fit` returns one number an epoch for the loss and each metric, for training and for validation.
 # - The logged training loss is a running mean over the epoch, with dropout on; validation is measured after it, with
 #   dropout off. Measure the training rows again before you compare the two.
-# - Both high and still falling: under-fit. A training loss that leaps above guessing: rate too high. Training falls
+# - Both high and still falling: under-fit. A training loss that leaps far above guessing: rate too high. Training falls
 #   while validation turns: over-fit, and a few lines can detect it. The loss shows it; the accuracy may not.
 # - `EarlyStopping` leaves you the last weights unless `restore_best_weights=True`; then the best come back exactly.
 # - One run is an anecdote: draw several with median and band, and mind the number of validation rows.
