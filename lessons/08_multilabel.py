@@ -83,11 +83,11 @@ print(y_train[0].astype(int))
 # %%
 from course import plots
 
-shown = ["".join(map(str, np.flatnonzero(row))) for row in y_train[:10]]
+shown = [" ".join(map(str, np.flatnonzero(row))) for row in y_train[:10]]
 plots.images(x_train[:10], shown, title="Ten canvases and the digits on them", columns=5)
 
 # %% [markdown]
-# Count the digits in the picture: where a canvas has fewer labels than digits, one of them is there twice.
+# Count the digits in the picture: where a canvas has fewer labels than digits, a digit is there more than once.
 
 # %%
 from course.claims import claim
@@ -176,15 +176,15 @@ claim("08.accuracy_less_share_of_0", abs(nothing["accuracy"] - with_a_0), digits
 #
 # The string has a history. In 2016 Keras was changed so that with binary cross-entropy `"accuracy"` meant binary
 # accuracy (keras-team/keras, pull request 3098). TensorFlow 2.2 looked at shapes alone (tensorflow/tensorflow,
-# issue 41361, 2020), and a user found that the same program on the same data had fallen from 100 % to 60 % (issue
-# 41114). Keras' own multi-label example measured categorical accuracy until 2022 (keras-team/keras-io, pull request
-# 1133). Keras 3 looks at shapes, too. Programs from all these times are still copied; what their "accuracy" is
-# depends on the version that runs them. The cure is to name the metric.
+# issue 41361, 2020), and a user saw the same program on the same data fall from 100 % to 60 % (issue 41114). Keras' own
+# multi-label example measured categorical accuracy until 2022 (keras-team/keras-io, pull request 1133). Keras 3 looks
+# at shapes, too. What a program's "accuracy" is depends on the version that runs it: name the metric.
 
 # %% [markdown]
 # ### One network, three accuracies
 #
-# Now a network that looks. `ExactMatch` is the share of canvases of which *all ten* labels are right.
+# Now a network that looks. `ExactMatch` is the share of canvases of which *all ten* labels are right: 0 for the lazy
+# one, since no canvas is empty.
 
 # %%
 from course.metrics import ExactMatch
@@ -244,10 +244,10 @@ claim("08.exact_match", history["val_exact_match"][-1])
 # | exact match | what share of rows is right altogether? | a little |
 # | micro F1 | $2\,\mathrm{TP} / (2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN})$, with the counts of all labels | a little |
 # | macro F1 | the F1 of each label, then their mean | as much as any |
-# | mean average precision | do the rows with the label get higher probabilities than those without? | as much as any |
+# | mean average precision | do rows with the label get higher probabilities than those without? | as much as any |
 #
 # True noes help in the first two only. Average precision needs no threshold: it looks at every row that is truly on,
-# takes the precision among all rows with at least that probability, and averages. That is three lines:
+# takes the precision among all rows with at least that probability, and averages. In three lines:
 
 
 # %%
@@ -259,7 +259,7 @@ def average_precision(true, probability):
 
 
 # %% [markdown]
-# Do these figures, from Keras, from this course and from the three lines above, agree with scikit-learn?
+# Do Keras, this course and these three lines agree with scikit-learn?
 
 
 # %%
@@ -299,7 +299,7 @@ claim("08.macro_f1", ours["macro F1"])
 claim("08.average_precision", ours["mean average precision"])
 
 # %% [markdown]
-# They agree; the largest difference is {{08.difference}}. And the same answers are worth {{08.binary_accuracy}} by
+# They agree; the largest difference is {{08.difference}}. And the same network gets {{08.binary_accuracy}} by
 # Hamming accuracy, {{08.micro_f1}} by micro F1, {{08.average_precision}} by mean average precision, {{08.macro_f1}} by
 # macro F1 and {{08.exact_match}} by exact match. Which labels pull the macro down?
 
@@ -307,7 +307,7 @@ claim("08.average_precision", ours["mean average precision"])
 f1 = sk.f1_score(y_validation, predicted, average=None, zero_division=0)
 recall = sk.recall_score(y_validation, predicted, average=None, zero_division=0)
 of_digit = {"F1": f1, "recall": recall, "average precision": aps, "share of canvases": y_validation.mean(axis=0)}
-plots.lines(range(10), of_digit, title="The rarer a digit, the more of it is missed", x_label="digit", y_label="share")
+plots.lines(range(10), of_digit, title="The rarest digits are missed most", x_label="digit", y_label="share")
 claim("08.recall_of_0", recall[0])
 claim("08.recall_of_9", recall[9])
 
@@ -336,27 +336,25 @@ from course.exercises import exercise, expect, expect_close
 def check(match):
     true = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
     sure = np.where(true == 1, 0.9, 0.1)
-
-    def rows(*first):
-        """The sure probabilities with another first row."""
-        return np.vstack([first, sure[1:]])
-
-    number = "Return one number for all rows: the share of those that are right."
+    first_rows = ((0.9, 0.8, 0.9), (0.9, 0.9, 0.1), (0.9, 0.1, 0.2))
+    excess, other, missed = (np.vstack([first, sure[1:]]) for first in first_rows)
     share = "This is the share of labels that are right. A row with one wrong label does not count at all."
+    columns = "This is the share of labels that are right in all rows. Count the rows: take the other axis."
     unseen = "A label that is on but should be off went unnoticed. Too many is as wrong as too few."
     compare = "One row has as many labels as it should, but not the same ones. Compare label by label."
     each = "With a threshold for each label, the third one 0.15, every row is right."
+    typical = {share: 11 / 12, columns: 2 / 3, unseen: 1.0}
     cases = [
         (sure, 0.5, 1.0, "Here every label of every row is right, so the answer is 1.", {}),
-        (rows(0.9, 0.8, 0.9), 0.5, 0.75, "One row of four has a wrong label.", {share: 11 / 12, unseen: 1.0}),
-        (rows(0.9, 0.9, 0.1), 0.5, 0.75, compare, {}),
-        (rows(0.9, 0.1, 0.2), 0.5, 0.75, "In one row a label was missed: three of four rows are right.", {}),
-        (rows(0.9, 0.1, 0.2), np.array([0.5, 0.5, 0.15]), 1.0, each, {}),
+        (excess, 0.5, 0.75, "One row of four has a wrong label.", typical),
+        (other, 0.5, 0.75, compare, {}),
+        (missed, 0.5, 0.75, "In one row a label was missed: three of four rows are right.", {}),
+        (missed, np.array([0.5, 0.5, 0.15]), 1.0, each, {}),
         (sure * 0.5, 0.5, 0.25, "With no label above 0.5, only the empty row is right.", {}),
     ]
     for probability, threshold, expected, hint, mistakes in cases:
         found = match(true, probability, threshold)
-        expect(np.ndim(found) == 0, number)
+        expect(np.ndim(found) == 0, "Return one number for all rows: the share of those that are right.")
         expect_close(found, expected, f"{hint} Your answer is {found}.", mistakes)
 
 
@@ -406,15 +404,12 @@ def check(macro):
         answer = macro(true.copy(), guess.copy())
         expect(np.ndim(answer) == 0, "Return one number: the mean over the labels.")
         precision, recall, right, _ = sk.precision_recall_fscore_support(true, guess, average="macro", zero_division=0)
-        micro = (
-            "This is micro F1: the counts of all labels were added up first. Divide for each label, then take the mean."
-        )
-        mistakes = {
-            micro: sk.f1_score(true, guess, average="micro", zero_division=0),
-            "This is the F1 of two means. Take the F1 of each label, and one mean at the end.": (
-                2 * precision * recall / (precision + recall)
-            ),
-        }
+        micro = "This is micro F1: all counts were added up first. Divide for each label, then take the mean."
+        samples = "This is the mean F1 of the rows. A label is a column: take the other axis."
+        means = "This is the F1 of two means. Take the F1 of each label, and one mean at the end."
+        mistakes = {means: 2 * precision * recall / (precision + recall)}
+        for hint, average in ((micro, "micro"), (samples, "samples")):
+            mistakes[hint] = sk.f1_score(true, guess, average=average, zero_division=0)
         expect_close(answer, right, f"It returns {answer}; scikit-learn has {right:.4f}.", mistakes)
     with np.errstate(all="ignore"):
         absent = macro(np.array([[1, 0], [1, 0]]), np.array([[1, 0], [1, 0]]))
@@ -455,13 +450,13 @@ scores = scores_at(grid, nine_true, nine_probability)
 best = choose_threshold(nine_true, nine_probability, score="f1")
 
 # %% tags=["varies"]
-curves = {name: scores[name] for name in ("precision", "recall", "f1")}
+curves = {"precision": scores["precision"], "recall": scores["recall"], "F1": scores["f1"]}
 plots.threshold_curve(grid, curves, title="The label 9, by its threshold (validation)", chosen=best)
 
 # %% [markdown]
 # A higher threshold trades recall for precision, and F1, which needs both, is best somewhere between. (Where no canvas
 # is above the threshold, precision is drawn as 0.) On a finite number of canvases the top of F1 is flat and jagged, so
-# the chosen threshold moves from seed to seed, most of all for rare labels.
+# the chosen threshold moves from seed to seed.
 #
 # `choose_threshold` does this for every label, on validation canvases. Chosen *for what*? For F1, a missed 9 is dear
 # and a true no is worth nothing. For the accuracy of each label, yes and no count alike. We choose for both.
@@ -482,7 +477,7 @@ plain_thresholds = thresholds(probability)
 
 # %% [markdown]
 # To answer that without opening the test canvases, compose further ones, of validation digits but new in content.
-# (The same *strokes* were seen when choosing. The test canvases will have the last word.)
+# (Their *strokes* were seen when choosing, which flatters the choice. The test canvases will have the last word.)
 
 # %%
 x_more, y_more = compose(digits.x_validation, digits.y_validation, canvases // 4, np.random.default_rng([seed, 1]))
@@ -513,14 +508,14 @@ claim("08.plain_gain_exact", figures["for accuracy"][0] - figures["0.5"][0], dig
 # %% [markdown]
 # Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. A lower threshold never loses recall; exact match,
 # for which they were not chosen, may rise or fall. Those chosen for accuracy raise it by {{08.plain_gain_exact}}:
-# little. That is no accident. Cross-entropy is least when the probabilities are honest, that
-# is, when of all answers "0.3", three in ten are on. For honest probabilities 0.5 already gives each label the
-# likelier answer, and no other threshold makes more single answers right. A small gain in exact match is still
-# possible: no network is quite honest, and the labels of a canvas are not independent (a canvas is never empty, but
-# the network may say no to all ten). F1, in turn, wants of honest probabilities a threshold of half the F1 that it
-# reaches, so never above 0.5 (Lipton and others, 2014, in the reading).
+# little. That is no accident. Cross-entropy is least when the probabilities are honest, that is, when of all answers
+# "0.3", three in ten are on. For honest probabilities 0.5 already gives each label the likelier answer, and no other
+# threshold makes more single answers right. A small gain in exact match is still possible: no network is quite honest,
+# and the labels of a canvas are not independent (a canvas is never empty, but the network may say no to all ten). F1,
+# in turn, wants of honest probabilities a threshold of half the F1 that it reaches, so never above 0.5 (Lipton and
+# others, 2014, in the reading).
 #
-# So the advice "tune your thresholds" needs a condition. When is 0.5 far off?
+# So thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off for that, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -558,7 +553,8 @@ claim("08.weighted_exact", figures_weighted["0.5"][0] - figures["0.5"][0], digit
 
 # %% [markdown]
 # At 0.5, weighting changes the recall by {{08.weighted_recall}}, macro F1 by {{08.weighted_macro}} and exact match by
-# {{08.weighted_exact}}. The network finds more and invents more, and exact match forgives no invention.
+# {{08.weighted_exact}}. The network finds more and invents more; F1 weighs one against the other, exact match
+# forgives no invention.
 #
 # Here 0.5 *is* far off: the weights have made the probabilities dishonest. The chosen thresholds repair much of it.
 # Where do they lie?
@@ -581,17 +577,15 @@ def moved_threshold(threshold, weight):
 @exercise("08.3", moved_threshold)
 def check(moved):
     answers = np.linspace(0.0005, 0.9995, 1000)
-    expect(moved(0.5, 3.0) is not None, "Your function returns nothing. Does it end in a return?")
     expect(np.isclose(moved(0.3, 1.0), 0.3), "With a weight of 1 nothing has changed, and neither may the threshold.")
     for threshold, weight in ((0.5, 3.0), (0.2, 10.0), (0.7, 4.0), (0.5, 0.5)):
         loss = -weight * threshold * np.log(answers) - (1 - threshold) * np.log(1 - answers)
         least, found = answers[np.argmin(loss)], moved(threshold, weight)
-        inverse = threshold / (threshold + weight * (1 - threshold))
         expect(
             found < 1, f"It returns {found}; no probability is above that. Odds can be multiplied, not probabilities."
         )
         expect(
-            not np.isclose(found, inverse),
+            (found - threshold) * (weight - 1) >= 0,
             "This goes the wrong way. A weight above 1 makes the network answer higher, so the threshold must rise.",
         )
         expect(
@@ -627,14 +621,13 @@ where = {
     "w / (1 + w)": weights / (1 + weights),
 }
 plots.lines(
-    range(10), where, title="Where the chosen thresholds lie", x_label="digit", y_label="threshold (probability)"
+    range(10), where, title="Weights push the chosen thresholds up", x_label="digit", y_label="threshold (probability)"
 )
 
 # %% [markdown]
 # The chosen thresholds of the weighted network rise with the weight, roughly as the formula says: for common digits,
-# whose weight is near 1, they stay near 0.5, for rare ones they lie far above. Those of the plain network scatter around
-# 0.5. Both lines are jagged, since accuracy is almost flat around its best threshold: a few canvases decide, and missing
-# the formula there costs little.
+# whose weight is near 1, they stay near 0.5, for rare ones they lie far above. Those of the plain network scatter
+# around 0.5. Both lines are jagged, since accuracy is almost flat around its best threshold: a few canvases decide.
 
 # %% [markdown] tags=["quiz"]
 # A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that
@@ -646,15 +639,15 @@ plots.lines(
 # - [ ] The recall of both on training data.
 #
 # At a fixed 0.5, weights move the threshold in disguise; lowering your own threshold raises recall, too. Average
-# precision depends on the order of the probabilities alone, and moving a threshold cannot change it.
+# precision depends on the order of the probabilities alone: no threshold changes it.
 
 # %% tags=["varies"]
 claim("08.ap_plain", sk.average_precision_score(y_more, more["plain"]))
 claim("08.ap_weighted", sk.average_precision_score(y_more, more["weighted"]))
 
 # %% [markdown]
-# By that measure: {{08.ap_plain}} plain, {{08.ap_weighted}} weighted. The ranges overlap: over these seeds, in full
-# mode, weighting shows no gain.
+# By that measure: {{08.ap_plain}} plain, {{08.ap_weighted}} weighted: over these seeds, in full mode, weighting
+# shows no gain.
 
 # %% [markdown]
 # ## What class_weight does instead
@@ -726,7 +719,7 @@ exact = {n: {k: values[0] for k, values in tested[n].items()} for n in tested}
 claim("08.test_exact_match", exact[name][key] / 100)
 claim("08.test_gain_plain", exact["plain"]["for accuracy"] - exact["plain"]["0.5"], digits=1, unit="points")
 claim("08.test_gain", exact["weighted"]["for accuracy"] - exact["weighted"]["0.5"], digits=1, unit="points")
-claim("08.test_behind", exact["plain"]["0.5"] - exact["weighted"]["for accuracy"], digits=1, unit="points")
+claim("08.test_behind", exact["plain"]["for accuracy"] - exact["weighted"]["for accuracy"], digits=1, unit="points")
 plots.bars(
     {f"{n}, {k}": value for n in exact for k, value in exact[n].items()},
     title="Exact match on the test canvases",
@@ -734,15 +727,16 @@ plots.bars(
 )
 
 # %% [markdown]
-# - On the weighted network the chosen thresholds gain {{08.test_gain}} of exact match. They undo much of what the weights did.
-# - On the plain network they gain {{08.test_gain_plain}}. Its probabilities were nearly honest, and 0.5 nearly right.
-# - Even with its thresholds, the weighted network is {{08.test_behind}} behind the plain one at 0.5 (a negative figure:
-#   ahead), which had none chosen. Weights were a detour here: where more recall is wanted, lower a threshold of the
-#   plain network.
+# - On the weighted network the thresholds chosen for accuracy gain {{08.test_gain}} of exact match. They undo much of
+#   what the weights did.
+# - On the plain network they gain {{08.test_gain_plain}}: 0.5 was nearly right, as it is for honest probabilities.
+# - With these thresholds on both, the weighted network is {{08.test_behind}} behind the plain one (negative: ahead).
+#   Weights were a detour here: where more recall is wanted, lower a threshold of the plain network.
 #
 # The choice made on validation canvases has an exact match of {{08.test_exact_match}} on the test canvases. In full
 # mode these are 5,000, so the standard error of one such figure is below 0.8 points (lesson 05): the large gain is
-# far beyond it, the small one often is not. (Lesson 09, Imbalance, weights classes and single rows.)
+# far beyond it. The small differences, on the same canvases and so surer than that, still change from seed to seed.
+# (Lesson 09, Imbalance, weights classes and single rows.)
 
 # %% [markdown]
 # ## What you have learned
@@ -754,16 +748,16 @@ plots.bars(
 # - Exact match wants every label right; micro F1 follows the frequent labels, macro F1 all alike; average precision
 #   needs no threshold.
 # - Choose thresholds on validation data, for the figure by which you are judged. With honest probabilities 0.5 is
-#   nearly right for exact match; after training with weights it is not.
+#   nearly right for exact match and too high for F1; after training with weights it is too low.
 # - Per-label weights belong in the loss. They move the probabilities, and with them the right threshold, from 0.5
 #   to $w / (1 + w)$. `class_weight` hears only the first label of each row.
 #
 # ## Try next
 #
 # - Set `0.7` in `compose` to `1.0`, so that all digits are equally common. What happens to micro and macro F1?
-# - No canvas is empty. Where all ten answers are no, say yes to the most probable digit. What does exact match gain?
+# - Where all ten answers are no, say yes to the most probable digit. What does exact match gain?
 # - Set `fast = True`: the networks have then hardly begun with the rare digits. Does weighting help there, also by
-#   average precision?
+#   average precision? And with `epochs = 30`?
 # - Take the square root of the weights. Is the recall of the 9 still better than without, and what does exact match
 #   cost now?
 # - Labels of a canvas are not independent. Choose the ten thresholds together, for exact match itself: change one at
