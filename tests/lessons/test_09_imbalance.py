@@ -36,3 +36,7 @@ def test_nineteen_rings_stay_hidden_from_weights_and_thresholds_alike(full):
 
 def test_trusting_a_careless_half_less_gains_at_least_two_points_in_every_seed(full):
     assert full("09.trust_gain").low >= 2
+
+
+def test_weights_seem_to_improve_the_ranking_where_both_fits_are_stopped_early_and_spoil_it_at_the_optimum(full):
+    assert full("09.ranking_stopped_gain").median < 0 < full("09.ranking_optimum_gain").low
