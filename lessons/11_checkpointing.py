@@ -22,7 +22,8 @@
 # A process can die: the power fails, the cluster takes its machine back, memory runs out. A **checkpoint** is what a
 # training run writes down so that it can go on. Saving the weights is easy. Going on *as if nothing had happened* is
 # not, and that is how we will judge each way of saving: kill a run, start it again, and compare its last weights with
-# those of a run that was left alone. The only good difference is 0.
+# those of a run that was left alone. The only good difference is 0. (So the same run twice must give the same bits. On
+# our CPU it does; on a GPU one has to ask for it: `tf.config.experimental.enable_op_determinism()`.)
 #
 # Results in the text are those of full mode, over several seeds; your run prints its own.
 
@@ -131,7 +132,7 @@ def fit(model, callbacks, **options):
 
 # %%
 model = network(4, 8, 16, dropout=False)
-model.optimizer.build(model.trainable_variables)  # Adam's memory (lesson 10); made within a step, it costs a second
+model.optimizer.build(model.trainable_variables)  # Adam's memory (lesson 10); made within a step, it takes longer
 savers = [saver("last.weights.h5"), saver("epoch-{epoch:03}.weights.h5"), keep_best()]
 first = fit(model, savers, epochs=long_epochs).history
 
@@ -155,8 +156,9 @@ plots.lines(
 )
 
 # %% [markdown]
-# "Last" is one file, overwritten again and again; "all" takes a file for every epoch; "best" is one file too, and the
-# one to *use*. To *go on* one needs the last. So keep the last few, in case one of them is damaged, and the best.
+# No later model beats the one at the dotted line. "Last" is one file, overwritten again and again; "all" takes a file
+# for every epoch; "best" is one file too, and the one to *use*. To *go on* one needs the last. So keep the last few, in
+# case one of them is damaged, and the best.
 
 # %% [markdown]
 # ### Exercise 11.1: what may be deleted
@@ -215,8 +217,8 @@ def to_keep(losses, last):
 # %% [markdown]
 # ## What weights forget
 #
-# Now let that run die at the mark of the kill. We do as many programs do: build the model again, load the newest
-# weights, give `fit` the number of epochs already done, and the same callback that keeps the best.
+# Now let that run die at the mark of the kill. As many programs do, we build the model again, load the newest
+# weights, give `fit` the number of epochs done, and the same callback that keeps the best.
 
 # %% [markdown] tags=["predict"]
 # `best.weights.h5` holds the best model of the first life. What will it hold at the end of the second: the best of
@@ -236,8 +238,8 @@ reinitialize(model, seed).set_weights(again.get_weights())
 second = fit(model, [keep_best()], initial_epoch=killed, epochs=long_epochs).history
 
 # %% [markdown]
-# (The model that loads is new, as in a new process. Its weights then go into the first model, emptied of all that it
-# knows, Adam's memory too: Keras has compiled that one already, and to compile another takes longer than to train it.)
+# (The model that loads is new, as in a new process. Adam's memory is in the file, too, but an optimizer that is not yet
+# built skips it: lesson 10. To save time the weights then go into the first model, emptied of all that it knows.)
 
 # %%
 best = int(losses[:killed].argmin()) + 1
@@ -245,7 +247,7 @@ restarted = [*losses[best - 1 : killed], *second["val_loss"]]
 plots.lines(
     np.arange(best, long_epochs + 1),
     {"left alone": losses[best - 1 :], "killed, restarted from weights": restarted},
-    title="The second life of a run that kept its weights only",
+    title="The second life of a run that got only its weights back",
     x_label="epoch",
     y_label="validation cross-entropy (nats)",
     marked={"best before the kill": best, "the kill": killed},
@@ -261,23 +263,23 @@ claim("11.best_after", after)
 claim("11.worse_overwrote_the_best", after > before, digits=0)
 
 # %% [markdown]
-# **Something worse, with most seeds.** The file held a loss of {{11.best_before_the_kill}} before the kill (the first
-# point of the figure); it now holds {{11.best_after}} (the lowest of the second life). The new callback had never heard
-# of the old best: the first model of the second life was the best that *it* had seen and was written over the old one,
-# whatever its loss. With most seeds none that followed was as good as what it had replaced. With a few a later one
-# happened to be better, but the old best was lost there, too. (With `fast` the run is too short to overfit, and
-# the second life mostly goes on to better models.)
+# **Something worse, with most seeds.** The file held a loss of {{11.best_before_the_kill}} before the kill and now
+# holds {{11.best_after}} (in your figure: the first point, the lowest after the kill). The new callback had never
+# heard of the old best: the first model of the second life was the best that *it* had seen and was written over the old
+# one, whatever its loss. With most seeds none that followed was as good as what it had replaced. With the others a
+# later one happened to be better, but the old best was lost there, too. (With `fast` the run is too short to overfit,
+# and the second life mostly goes on to better models.)
 #
-# And the curve takes its own path: Adam starts without its memory, with steps that are too large for weights so far
-# along. Such a jolt may even undo some of the overfitting. That is luck; it is not the run that was broken off.
+# And the curve takes its own path: Adam starts without its memory, and its first step moves each weight with a
+# gradient, however small, by about the learning rate. If such a jolt undoes some of the overfitting, that is luck.
 #
 # For this one value there is a remedy, `initial_value_threshold=`, if you remember it. But what about the patience of
 # `EarlyStopping`, the rate that `ReduceLROnPlateau` had come to, the history, the number that we typed into
 # `initial_epoch`?
 
 # %% [markdown] tags=["quiz"]
-# A run with Adam and `EarlyStopping(patience=5)` dies four epochs after its best epoch. It is restarted from its
-# weights, with `initial_epoch` right. From now on its loss only grows. When does it stop?
+# A run with `EarlyStopping(patience=5)` dies four epochs after its best. It is restarted from its weights, with
+# `initial_epoch` right. From now on its loss only grows. When does it stop?
 #
 # - [ ] After one more epoch, as the run left alone would have.
 # - [x] After six more epochs: the callback begins anew.
@@ -315,8 +317,8 @@ class Kill(keras.callbacks.Callback):
 
 
 # %% [markdown]
-# Many runs follow, and each has to start as in a new process. To compile a network for each would take longer than to
-# train it. So we compile one, keep a copy of everything in it that training changes, and put that back at every start.
+# Many runs follow, and each has to start as in a new process. To save time we compile one network, keep a copy of
+# everything in it that training changes, and put that back at every start.
 
 # %%
 from course.training_state import capture, restore
@@ -379,8 +381,8 @@ claim("11.backup_and_restore", strays["BackupAndRestore"])
 print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 
 # %% [markdown]
-# {{11.backup_and_restore}}, **more than 0.01**: another run. The history has only the epochs of the second life. We
-# know one suspect from lesson 10: the seed states of dropout. Put them back by hand:
+# {{11.backup_and_restore}}, **more than 0.01**: another run. The history has only the epochs of the second life, and
+# no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states. Put them back by hand:
 
 # %%
 resumed = life(keras.callbacks.BackupAndRestore(folder / "backup again"), seeds=dead.seeds)
@@ -422,7 +424,7 @@ for epoch in orders(x=numbers, y=numbers, batch_size=12):
 # %% [markdown]
 # A surprise: after `keras.utils.set_random_seed`, this version of Keras shuffles arrays **in the same way in every
 # epoch**. (The operation that shuffles is made anew with every pass, from the same seed.) So there was no order to
-# lose: luck, since nobody had asked for that. With `tf.data` the order changes, as it should:
+# lose, by luck. With `tf.data` the order changes, as it should:
 
 # %%
 for epoch in orders(x=tf.data.Dataset.from_tensor_slices((numbers, numbers)).shuffle(12).batch(12), shuffle=False):
@@ -435,10 +437,12 @@ for epoch in orders(x=tf.data.Dataset.from_tensor_slices((numbers, numbers)).shu
 
 # %%
 def pipeline():
-    return {"x": tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x)).batch(batch_size), "shuffle": False}
+    data = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=seed)
+    return {"x": data.batch(batch_size), "shuffle": False}
 
 
 whole = life(**pipeline())
+print("two lives left alone:", distance(life(**pipeline()).weights, whole.weights))
 dead = life(keras.callbacks.BackupAndRestore(folder / "order"), Kill(epochs // 2), **pipeline())
 resumed = life(keras.callbacks.BackupAndRestore(folder / "order"), seeds=dead.seeds, **pipeline())
 strays["tf.data, + dropout's seeds"] = distance(resumed.weights, whole.weights)
@@ -446,10 +450,10 @@ claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
 
 # %% [markdown]
 # Dropout's seeds are back, and still {{11.backup_and_order}}: a new process makes a new pipeline, and the second life
-# begins again with the order of the first epoch. (With arrays that went unnoticed: all epochs have the same order.)
+# begins again with the order of the first epoch.
 #
-# Last, with `save_freq=` a number, `BackupAndRestore` saves after every so many batches: here twice an epoch. How many
-# batches does a run take that dies in the middle of its second epoch?
+# Last, with `save_freq=` a number, `BackupAndRestore` saves after every so many batches: here about twice an epoch. How
+# many batches does a run take that dies in the middle of its second epoch?
 
 # %%
 batches = -(-len(x) // batch_size)  # in an epoch
@@ -488,7 +492,9 @@ def check(batches_left):
     for rows, size, epoch in ((20, 5, 0), (23, 5, 3), (7, 10, 1)):
         true = epoch_order(rows, 4, epoch)
         whole = [list(batch) for batch in batches_left(rows, size, 4, epoch, 0)]
-        expect(sum(map(len, whole)) == rows, f"{rows} rows in batches of {size}: the last, smaller batch counts too.")
+        expect(sum(map(len, whole)) == rows, f"With done=0 all {rows} rows come, those of a last, smaller batch too.")
+        full = all(len(batch) == size for batch in whole[:-1])
+        expect(full, f"Every batch but the last has {size} rows; yours have {[len(batch) for batch in whole]}.")
         flat = [row for batch in whole for row in batch]
         expect(
             flat == list(true),
@@ -509,6 +515,11 @@ def batches_left(rows, batch_size, seed, epoch, done):
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
 
+# %% tags=["wrong"] hint="Every batch but the last"
+def batches_left(rows, batch_size, seed, epoch, done):
+    return np.array_split(epoch_order(rows, seed, epoch), -(-rows // batch_size))[done:]
+
+
 # %% tags=["wrong"] hint="in that same order"
 def batches_left(rows, batch_size, seed, epoch, done):
     order = epoch_order(rows, seed, epoch)
@@ -520,8 +531,8 @@ def batches_left(rows, batch_size, seed, epoch, done):
 # %% [markdown]
 # ## A checkpoint that forgets nothing
 #
-# `course/checkpoints.py` has a callback that does it all, short enough to read. It saves the variables of model and
-# optimizer, the seed states, the running metrics, what the callbacks in its list remember, the history, and the
+# `course/checkpoints.py` has a callback that does it all. It saves the variables of model and optimizer, the seed
+# states, the running metrics, what the callbacks in its list remember (here `ReduceLROnPlateau`), the history, and the
 # generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
 # epoch, it lets the first batches of it pass without training on them.
 
@@ -563,8 +574,8 @@ plots.bars(
 )
 
 # %% [markdown]
-# Two bars have no length: the distances are 0, to the last bit, twice killed or not. What does a file hold, and which
-# files are there?
+# Two bars have no length: these distances are 0, to the last bit. The upper one owes that to the unchanging order of
+# arrays, the lower one does not. What does a file hold, and which are there?
 
 # %%
 from course.checkpoint_files import read
@@ -582,8 +593,8 @@ print(*sorted(path.name for path in (folder / "killed").glob("*.npz")), sep="\n"
 # so under its own name it is whole or absent. Damage that comes later shows in the hash; a run started then says so,
 # and goes on from the file before.
 #
-# An exception is a polite death, though: Python still tidies up. SIGKILL (on Windows, TerminateProcess) ends a process
-# where it stands. A program without Keras starts in a moment, so let us kill one for real. It trains five weights by
+# After an exception, though, Python still tidies up. SIGKILL (on Windows, TerminateProcess) ends a process where it
+# stands. A program without Keras starts in a moment, so let us kill one for real. It trains five weights by
 # stochastic gradient descent with momentum, keeps its checkpoints as our callback does, and draws each row as a
 # function of the step.
 
@@ -628,9 +639,8 @@ alone, shot = (child.communicate()[0].split()[-1] for child in children)
 print("killed twice, the same weights to the last bit:", shot == alone)
 
 # %% [markdown]
-# Most of that program's time goes into saves, so a kill often falls within one. `python -m benchmarks.kill_and_resume`
-# does the same to training in Keras: it kills fifty processes, half of them while they write, and counts what is lost
-# or different. A short form of it is among the tests of the course.
+# `python -m benchmarks.kill_and_resume` does the same to training in Keras: it kills fifty processes, aims half of the
+# kills at a save, and counts what is lost or different. (No kill imitates a power failure, though.)
 
 # %% [markdown] tags=["quiz"]
 # A run saves into one file, `last.weights.h5`, in place, after every epoch. It is killed in the middle of a save. What
@@ -648,8 +658,7 @@ print("killed twice, the same weights to the last bit:", shot == alone)
 # ## The same in plain TensorFlow
 #
 # `tf.train.Checkpoint` saves what it is given by name, and whatever that holds. With a loop of our own we need no
-# callback, and one number says where we are: the step. Epoch and batch follow from it, and the order follows from the
-# epoch.
+# callback, and one number says where we are: the step. Epoch and batch follow from it, the order from the epoch.
 
 
 # %%
@@ -707,13 +716,14 @@ for keep_seeds in (True, False):
         claim("11.tensorflow_without_seeds", distance(resumed, whole))
 
 # %% [markdown]
-# It matters: 0 with it, {{11.tensorflow_without_seeds}} without. The weights and Adam's memory come back in both
-# cases, and nothing warns. What a tool saves, one learns from what a resumed run does.
+# It matters: 0 with it, {{11.tensorflow_without_seeds}} without. TensorFlow follows objects of its own kind only, and
+# Keras' `SeedGenerator` is none. The weights and Adam's memory come back in both cases, and nothing warns. What a tool
+# saves, one learns from what a resumed run does.
 
 # %% [markdown]
 # ## And in PyTorch
 #
-# Nothing is hidden here: there is no callback, so one writes down all of it. Three things are easily missed.
+# There is no callback here, so one writes down all of it. Three things are easily missed.
 #
 # - Dropout draws from the *global* generator, whose state belongs in the file.
 # - A `DataLoader` draws a number from the global generator whenever a pass over it begins. A pass more, after a kill
@@ -777,7 +787,7 @@ else:
     print("PyTorch is not installed. `.venv/bin/uv pip install torch` gets it; without it the lesson goes on.")
 
 # %% [markdown]
-# With PyTorch installed this prints 0.0; a test of the course holds it to that.
+# With PyTorch installed this prints 0.0; a test of the course checks it.
 
 # %% [markdown]
 # ### Exercise 11.3: everything, and a copy of it
@@ -891,4 +901,4 @@ temporary.cleanup()
 # - Remove `torch.set_rng_state`, or the loader's own generator, and see the difference that each makes.
 # - Put a `BatchNormalization` into the network. Its running means are not trained: does each way still keep them?
 # - `Checkpoints(..., asynchronous=True)` writes while training goes on. Are the weights still the same? Lesson 12 asks
-#   what it saves.
+#   how much time that saves.
