@@ -21,10 +21,11 @@
 # ---
 
 # %% [markdown]
-# Two workers should train twice as fast as one. They never quite do, and this lesson takes the loss apart. Part of it
+# Two workers should train twice as fast as one. They hardly ever do, and this lesson takes the loss apart. Part of it
 # is computing (some of the work is done by every worker over again), part is talking (they exchange gradients), and
-# part is learning (with more rows in a step, a network needs more epochs). Each part will be measured, here, with
-# real processes. Then one published inequality says which way of sharing the work is the better one.
+# part is learning (with more rows in a step, a network needs more epochs). The first two show in the time of a step,
+# measured here with real processes, the third in a count of epochs. Then one published inequality says which way of
+# sharing the work is the better one.
 #
 # All workers run plain NumPy, so that nothing is hidden. At the end the same step is taken by TensorFlow.
 #
@@ -62,8 +63,8 @@ y_validation = digits.y_validation[:2000]
 
 # %% [markdown]
 # Our network is a sum. Five **branches**, each a small dense network of its own with two hidden layers, see the same
-# pixels, and their ten outputs are added up. That sum goes through the softmax. (Networks like Inception are built
-# of such branches; the paper that we shall meet shares one of them out.)
+# pixels, and their ten outputs are added up. That sum goes through the softmax. (Inception, which Pal and others share
+# out in the paper that we shall meet, has branches too, but joins them many times.)
 
 # %%
 import numpy as np
@@ -81,8 +82,8 @@ def network():
 print([len(branch.weights) for branch in network()], "weights in the branches")
 
 # %% [markdown]
-# One step of training, in one process. `forward` gives a branch's logits. The derivative of the loss by the summed
-# logits is softmax minus truth, divided by the rows of the batch; every branch takes that same error backward.
+# One step of training, in one process. `forward` gives a branch's logits. The derivative of the loss with respect to
+# the summed logits is softmax minus one-hot label, divided by the rows of the batch; every branch takes it backward.
 
 # %%
 from course.parallelism import cross_entropy_error
@@ -164,7 +165,7 @@ print("bit for bit equal in both:", all(np.array_equal(*weights) for weights in 
 claim("15.data_difference", difference(by_data), digits=0, unit="millionths")
 
 # %% [markdown]
-# To a whole millionth, the gradient differs from that of one process by {{15.data_difference}}; the rest is adding in
+# The largest difference from the gradient of one process is, rounded, {{15.data_difference}}: numbers were added in
 # another order. And the two copies of the weights stay equal *bit for bit*, since both workers add the same numbers
 # in the same order: they never need to exchange weights.
 
@@ -177,12 +178,12 @@ claim("15.data_difference", difference(by_data), digits=0, unit="millionths")
 
 # %% tags=["solution"]
 def combine(gradients, rows):
-    """Return the gradient (size,) of the whole batch; `gradients`: one (size,) a worker, `rows`: its row count."""
+    """Return the gradient (size,) of the batch, from `gradients` (workers, size) and row counts `rows` (workers,)."""
     return np.average(gradients, axis=0, weights=rows)
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect
+from course.exercises import NOTHING, exercise, expect
 
 
 @exercise("15.1", combine)
@@ -191,7 +192,8 @@ def check(combine):
     for sizes in ([6, 6], [8, 4], [5, 5, 2], [12]):
         parts = np.split(data, np.cumsum(sizes)[:-1])
         means, true = [part.mean(axis=0) for part in parts], data.mean(axis=0)
-        found = combine([mean.copy() for mean in means], list(sizes))
+        found = combine(np.array(means), np.array(sizes))
+        expect(found is not None, NOTHING)
         expect(np.shape(found) == (3,), f"The result must have the shape of one gradient, (3,), not {np.shape(found)}.")
         found, plain = np.asarray(found), np.mean(means, axis=0)
         if len(sizes) > 1:
@@ -219,13 +221,13 @@ def combine(gradients, rows):
 
 # %% tags=["wrong"] hint="not the mean over all twelve"
 def combine(gradients, rows):
-    return np.average(gradients, axis=0, weights=1 / np.array(rows))
+    return np.average(gradients, axis=0, weights=1 / rows)
 
 
 # %% [markdown]
 # ### When a worker fails
 #
-# Here is what makes parallel programs unpleasant: one worker stops, and the others wait at the barrier, for ever. So
+# Here is what makes parallel programs unpleasant: one worker stops, and the others wait at the barrier forever. So
 # somebody has to watch. We give the workers a label for which the network has no output:
 
 # %%
@@ -240,7 +242,6 @@ except WorkerError as error:
 
 # %% [markdown]
 # The error names the worker. The process that started them noticed, ended the others and freed the shared memory.
-# It does the same for a worker that is killed from outside and can say nothing any more.
 
 # %% [markdown]
 # ## How much faster?
@@ -249,7 +250,7 @@ except WorkerError as error:
 #
 # - **Strong scaling**: the batch stays the same and is shared out. How much sooner is the step done?
 # - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does the step still take
-#   as long? The share $SE_N = t_1 / t_N$ that is kept is the **scaling efficiency** of the paper.
+#   as long? The share $SE_N = t_1 / t_N$ that is kept is what Pal and others call **scaling efficiency**.
 
 # %% [markdown] tags=["predict"]
 # With two workers, will the efficiency be better for small batches or for large ones? Why?
@@ -294,9 +295,9 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # %% [markdown]
 # The exchange moves the same numbers for every batch: gradients are as long as the weights, however many rows made
 # them. The computing grows with the rows. So the efficiency should rise from left to right: **larger batches scale
-# better**, until workers compete for the memory and the cache that they share. Strong scaling suffers twice, since
-# each worker's own share also shrinks. If your curves wander or stay at one half or below, other programs shared the
-# cores while they were measured, or there is only one core.
+# better**, until workers compete for the memory and the cache that they share. Strong scaling suffers twice: only the
+# rows are halved, and each worker still computes all the new weights. If your curves wander, rise above 1 or stay at
+# one half or below, other programs shared the cores while they were measured, or there is only one core.
 
 # %% [markdown] tags=["quiz"]
 # Two workers run at an efficiency of 0.9 and train with twice the batch. How much sooner is the training done?
@@ -312,8 +313,8 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # %% [markdown]
 # ## What a larger batch costs
 #
-# Larger batches scale better, so take large ones? Let us count epochs until the network reads a share `target` of
-# the validation digits. The count is for one process: as we saw, workers would do exactly the same.
+# Larger batches scale better, so take large ones? Let us count epochs until the network reads a share `target` of the
+# validation digits correctly, in one process: as we saw, workers would take the same steps, up to rounding.
 
 
 # %%
@@ -340,8 +341,8 @@ def epochs_to_target(batch, rate, most):
 # batch, and the best rate for each batch, doubled from that of the batch before for as long as that helps.
 
 # %% [markdown] tags=["predict"]
-# The batch grows fourfold from the smallest, then on to the largest. How many times as many epochs will each of them
-# take, first with one rate for all, then with the best rate for each?
+# From the smallest batch to the largest, how many times as many epochs will it take: with one rate for all, and with
+# the best rate for each? And where will either curve begin to rise?
 
 # %%
 factors = (0.5, 1, 2, 4) if fast else (0.25, 0.5, 1, 2, 4, 8, 16)
@@ -372,17 +373,20 @@ for batch, fixed in zip(global_batches, fixed_epochs, strict=True):
 for batch in (64, 256, 1024):
     if batch in best_epochs:
         claim(f"15.epochs_{batch}", best_epochs[batch], digits=2)
+if {64, 1024} <= best_epochs.keys():
+    claim("15.growth", best_epochs[1024] / best_epochs[64], digits=1)
 
 # %% [markdown]
 # In full mode, with the best rate, {{15.epochs_64}} epochs for batches of 64, {{15.epochs_256}} for 256, and
 # {{15.epochs_1024}} for 1024. In many runs the curve begins with a flat stretch (not in all: where two or three
 # epochs are enough, one lucky order of the digits shows). There the rate grows with the batch, and larger steps do
-# the work of more steps; Goyal and others built a well-known recipe on that. But a rate cannot grow for ever. Once it
-# is as large as the steps will bear, a batch four times as large takes more than twice the epochs: of four times the
-# devices, less than a factor of two is left. Shallue and others found a shape like this on every problem they tried.
+# the work of more steps; Goyal and others built a well-known recipe on that. But a rate cannot grow forever. Once it
+# is as large as the steps will bear, epochs grow: from 64 rows to 1024, run by run, by a factor of {{15.growth}}, so
+# that of sixteen times the devices less than a factor of four is left. Shallue and others found a shape like this on
+# every problem they tried.
 #
-# With one rate for all, epochs grow from the smallest batch on, until the trials give up. A study that forgets to tune
-# the rate measures the rate.
+# With one rate for all, epochs grow almost from the smallest batch on, in most full runs until the trials give up. A
+# study that forgets to tune the rate measures the rate.
 
 # %% [markdown]
 # ## Model parallel: placing branches
@@ -413,15 +417,14 @@ delay = max(0.0, step_time(worker_rows, placement=[everything, []]) - step_alone
 
 # %% [markdown] tags=["predict"]
 # Suppose that the costs were just the widths: 24, 20, 16, 12 and 8. A natural rule gives the largest branch left to
-# whoever has less to do so far. Where does that rule end, and can you do better?
+# whoever has less to do so far. When is the slower worker done by that rule, and can you do better?
 
 # %% [markdown]
 # **Greedy**: 24 to the first worker, 20 and 16 to the second (36), 12 to the first (36), and the 8 makes one of them
-# 44. But {24, 16} and {20, 12, 8} make 40 each. Greedy is never far off (Graham proved how far, in 1969), yet the
-# best placement is a different kind of question: so many unknowns of 0 or 1, so many inequalities, and something to
-# be made least. That is an **integer program**, and SciPy solves it. The unknowns: is task $i$ on device $d$? When
-# does it begin? Is an edge cut, so that its result has to travel? Of two tasks, which comes first? `place` writes
-# the inequalities down.
+# 44. But {24, 16} and {20, 12, 8} make 40 each. Greedy is never far off (Graham proved how far, in 1969), yet the best
+# placement takes an **integer program**: unknowns, some only 0 or 1, inequalities, and something to be made least. Is
+# task $i$ on device $d$? When does it begin? Is an edge cut, so that its result has to travel? Of two tasks, which
+# comes first? `place` writes the inequalities down, and SciPy solves them.
 
 # %%
 from course.parallelism import place
@@ -443,7 +446,7 @@ parts = [[n for n in everything if plan.device[f"branch {n}"] == device] for dev
 # %%
 from course.figure import COLORS, add_axes, drawing
 
-title = "The placement: what each worker does, and when"
+title = "The plan for one step: computing, then the exchange"
 with drawing(title, size=(7.0, 2.4)) as (figure, words):
     axes = add_axes(figure, title, "time (milliseconds)", "")
     axes.set_yticks([0, 1], ["worker 0", "worker 1"])
@@ -458,7 +461,9 @@ with drawing(title, size=(7.0, 2.4)) as (figure, words):
     axes.legend(loc="upper left")
 
 # %% [markdown]
-# A plan is a claim about the world, so run it. First: is the gradient still the same?
+# Numbered bars are branches, forward and backward; a gap is a worker that waits. (In a real step the exchange lies
+# between forward and backward. The sum is the same.) A plan is a claim about the world, so run it. First: is the
+# gradient still the same?
 
 # %%
 by_model = train(network(), x, y, placement=parts, **one_step)
@@ -479,9 +484,9 @@ print(f"speed-up SU^2: predicted {step_alone / predicted:.2f}, measured {model_s
 
 # %% [markdown]
 # Pal and others placed Inception-V3 on two GPUs in this way. They publish a speed-up of 1.32, and that the prediction
-# came within 6 % of it. How close is yours? One thing the prediction leaves out: here both workers compute at once and
-# share memory, while each branch was timed alone. And where other programs run, the times that went into it are as
-# noisy as those that came out: run the cells of this section again, and see how far both move.
+# came within 6 % of it. How close is yours? The prediction leaves out that both workers share memory, while each branch
+# was timed alone, and that each computes the new weights of its own branches only. And where other programs run, the
+# times that went into it are as noisy as those that came out: run this section again, and see how far both move.
 
 # %% [markdown]
 # ### Exercise 15.2: when does a placement end?
@@ -513,7 +518,7 @@ def check(finish):
         ("01", {"a": 3.0, "b": 4.0}, {("a", "b"): 2.0}, 9.0, "b waits until the result of a has come over to it."),
         ("001", {"a": 1.0, "b": 5.0, "c": 1.0}, fork, 6.0, "The end is that of the task that ends last."),
         ("011", {"a": 1.0, "b": 2.0, "c": 3.0}, fork, 8.0, "c has what it needs; its device is still busy with b."),
-        ("010", {"a": 1.0, "b": 1.0, "c": 1.0}, {("a", "c"): 1.0, ("b", "c"): 4.0}, 6.0, "c needs *both* results."),
+        ("010", {"a": 1.0, "b": 1.0, "c": 1.0}, {("b", "c"): 4.0, ("a", "c"): 1.0}, 6.0, "c needs *both* results."),
     ]
     for devices, costs, edges, true, hint in cases:
         found = finish(dict(costs), dict(edges), dict(zip(costs, map(int, devices), strict=True)))
@@ -561,6 +566,18 @@ def finish(costs, edges, device):
     return max(end.values())
 
 
+# %% tags=["wrong"] hint="c needs *both* results"
+def finish(costs, edges, device):
+    free, end = {}, {}
+    for task, cost in costs.items():
+        begin = free.get(device[task], 0)
+        for (a, b), delay in edges.items():
+            if b == task:
+                begin = max(free.get(device[task], 0), end[a] + delay * (device[a] != device[task]))
+        end[task] = free[device[task]] = begin + cost
+    return max(end.values())
+
+
 # %% [markdown]
 # ## Both at once
 #
@@ -579,15 +596,15 @@ claim("15.hybrid_difference", difference(hybrid), digits=0, unit="millionths")
 #
 # $$C = \text{time a step} \times \text{steps an epoch} \times \text{epochs}$$
 #
-# and each factor has been measured above. $N$ data-parallel workers multiply the time a step by $1/SE_N$, divide the
-# steps an epoch by $N$, and need $E_N$ epochs instead of $E_1$. So they are faster by
+# and the first and the last were measured above. $N$ data-parallel workers multiply the time a step by $1/SE_N$, divide
+# the steps an epoch by $N$, and need $E_N$ epochs instead of $E_1$. So they are faster by
 #
 # $$SU_N = SE_N \cdot N \cdot \frac{E_1}{E_N}.$$
 #
 # Now make each of the $N$ a group of $M$ devices that works model parallel and is $SU^M$ times as fast as one. The
 # batch is still that of $N$, and so are the epochs; that groups exchange gradients as efficiently as single devices
 # do is an assumption. Together: $SU^M \cdot SE_N \cdot N \cdot E_1 / E_N$. The rival with as many devices is data
-# parallelism on $MN$ of them. The hybrid wins when
+# parallelism on $MN$. The hybrid wins when
 #
 # $$SU^M > M \cdot \frac{SE_{MN}}{SE_N} \cdot \frac{E_N}{E_{MN}}.$$
 #
@@ -595,8 +612,8 @@ claim("15.hybrid_difference", difference(hybrid), digits=0, unit="millionths")
 # data parallelism *still* gains from the same devices, in talking and in learning.
 
 # %% [markdown] tags=["predict"]
-# For Inception-V3 the paper has: 1.32 times faster on two GPUs, an efficiency in which $N$ and $2N$ hardly differ, and
-# 12 epochs at $N$ but 23 at $2N$. Two GPUs for 1.32 looks like waste. Is it?
+# For Inception-V3 the paper has: 1.32 times faster on two GPUs, nearly the same efficiency at $N$ and at $2N$, and 12
+# epochs at $N$ but 23 at $2N$. Two GPUs for 1.32 looks like waste. Is it?
 
 # %%
 from course.parallelism import least_model_speedup, speedup
@@ -610,15 +627,15 @@ claim("15.published_gain", 100 * (ratio - 1), unit="%", digits=1, published=26.5
 # %% [markdown]
 # It is not: anything above 1.043 would win, and 1.32 wins by {{15.published_gain}}, the published "at least 26.5 %".
 # The abstract has two more, 8 % for GNMT (translation) and 22 % for BigLSTM (language). Those we can only read
-# backward: at equal efficiency a gain of 8 % says that $SU^2 \cdot E_{2N} / E_N = 2.16$. These gains are projected by
-# the formula; of the paper's systems only the parts were run. So is what follows here.
+# backward: at equal efficiency a gain of 8 % says that $SU^2 \cdot E_{2N} / E_N = 2.16$. These gains are projections,
+# says the abstract. So is what follows here.
 
 # %% [markdown]
 # ### Exercise 15.3: where does the hybrid begin to win?
 #
 # Given tables of $SE_N$ and $E_N$ for several $N$, find the least number of devices for which the hybrid, in groups
 # of `ways`, is strictly faster than data parallelism *on as many devices*. Judge only those numbers of devices for
-# which the tables have both: that number itself, and its number of groups.
+# which the tables have both: that number itself, and its number of groups. The tables need not hold $N = 1$.
 
 
 # %% tags=["solution"]
@@ -639,13 +656,15 @@ def first_win(model_speedup, ways, efficiency, epochs):
 def check(first_win):
     ones, flat = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0}, {1: 5, 2: 5, 4: 5, 8: 5}
     falls, grows = {1: 1.0, 2: 0.9, 4: 0.5, 8: 0.4}, {1: 5, 2: 5, 4: 6, 8: 12}
+    odd, both_win = dict.fromkeys([1, 2, 3, 4, 8], 1.0), {1: 5, 2: 5, 3: 9, 4: 12, 8: 24}
     cases = [
+        (1.9, 2, ones, flat, None, "With M = 2, compare N groups with 2N single devices, not with N."),
         (1.5, 2, ones, grows, 8, "Epochs alone can decide it: here they double from 4 devices to 8."),
         (1.5, 2, falls, flat, 4, "Talking alone can decide it: look at the efficiencies of 2 and 4."),
         (2.0, 2, ones, flat, None, "Equally fast on the same devices is no win. Both use all of them."),
-        (1.9, 2, ones, flat, None, "With M = 2, compare N groups with 2N single devices, not with N."),
         (1.01, 2, {2: 1.0, 4: 1.0, 8: 1.0}, {2: 9, 4: 20, 8: 20}, 4, "The tables need not begin at 1."),
-        (3.0, 4, ones, grows, 8, "Groups of four: compare 8 devices with 2 groups, and 4 with 1."),
+        (1.9, 4, ones, grows, 8, "Groups of four: compare 8 devices with 2 groups, and 4 with 1."),
+        (1.5, 2, odd, both_win, 4, "Return the *least* number that wins; three devices make no groups of two."),
     ]
     for model, ways, efficiency, epochs, true, hint in cases:
         found = first_win(model, ways, dict(efficiency), dict(epochs))
@@ -687,9 +706,19 @@ def first_win(model_speedup, ways, efficiency, epochs):
                 return devices
 
 
-# %% tags=["wrong"] hint="Epochs alone can decide it"
+# %% tags=["wrong"] hint="not with N"
 def first_win(model_speedup, ways, efficiency, epochs):
     return min(epochs) if model_speedup > 1 else None
+
+
+# %% tags=["wrong"] hint="no groups of two"
+def first_win(model_speedup, ways, efficiency, epochs):
+    for devices in sorted(epochs):
+        groups = devices // ways
+        if groups in epochs:
+            least = ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
+            if model_speedup > least:
+                return devices
 
 
 # %% [markdown]
@@ -713,9 +742,9 @@ plots.lines(
     counts[1:],
     {
         "perfect": counts[1:],
-        "data, free exchanges": [speedup(n, free, epochs) for n in counts[1:]],
-        "data": data_parallel,
-        "hybrid, pairs": in_pairs,
+        "data parallel, free exchanges": [speedup(n, free, epochs) for n in counts[1:]],
+        "data parallel": data_parallel,
+        "hybrid, in pairs": in_pairs,
     },
     title="How much sooner the target is reached: a projection",
     x_label="devices",
@@ -730,14 +759,14 @@ for n, data_speed, pair_speed in zip(counts[1:], data_parallel, in_pairs, strict
     print(f"{n:2} devices: data {data_speed:.2f}, hybrid {pair_speed:.2f}; SU^2 must be above {least:.2f}: {verdict}")
 
 # %% [markdown]
-# Read the figure from the top down; below 1, more devices take longer than one. Between *perfect* and *free exchanges*
-# lies what is lost in learning, and no faster computer changes it: those are the epochs. Between *free exchanges* and
-# *data* (data parallel, as measured) lies what is lost in talking, on your machine. The hybrid starts from its $SU^2$
-# and pays both prices for half as many groups. Where it lies above data parallelism, the inequality holds, as printed.
-# With a network so small and a worker's rows so few, talking may cost more than all devices gain.
+# Read the figure from the top down. Between *perfect* and *free exchanges* lies what is lost in learning, and no faster
+# computer changes it: those are the epochs. Between *free exchanges* and *data parallel* lies what is lost in talking,
+# on your machine. The hybrid starts from its $SU^2$ and pays both prices for half as many groups. Where it lies above
+# data parallelism, the inequality holds, as printed. It compares only those two. Where both lie below 1, as they may
+# with a network so small and a worker's rows so few, a single device beats them.
 #
-# In full mode one worker's rows are about where the flat stretch ends. On a task that bears larger batches, all curves
-# would first rise side by side with the perfect one, and the hybrid would win later. But no stretch is flat for ever.
+# In full mode one worker's rows are about where the flat stretch ends. On a task that bears larger batches, *free
+# exchanges* would at first follow *perfect*, and the hybrid would win later. But no stretch is flat forever.
 
 # %% [markdown] tags=["quiz"]
 # A new link between the devices makes every exchange free: $SE_N = 1$ for all $N$. Can a hybrid with $SU^2 = 1.5$ still
@@ -755,7 +784,7 @@ for n, data_speed, pair_speed in zip(counts[1:], data_parallel, in_pairs, strict
 # ## The same step in TensorFlow
 #
 # `tf.distribute.MirroredStrategy` is data parallelism for the devices of one host: the variables are mirrored on every
-# one of them, and gradients are added up. We have no two GPUs, but TensorFlow will split a CPU into logical devices.
+# one, and gradients are added up. We do not have two GPUs, but TensorFlow will split a CPU into logical devices.
 # That has to happen before TensorFlow starts, so nothing in this lesson has used it until here.
 
 # %%
@@ -790,9 +819,8 @@ far = max(abs(a - b).max() for a, b in zip(plain, mirrored, strict=True))
 claim("15.mirrored_difference", 1e6 * far, digits=0, unit="millionths")
 
 # %% [markdown]
-# A difference of {{15.mirrored_difference}}: the same network, for one line more. What we must *not* do is time it.
-# The two devices share one pool of threads, and one device alone could use all of them already; "two" are no more
-# than one.
+# A difference of {{15.mirrored_difference}}: the same network, for one more line. What we must *not* do is time it.
+# The two devices share one pool of threads, and one device alone could use all of them already.
 
 # %% [markdown]
 # ### Several hosts
@@ -803,7 +831,8 @@ claim("15.mirrored_difference", 1e6 * far, digits=0, unit="millionths")
 #     TF_CONFIG='{"cluster": {"worker": ["host0:12345", "host1:12345"]},
 #                 "task": {"type": "worker", "index": 0}}' python program.py
 #
-# Does Keras work with it? It is often copied that `fit` does. Here is a program that asks.
+# Does Keras work with it? TensorFlow's
+# [tutorial](https://www.tensorflow.org/tutorials/distribute/multi_worker_with_keras) says that `fit` does. We ask:
 
 # %%
 program = """
@@ -849,7 +878,7 @@ except Exception as error:
 
 # %% [markdown]
 # Two processes on this host stand for two hosts. (That takes two more starts of TensorFlow, so fast mode leaves it
-# out.) `free_ports` asks the system for ports that nobody uses.
+# out.)
 
 # %%
 import json
@@ -903,8 +932,8 @@ else:
 # %% [markdown]
 # So: a loop of your own works, with Keras' layers in it, and takes the step of one process. But with Keras 3 `fit`
 # under `MultiWorkerMirroredStrategy` ends in an error: it is handed a bundle of tensors, one a replica, where it
-# wants one. (It is reported as [keras#20585](https://github.com/keras-team/keras/issues/20585).) Tutorials that show
-# `fit` there were written for Keras 2.
+# wants one. [keras#20585](https://github.com/keras-team/keras/issues/20585) reports it, of that very tutorial, since
+# TensorFlow 2.16, the first to come with Keras 3.
 
 # %% [markdown]
 # ### Keras' own way: keras.distribution
@@ -930,11 +959,10 @@ print("trained without complaint; the weights are a", type(kernel).__name__, "on
 keras.distribution.set_distribution(None)
 
 # %% [markdown]
-# It trains, silently, and uses one device: the most expensive kind of failure, since you would pay for two. It is on
-# the **JAX** backend that values are really distributed. JAX is not part of this course, so **this program was not
-# run here**:
+# It trains, silently, and its weights are on one device only: you would pay for two. It is on the **JAX** backend that
+# values are really distributed. JAX is not part of this course, so **this program was not run here**:
 #
-#     # KERAS_BACKEND=jax python program.py, once on each host
+#     # KERAS_BACKEND=jax python program.py, once on each host; process_id is the number of the host
 #     import keras
 #
 #     keras.distribution.initialize("host0:12345,host1:12345", num_processes=2, process_id=0)
@@ -960,11 +988,11 @@ for path in ("sequential/hidden_1/kernel", "sequential/logits/kernel"):
 # ## What these figures can bear
 #
 # - Two workers on one host share its memory. Between hosts an exchange takes far longer, and the efficiency falls.
-# - The network is tiny. For large ones both computing and gradients grow; their ratio decides, and it is the rows a
-#   worker that lift it.
+# - The network is tiny. For large ones both computing and gradients grow; their ratio decides, and more rows in each
+#   worker raise it.
 # - Epochs come from one order of the digits in your run. The rate was tuned by doubling only, never lowered, and on the
-#   validation digits that also say when the target is reached. The ranges in the text are over several seeds.
-# - Speed-ups for more than two devices were projected, in the paper and here.
+#   validation digits that also say when the target is reached. Where a trial gave up, the true count is larger.
+# - Gains of the hybrid on more than two devices were projected, in the paper and here.
 
 # %% [markdown]
 # ## What you have learned
