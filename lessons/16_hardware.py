@@ -32,7 +32,7 @@
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
-fast: bool = False  # fewer rounds of measurement and fewer batches
+fast: bool = False  # smaller arrays, fewer rounds of measurement and fewer batches
 rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 2
 megabytes: int = 128  # size of each large array; it should be far larger than the cache, 4 to 1024, fast 64
 utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
@@ -47,10 +47,10 @@ begin("16_hardware", globals())
 # %% [markdown]
 # ## What TensorFlow sees
 #
-# A processor has a few cores that each do one thing after another, quickly. A **GPU** has thousands of small
-# arithmetic units ("CUDA cores" in the language of one vendor) that do the *same* thing to different numbers. Beside
-# them stand *matrix units* ("tensor cores"), which do nothing but multiply small matrices. And it has a memory of its
-# own, on a *card* much faster than that of the computer, and smaller. A matrix product is thousands of equal sums, so
+# A processor has a few cores that each do one thing after another, quickly. A **GPU** has thousands of small arithmetic
+# units ("CUDA cores" in the language of one vendor) that do the *same* thing to different numbers. Beside them, recent
+# ones have *matrix units* ("tensor cores"), which do nothing but multiply small matrices. A GPU on a *card* has a
+# memory of its own, much faster than that of the computer, and smaller. A matrix product is thousands of equal sums, so
 # it fits; a program full of decisions does not.
 #
 # TensorFlow asks at its start what there is:
@@ -65,11 +65,10 @@ if not tf.config.list_physical_devices("GPU"):
     print("No GPU: TensorFlow computes on the processor, and all of this lesson works there.")
 
 # %% [markdown]
-# A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of
-# the operation for it, and `with tf.device("CPU:0"):` keeps a block on the processor. One that you own and that is
-# *not* listed usually lacks its driver or the vendor's libraries (on Linux, `pip install "tensorflow[and-cuda]"`
-# brings them; on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2; that of a Mac it
-# does not see without a plug-in).
+# A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of the
+# operation for it, and `with tf.device("CPU:0"):` keeps a block on the processor. One that you own and that is *not*
+# listed usually lacks its driver or the vendor's libraries (on Linux, `pip install "tensorflow[and-cuda]"` brings them;
+# on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2; on a Mac it needs a plug-in).
 
 # %% [markdown]
 # ## Two limits
@@ -86,7 +85,7 @@ if not tf.config.list_physical_devices("GPU"):
 # | kernel | where training has it | FLOP | bytes moved |
 # | --- | --- | --- | --- |
 # | $y + a x$ into $y$, $n$ numbers ("axpy") | a step of SGD | $2n$ | $12n$: read $x$, read $y$, write $y$ |
-# | $x \cdot y$ | the norm of a gradient | $2n$ | $8n$ |
+# | $x \cdot y$ | how far two gradients agree | $2n$ | $8n$ |
 # | vector of $k$ times $(k, n)$ matrix | one row through a dense layer | $2kn$ | $4(k + kn + n)$ |
 # | $(m, k)$ times $(k, n)$ | $m$ rows through a dense layer | ? | ? |
 #
@@ -120,6 +119,7 @@ def check(intensity):
             "Each of the k terms costs two operations, one product and one addition.": true / 2,
             "You divided by how many numbers move. How many bytes is that?": true * size,
             "Both factors are read. And the result: where does it go?": 2 * m * k * n / (size * read),
+            "You move the (k, n) matrix for every row. It is moved once.": 2 * k * n / (size * (k + k * n + n)),
             "That is bytes for each FLOP: turn it around.": 1 / true,
         }
         found = intensity(m, k, n, size)
@@ -146,6 +146,11 @@ def product_intensity(m, k, n, bytes_per_number=4):
     return 2 * m * k * n / (bytes_per_number * (m * k + k * n))
 
 
+# %% tags=["wrong"] hint="for every row"
+def product_intensity(m, k, n, bytes_per_number=4):
+    return 2 * m * k * n / (bytes_per_number * m * (k + k * n + n))
+
+
 # %% tags=["wrong"] hint="How many bytes is that"
 def product_intensity(m, k, n, bytes_per_number=4):
     return 2 * m * k * n / (m * k + k * n + m * n)
@@ -153,17 +158,17 @@ def product_intensity(m, k, n, bytes_per_number=4):
 
 # %% [markdown]
 # Look at what your formula says for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, so $n / 6$. It
-# grows without limit. The other three kernels of the table stay below 1 however large they are. That difference runs
-# through the whole lesson.
+# grows without limit. The other three kernels of the table stay below 1 however large they are.
 
 # %% [markdown]
 # ## This machine
 #
 # Both numbers are measured: the rate by a product of two square matrices of width 1,024, the bandwidth by a sum of two
-# arrays into a third, each of `megabytes`, which should be far more than your processor's cache holds. The five kernels
-# are five others. All are `float32` and run on **one core**, since some of NumPy's operations use all cores and some
-# only one. They are timed in turn, and of several rounds the least time counts: disturbances only ever add. The clock
-# is that of the core's own work, where the system has a fine one, so that programs beside this one cost it little.
+# arrays into a third, each of `megabytes` (of $2^{20}$ bytes), which should be far more than your processor's cache
+# holds. The five kernels are five others. All are `float32` and run on **one core**, since some of NumPy's operations
+# use all cores and some only one. They are timed in turn, and of several rounds the least time counts: disturbances
+# only ever add. The clock is that of the core's own work, where the system has a fine one, so that programs beside this
+# one cost it little.
 
 # %%
 from course.hardware import five_kernels, measure
@@ -204,6 +209,7 @@ def check(attainable):
         mistakes = {
             "You added both times. They go on side by side, and the longer one counts.": 1 / (1 / rate + 1 / memory),
             "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(rate, bandwidth / intensity),
+            "Those are the seconds of one FLOP: turn them around.": max(1 / rate, 1 / memory),
             f"{case}: {found} is more than the arithmetic can do, or more bytes than arrive.": max(rate, memory),
         }
         expect_close(found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes)
@@ -217,6 +223,11 @@ def attainable(rate, bandwidth, intensity):
 # %% tags=["wrong"] hint="You added both times"
 def attainable(rate, bandwidth, intensity):
     return 1 / (1 / rate + 1 / (bandwidth * intensity))
+
+
+# %% tags=["wrong"] hint="seconds of one FLOP"
+def attainable(rate, bandwidth, intensity):
+    return max(1 / rate, 1 / (bandwidth * intensity))
 
 
 # %% tags=["wrong"] hint="Follow the units"
@@ -273,16 +284,15 @@ print(f"within 30 %: {inside} of {len(kernels)}")
 
 # %% [markdown]
 # Two numbers of the machine and counts made by hand: the last line says how far that carries on yours. **The first
-# three are limited by memory.** The share of the rate that is left to them is intensity divided by ridge, and for the
-# rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
+# three are limited by memory.** The share of the rate that the roof leaves them is intensity divided by ridge, and for
+# the rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
 # since a matrix product also measured the rate. The slope is the harder one, for a single "bandwidth" is a
 # simplification: most processors read the target of a sum from memory before they overwrite it, a transfer that the
-# count leaves out. `axpy`, which has read its target anyway, moves nothing uncounted, so its point can lie *above* the
-# roof. A roof made of measurements is as good as they are.
+# count leaves out. `axpy` and `dot` move nothing uncounted, so their points can lie *above* the roof. A point *below*
+# it belongs to a routine that does not reach the limit.
 #
-# Thirty percent is a fair demand on a quiet machine, and none that a lesson can make of yours, so it is printed and
-# no more. What the lesson does stake its success on needs no quiet: every kernel left of the ridge runs at a lower rate
-# than every kernel right of it.
+# Agreement within 30 % is more than a lesson can demand of every machine, so it is printed and no more. What it does
+# demand: every kernel left of the ridge runs at a lower rate than every kernel right of it.
 
 # %% tags=["varies"]
 from course.claims import claim
@@ -346,23 +356,23 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
 # %% [markdown]
-# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, the usual
-# answer is **longer still**: two rows together are slower than two rows one after the other. The cause is in the
-# library. For a single row it streams the weights. From two rows on it uses its routine for matrix products, which
-# first copies blocks of the matrix into an order that its inner loop likes, and that pays when many rows share the
-# copy. The roofline counts only what *must* be moved and does not know of it. (Your run shows no such step? Another
-# library, version or processor may have another routine for two rows.)
+# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, we measured
+# **longer still**: two rows together were slower than two rows one after the other. The cause is in the library. For a
+# single row it streams the weights. From two rows on it uses its routine for matrix products, which first copies blocks
+# of the matrix into an order that its inner loop likes, and that pays when many rows share the copy. The roofline
+# counts only what *must* be moved and does not know of it. (Your run shows no such step? Another library, version or
+# processor may have another routine for two rows.)
 #
-# Keep both readings. **A roof promises nothing**: it says what sets the limit, and around the corner software can stay
-# far below. And **the batch buys intensity**: each weight that is read serves more rows. That is a large part of why an
-# epoch in large batches takes less time (lesson 05 met another part, the overhead of a step).
+# **A roof promises nothing**: it says what sets the limit, and around the corner software can stay far below. And **the
+# batch buys intensity**: each weight that is read serves more rows. That is one reason why an epoch in large batches
+# takes less time (lesson 05 met another, the overhead of a step).
 
 # %% [markdown]
 # ## Nine cards and their sources
 #
-# Everything so far holds for a card as well, only the two numbers are larger. `data/hardware.csv` has them, with a
-# few more, one figure a row and with the document that it comes from; a figure for which none was found is missing.
-# All nine are NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
+# A card has a roofline as well, only its two numbers are larger. `data/hardware.csv` has them, with a few more, one
+# figure a row and with the document that it comes from; a figure for which none was found is missing. All nine are
+# NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
 
 # %%
 from course.hardware import Machine, devices, sourced_figures
@@ -381,7 +391,7 @@ print(table.round(1).to_string())
 
 # %% [markdown]
 # "FP16" is the rate of the matrix units on half-precision numbers, dense, with sums kept in FP32: the figure for
-# mixed-precision training. All are peaks that the vendor publishes. Nobody measured them here.
+# mixed-precision training. All are published peaks; none was measured here.
 
 # %%
 drawn = ["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090", "A100 PCIe 80 GB", "L40S", "H100 SXM"]
@@ -396,10 +406,10 @@ with drawing(title) as (figure, words):
     axes.legend()
 
 # %% [markdown]
-# Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more
-# FLOP for each byte**: their arithmetic grew faster than their memory. (Half-precision numbers, half as large, double a
-# layer's intensity; the gap is larger than that.) A layer that keeps a processor core busy can leave a card idle, one
-# reason why a small network often gains nothing from one.
+# Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more FLOP
+# for each byte.** (The comparison flatters the core twice: half-precision numbers, half as large, double a layer's
+# intensity, and all cores of a processor share its memory, so that together they have a higher ridge than one.) A layer
+# that keeps a core busy can leave a card idle, one reason why a small network often gains nothing from one.
 #
 # On the slope the order is the order of bandwidth, at the roof that of the rate, and the two orders differ. The L40S
 # has the second-highest roof of the six and the lowest slope. "Which is faster?" has no answer without an intensity.
@@ -407,8 +417,8 @@ with drawing(title) as (figure, words):
 # %% [markdown]
 # ## Claims put to the test
 #
-# "An RTX 4090 has 16,384 CUDA cores and 82.6 TFLOPS, an A100 has 6,912 and 19.5." All four figures are right. So is
-# the consumer card four times as fast?
+# Comparisons set the 16,384 CUDA cores and 82.6 TFLOPS of an RTX 4090 against the 6,912 and 19.5 of an A100. All four
+# figures are right. So is the consumer card four times as fast?
 
 # %%
 consumer, professional = cards.loc["GeForce RTX 4090"], cards.loc["A100 PCIe 80 GB"]
@@ -424,26 +434,26 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
     print(f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the A100's")
 
 # %% [markdown]
-# **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. On cards that
-# have them, TensorFlow multiplies `float32` matrices by default in **TF32**, with factors rounded to ten bits of
-# mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more than half of what the A100 has. The roofline
-# sums it up: slope and flat part shrink by nearly the same factor, so at *every* intensity the 4090 is a bit more
-# than half an A100.
+# **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. Where a card has
+# **TF32** (from the A100's generation on), TensorFlow multiplies `float32` matrices in it by default: on the matrix
+# units, with factors rounded to ten bits of mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more
+# than half of what the A100 has. The roofline sums it up: slope and flat part shrink by nearly the same factor, so at
+# *every* intensity the 4090 is a bit more than half an A100.
 #
-# What remains of the four times is arithmetic that cannot use matrix units. And three lines of the table are gaps that
-# none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks), and NVLink, the direct
-# road to a second card, which the 4090 does not have.
+# What remains of the four times is arithmetic that neither uses matrix units nor waits for memory. And three lines of
+# the table are gaps that none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks),
+# and NVLink, the direct road to a second card, which the 4090 does not have.
 
 # %% [markdown]
 # ### Three figures for one card
 #
-# Pages that compare the cards disagree on what a 4090 does in FP16 or with its matrix units, while the A100 has 312
-# in most of them. [One](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so
-# that the A100 is "nearly 4 times" ahead (and warns of just such figures);
+# Pages that compare the cards disagree on what a 4090 does in FP16 or with its matrix units, while the A100 has 312 in
+# most of them. [One](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so that
+# the A100 is "nearly 4 times" ahead (and warns of just such figures);
 # [another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 and calls both TF32; a
-# [third](https://www.sipoch.com/en/articles/300330019561821) gives 330, more than the A100. All of these figures
-# stand in the vendor's own documents. What do they mean there? Search the table for each. (`_sparse` is the rate when
-# half of the weights are zero in a fixed pattern, `accumulate_fp16` that with sums kept in FP16.)
+# [third](https://www.sipoch.com/en/articles/300330019561821) gives 330 for its matrix units, beside 165.2 for "half
+# precision". All of these figures stand in the vendor's own documents. What do they mean there? (`_sparse` is the rate
+# when half of the weights are zero in a fixed pattern, `accumulate_fp16` that with sums kept in FP16.)
 
 # %%
 peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
@@ -456,13 +466,12 @@ for figure_quoted in (82.6, 165, 330, 312):
 # %% [markdown]
 # Three questions take such a figure apart:
 #
-# 1. **Which precision?** 82.6 against 312 sets arithmetic outside the matrix units of one card against that inside
-#    them of the other.
+# 1. **Which precision?** 82.6 is FP32 or TF32 on one card, 312 is FP16 on the other.
 # 2. **Dense or sparse?** Zeros in a fixed pattern are skipped, and the rate doubles. Training is dense. The pair 165
 #    and 312 under "TF32" is right if both are *sparse*; the page says so of the second only.
 # 3. **Sums in FP16 or in FP32?** Sums kept in FP16 overflow and lose small terms, so training keeps them in FP32. The
-#    4090 then runs at half the rate, and the A100 does not. That is how 330 stands against 312 and means nothing:
-#    like for like it is 165 against 312.
+#    4090 then runs at half the rate, and the A100 does not. Beside 312, the 330 (sums in FP16, or sparse) says nothing
+#    about training: that is 165 against 312.
 
 # %% [markdown] tags=["quiz"]
 # Two cards. P: 200 TFLOP/s dense and 1,000 GB/s. Q: 400 TFLOP/s "with sparsity" and 2,000 GB/s. Both figures are FP16
@@ -482,7 +491,7 @@ for figure_quoted in (82.6, 165, 330, 312):
 # work. A training step keeps, for every parameter,
 #
 # - the **weight** and its **gradient**;
-# - what the **optimizer** remembers: nothing for plain SGD, one number for momentum, two for Adam (lesson 05);
+# - what the **optimizer** remembers: nothing for plain SGD, one number for momentum, two for Adam (lesson 10);
 # - in **mixed precision** weights and gradients are FP16, and a float32 *copy of the weights* is kept beside them,
 #   for an update far smaller than a weight is lost when it is added in FP16.
 #
@@ -564,7 +573,7 @@ for policy in ("float32", "mixed_float16"):
 # **Sixteen bytes with Adam, in both.** Mixed precision saves nothing here: what FP16 saves on weights and gradients,
 # the float32 copy takes again. (Keras keeps the books in another order: its variables are the float32 copy, and the
 # FP16 weights are made as they are needed. The published ledger of 2 + 2 + 4 + 8 comes to the same.) What mixed
-# precision saves is *time*, by the matrix units, and memory for *activations*.
+# precision saves is *time*, for matrix units do FP16 at twice the rate of TF32, and memory for *activations*.
 
 # %% [markdown] tags=["predict"]
 # How large a model can be trained with Adam on a card with 24 GB: 24, 12, 6 or 1.5 billion parameters, if nothing but
@@ -602,17 +611,16 @@ with drawing(title) as (figure, words):
     axes.legend(loc="lower right")
 
 # %% [markdown]
-# **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than
-# any card in the table has; no consumer card there holds even its Adam moments. Both axes are logarithmic: between
-# the lowest and the highest of the three cards lies a factor of little more than three, between the models that
-# people train one of thousands.
+# **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than any
+# card in the table has; no consumer card there holds even Adam's two numbers. Both axes are logarithmic: the three
+# cards differ little more than threefold, the models drawn ten thousandfold.
 #
 # ### And the activations
 #
-# They depend on the batch instead of the parameters. For one layer of a transformer with 16-bit activations,
-# Korthikanti et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes, for $b$ sequences of $s$ tokens, width $h$ and $a$
-# heads. (The scores over the vocabulary come on top.) The model of 124 million has 12 layers, a width of 768 and 12
-# heads; take sequences of 1,024 tokens:
+# They grow with the batch, and the state does not. For one layer of a transformer with 16-bit activations, Korthikanti
+# et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes, for $b$ sequences of $s$ tokens, width $h$ and $a$ heads. (The
+# scores over the vocabulary come on top.) The model of 124 million has 12 layers, a width of 768 and 12 heads; take
+# sequences of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):
@@ -622,9 +630,10 @@ for batch in (1, 8, 24):
     print(f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits 24 GB: {total <= 24e9}")
 
 # %% [markdown]
-# The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of
-# several added up before a step (`gradient_accumulation_steps` of a Keras optimizer). The state of a model that is
-# too large knows no such way on one card.
+# The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of several
+# added up before a step (`gradient_accumulation_steps` of a Keras optimizer, which keeps their sum: four bytes more a
+# parameter). The paper has another: compute the attention again for the gradient, and $5 a s / h$ falls away. Neither
+# makes the state smaller.
 
 # %% [markdown]
 # ## Time and cost
@@ -634,9 +643,9 @@ for batch in (1, 8, 24):
 #
 # $$ \text{seconds} = \frac{6 \times \text{parameters} \times \text{tokens}}{\text{rate} \times \text{utilization}}. $$
 #
-# The utilization is what the roofline, the software and the waiting leave of the peak. Published large runs reach
-# from 0.21 to 0.46 (table 3 of Chowdhery et al., 2022); it is a parameter of this lesson. So are two prices: they
-# change weekly, so put in those of your own offers (the defaults are no offers). As many tokens as Hoffmann et al.
+# The utilization is what the roofline, the software and the waiting leave of the peak. Published large runs reach from
+# 0.21 to 0.46 (table 3 of Chowdhery et al., 2022); it is a parameter of this lesson. So are two prices: they change
+# weekly, so put in those of your own offers (the defaults are no offers). We take as many tokens as Hoffmann et al.
 # (2022) advise, 20 a parameter:
 
 # %%
@@ -699,14 +708,14 @@ for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
 # %% [markdown]
 # With the prices preset, the verdict **flips with the size of the model**: consumer as long as its state fits, up to
 # 1.5 billion parameters, professional up to 5 billion, and beyond that neither alone. Then the road between the cards
-# matters as much as the cards (NVLink, or what lesson 15 measures).
+# matters, too (NVLink, or what lesson 15 measures).
 #
-# Memory alone decides where the verdict flips, as long as the consumer card is the cheaper one at all. When is it?
-# How much dearer may the hour of the professional card be?
+# Memory alone decides where the verdict flips, as long as FLOP are cheaper on the consumer card. When are they? How
+# much dearer may the hour of the professional card be?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
-print(f"the A100 does in an hour what the 4090 does in {even:.2f}")
+print(f"the A100 does in an hour what the 4090 does in {even:.2f} hours")
 for ratio in (1.2, 1.8, 2.0, 4.0):
     dearer = [
         Offer(offer.name, offer.memory, offer.rate, price) for offer, price in zip(offers, (1, ratio), strict=True)
@@ -714,12 +723,11 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
     print(f"A100 at {ratio} times the price: 124 million parameters on the {verdict(124e6, dearer)} card")
 
 # %% [markdown]
-# Below that ratio the professional card wins at *every* size, above it the consumer card wins wherever the model
-# fits. A price list and one division decide, and neither CUDA cores nor 82.6 enter.
+# Below that ratio the professional card wins at *every* size that it holds, above it the consumer card wins wherever
+# the model fits. A price list and one division decide, and neither CUDA cores nor 82.6 enter.
 #
-# What the calculator leaves out: power and the machine around the card, error-correcting memory, drivers and
-# licenses, whether your framework uses the card well, and the value of your own time. It tells you what is
-# *impossible* and what is *out of proportion*.
+# What the calculator leaves out: power and the machine around the card, error-correcting memory, drivers and licenses,
+# whether your framework uses the card well, and the value of your own time.
 
 # %% [markdown]
 # ## What you have learned
