@@ -181,13 +181,16 @@ def _binary(y_true: ArrayLike, probability: ArrayLike) -> tuple[NDArray, NDArray
 
 def _labels_sound(labels: Any, highest: int) -> Any:
     """True where every label is a whole number from 0 to `highest`; where an error can be raised, it is."""
-    fits = ops.logical_and(ops.logical_and(labels >= 0, labels <= highest), ops.equal(labels, ops.floor(labels)))
+    fits = ops.logical_and(labels >= 0, labels <= highest)
+    if keras.backend.is_float_dtype(labels.dtype):
+        fits = ops.logical_and(fits, ops.equal(labels, ops.floor(labels)))
     allowed = f"must be a whole number from 0 to {highest}"
     if tf.executing_eagerly() and not ops.all(fits):
         raise ValueError(f"label {np.asarray(labels)[~np.asarray(fits)][0]} in y_true: {allowed}")
     # Raises in a graph, and is left out by XLA: hence the answer.
-    tf.debugging.Assert(ops.all(fits), ["y_true: each label", allowed, "but they are", labels], summarize=1000)
-    return ops.all(fits)
+    fit = ops.all(fits)
+    tf.raw_ops.Assert(condition=fit, data=["y_true: each label", allowed, "but they are", labels], summarize=1000)
+    return fit
 
 
 def _column(name: str, values: Any, rows: int | None) -> Any:

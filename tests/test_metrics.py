@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
@@ -265,8 +265,9 @@ def test_wrong_rows_for_a_threshold_are_named(arguments, options, message):
 
 
 @given(st.floats(0, 1), st.floats(0.01, 100))
+@example(1.0, 1 / 3)
 def test_undoing_divides_the_odds_by_the_weight(probability, weight):
-    weighted = weight * probability / (weight * probability + 1 - probability)
+    weighted = weight * probability / (weight * probability + (1 - probability))  # never above 1 by rounding
     assert undo_weighting(weighted, weight) == pytest.approx(probability, abs=1e-9)
 
 
