@@ -46,6 +46,8 @@ def main() -> None:
         print(f"{name:12}", *(f"{count[column]:10}" for column in columns))
     for count in outcomes.values():
         print(json.dumps({column: count[column] for column in ("kills", "lost", "different")}))
+    if outcomes["course"]["lost"] or outcomes["course"]["different"]:
+        raise SystemExit(1)  # after the table, which says what; a scheduled run then fails
 
 
 def trial(writer: str, *, kills: int) -> Counter:
