@@ -218,28 +218,21 @@ def to_keep(losses, last):
 # ## What weights forget
 #
 # Now let that run die at the mark of the kill. As many programs do, we build the model again, load the newest
-# weights, give `fit` the number of epochs done, and the same callback that keeps the best.
+# weights, give `fit` the number of epochs done, and the same callback that keeps the best. (To save time we take the
+# first model, and empty it of all that it knows: `reinitialize`. Adam's memory is in the file, too, but an optimizer
+# that is not yet built skips it, as lesson 10 shows; so here the weights alone pass on.)
 
 # %% [markdown] tags=["predict"]
 # `best.weights.h5` holds the best model of the first life. What will it hold at the end of the second: the best of
 # both lives, or something worse?
 
 # %%
-import warnings
-
 from course.training_state import reinitialize
 
-again = network(4, 8, 16, dropout=False)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # Keras warns that Adam's memory is skipped (lesson 10)
-    again.load_weights(folder / f"epoch-{killed:03}.weights.h5")
-
-reinitialize(model, seed).set_weights(again.get_weights())
+model.load_weights(folder / f"epoch-{killed:03}.weights.h5")
+weights = model.get_weights()
+reinitialize(model, seed).set_weights(weights)
 second = fit(model, [keep_best()], initial_epoch=killed, epochs=long_epochs).history
-
-# %% [markdown]
-# (The model that loads is new, as in a new process. Adam's memory is in the file, too, but an optimizer that is not yet
-# built skips it: lesson 10. To save time the weights then go into the first model, emptied of all that it knows.)
 
 # %%
 best = int(losses[:killed].argmin()) + 1
@@ -331,7 +324,6 @@ untrained = capture(model, metrics=False)  # weights, Adam's memory, dropout's s
 
 def born():
     """The network as a new process builds it."""
-    keras.utils.set_random_seed(seed)
     restore(untrained, model, metrics=False, source="the untrained network")
     model._initial_epoch = None  # BackupAndRestore leaves it behind, and no other run may find it
     return model
@@ -345,6 +337,8 @@ from types import SimpleNamespace
 def life(*callbacks, seeds=None, **data):
     """Train from birth until the last epoch or death; return what there is then. `seeds`: states for dropout."""
     born()
+    if not data:
+        keras.utils.set_random_seed(seed)  # Keras deals arrays by it; `data` bring an order of their own
     if seeds:
         for layer, state in zip(dropouts, seeds, strict=True):
             layer.seed_generator.state.assign(state)
