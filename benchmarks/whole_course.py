@@ -1,15 +1,14 @@
-"""Time the whole course: all lessons two at a time, as `course run` does, against the work that they contain.
+"""Time the whole course: all lessons side by side, as `course run` does, against the work that they contain.
 
     python -m benchmarks.whole_course --rounds 5 --fast
 
-In every round the course runs once one lesson at a time and once with as many as there are cores. The work is what
-the cores were busy with during the first, divided by their number: no schedule can be faster. "ratio" is the wall time
-of the second over that work; a machine that does other things meanwhile makes it wrong. The last line is JSON.
+In every round the course runs once one lesson at a time and once as by default. The work is what the cores were busy
+with during the first, divided by their number: no schedule can be faster. "ratio" is the wall time of the second over
+that work; a machine that does other things meanwhile makes it wrong. The last line is JSON.
 """
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -26,15 +25,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="runs of the course in each way (default: 5)")
     parser.add_argument("--fast", action="store_true", help="fast mode: less data and fewer epochs")
     arguments = parser.parse_args()
-    cores = os.cpu_count() or 1
     turns = []
     for _ in range(arguments.rounds):
         single, busy, own = course(1, arguments.fast)
-        together, *_ = course(cores, arguments.fast)
-        turns.append({"one at a time": single, "cells alone": own, "work": busy / cores, "together": together})
+        together, *_ = course(runs.WORKERS, arguments.fast)
+        turns.append({"one at a time": single, "cells alone": own, "work": busy / runs.CPU_COUNT, "together": together})
     seconds = {name: median(turn[name] for turn in turns) for name in turns[0]}
     ratio = median(turn["together"] / turn["work"] for turn in turns)
-    print(f"{len(all_lessons())} lessons, {cores} cores, median of {arguments.rounds}")
+    print(f"{len(all_lessons())} lessons, {runs.CPU_COUNT} cores, median of {arguments.rounds}")
     for name, taken in seconds.items():
         print(f"{name:14} {taken:8.1f} s")
     print(f"together / work {ratio:7.2f}")

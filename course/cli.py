@@ -23,7 +23,9 @@ Axes = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUES", help="Such as seed=0..9 or epochs=1,5.")
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores.")
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
 Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
@@ -142,7 +144,9 @@ def build(
 def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 10,
-    jobs: Jobs = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core.")
+    ] = None,
     mode: Annotated[
         Literal["both", "full", "fast"], typer.Option(help="Whose bands: those of the other mode stay.")
     ] = "both",
@@ -154,7 +158,7 @@ def measure(
     from course.execution.lessons import find
     from course.execution.pace import loop_seconds
 
-    def gather(seeds: range, jobs: int | None, modes: Iterable[str] = measure.MODES) -> list:
+    def gather(seeds: range, jobs: int, modes: Iterable[str] = measure.MODES) -> list:
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder)
             planned = measure.plan(name, seeds, out, modes=modes)
@@ -166,7 +170,8 @@ def measure(
     with _refusals():
         name = find(lesson).name
         if not times:
-            measure.store(name, gather(range(seeds), jobs, measure.MODES if mode == "both" else [mode]))
+            modes = measure.MODES if mode == "both" else [mode]
+            measure.store(name, gather(range(seeds), jobs or runs.CPU_COUNT, modes))
         measure.store_times(name, gather(range(1), 1), loop_seconds())
 
 

@@ -19,6 +19,7 @@ from course.execution.records import Failure, Job, Record
 from course.parameters import ParameterError, check
 
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network
+WORKERS = CPU_COUNT + 1  # a kernel that starts, or waits for a disk, would else leave its core idle
 CONNECT_SECONDS = 10  # for a scheduler, and again for its workers, to answer
 STOP_SECONDS = 20  # how long stopped runs are waited for
 
@@ -68,9 +69,9 @@ def execute(
 ) -> list[Record]:
     """Run `jobs`, each within `timeout` seconds, and return their records in the same order.
 
-    Notebooks and records are written to folder `out`. `workers` notebooks run at a time, by default as many as there
-    are cores; with `scheduler`, the address of a Dask scheduler, as many as it has workers. On KeyboardInterrupt the
-    runs on their way are stopped, with outcome "cancelled", before it is raised again.
+    Notebooks and records are written to folder `out`. `workers` notebooks run at a time, by default one more than
+    there are cores; with `scheduler`, the address of a Dask scheduler, as many as it has workers. On KeyboardInterrupt
+    the runs on their way are stopped, with outcome "cancelled", before it is raised again.
     """
     jobs, out = list(jobs), out.absolute()
     if len({job.name for job in jobs}) < len(jobs):
@@ -81,7 +82,7 @@ def execute(
     waiting = sorted(jobs, key=_expected_seconds, reverse=True)
     done: dict[str, Record] = {}
     running: dict[Future, Job] = {}
-    with _client(min(workers or CPU_COUNT, len(jobs)), scheduler) as client:
+    with _client(min(workers or WORKERS, len(jobs)), scheduler) as client:
         try:
             while waiting or running:
                 while waiting and len(running) < max(1, sum(client.nthreads().values())):
