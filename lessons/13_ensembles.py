@@ -97,7 +97,8 @@ def network():
 
 
 # %%
-folder, running = Path(tempfile.mkdtemp()), RunningAverage()
+temporary, running = tempfile.TemporaryDirectory(), RunningAverage()
+folder = Path(temporary.name)
 
 
 def keep(epoch, logs):
@@ -888,6 +889,9 @@ for name, values in zip(short, combined.values(), strict=True):
 # reaches {{13.combined_linear_1100}}, and on the 100 training points alone {{13.combined_linear_100}}, more than any
 # combination of these networks. For round clouds of one size, straight borders are the best there are. An ensemble
 # reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
+
+# %%
+temporary.cleanup()
 
 # %% [markdown]
 # ## What you have learned

@@ -285,12 +285,13 @@ def keep(boxes, scores, limit):
 # %% tags=["check"]
 @exercise("14.2", keep)
 def check(keep):
-    apart = np.array([[0, 0, 4, 4], [20, 20, 24, 24]])
+    apart, half = np.array([[[0, 0, 4, 4], [20, 20, 24, 24]], [[0, 0, 4, 4], [0, 0, 4, 2]]])
     order, chain = "Best first: go through the boxes by falling score, not as they come.", "removed itself"
     numbers = "Return the numbers of the boxes that stay, such as [0, 2], neither the boxes themselves nor a mask."
     cases = [  # boxes, scores, limit, what is kept, what a different answer means
         (trio[:2], [0.9, 0.6], 0.5, [0], "Of two boxes that overlap by 0.54, the limit being 0.5, the better stays."),
         (trio[:2], [0.9, 0.6], 0.6, [0, 1], "With a limit of 0.6 an overlap of 0.54 is no reason to remove a box."),
+        (half, [0.9, 0.6], 0.5, [0, 1], "Removed is what overlaps by *more* than the limit; 0.5 is not above 0.5."),
         (trio[:2], [0.6, 0.9], 0.5, [1], order),
         (apart, [0.2, 0.7], 0.5, [1, 0], f"{order} Boxes that lie apart all stay."),
         (trio, [0.9, 0.8, 0.7], 0.5, [0, 2], f"The third overlaps only the second, which was {chain}: it stays."),
@@ -316,6 +317,15 @@ def keep(boxes, scores, limit):
 def keep(boxes, scores, limit):
     overlap, order = overlaps(boxes, boxes), list(np.argsort(-scores))
     return [n for place, n in enumerate(order) if all(overlap[n, better] <= limit for better in order[:place])]
+
+
+# %% tags=["wrong"] hint="*more* than the limit"
+def keep(boxes, scores, limit):
+    overlap, left, kept = overlaps(boxes, boxes), list(np.argsort(-scores)), []
+    while left:
+        kept.append(left.pop(0))
+        left = [other for other in left if overlap[kept[-1], other] < limit]
+    return kept
 
 
 # %% tags=["wrong"] hint="no reason to remove"
