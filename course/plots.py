@@ -194,7 +194,9 @@ def bars(
             runs = np.ravel(np.asarray(value, dtype=float))
             middle, low, high = np.median(runs), runs.min(), runs.max()
             if zero:
-                axes.barh(row, middle, height=0.6, color=COLORS[5])
+                bar = axes.barh(row, middle, height=0.6, color=COLORS[5])
+                if middle == 0:
+                    axes.bar_label(bar, ["0"], padding=4)  # else the bar would seem to be missing
             if runs.size > 1 or not zero:
                 axes.plot([low, high], [row, row], color="black", linewidth=2)
                 axes.plot(middle, row, "o", color="black", label="median and range" if runs.size > 1 else None)

@@ -265,6 +265,11 @@ def test_bars_begin_at_zero_and_points_need_not(drawn):
     assert labels == ["median and range", "published"]
 
 
+def test_a_bar_of_no_length_is_marked_by_its_number(drawn):
+    plots.bars({"a": 0.0, "b": 2.0}, title="A title", label="difference")
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["0"]
+
+
 def test_a_figure_is_as_wide_as_its_title(drawn):
     outputs(
         lambda: plots.confusion_matrix([[5, 1], [2, 9]], "ab", title="A title as long as those of lessons may be " * 2)
