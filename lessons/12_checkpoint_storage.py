@@ -33,7 +33,7 @@
 seed: int = 0  # seed of the arrays, the moments of the kills and the simulated failures, 0 to 1000000
 fast: bool = False  # a smaller state, a quicker disk, fewer kills and failures
 megabytes: int = 48  # size of the state that is saved, 1 to 400, fast 4
-kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 2
+kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 4
 write_time: float = 0.15  # seconds that the slow disk takes for a state, 0.02 to 2, fast 0.05
 failures: int = 1000000  # simulated failures behind each point of a curve, 1000 to 5000000, fast 100000
 
