@@ -9,6 +9,7 @@ is the model of Pal et al. (2019) of what all that gains. Workers import this mo
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from itertools import chain, combinations, pairwise, product
 from typing import Any
 
@@ -176,14 +177,17 @@ def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], de
     """Return a placement of tasks on equal devices that ends as early as any, by integer programming.
 
     `costs`: time of each task; `edges[a, b]`: b needs the result of a, which takes that time to reach another device.
-    A device does one task at a time. Raises RuntimeError when the solver finds none within a minute.
+    A device does one task at a time. Raises CycleError, a ValueError, for tasks that need each other in a circle,
+    RuntimeError when the solver finds no placement within a minute.
     """
     from scipy.optimize import Bounds, LinearConstraint, milp  # slow to import, and workers do not need it
 
-    # In units of all costs together, the time that one device needs: the solver wants numbers near 1. A longer delay
-    # cannot be worth its while, whatever it is.
+    needs = {task: {a for a, b in edges if b == task} for task in costs}
+    TopologicalSorter(needs).prepare()
+    # In units of all costs together, the time that one device needs: the solver wants numbers near 1. A delay of twice
+    # that is never worth its while, and a longer one counts as no more.
     total = sum(costs.values()) or 1.0
-    shares, delays = {t: cost / total for t, cost in costs.items()}, {e: min(d / total, 1) for e, d in edges.items()}
+    shares, delays = {t: cost / total for t, cost in costs.items()}, {e: min(d / total, 2) for e, d in edges.items()}
     column, matrix, least = _inequalities(shares, delays, devices)
     is_time = np.arange(len(column)) <= len(costs)
     solution = milp(
@@ -196,8 +200,16 @@ def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], de
     if not solution.success:
         raise RuntimeError(f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}")
     device = {task: d for task, d in product(costs, range(devices)) if solution.x[column[task, d]] > 0.5}
-    times = total * solution.x
-    return Placement(device, {task: float(times[column[task]]) for task in costs}, float(times[0]))
+    # The solver's times are good to a millionth of the total only: it decides on each task's device, and the order.
+    begin: dict[str, float] = {}
+    free, left = [0.0] * devices, sorted(costs, key=lambda task: solution.x[column[task]])
+    while left:
+        task = next(task for task in left if begin.keys() >= needs[task])
+        arrivals = [begin[a] + costs[a] + edges[a, task] * (device[a] != device[task]) for a in needs[task]]
+        begin[task] = max([free[device[task]], *arrivals])
+        free[device[task]] = begin[task] + costs[task]
+        left.remove(task)
+    return Placement(device, begin, max(free))
 
 
 def _inequalities(

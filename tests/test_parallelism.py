@@ -1,5 +1,6 @@
 """Parallel training against finite differences and one process; placements against all that there are."""
 
+from graphlib import CycleError
 from itertools import pairwise, permutations, product
 
 import numpy as np
@@ -163,18 +164,18 @@ def test_a_placement_ends_as_early_as_the_best_of_all(case, devices):
     pairs = [(a, b) for a, b in product(names, names) if a < b and rng.random() < 0.4]
     edges = {pair: float(rng.choice([0, 0.3, 3])) for pair in pairs}
     found = place(costs, edges, devices)
-    assert found.end == pytest.approx(exhaustive(costs, edges, devices), abs=1e-5)
+    assert found.end == pytest.approx(exhaustive(costs, edges, devices))
     assert set(found.device.values()) <= set(range(devices))
     for (a, b), delay in edges.items():
-        assert found.begin[b] >= found.begin[a] + costs[a] + delay * (found.device[a] != found.device[b]) - 1e-5
+        assert found.begin[b] >= found.begin[a] + costs[a] + delay * (found.device[a] != found.device[b])
     for a, b in permutations(names, 2):
-        if found.device[a] == found.device[b] and found.begin[a] < found.begin[b] - 1e-5:
-            assert found.begin[b] >= found.begin[a] + costs[a] - 1e-5
+        if found.device[a] == found.device[b] and found.begin[a] < found.begin[b]:
+            assert found.begin[b] >= found.begin[a] + costs[a]
 
 
 def test_tasks_that_need_each_other_in_a_circle_have_no_placement():
-    with pytest.raises(RuntimeError, match="no placement of 2 tasks on 2 devices"):
-        place({"a": 1.0, "b": 1.0}, {("a", "b"): 0.0, ("b", "a"): 0.0}, 2)
+    with pytest.raises(CycleError, match=r"cycle.*'a', 'b'"):
+        place({"a": 0.0, "b": 0.0}, {("a", "b"): 0.0, ("b", "a"): 0.0}, 2)
 
 
 @pytest.mark.parametrize("delay", [0.0, 1e-9, 2.5, 5.0, 1e9])
@@ -183,4 +184,5 @@ def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     costs = {"a": 3.0 * unit, "b": 2.0 * unit, "c": 2.0 * unit, "sum": 0.0}
     found = place(costs, {(name, "sum"): delay * unit for name in "abc"}, 2)
     best = min(7, max(4, 3 + delay), max(5, 2 + delay))  # all on one device, a on the other, b or c on the other
-    assert found.end / unit == pytest.approx(best, abs=1e-4)
+    assert found.end / unit == pytest.approx(best)
+    assert place({"a": 0.0, "b": 0.0, "c": 5.0}, {("a", "b"): 1e9}, 2).end == 5
