@@ -12,25 +12,26 @@ import os
 import re
 import sys
 import warnings
+import zipfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
+from filelock import FileLock, Timeout
 
 NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 ARRAY, TUPLE = "<array>", "<tuple>"  # keys that stand for what JSON has not
 
-_locks: dict[Path, IO[bytes]] = {}  # the folders that this process holds
+_locks: dict[Path, FileLock] = {}  # the folders that this process holds
 
 
 class CheckpointError(RuntimeError):
     """A checkpoint that cannot be written, read or used."""
+
+
+class UnreadableError(CheckpointError):
+    """A checkpoint that may be whole, but that this process cannot read."""
 
 
 class Position(NamedTuple):
@@ -71,25 +72,32 @@ class CheckpointFolder:
             raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
 
     def newest(self) -> Checkpoint | None:
-        """The newest whole checkpoint, or None in a folder without any; every damaged one is named in a warning.
+        """The newest whole checkpoint, or None in a folder without any.
 
-        Raises CheckpointError if there are checkpoints and none of them is whole.
+        A warning names every damaged checkpoint, and every foreign file that looks like one.
+
+        Raises UnreadableError if one that may be whole cannot be read: training from an earlier one would replace
+        it. Raises CheckpointError if there are checkpoints and all of them are damaged.
         """
-        paths = sorted(self.path.glob("*.npz"), key=_position, reverse=True)
-        for path in paths:
+        paths = self._checkpoints()
+        for foreign in sorted(set(self.path.glob("*.npz")) - set(paths)):
+            warnings.warn(f"{foreign}: not a checkpoint, by its name; left alone", stacklevel=2)
+        for path in reversed(paths):
             try:
                 return read(path)
+            except UnreadableError:
+                raise
             except CheckpointError as error:
                 warnings.warn(f"{error}; the one before it is used", stacklevel=2)
         if paths:
             raise CheckpointError(
-                f"{self.path}: none of its {len(paths)} checkpoints is whole; empty it to start afresh"
+                f"{self.path}: all of its {len(paths)} checkpoints are damaged; delete them to start afresh"
             )
         return None
 
     def find(self, position: Position) -> Path | None:
         """The file of one position, if it is kept."""
-        return next((path for path in self.path.glob("*.npz") if _position(path) == position), None)
+        return next((path for path in self._checkpoints() if _position(path) == position), None)
 
     def save(self, position: Position, state: dict[str, Any], *, best: Position | None) -> None:
         """Write a checkpoint, then remove those that are neither among the last `keep` nor the `best`.
@@ -115,7 +123,15 @@ class CheckpointFolder:
             self.wait()
         finally:
             if lock := _locks.pop(self.path.resolve(), None):
-                lock.close()
+                lock.release()
+
+    def _checkpoints(self) -> list[Path]:
+        """The files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
+        try:
+            paths = [path for path in self.path.iterdir() if NAME.fullmatch(path.name)]
+        except OSError as error:
+            raise UnreadableError(f"{self.path}: this folder cannot be read ({error})") from error
+        return sorted(paths, key=_position)
 
     def _write(self, position: Position, arrays: dict[str, np.ndarray], best: Position | None) -> None:
         try:
@@ -128,7 +144,7 @@ class CheckpointFolder:
             ) from error
 
     def _prune(self, newest: Position, best: Position | None) -> None:
-        ours = sorted((path for path in self.path.glob("*.npz") if NAME.fullmatch(path.name)), key=_position)
+        ours = self._checkpoints()
         # What is later than the newest was found damaged when training resumed before it.
         valid = [path for path in ours if _position(path) <= newest]
         for path in set(ours) - set(valid[-self.keep :]):
@@ -137,20 +153,31 @@ class CheckpointFolder:
 
 
 def read(path: str | Path) -> Checkpoint:
-    """Read one checkpoint. Raises CheckpointError if it is not the file that its name promises."""
+    """Read one checkpoint.
+
+    Raises UnreadableError if the system does not let it be read, and CheckpointError if it is damaged or no
+    checkpoint at all.
+    """
     path = Path(path)
     name = NAME.fullmatch(path.name)
     if not name:
         raise CheckpointError(f"{path}: not a checkpoint, by its name")
     try:
         digest = sha256(path)[:16]
-        if digest == name[3]:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
-            return Checkpoint(path, _position(path), _nested(str(arrays["state"]), arrays))
-    except Exception as error:  # there is no telling what NumPy makes of bytes that it did not write
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint ({error})") from error
-    raise CheckpointError(f"{path}: damaged, its sha256 begins with {digest}")
+        if digest != name[3]:
+            raise CheckpointError(f"{path}: damaged, its sha256 begins with {digest}")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+    except (OSError, MemoryError) as error:
+        raise UnreadableError(
+            f"{path}: cannot be read ({type(error).__name__}: {error}), and may be whole; let this user read it"
+        ) from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: holds no checkpoint, although its name says so ({error})") from error
+    try:
+        return Checkpoint(path, _position(path), _nested(str(arrays["state"]), arrays))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: holds no checkpoint, although its name says so ({error!r})") from error
 
 
 def is_data(value: Any) -> bool:
@@ -218,28 +245,23 @@ def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def _position(path: Path) -> Position:
-    """Foreign files come last, so that they are named first when the newest is looked for."""
-    name = NAME.fullmatch(path.name)
-    return Position(int(name[1]), int(name[2])) if name else Position(sys.maxsize, 0)
+    epoch, batch, _ = NAME.fullmatch(path.name).groups()  # type: ignore[union-attr]
+    return Position(int(epoch), int(batch))
 
 
 def _lock(folder: Path) -> None:
-    """Keep other processes out until this one lets go or dies: the system then drops the lock itself."""
+    """Keep other processes out until this one lets go or dies: the system then drops the lock itself.
+
+    The number of the process stands in a file of its own, since a locked one cannot be read on Windows.
+    """
     if folder.resolve() in _locks:
         return
-    file = (folder / "lock").open("a+b")
+    lock = FileLock(folder / "lock", thread_local=False)
+    process = folder / "process"
     try:
-        if sys.platform == "win32":
-            file.seek(1 << 20)  # beyond the text, which others must be able to read
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        file.seek(0)
-        holder = file.read().decode()
-        file.close()
-        raise CheckpointError(f"{folder}: in use by process {holder}; give each run its own folder") from None
-    file.truncate(0)
-    file.write(str(os.getpid()).encode())
-    file.flush()
-    _locks[folder.resolve()] = file
+        lock.acquire(blocking=False)
+    except Timeout:
+        holder = f"process {process.read_text()}" if process.exists() else "another process"
+        raise CheckpointError(f"{folder}: in use by {holder}; give each run its own folder") from None
+    process.write_text(str(os.getpid()))
+    _locks[folder.resolve()] = lock

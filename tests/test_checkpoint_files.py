@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from course import ROOT
-from course.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
+from course.checkpoint_files import CheckpointError, CheckpointFolder, Position, UnreadableError, read
 
 STATE = {
     "weights": {"a/0": np.arange(6, dtype="float32").reshape(2, 3), "seed": np.array([1, 2**32 - 1], "uint32")},
@@ -92,7 +93,7 @@ def test_foreign_files_are_named_and_passed_over(folder):
     np.savez(foreign, a=np.zeros(3))
     disguised = folder.path / "epoch-0009-batch-000000-e3b0c44298fc1c14.npz"  # the sha256 of nothing
     disguised.touch()
-    with pytest.warns(UserWarning, match="the one before it is used") as warned:
+    with pytest.warns(UserWarning, match="left alone|the one before it is used") as warned:
         assert folder.newest().state["epoch"] == 1
     assert [str(each.message).split(":")[0] for each in warned] == [str(foreign), str(disguised)]
 
@@ -102,7 +103,7 @@ def test_without_any_whole_file_there_is_an_error_and_no_fresh_start(folder):
         path.write_bytes(b"")
     with (
         pytest.warns(UserWarning, match="damaged"),
-        pytest.raises(CheckpointError, match="none of its 2 checkpoints is whole"),
+        pytest.raises(CheckpointError, match="all of its 2 checkpoints are damaged; delete them"),
     ):
         folder.newest()
 
@@ -153,7 +154,7 @@ def test_a_full_disk_is_reported_and_leaves_the_earlier_files_whole(folder):
     saved(folder, [1, 2])
     with full_disk(), pytest.raises(CheckpointError, match="epoch 3, batch 0 could not be written"):
         saved(folder, [3])
-    assert {path.suffix for path in folder.path.iterdir()} == {".npz", ""}  # the lock has no suffix
+    assert {path.suffix for path in folder.path.iterdir()} == {".npz", ""}  # lock and process have no suffix
     assert [read(path).position.epoch for path in sorted(folder.path.glob("*.npz"))] == [1, 2]
 
 
@@ -209,6 +210,36 @@ def test_a_read_only_folder_is_reported_and_its_checkpoints_stay():
         assert folder.newest().state["epoch"] == 1
 
 
+@pytest.fixture
+def shared_path():
+    """A folder that every user can enter, unlike tmp_path."""
+    with tempfile.TemporaryDirectory() as path:
+        Path(path).chmod(0o777)
+        yield Path(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no read permission on Windows")
+def test_a_checkpoint_that_may_not_be_read_is_neither_called_damaged_nor_passed_over(shared_path):
+    folder = CheckpointFolder(shared_path, keep=3, asynchronous=False)
+    last = saved(folder, [1, 2])[-1]
+    last.chmod(0)
+    message = rf"{last.name}: cannot be read \(PermissionError: .*may be whole; let this user read it"
+    with no_rights(), pytest.raises(UnreadableError, match=message):
+        folder.newest()
+    last.chmod(0o644)
+    assert folder.newest().state["epoch"] == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders have no read permission on Windows")
+def test_a_folder_that_may_not_be_listed_is_not_taken_for_an_empty_one(shared_path):
+    folder = CheckpointFolder(shared_path, keep=3, asynchronous=False)
+    saved(folder, [1])
+    shared_path.chmod(0o333)
+    with no_rights(), pytest.raises(UnreadableError, match="this folder cannot be read"):
+        folder.newest()
+    shared_path.chmod(0o777)
+
+
 HOLD = """
 import sys
 from course.checkpoint_files import CheckpointFolder
@@ -231,6 +262,16 @@ def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path):
         first.communicate()
     second.open()
     second.close()
+
+
+@pytest.mark.parametrize("look", [shutil.copytree, lambda path, _: (path / "lock").read_bytes()])
+def test_the_owner_may_read_and_copy_its_folder_and_still_keeps_others_out(folder, tmp_path, look):
+    saved(folder, [1])
+    if os.name == "posix":  # Windows lets nobody read a locked file
+        look(folder.path, tmp_path / "copy")
+    other = subprocess.run([sys.executable, "-c", HOLD, str(folder.path)], cwd=ROOT, capture_output=True, text=True)
+    assert f"in use by process {os.getpid()}" in other.stderr
+    assert not other.stdout
 
 
 def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp_path):
