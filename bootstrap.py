@@ -15,7 +15,7 @@ ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 READY = ENVIRONMENT / ".ready"
-INPUTS = ("requirements.lock", "pyproject.toml", "bootstrap.py", "course/execution/kernelspec.py")
+INPUTS = ("requirements.lock", "pyproject.toml", "bootstrap.py", "course/kernels/kernelspec.py")
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     inside = ["--quiet", "--python", str(PYTHON)]
     run([*uv, "pip", "sync", *inside, "--require-hashes", str(ROOT / "requirements.lock")])
     run([*uv, "pip", "install", *inside, "--no-deps", "--editable", str(ROOT)])
-    run([str(PYTHON), "-m", "course.execution.kernelspec"])
+    run([str(PYTHON), "-m", "course.kernels.kernelspec"])
     READY.write_text(digest)
 
 

@@ -25,7 +25,7 @@ import keras
 import numpy as np
 import psutil
 
-from course.checkpoints import Checkpoints
+from course.training.checkpoints import Checkpoints
 
 
 def main() -> None:

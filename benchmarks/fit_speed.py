@@ -29,7 +29,7 @@ import tensorflow as tf
 from sklearn.neural_network import MLPClassifier
 
 from course.data import load
-from course.training import fast_fit
+from course.training.fast_fit import fast_fit
 
 SIZES, BATCH, KERAS_EPOCHS = (784, 128, 128, 10), 128, 3
 

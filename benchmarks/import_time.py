@@ -13,7 +13,7 @@ import sys
 import time
 from statistics import median
 
-MODULES = ("course", "course.cli", "course.lesson", "course.data", "course.plots", "numpy", "papermill", "keras")
+MODULES = ("course", "course.cli.main", "course.lesson", "course.data", "course.plots", "numpy", "papermill", "keras")
 HEAVY = ("tensorflow", "matplotlib")
 PROGRAM = f"import sys; {{imports}}; print(*[name for name in {HEAVY} if name in sys.modules])"
 

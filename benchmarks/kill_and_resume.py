@@ -9,7 +9,7 @@ must be, byte for byte, one that the uninterrupted run wrote; a run that has com
 weights, optimizer, history and best checkpoint ("different").
 
 The same is done, a fifth as often, to a naive writer: Keras saves the model in place, a text file counts the epochs.
-The last line is the outcome for `course.checkpoints`, the line before it that for the naive writer.
+The last line is the outcome for `course.training.checkpoints`, the line before it that for the naive writer.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import killed_process
-from course.checkpoint_files import CheckpointError, Position, read
+from course.training.checkpoint_files import CheckpointError, Position, read
 
 # Where processes can be forked, from one that has TensorFlow imported but not started: no kill waits for an import.
 PROCESSES = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")

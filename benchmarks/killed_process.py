@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from course.checkpoints import Checkpoints
+from course.training.checkpoints import Checkpoints
 
 EPOCHS = 6
 
@@ -60,7 +60,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def train(reports: Connection, folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, Any]:
-    """Train with course.checkpoints, saving after every batch; returns model, history and the best checkpoint."""
+    """Train with Checkpoints, saving after every batch; returns model, history and the best checkpoint."""
     x, y = data()
     run = Checkpoints(folder, callbacks(), save_freq=1, keep=keep, asynchronous=asynchronous)
     model = network()

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from course.data import load
-from course.metrics import ConfusionMatrix
+from course.training.metrics import ConfusionMatrix
 
 ROUNDS, BATCH = 15, 128
 CLASSES = 10

@@ -2,16 +2,16 @@
 
     python -m benchmarks.roofline --rounds 25
 
-One core computes on float32 (see course.hardware). The peak rate comes from a matrix product in cache, the bandwidth
-from a sum of two large arrays into a third; the five kernels are others. In every round each has its turn, and of all
-rounds the least time counts, since disturbances only add. "off" is predicted over measured, less one. The last line
-is JSON. A machine that does other things meanwhile makes the deviations larger.
+One core computes on float32 (see course.topics.hardware). The peak rate comes from a matrix product in cache, the
+bandwidth from a sum of two large arrays into a third; the five kernels are others. In every round each has its turn,
+and of all rounds the least time counts, since disturbances only add. "off" is predicted over measured, less one. The
+last line is JSON. A machine that does other things meanwhile makes the deviations larger.
 """
 
 import argparse
 import json
 
-from course.hardware import five_kernels, measure
+from course.topics.hardware import five_kernels, measure
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def main() -> None:
         try:
             show(measure(Path(folder), rounds))
         finally:
-            subprocess.run([sys.executable, "-m", "course.execution.warm_parent", "--stop"], check=True)
+            subprocess.run([sys.executable, "-m", "course.kernels.warm_parent", "--stop"], check=True)
 
 
 def measure(folder: Path, rounds: int) -> dict[str, dict[str, float]]:

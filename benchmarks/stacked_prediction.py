@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from course.ensembles import predict, stack
+from course.topics.ensembles import predict, stack
 
 ROUNDS = 15
 CASES = [(5, 100), (10, 100), (50, 100), (10, 5_000)]  # members, rows

@@ -16,8 +16,8 @@ from statistics import median
 
 import psutil
 
-from course.classroom import runs
-from course.execution.lessons import all_lessons
+from course.catalog import all_lessons
+from course.runs import cluster
 
 
 def main() -> None:
@@ -28,11 +28,13 @@ def main() -> None:
     turns = []
     for _ in range(arguments.rounds):
         single, busy, own = course(1, arguments.fast)
-        together, *_ = course(runs.WORKERS, arguments.fast)
-        turns.append({"one at a time": single, "cells alone": own, "work": busy / runs.CPU_COUNT, "together": together})
+        together, *_ = course(cluster.WORKERS, arguments.fast)
+        turns.append(
+            {"one at a time": single, "cells alone": own, "work": busy / cluster.CPU_COUNT, "together": together}
+        )
     seconds = {name: median(turn[name] for turn in turns) for name in turns[0]}
     ratio = median(turn["together"] / turn["work"] for turn in turns)
-    print(f"{len(all_lessons())} lessons, {runs.CPU_COUNT} cores, median of {arguments.rounds}")
+    print(f"{len(all_lessons())} lessons, {cluster.CPU_COUNT} cores, median of {arguments.rounds}")
     for name, taken in seconds.items():
         print(f"{name:14} {taken:8.1f} s")
     print(f"together / work {ratio:7.2f}")
@@ -41,10 +43,10 @@ def main() -> None:
 
 def course(workers: int, fast: bool) -> tuple[float, float, float]:
     """Run all lessons; returns wall seconds, seconds that the cores were busy, and the sum over the lessons' cells."""
-    jobs = runs.plan(all_lessons(), ["fast=true"] if fast else [], "solutions")
+    jobs = cluster.plan(all_lessons(), ["fast=true"] if fast else [], "solutions")
     with tempfile.TemporaryDirectory() as folder:
         start, busy = time.perf_counter(), busy_seconds()
-        records = runs.execute(jobs, out=Path(folder), timeout=900, workers=workers)
+        records = cluster.execute(jobs, out=Path(folder), timeout=900, workers=workers)
         taken = time.perf_counter() - start, busy_seconds() - busy
     if failed := [record.name for record in records if record.outcome != "passed"]:
         raise SystemExit(f"did not pass: {', '.join(failed)}")

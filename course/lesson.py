@@ -9,12 +9,10 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from course import ROOT
-from course.parameters import Parameter, ParameterError, check, defaults, read_parameters
+from course.catalog import parameters_of
+from course.parameters import check, defaults
 
-SOURCES = ROOT / "lessons"
 INJECTED = "# Parameters\n"  # how papermill heads the cell that it adds
-CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,6 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     standard = {**defaults(parameters, fast=values["fast"]), "seed": values["seed"]}
     running = Running(name, values["fast"], values == standard)
     print(", ".join(f"{key} = {value}" for key, value in values.items()))
-
-
-def parameters_of(name: str) -> dict[str, Parameter]:
-    """Read the parameters of lesson `name`, such as "01_gradient_descent", from its source."""
-    path = SOURCES / f"{name}.py"
-    if not path.exists():
-        raise ParameterError(f"lesson {name!r}: not in {SOURCES.name}/")
-    _, *parts = CELL.split(path.read_text(encoding="utf-8"))
-    for head, body in zip(parts[::2], parts[1::2], strict=True):
-        if '"parameters"' in head:
-            return read_parameters(body)
-    raise ParameterError(f"lesson {name!r}: has no parameters cell")
 
 
 def _injected(cells: list[str]) -> set[str]:

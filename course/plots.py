@@ -76,7 +76,7 @@ def learning_curves(
 
 
 def threshold_curve(thresholds: ArrayLike, scores: Series, *, title: str, chosen: float) -> None:
-    """Draw `scores` (such as `course.metrics.scores_at` gives) against the threshold, the `chosen` one marked."""
+    """Draw `scores` (such as `metrics.scores_at` gives) against the threshold, the `chosen` one marked."""
     labels = {"x_label": "threshold (probability)", "y_label": "score (share)"}
     lines(thresholds, scores, title=title, marked={"chosen": chosen}, **labels)
 

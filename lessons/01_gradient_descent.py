@@ -132,14 +132,14 @@ plots.lines(
 # After a quick start the curve is straight on its logarithmic axis: every iteration removes the same share of what
 # is left. The section on the limit will say which share, and why the start was quicker.
 #
-# `course.linear_regression` holds the same algorithm with its inputs checked, and is also a command:
+# `course.topics.linear_regression` holds the same algorithm with its inputs checked, and is also a command:
 #
-#     python -m course.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
+#     python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
 #
 # With a coarse threshold its log is short enough to read:
 
 # %%
-from course.linear_regression import main
+from course.topics.linear_regression import main
 
 plane = str(verified("tables/linreg_plane.csv"))
 main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
@@ -222,7 +222,7 @@ def mean_step(weights, X, y, learning_rate):
 # the rule as an argument.)
 
 # %%
-from course.linear_regression import descend, sse_change, sse_itself
+from course.topics.linear_regression import descend, sse_change, sse_itself
 
 for stop in (sse_change, sse_itself):
     descent = descend(X, y, learning_rate=1e-4, threshold=1e-4, stop=stop)
@@ -232,7 +232,7 @@ for stop in (sse_change, sse_itself):
 # But these data lie exactly on a plane, and real data hardly ever do. We add noise.
 
 # %%
-from course.linear_regression import DescentError
+from course.topics.linear_regression import DescentError
 
 rng = np.random.default_rng(seed)
 noisy = y + noise * rng.normal(size=len(y))
@@ -288,7 +288,7 @@ claim("01.distance_change_rule_slow", distance_at_stop(1e-6), digits=5)
 # at every rate. For a distance of at most 1e-4 we stop at $|d| \le$ 1e-4 $\lambda_{\min}$.
 
 # %%
-from course.linear_regression import gradient_norm
+from course.topics.linear_regression import gradient_norm
 
 eigenvalues = np.linalg.eigvalsh(X.T @ X)  # in ascending order
 tolerance = 1e-4 * eigenvalues[0]
@@ -346,7 +346,7 @@ def path(X, y, learning_rate, steps):
 
 
 # %%
-from course.linear_regression import stability_limit
+from course.topics.linear_regression import stability_limit
 
 speed_limit = stability_limit(S)  # the next section says what this is
 paths = {f"rate {share} x limit": path(S, resistance, share * speed_limit, 25) for share in (0.1, 0.97, 1.01)}
@@ -380,7 +380,7 @@ for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
     print(f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}")
 
 # %% tags=["widget"]
-from course.widgets import slider
+from course.topics.slider import slider
 
 
 def show(share):

@@ -252,7 +252,7 @@ whole_loss, whole_accuracy = whole.evaluate(to_test, verbose=0)
 # network, without the time to compile one.
 
 # %%
-from course.training_state import reinitialize
+from course.training.reinitialize import reinitialize
 
 stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
 stopped = reinitialize(whole, seed)

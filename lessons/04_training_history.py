@@ -104,7 +104,7 @@ def compiled(dropout=0.0, weight_decay=None):
 # from this course takes it back to before its training: fresh first weights from a seed, the optimizer's memory empty.
 
 # %%
-from course.training_state import reinitialize
+from course.training.reinitialize import reinitialize
 
 
 def network(run, learning_rate=0.01, **remedies):

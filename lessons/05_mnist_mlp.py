@@ -256,7 +256,7 @@ class Validation(keras.callbacks.Callback):
 # %%
 from keras.optimizers import SGD, Adam
 
-from course.training import fast_fit
+from course.training.fast_fit import fast_fit
 
 
 def ready(model, optimizer):
@@ -297,7 +297,7 @@ claim("05.as_published", hidden_sgd["val_accuracy"][published_epochs - 1], publi
 # network back to its first weights, and that spares compiling another.)
 
 # %%
-from course.training_state import reinitialize
+from course.training.reinitialize import reinitialize
 
 fast_fit(reinitialize(model, seed), seed=seed)
 reinitialize(hidden_network, seed).optimizer.learning_rate = 0.1

@@ -76,7 +76,7 @@ for part in ("train", "validation", "test"):
 # %%
 import keras
 
-from course.metrics import ConfusionMatrix
+from course.training.metrics import ConfusionMatrix
 
 x_train, x_validation, x_test = (
     x.reshape(-1, 784).astype("float32") / 255 for x in (clothes.x_train, clothes.x_validation, clothes.x_test)
@@ -96,7 +96,7 @@ def network(kind=keras.Sequential):
 
 
 # %% [markdown]
-# All that this lesson needs is that one entry in `metrics`. `course.metrics.ConfusionMatrix` counts how often each true
+# All that this lesson needs is that one entry in `metrics`. `course.training.metrics.ConfusionMatrix` counts how often each true
 # class was given each predicted one. Its result is a *dictionary*, and Keras logs every entry under its own name.
 #
 # (`steps_per_execution` and the two lines below it only save time. TensorFlow takes 25 steps before it comes back to
@@ -152,7 +152,7 @@ claim("07.first_worst_recall", min(first_recalls), digits=2, published=min(publi
 # epoch in which the F1 of the worst class was best.
 
 # %%
-from course.training import fast_fit
+from course.training.fast_fit import fast_fit
 
 
 class KeepBest(keras.callbacks.EarlyStopping):

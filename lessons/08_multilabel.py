@@ -187,7 +187,7 @@ claim("08.accuracy_less_share_of_0", abs(nothing["accuracy"] - with_a_0), digits
 # one, since no canvas is empty.
 
 # %%
-from course.metrics import ExactMatch
+from course.training.metrics import ExactMatch
 
 
 def train(loss, metrics=()):
@@ -442,7 +442,7 @@ def macro_f1(y_true, predicted):
 # So far, on meant "above 0.5". What would another threshold do to the rare 9?
 
 # %%
-from course.metrics import choose_threshold, scores_at
+from course.training.metrics import choose_threshold, scores_at
 
 grid = np.linspace(0.01, 0.99, 99)
 nine_true, nine_probability = y_validation[:, 9], probability[:, 9]

@@ -431,7 +431,7 @@ def optimum(x, y, training, weight, C=1e4):
 
 
 # %%
-from course.metrics import choose_threshold, scores_at  # lesson 08
+from course.training.metrics import choose_threshold, scores_at  # lesson 08
 
 
 def predicted(weight, fit=optimum, **settings):
@@ -621,7 +621,7 @@ claim("09.f1_penalized_gain", penalized[0] - penalized[1])
 # clearly more, or clearly fewer?
 
 # %%
-from course.metrics import undo_weighting
+from course.training.metrics import undo_weighting
 
 corrected = undo_weighting(weighted, balance)
 
@@ -641,7 +641,7 @@ plots.reliability_curve(
 #
 # $$p \;\leftarrow\; \frac{p}{p + w\,(1 - p)}$$
 #
-# which is `course.metrics.undo_weighting`. The third curve comes back toward the diagonal.
+# which is `course.training.metrics.undo_weighting`. The third curve comes back toward the diagonal.
 #
 # One number for it is the **Brier score**, the mean of $(p - y)^2$ over the patients; smaller is better.
 
@@ -831,7 +831,7 @@ labels = np.where(wrong, (true + rng.integers(1, 10, len(true))) % 10, true)
 # Which training will read most validation digits right at its end? And will the curves have the same shape?
 
 # %%
-from course.training import fast_fit  # an epoch as one program (lesson 05)
+from course.training.fast_fit import fast_fit  # an epoch as one program (lesson 05)
 
 keras.utils.set_random_seed(seed)
 layers = [keras.layers.Dense(64, activation="relu"), keras.layers.Dense(10, activation="softmax")]

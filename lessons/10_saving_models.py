@@ -86,7 +86,7 @@ def compiled(model):
 # %%
 import numpy as np
 
-from course.training import epoch_order
+from course.training.fast_fit import epoch_order
 
 
 def flat(model):

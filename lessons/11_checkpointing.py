@@ -226,7 +226,7 @@ def to_keep(losses, last):
 # both lives, or something worse?
 
 # %%
-from course.training_state import reinitialize
+from course.training.reinitialize import reinitialize
 
 model.load_weights(folder / f"epoch-{killed:03}.weights.h5")
 weights = model.get_weights()
@@ -313,7 +313,7 @@ class Kill(keras.callbacks.Callback):
 # everything in it that training changes, and put that back at every start.
 
 # %%
-from course.training_state import capture, restore
+from course.training.state import capture, restore
 
 model = network(4, 8, 16)
 model.optimizer.build(model.trainable_variables)
@@ -467,7 +467,7 @@ print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
 # left after `done` of them.
 
 # %%
-from course.training import epoch_order
+from course.training.fast_fit import epoch_order
 
 print(epoch_order(10, 0, 0), epoch_order(10, 0, 1))
 
@@ -527,14 +527,14 @@ def batches_left(rows, batch_size, seed, epoch, done):
 # %% [markdown]
 # ## A checkpoint that forgets nothing
 #
-# `course/checkpoints.py` has a callback that does it all. It saves the variables of model and optimizer, the seed
+# `course/training/checkpoints.py` has a callback that does it all. It saves the variables of model and optimizer, the seed
 # states, the running metrics, what the callbacks in its list remember (here `ReduceLROnPlateau`), the history, and the
 # generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
 # epoch, it lets the first batches of it pass without training on them.
 
 
 # %%
-from course.checkpoints import Checkpoints
+from course.training.checkpoints import Checkpoints
 
 
 def our_life(name, *killers):
@@ -559,8 +559,8 @@ with chdir(folder):  # so that the messages need not name it
     resumed = our_life("killed")
 
 # %%
-strays["course.checkpoints"] = distance(resumed.weights, whole.weights)
-claim("11.ours", strays["course.checkpoints"], digits=9)
+strays["Checkpoints"] = distance(resumed.weights, whole.weights)
+claim("11.ours", strays["Checkpoints"], digits=9)
 print("same history:", resumed.history.history == whole.history.history)
 print("same seed states:", np.array_equal(resumed.seeds, whole.seeds))
 
@@ -574,7 +574,7 @@ plots.bars(
 # arrays, the lower one does not. What does a file hold, and which are there?
 
 # %%
-from course.checkpoint_files import read
+from course.training.checkpoint_files import read
 
 state = read(max((folder / "killed").glob("*.npz"))).state
 print(*state)
@@ -598,7 +598,7 @@ print(*sorted(path.name for path in (folder / "killed").glob("*.npz")), sep="\n"
 PROGRAM = """
 import sys
 import numpy as np
-from course.checkpoint_files import CheckpointFolder, Position
+from course.training.checkpoint_files import CheckpointFolder, Position
 
 checkpoints = CheckpointFolder(sys.argv[1], keep=2, asynchronous=False)
 checkpoints.open()

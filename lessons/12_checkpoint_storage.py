@@ -9,7 +9,7 @@
 #   - plan the checkpoints of a large model from its size, its nodes and its storage
 # prerequisites:
 #   - "lesson 10 (Saving models): what is in a file; sums that detect damage"
-#   - "lesson 11 (Checkpointing): resuming with course.checkpoints"
+#   - "lesson 11 (Checkpointing): resuming with course.training.checkpoints"
 #   - the mean of a random quantity, and what an exponential distribution is
 # data: []
 # reading:
@@ -144,11 +144,11 @@ plots.bars(took, title=f"Saving {state_bytes / 1e6:.0f} MB, five ways", label="m
 # %% [markdown]
 # ## Let training go on
 #
-# With `asynchronous=True`, `course.checkpoints` copies the state and hands the copy to a thread, which packs, writes
+# With `asynchronous=True`, `course.training.checkpoints` copies the state and hands the copy to a thread, which packs, writes
 # and syncs while training goes on. How long does training stand still at the end of an epoch?
 
 # %%
-from course.checkpoints import Checkpoints
+from course.training.checkpoints import Checkpoints
 
 
 class Timed(Checkpoints):
@@ -177,12 +177,12 @@ plots.bars(stalls, title="How long a save holds training up", label="time per sa
 # %% [markdown]
 # ## A slow disk
 #
-# A laptop's disk is quick; a file system that a thousand machines share may not be. To feel it, `course.storage` slows
+# A laptop's disk is quick; a file system that a thousand machines share may not be. To feel it, `course.topics.storage` slows
 # a disk down with a **token bucket**: tokens drip into a bucket at a fixed rate, every byte costs one, and who finds
 # the bucket empty waits. A small store of tokens lets a short burst through at full speed.
 
 # %%
-from course.storage import TokenBucket
+from course.topics.storage import TokenBucket
 
 bucket = TokenBucket(rate=10, burst=20)
 print([bucket.delay(10, now=now) for now in (0, 0, 0, 0, 100)])
@@ -196,7 +196,7 @@ print([bucket.delay(10, now=now) for now in (0, 0, 0, 0, 100)])
 # %%
 from concurrent.futures import ThreadPoolExecutor
 
-from course.storage import SlowDisk
+from course.topics.storage import SlowDisk
 
 state = np.zeros(4_000_000, "uint8")
 disk = SlowDisk(rate=len(state) / write_time)
@@ -352,7 +352,7 @@ def hand_over(executor, write, state, pending):
 # With one file the state takes four times as long as the disk would need. How long with 2, 4 and 8 files?
 
 # %% tags=["varies"]
-from course.storage import load_sharded, save_sharded
+from course.topics.storage import load_sharded, save_sharded
 
 named = {"kernel": np.arange(1_000_000, dtype="float32"), "step": np.int64(seed)}
 counts, sharded = np.array([1, 2, 4, 8]), []
@@ -379,7 +379,7 @@ plots.lines(
 # their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
 
 # %%
-from course.checkpoint_files import CheckpointError
+from course.training.checkpoint_files import CheckpointError
 
 same = load_sharded(folder / "shards-8")
 print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
@@ -425,7 +425,7 @@ for action in (small.save, keras.models.load_model):
 # %% [markdown]
 # The second save failed, and with it went the first. A process that is killed meanwhile leaves the same. To see it, we
 # kill small programs that do nothing but save. They save in three ways: a new file under the old name, as
-# Keras does; new numbers into the old file, as a memory map does; and as `course.checkpoints` does it:
+# Keras does; new numbers into the old file, as a memory map does; and as `course.training.checkpoints` does it:
 #
 # 1. write to a temporary name in the same folder, and `fsync`;
 # 2. give it its final name, with `Path.replace`, which happens at once or not at all, and `fsync` the folder;
@@ -436,7 +436,7 @@ WRITER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from course.checkpoint_files import CheckpointFolder, Position
+from course.training.checkpoint_files import CheckpointFolder, Position
 
 way, folder = sys.argv[1], Path(sys.argv[2])
 checkpoints = CheckpointFolder(folder, keep=2, asynchronous=False)
@@ -479,7 +479,7 @@ def kill_one(way, delay):
 # each row makes the old file slower still). Whether it *can* come is the question.
 
 # %%
-from course.checkpoint_files import read
+from course.training.checkpoint_files import read
 
 
 def verdict(way, place, reported):
@@ -829,7 +829,7 @@ def background_interval(stall, write, node_mtbf, nodes):
 # %%
 from types import SimpleNamespace
 
-from course.storage import above_zero
+from course.topics.storage import above_zero
 
 
 def plan(*, parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep):
@@ -890,7 +890,7 @@ except ValueError as error:
 # renamed, or, on stores that cannot rename, when a file `commit_success.txt` is there (our manifest). Its guide says
 # that saving in the background took about 40 % off the saving time of a model of 300 million parameters, and about 97 %
 # off that of 340 billion: the larger the state, the more there is to hide. It writes to cloud stores and loads on
-# another number of machines, which `course.checkpoints` does not. Keras has `OrbaxCheckpoint` for it, which needs JAX
+# another number of machines, which `course.training.checkpoints` does not. Keras has `OrbaxCheckpoint` for it, which needs JAX
 # even with TensorFlow as the backend; where it is installed, `benchmarks.checkpoint_stall` measures it too. Whatever
 # you choose, test it as lesson 11 does: resume, and compare every number.
 

@@ -84,7 +84,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from course.ensembles import RunningAverage
+from course.topics.ensembles import RunningAverage
 
 
 def network():
@@ -192,10 +192,10 @@ claim("13.points_lost", lost, digits=0)
 # The share $s_k$ of the newest snapshot decides everything. If all $k$ snapshots weigh the same, the newest is worth
 # $s_k = 1/k$. If they weigh $1, 2, \dots, k$, it is worth $k / (1 + 2 + \dots + k) = 2/(k+1)$. If each weighs $q$ times
 # as much as the next, newer one, it is worth $1 / (1 + q + \dots + q^{k-1}) = (1 - q) / (1 - q^k)$. `RunningAverage` of
-# `course/ensembles.py` takes the share as a function.
+# `course/topics/ensembles.py` takes the share as a function.
 
 # %%
-from course.ensembles import equal, exponential, linear
+from course.topics.ensembles import equal, exponential, linear
 
 for name, share in {"equal": equal, "linear": linear, "exponential": exponential}.items():
     streamed = RunningAverage(share)
@@ -315,7 +315,7 @@ def weights_from(shares):
 # a network. `a @ b` multiplies the last two axes and repeats over the others, so the formulas do not change.
 
 # %%
-from course.ensembles import initialize, predict, stack, train
+from course.topics.ensembles import initialize, predict, stack, train
 
 weights = initialize(10, [2, 25, 3], np.random.default_rng(seed))
 print([array.shape for array in weights])

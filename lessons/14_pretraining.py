@@ -72,7 +72,7 @@ begin("14_pretraining", globals())
 import numpy as np
 
 from course.data import load
-from course.detection import CELL, draw_canvases
+from course.topics.detection import CELL, draw_canvases
 
 digits = load("mnist", fast=fast)
 known = int(pretraining_share * len(digits.x_train))
@@ -95,8 +95,8 @@ print({part: array.shape for part, array in pictures.items()}, truth["train"].bo
 # detector found is blue where it is right, and orange, dash-dotted, where it is wrong.
 
 # %%
-from course.detection import matches
 from course.figure import COLORS, GREY, drawing
+from course.topics.detection import matches
 
 
 def outline(axes, boxes, color, dash, *, named=True):
@@ -139,7 +139,7 @@ show("train", nothing, "Eight training canvases and their true boxes")
 # draw a map of centers for each class; here center and class are asked apart.) `encode` writes down the right answers:
 
 # %%
-from course.detection import encode
+from course.topics.detection import encode
 
 targets = encode(truth["train"], canvases, cells=cells)
 print(targets.shape, "; centers on the first canvas, by cell:")
@@ -262,10 +262,10 @@ def intersection_over_union(box, boxes):
 # %% [markdown]
 # ### Exercise 14.2: non-maximum suppression
 #
-# `overlaps(boxes, boxes)` of `course.detection` compares all pairs at once: an array (n, n).
+# `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once: an array (n, n).
 
 # %%
-from course.detection import overlaps
+from course.topics.detection import overlaps
 
 trio = np.array([[0, 0, 10, 10], [3, 0, 13, 10], [6, 0, 16, 10]])
 print(overlaps(trio, trio).round(2))
@@ -365,7 +365,7 @@ print("precision:", hits / np.arange(1, 4), " recall:", hits / 4)
 # 2/3. The other 50 levels are never reached: $(26 \cdot 1 + 25 \cdot 2/3 + 50 \cdot 0)/101$.
 
 # %%
-from course.detection import average_precision
+from course.topics.detection import average_precision
 
 print(f"{average_precision(right, 4):.4f} = {(26 + 25 * 2 / 3) / 101:.4f}")
 
@@ -724,7 +724,7 @@ def trained(start, optimizer, rate, number):
 # suppression (with a limit of 0.5) removes duplicates. Weights alone decide here, so one model serves all arms.
 
 # %%
-from course.detection import decode, mean_average_precision
+from course.topics.detection import decode, mean_average_precision
 
 
 def detections(part, *arm):
@@ -865,7 +865,7 @@ claim("14.swap_wins", sum(score["strong, plain"] > score["weak, plain"]), digits
 
 
 # %%
-from course.detection import suppress
+from course.topics.detection import suppress
 
 
 def nameless(boxes):

@@ -69,7 +69,7 @@ y_validation = digits.y_validation[:2000]
 # %%
 import numpy as np
 
-from course.parallelism import random_branch
+from course.topics.parallel_training import random_branch
 
 WIDTHS = (24, 20, 16, 12, 8)  # hidden units in each of the two hidden layers of a branch
 
@@ -86,7 +86,7 @@ print([len(branch.weights) for branch in network()], "weights in the branches")
 # the summed logits is softmax minus one-hot label, divided by the rows of the batch; every branch takes it backward.
 
 # %%
-from course.parallelism import cross_entropy_error
+from course.topics.parallel_training import cross_entropy_error
 
 
 def gradients_of(branches, x, y, batch):
@@ -122,7 +122,7 @@ print("logits of one worker:   ", worker_rows * 10)
 # %% [markdown]
 # ## Data parallel, with real processes
 #
-# `course.parallelism.train` starts worker **processes**, not threads: each is a Python of its own, computes with a
+# `course.topics.parallel_training.train` starts worker **processes**, not threads: each is a Python of its own, computes with a
 # single thread, and is pinned to one core where the system allows that. The digits, and the places for what is
 # exchanged, lie in memory that all processes share. Workers write their gradient, meet at a *barrier* where each
 # waits for the last one, and read the sum.
@@ -132,7 +132,7 @@ print("logits of one worker:   ", worker_rows * 10)
 # %% tags=["varies"]
 from threadpoolctl import threadpool_limits
 
-from course.workers import cores
+from course.topics.workers import cores
 
 _ = threadpool_limits(1)  # NumPy in this notebook keeps to one thread as well: a fair single worker
 available = cores()
@@ -148,7 +148,7 @@ else:
 
 # %%
 from course.claims import claim
-from course.parallelism import train
+from course.topics.parallel_training import train
 
 one_step = {"batch": worker_rows, "steps": 1, "learning_rate": 0.1}
 by_data = train(network(), x, y, shards=2, **one_step)
@@ -231,7 +231,7 @@ def combine(gradients, rows):
 # somebody has to watch. We give the workers a label for which the network has no output:
 
 # %%
-from course.workers import WorkerError
+from course.topics.workers import WorkerError
 
 broken = y.copy()
 broken[worker_rows - 1] = 17  # in the rows of the last worker
@@ -427,7 +427,7 @@ delay = max(0.0, step_time(worker_rows, placement=[everything, []]) - step_alone
 # comes first? `place` writes the inequalities down, and SciPy solves them.
 
 # %%
-from course.parallelism import place
+from course.topics.placement import place
 
 by_width = {f"branch {number}": float(width) for number, width in enumerate(WIDTHS)}
 by_width["sum"] = 1.0  # adding up the logits comes last, on one of the devices
@@ -616,7 +616,7 @@ claim("15.hybrid_difference", difference(hybrid), digits=0, unit="millionths")
 # epochs at $N$ but 23 at $2N$. Two GPUs for 1.32 looks like waste. Is it?
 
 # %%
-from course.parallelism import least_model_speedup, speedup
+from course.topics.parallel_training import least_model_speedup, speedup
 
 paper = "Pal and others, IEEE Micro 39(5), 2019"
 efficiency, epochs = {1: 1.0, 2: 1.0}, {1: 12, 2: 23}  # N as 1, 2N as 2

@@ -171,7 +171,7 @@ def product_intensity(m, k, n, bytes_per_number=4):
 # one cost it little.
 
 # %%
-from course.hardware import five_kernels, measure
+from course.topics.hardware import five_kernels, measure
 
 kernels = five_kernels(megabytes)
 for name, kernel in kernels.items():
@@ -327,7 +327,7 @@ print(f"left of the ridge {len(left)}, right of it {len(right)}")
 # still?
 
 # %% tags=["varies"]
-from course.hardware import matrix_product
+from course.topics.hardware import matrix_product
 
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
@@ -375,7 +375,7 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
 # NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
 
 # %%
-from course.hardware import Machine, devices, sourced_figures
+from course.topics.hardware import Machine, devices, sourced_figures
 
 figures = sourced_figures()
 print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
@@ -580,7 +580,7 @@ for policy in ("float32", "mixed_float16"):
 # the sixteen bytes had to fit?
 
 # %%
-from course.hardware import training_bytes
+from course.topics.hardware import training_bytes
 
 for parameters in (124e6, 7e9):
     parts = training_bytes(parameters, optimizer="adam", precision="mixed")
@@ -649,7 +649,7 @@ for batch in (1, 8, 24):
 # (2022) advise, 20 a parameter:
 
 # %%
-from course.hardware import Offer, training_seconds
+from course.topics.hardware import Offer, training_seconds
 
 offers = [
     Offer("consumer", consumer["memory"], consumer["fp16"], price_consumer),
@@ -693,7 +693,7 @@ for mistake, wrong in mistakes.items():
 # FLOP cost least. (State with Adam, without activations.)
 
 # %%
-from course.hardware import choose
+from course.topics.hardware import choose
 
 
 def verdict(parameters, offers):

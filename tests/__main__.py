@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from course.execution.lessons import all_lessons
+from course.catalog import all_lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tests.run_times"]
@@ -18,6 +18,7 @@ STEPS = {
     "lint": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
     "types": ["mypy"],
+    "imports": ["lint-imports"],
     "spelling": ["codespell"],
     "generated files": ["course", "build", "--check"],
     "tests": [*PYTEST, "--dist", "worksteal", "tests"],

@@ -1,6 +1,6 @@
 """A pytest plugin that holds every lesson to its run-time budget; `python -m tests` loads it.
 
-The budget is twice the seconds in lessons/claims.toml, scaled by the calibration loop: its median while the lessons
+The budget is twice the seconds in lessons/times.toml, scaled by the calibration loop: its median while the lessons
 run here, among all that runs beside them, over what it took when the lesson was measured. Never absolute seconds.
 """
 
@@ -10,8 +10,8 @@ from collections import defaultdict
 
 import pytest
 
-from course.claims import bands
-from course.execution.pace import loop_seconds
+from course.authoring.pace import loop_seconds
+from course.catalog import times
 
 ALLOWED = 2.0  # times what was expected
 PAUSE = 4.0  # seconds between two rounds of the loop
@@ -59,7 +59,7 @@ class RunTimes:
     def rows(self):
         """Lesson, mode, seconds, seconds to be expected on this machine just now, and their ratio."""
         for (lesson, mode), seconds in sorted(self.seconds.items()):
-            measured = bands()[f"{lesson[:2]}.seconds"]
+            measured = times()[lesson[:2]]
             expected = measured[mode] * statistics.median(self.loops) / measured["loop"]
             yield lesson, mode, seconds, expected, seconds / expected
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from course import ROOT
-from course.execution.lessons import all_lessons
+from course.catalog import all_lessons
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 DOI = re.compile(r"doi:(\S+?)[,;.)\"]*(?=\s|$)")

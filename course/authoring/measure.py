@@ -1,6 +1,7 @@
-"""Measure the bands of a lesson's claims (many seeds, both modes) and its seconds, written to lessons/claims.toml.
+"""Measure the bands of a lesson's claims (many seeds, both modes) and its seconds.
 
-This is the only writer of that file. The runs themselves are made elsewhere; here their records become bands.
+This is the only writer of lessons/claims.toml and lessons/times.toml. The runs themselves are made elsewhere; here
+their records become bands.
 """
 
 import tomllib
@@ -13,14 +14,15 @@ from typing import Any
 import nbformat
 import tomli_w
 
-from course import claims
+from course import catalog, claims
 from course.authoring.notebook import make
 from course.authoring.source import read
-from course.execution.files import write_whole
-from course.execution.lessons import LessonError
-from course.execution.records import Job, Record
+from course.catalog import LessonError
+from course.files import write_whole
+from course.runs.records import Job, Record
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Median, least and greatest result over the seeds.\n\n"
+TIMES_HEAD = "# Written by `course measure`; not to be edited by hand. Seconds of each lesson's cells, run alone.\n\n"
 MODES = ("full", "fast")
 
 
@@ -38,17 +40,19 @@ def store(name: str, runs: Iterable[Record]) -> None:
     Raises LessonError when runs of one mode do not all make the same claims.
     """
     stored, number = _stored(), name[:2]
-    kept = {key: entry for key, entry in stored.items() if key == f"{number}.seconds" or key[:2] != number}
+    kept = {key: entry for key, entry in stored.items() if key[:2] != number}
     _write(kept | _bands(number, list(runs), {key: stored[key] for key in stored.keys() - kept.keys()}))
 
 
 def store_times(name: str, runs: Iterable[Record], loop: float) -> None:
     """Replace the seconds of lesson `name` by those of `runs`, one a mode, each made alone.
 
-    `loop` is what `course.execution.pace` found at the time: it makes them comparable with other machines.
+    `loop` is what `course.authoring.pace` found at the time: it makes them comparable with other machines.
     """
     seconds = {run.mode: round(run.cell_seconds, 1) for run in runs}
-    _write(_stored() | {f"{name[:2]}.seconds": seconds | {"loop": round(loop, 4)}})
+    entries = catalog.times() | {name[:2]: seconds | {"loop": round(loop, 4)}}
+    write_whole(catalog.TIMES, TIMES_HEAD + tomli_w.dumps(dict(sorted(entries.items()))))
+    catalog.times.cache_clear()
 
 
 def _stored() -> dict[str, Any]:

@@ -11,8 +11,8 @@ import nbformat
 from nbformat import NotebookNode, v4
 
 from course.authoring.source import Cell, Source, stub
-from course.claims import bands, quote
-from course.execution.lessons import Edition, LessonError
+from course.catalog import Edition, LessonError, times
+from course.claims import quote
 
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
@@ -96,7 +96,7 @@ def _time(source: Source) -> str:
     reading = words / WORDS_A_MINUTE + code * MINUTES_A_CODE_CELL
     exercises = len(source.exercises) * MINUTES_AN_EXERCISE
     text = f"about {_round(reading)} minutes to work through and {_round(exercises)} for the exercises"
-    if measured := bands().get(f"{source.number}.seconds"):
+    if measured := times().get(source.number):
         full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast"))
         quick = f" (with `fast = True` {fast})" if fast < full else ""
         text += f"; the code itself runs in less than {full} seconds{quick} on two cores"

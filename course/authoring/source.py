@@ -11,7 +11,7 @@ from typing import Any
 
 import jupytext
 
-from course.execution.lessons import Lesson, LessonError
+from course.catalog import Lesson, LessonError
 
 TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}

@@ -3,11 +3,11 @@
 import nbformat
 import pytest
 
+from course import catalog
 from course.authoring import build
-from course.execution import lessons
-from course.execution.lessons import Lesson, all_lessons
+from course.catalog import Lesson, all_lessons
 
-REAL = lessons.NOTEBOOKS
+REAL = catalog.NOTEBOOKS
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def stored(tmp_path, monkeypatch):
     """Both editions of the first lesson, copied where a test may alter them."""
     name = all_lessons()[0].name
     originals = [Lesson(name).path(edition) for edition in build.EDITIONS]
-    monkeypatch.setattr(lessons, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(catalog, "NOTEBOOKS", tmp_path)
     for original in originals:
         copy = tmp_path / original.relative_to(REAL)
         copy.parent.mkdir(parents=True, exist_ok=True)

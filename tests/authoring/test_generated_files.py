@@ -4,7 +4,7 @@ import yaml
 from rattler import MatchSpec
 
 from course import ROOT
-from course.authoring.files import generated
+from course.authoring.generated import generated
 
 
 def environment():

@@ -4,7 +4,7 @@ import pytest
 from course import claims
 from course.authoring.notebook import make, text_of
 from course.authoring.source import read
-from course.execution.lessons import LessonError
+from course.catalog import LessonError
 
 BODY = """
 # %% [markdown] tags=["predict"]

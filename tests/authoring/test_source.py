@@ -1,7 +1,7 @@
 import pytest
 
 from course.authoring.source import problems, read, stub
-from course.execution.lessons import LessonError
+from course.catalog import LessonError
 
 EXERCISE = """
 # %% tags=["solution"]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from course.classroom.lab import environment, update
-from course.execution.lessons import all_lessons
+from course.catalog import all_lessons
+from course.cli.lab import environment, update
 
 api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the browser extra")

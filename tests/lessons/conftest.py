@@ -7,8 +7,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from course.catalog import Lesson
 from course.claims import bands
-from course.execution.lessons import Lesson
 
 
 @pytest.fixture

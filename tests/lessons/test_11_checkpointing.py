@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from course.authoring.source import read
-from course.training import epoch_order
+from course.training.fast_fit import epoch_order
 
 BATCHES = 8
 

@@ -10,9 +10,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from course.authoring.source import EXERCISE, Source, read
-from course.execution.forked_kernel import LIBRARIES
-from course.execution.lessons import Lesson, all_lessons
-from course.execution.records import observe
+from course.catalog import Lesson, all_lessons
+from course.kernels.forked_kernel import LIBRARIES
+from course.runs.records import observe
 
 IMPORTS = "\n".join(f"import {library}" for library in LIBRARIES)
 

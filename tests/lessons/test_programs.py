@@ -6,7 +6,7 @@ import builtins
 import pytest
 
 from course.authoring.source import read
-from course.execution.lessons import find
+from course.catalog import find
 
 PROGRAMS = ["02_regression", "05_mnist_mlp"]
 

@@ -1,0 +1,104 @@
+"""Finds lessons, and what they say about themselves, from their text alone: nothing is executed."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from course import ROOT
+from course.parameters import Parameter, ParameterError, read_parameters
+
+SOURCES = ROOT / "lessons"
+TIMES = SOURCES / "times.toml"
+NOTEBOOKS = ROOT / "notebooks"
+CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+HEADER = re.compile(r"\A# ---\n(.*?)^# ---$", re.MULTILINE | re.DOTALL)
+
+Edition = Literal["solutions", "learner"]
+
+
+class LessonError(ValueError):
+    """A lesson that there is not, or one without what it must have."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson by its name, such as "05_mnist_mlp"; the rest is read from lessons/ when asked for."""
+
+    name: str
+
+    @property
+    def number(self) -> str:
+        return self.name[:2]
+
+    @property
+    def source(self) -> Path:
+        return SOURCES / f"{self.name}.py"
+
+    @cached_property
+    def header(self) -> dict[str, Any]:
+        """Title, part, objectives, prerequisites, data. Raises LessonError when the text does not begin with them."""
+        import yaml
+
+        found = HEADER.match(self.source.read_text(encoding="utf-8"))
+        try:
+            header = yaml.safe_load(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else None
+        except yaml.YAMLError:
+            header = None
+        if not isinstance(header, dict):
+            raise LessonError(f"lessons/{self.name}.py: must begin with a header, YAML between two lines `# ---`")
+        return header
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        return parameters_of(self.name)
+
+    def path(self, edition: Edition) -> Path:
+        """Where the built notebook is stored."""
+        return NOTEBOOKS / ("solutions" if edition == "solutions" else "") / f"{self.name}.ipynb"
+
+    def notebook(self, edition: Edition) -> Path:
+        """Where the built notebook is. Raises LessonError when it was not built."""
+        path = self.path(edition)
+        if not path.exists():
+            label = path.relative_to(NOTEBOOKS.parent).as_posix()
+            raise LessonError(f"{label}: missing; run: course build {self.number}")
+        return path
+
+    def seconds(self, mode: str) -> float | None:
+        """Seconds that the lesson's cells took in `mode` ("full" or "fast") when it was measured alone, if it was."""
+        return times().get(self.number, {}).get(mode)
+
+
+@cache
+def times() -> dict[str, dict[str, float]]:
+    """Return by lesson number the seconds of each mode as measured, and of the calibration `loop` at the time."""
+    return tomllib.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
+
+
+def all_lessons() -> list[Lesson]:
+    """Return every lesson, in order."""
+    return [Lesson(path.stem) for path in sorted(SOURCES.glob("[0-9][0-9]_*.py"))]
+
+
+def find(text: str) -> Lesson:
+    """Return the lesson that `text` means, such as "5", "05" or "05_mnist_mlp". Raises LessonError when none is."""
+    lessons = all_lessons()
+    for found in lessons:
+        if text in (found.name, found.number, found.number.lstrip("0")):
+            return found
+    raise LessonError(f"lesson {text!r}: must be one of {', '.join(each.name for each in lessons)}")
+
+
+def parameters_of(name: str) -> dict[str, Parameter]:
+    """Read the parameters of lesson `name`, such as "01_gradient_descent", from its source."""
+    path = SOURCES / f"{name}.py"
+    if not path.exists():
+        raise ParameterError(f"lesson {name!r}: not in {SOURCES.name}/")
+    _, *parts = CELL.split(path.read_text(encoding="utf-8"))
+    for head, body in zip(parts[::2], parts[1::2], strict=True):
+        if '"parameters"' in head:
+            return read_parameters(body)
+    raise ParameterError(f"lesson {name!r}: has no parameters cell")

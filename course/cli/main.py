@@ -1,0 +1,232 @@
+"""The command `course`: reads what was typed, calls, prints. What takes time to import, a command imports itself."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+REFUSED = 2  # exit status: what was typed is not allowed
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
+LessonNames = Annotated[list[str] | None, typer.Argument(metavar="[LESSON]...", help="Such as 05; by default all.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Repeatable; see: course show.")
+]
+Axes = Annotated[
+    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUES", help="Such as seed=0..9 or epochs=1,5.")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores.")
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
+Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same generated."),
+]
+
+
+@app.callback()
+def course() -> None:
+    """Learn, run and build the course on training neural networks."""
+
+
+@app.command("list")
+def list_() -> None:
+    """List the lessons: title, part, seconds as measured, parameters."""
+    from course.catalog import all_lessons
+    from course.cli import terminal
+
+    with _refusals():
+        terminal.lessons(all_lessons())
+
+
+@app.command()
+def show(lesson: LessonName) -> None:
+    """Show what a lesson teaches, what it needs, and its parameters."""
+    from course.catalog import find
+    from course.cli import terminal
+
+    with _refusals():
+        terminal.lesson(find(lesson))
+
+
+@app.command()
+def run(
+    lessons: LessonNames = None,
+    parameter: Parameters = None,
+    fast: Fast = False,
+    jobs: Jobs = None,
+    out: Out = None,
+    edition: Edition = "solutions",
+    timeout: Timeout = 900,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run lessons and report. Exit status: 1 when one does not pass, 2 when a parameter is not allowed."""
+    from course.catalog import all_lessons, find
+    from course.cli import terminal
+    from course.runs import cluster, report
+    from course.runs import plan as plans
+
+    with _refusals():
+        chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
+        planned = plans.plan(chosen, _assignments(parameter, fast), edition)
+    out = out or _default_out()
+    with _refusals(), terminal.stoppable(out), terminal.progress(len(planned)) as progress:
+        gathered = cluster.execute(
+            planned, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress
+        )
+    terminal.table(report.COLUMNS, map(report.row, gathered))
+    print(f"Report: {report.write(gathered, out)}")
+    _finish(gathered, out)
+
+
+@app.command()
+def sweep(
+    lesson: LessonName,
+    parameter: Axes = None,
+    fast: Fast = False,
+    jobs: Jobs = None,
+    out: Out = None,
+    edition: Edition = "solutions",
+    timeout: Timeout = 900,
+    scheduler: Scheduler = None,
+) -> None:
+    """Run a lesson over a grid of parameters; started again with the same --out it goes on where it stopped."""
+    from course.catalog import find
+    from course.cli import terminal
+    from course.runs import cluster, plan
+
+    with _refusals():
+        planned = plan.grid(find(lesson), _assignments(parameter, fast), edition)
+    out = out or _default_out()
+    left = [job for job in planned if not plan.finished(job, out)]
+    print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
+    with _refusals(), terminal.stoppable(out), terminal.progress(len(left)) as progress:
+        cluster.execute(left, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
+    gathered = plan.recorded(planned, out)
+    plan.gather(gathered, out / "runs.parquet")
+    terminal.bands(plan.summarize(gathered))
+    print(f"Table: {out / 'runs.parquet'}")
+    _finish(gathered, out)
+
+
+@app.command()
+def build(
+    lessons: LessonNames = None,
+    check: Annotated[bool, typer.Option("--check", help="Only say what no longer equals its source.")] = False,
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Run a lesson even where its prose alone changed.")
+    ] = False,
+) -> None:
+    """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
+    from course.authoring import build, generated
+    from course.catalog import all_lessons, find
+
+    with _refusals():
+        chosen = [find(each).name for each in lessons] if lessons else [each.name for each in all_lessons()]
+        if check:
+            drifted = [line for name in chosen for line in build.differences(name)] + list(generated.differences())
+            print("\n".join(drifted) or f"{len(chosen)} lessons equal their notebooks")
+            raise typer.Exit(bool(drifted))
+        for name in chosen:
+            print(f"building {name}", flush=True)
+            build.build(name, execute=execute)
+        generated.write_all()
+
+
+@app.command()
+def measure(
+    lesson: LessonName,
+    seeds: Annotated[int, typer.Option(min=3)] = 10,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core.")
+    ] = None,
+    mode: Annotated[
+        Literal["both", "full", "fast"], typer.Option(help="Whose bands: those of the other mode stay.")
+    ] = "both",
+    times: Annotated[bool, typer.Option("--times", help="Only time the lesson again; the bands stay.")] = False,
+) -> None:
+    """Run a lesson over many seeds in both modes, store the bands of its claims, and time one run of each mode."""
+    from course.authoring import measure
+    from course.authoring.pace import loop_seconds
+    from course.catalog import find
+    from course.cli import terminal
+    from course.runs import cluster
+
+    def gather(seeds: range, jobs: int, modes: Iterable[str] = measure.MODES) -> list:
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder)
+            planned = measure.plan(name, seeds, out, modes=modes)
+            with terminal.stoppable(out), terminal.progress(len(planned)) as progress:
+                gathered = cluster.execute(planned, out=out, timeout=900, workers=jobs, progress=progress)
+            _finish(gathered, out)
+        return gathered
+
+    with _refusals():
+        name = find(lesson).name
+        if not times:
+            modes = measure.MODES if mode == "both" else [mode]
+            measure.store(name, gather(range(seeds), jobs or cluster.CPU_COUNT, modes))
+        measure.store_times(name, gather(range(1), 1), loop_seconds())
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on your own copy of the notebooks, in my-course/."""
+    from course.cli import lab
+
+    for line in lab.update():
+        print(line)
+    lab.open_lab()
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this installation can run the course; quote the lines in a bug report."""
+    from course.cli import doctor
+
+    if not doctor.examine():
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    app()
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn what is not allowed into a line on stderr and its exit status."""
+    from course.catalog import LessonError
+    from course.parameters import ParameterError
+
+    try:
+        yield
+    except (LessonError, ParameterError, ConnectionError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(REFUSED) from error
+
+
+def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:
+    return (parameters or []) + (["fast=true"] if fast else [])
+
+
+def _default_out() -> Path:
+    return Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
+
+
+def _finish(records: list, out: Path) -> None:
+    from course.cli import terminal
+
+    terminal.failures(records, out)
+    if any(record.outcome != "passed" for record in records):
+        raise typer.Exit(1)

@@ -1,0 +1,155 @@
+"""Kernels that start warm: jupyter_client's provisioner for the kernelspec `course`; warm_parent says how.
+
+Where no warm parent forks (another system than Linux, an unusual launch, a parent that fails) the kernel starts as any
+other does, with the same results, and one line says so.
+"""
+
+import asyncio
+import contextlib
+import functools
+import hashlib
+import json
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning import LocalProvisioner
+
+if sys.platform == "linux":
+    from course.kernels import forked_kernel, warm_parent
+
+PATIENCE = 120  # seconds for a parent to import everything from a slow disk
+
+# What the interpreter, the C library and the preloaded libraries read once, when they start or are imported. OpenMP and
+# OpenBLAS fix their numbers of threads then (OMP_NUM_THREADS), TensorFlow its own (TF_NUM_*) at its first operation.
+READ_ONCE = (
+    *("HOME", "LANG", "LC_", "LD_", "MALLOC", "PATH", "PYTHON", "TEMP", "TMP", "TZ", "XDG_C", "XDG_DATA"),
+    *("GOMP", "KMP", "MKL", "NPY", "NUMPY", "OMP", "ONEDNN", "DNNL", "OPENBLAS", "MPL", "SCIPY", "SKLEARN"),
+    *("ABSL", "CUDA", "GRPC", "JE_", "KERAS", "NVIDIA", "PROTOCOL_BUFFERS", "TF", "XLA", "COURSE_KERNEL_LINGER"),
+)
+
+
+class WarmProvisioner(LocalProvisioner):
+    """Starts kernels by forking the warm parent; signals, waiting and restarts are LocalProvisioner's."""
+
+    process: Any = None  # as in LocalProvisioner, or a ForkedKernel
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        try:
+            self.process = await fork_kernel(cmd, **self._scrub_kwargs(kwargs))
+        except (OSError, subprocess.SubprocessError) as problem:
+            reason = str(problem) or "the warm parent does not answer"
+            say_once(f"The kernel starts cold, some seconds slower: {reason}.")
+            return await super().launch_kernel(cmd, **kwargs)
+        self.pid, self.pgid = self.process.pid, None
+        self.cwd = kwargs.get("cwd") or Path.cwd()
+        return self.connection_info
+
+
+@functools.cache
+def say_once(line: str) -> None:
+    logging.getLogger("course").warning(line)
+
+
+async def fork_kernel(
+    command: list[str],
+    *,
+    env: Mapping[str, str],
+    cwd: str | None = None,
+    stdout: Any = None,
+    stderr: Any = None,
+    **other: Any,
+) -> "ForkedKernel":
+    """Has the warm parent fork a kernel; OSError or SubprocessError with the reason where it cannot.
+
+    The arguments are those of jupyter_client's launch_kernel.
+    """
+    streams = [1 if stdout is None else stdout, 2 if stderr is None else stderr]
+    streams = [stream if isinstance(stream, int) else stream.fileno() for stream in streams]
+    if sys.platform != "linux":
+        raise OSError("warm kernels need Linux")
+    if other or min(streams) < 0 or command[:3] != [sys.executable, "-m", "ipykernel_launcher"]:
+        raise OSError(f"only a plain launch can be warm, not {command[:3]} with {sorted(other)}")
+    directory = str(Path(cwd or ".").absolute())
+    environment = {**env, "JPY_PARENT_PID": str(os.getpid())}
+    launch = {"command": command, "directory": directory, "environment": environment}
+    with tempfile.TemporaryFile("w+") as request, socket.socket(socket.AF_UNIX) as connection:
+        connect(connection, environment, directory)
+        json.dump(launch, request)
+        request.seek(0)
+        socket.send_fds(connection, [b"!"], [request.fileno(), *streams])
+        connection.setblocking(False)
+        reply = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 1024), PATIENCE)
+    if not reply.isdigit():
+        raise OSError(reply.decode() or "the warm parent failed")
+    return ForkedKernel(int(reply))
+
+
+def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
+    """Connects to the warm parent that fits this process, environment and directory; started if need be."""
+    inherited = {name: value for name, value in environment.items() if name.startswith(READ_ONCE)}
+    if "PYTHONPATH" in inherited:  # relative entries mean the directory that the interpreter starts in
+        entries = inherited["PYTHONPATH"].split(os.pathsep)
+        inherited["PYTHONPATH"] = os.pathsep.join(str(Path(directory, entry)) for entry in entries)
+    installed = [*map(sysconfig.get_path, ("purelib", "platlib")), warm_parent.__file__, forked_kernel.__file__]
+    versions = [Path(path).stat().st_mtime_ns for path in installed]
+    state = sys.executable, versions, sorted(inherited.items()), warm_parent.standing(os.getpid())
+    key = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+
+    sockets = warm_parent.runtime_directory()
+    with warm_parent.locked(sockets) as folder:
+        address = f"/proc/self/fd/{folder}/{key}"  # the path itself may be too long for a socket
+        try:
+            connection.connect(address)
+        except (FileNotFoundError, ConnectionRefusedError):
+            start = [sys.executable, "-m", warm_parent.__name__, key]
+            nowhere = subprocess.DEVNULL
+            subprocess.run(
+                start, cwd=sockets, env=inherited, check=True, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere
+            )
+            connection.connect(address)
+
+
+class ForkedKernel:
+    """What LocalProvisioner uses of subprocess.Popen, for a process that is not our child.
+
+    Signals go to the kernel's process group. Its exit status is known to its parent only: here 1 stands for any.
+    """
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        descriptor = warm_parent.ending(pid)
+        weakref.finalize(self, os.close, descriptor)
+        self.ended = select.poll()
+        self.ended.register(descriptor, select.POLLIN)
+
+    def poll(self) -> int | None:
+        return 1 if self.ended.poll(0) else None
+
+    def wait(self) -> int:
+        self.ended.poll()
+        return 1
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)

@@ -1,0 +1,125 @@
+"""One lesson over a grid of parameters: what was done is not done again, the records become one table.
+
+A sweep that was killed goes on where it stopped: a run is done when its record says that it passed, for the same
+notebook, parameters and environment.
+"""
+
+import io
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from course.claims import Band
+from course.runs import records
+from course.files import write_whole
+from course.catalog import Edition, Lesson
+from course.runs.records import Job, Record
+from course.parameters import ParameterError, check
+
+RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+
+Point = tuple[tuple[str, Any], ...]  # parameters other than the seed
+
+
+def plan(lessons: Iterable[Lesson], assignments: Iterable[str], edition: Edition) -> list[Job]:
+    """Return a job for every lesson with the parameters that `assignments` such as "epochs=5" ask for.
+
+    Raises ParameterError when a lesson does not have or allow one, LessonError when a notebook was not built.
+    """
+    values = split(assignments)
+    return [Job(each.notebook(edition), each.name, checked(each, values)) for each in lessons]
+
+
+def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[Job]:
+    """Return a job for every combination of the values that assignments such as "seed=0..9" and "epochs=1,5" give.
+
+    Raises ParameterError for a parameter that the lesson does not have or allow, LessonError when it was not built.
+    """
+    axes = {name: _values(name, text) for name, text in split(assignments).items()}
+    points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+    notebook = lesson.notebook(edition)
+    return [Job(notebook, lesson.name, checked(lesson, point)) for point in points]
+
+
+def split(assignments: Iterable[str]) -> dict[str, str]:
+    """Split "name=value" texts. Raises ParameterError for one without "=" and for a name given twice."""
+    values: dict[str, str] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ParameterError(f"parameter {text!r}: must be name=value")
+        if name in values:
+            raise ParameterError(f"{name}: given twice, as {values[name]} and as {value}")
+        values[name] = value
+    return values
+
+
+def checked(lesson: Lesson, values: dict[str, str]) -> dict[str, object]:
+    """Return `values` typed as the parameters of `lesson`; raises ParameterError naming the lesson."""
+    try:
+        return check(lesson.parameters, values)
+    except ParameterError as error:
+        raise ParameterError(f"{lesson.name}: {error}") from error
+
+
+def finished(job: Job, out: Path) -> Record | None:
+    """Return the record in folder `out` of a run of just this job that passed, if there is one."""
+    record = records.read(out / f"{job.name}.json")
+    return record if record and record.outcome == "passed" and record.digest == job.digest else None
+
+
+def recorded(jobs: Iterable[Job], out: Path) -> list[Record]:
+    """Return the records of `jobs` in folder `out`, whatever came of them."""
+    return [record for job in jobs if (record := records.read(out / f"{job.name}.json"))]
+
+
+def gather(gathered: Iterable[Record], path: Path) -> None:
+    """Write the records to a Parquet file, one row a run; claims, exercises and parameters are columns of their own."""
+    import pandas as pd
+
+    content = io.BytesIO()
+    pd.DataFrame([_row(record) for record in gathered]).to_parquet(content, index=False)
+    write_whole(path, content.getvalue())
+
+
+def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Band]:
+    """Return median and spread over the seeds of every claim at every point of the grid, from the runs that passed."""
+    values: dict[tuple[Point, str], list[float]] = defaultdict(list)
+    shown: dict[str, tuple[int, str]] = {}
+    for record in gathered:
+        if record.outcome == "passed":
+            point = tuple((key, value) for key, value in record.parameters.items() if key != "seed")
+            for name, claim in record.claims.items():
+                values[point, name].append(claim["value"])
+                shown[name] = claim["digits"], claim["unit"]
+    return {
+        (point, name): Band(median(found), min(found), max(found), len(found), *shown[name])
+        for (point, name), found in values.items()
+    }
+
+
+def _values(name: str, text: str) -> list[str]:
+    """Read "0..9" (both ends included), "1,5", or a single value."""
+    if not (found := RANGE.fullmatch(text)):
+        values = text.split(",")
+    elif not (values := [str(value) for value in range(int(found[1]), int(found[2]) + 1)]):
+        raise ParameterError(f"{name} = {text}: the range must go up")
+    if len(set(values)) < len(values):
+        raise ParameterError(f"{name} = {text}: the same value twice")
+    return values
+
+
+def _row(record: Record) -> dict[str, Any]:
+    plain = ("name", "lesson", "mode", "outcome", "seconds", "cell_seconds")
+    return {
+        **{key: getattr(record, key) for key in plain},
+        **{f"parameter.{key}": value for key, value in record.parameters.items()},
+        **{f"claim.{key}": claim["value"] for key, claim in record.claims.items()},
+        **{f"exercise.{key}": outcome for key, outcome in record.exercises.items()},
+        "error": str(record.failure) if record.failure else None,
+        **{f"version.{key}": version for key, version in record.versions.items()},
+    }

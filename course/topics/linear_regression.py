@@ -1,0 +1,201 @@
+"""Linear regression by batch gradient descent: the algorithm, three stop rules, and a command that prints its log.
+
+The weights start at 0; every iteration adds learning_rate * sum((y - f(x)) * x) over all rows. A stop rule is a
+number measured on two successive steps: the descent ends when that number is at or below the threshold.
+
+    python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+
+
+class DescentError(ArithmeticError):
+    """A descent that diverges or does not come to its end; `iterations` says after how many that was clear."""
+
+    def __init__(self, message: str, iterations: int):
+        super().__init__(message)
+        self.iterations = iterations
+
+
+class Step(NamedTuple):
+    """The weights, their sum of squared errors, and `direction` = X'(y - Xw), minus half the gradient of the sum."""
+
+    weights: np.ndarray
+    sse: float
+    direction: np.ndarray
+
+
+@dataclass(frozen=True)
+class Log:
+    """A finished descent: `weights` (iterations + 1, columns) and `sse` (iterations + 1,); row 0 is the start."""
+
+    weights: np.ndarray
+    sse: np.ndarray
+
+    @property
+    def iterations(self) -> int:
+        return len(self.sse) - 1
+
+    def csv(self) -> str:
+        """The log as CSV text: a header, then iteration, weights and sse of each row with 4 decimals."""
+        lines = [["iteration", *(f"w{column}" for column in range(self.weights.shape[1])), "sse"]]
+        for iteration, numbers in enumerate(np.column_stack([self.weights, self.sse])):
+            lines.append([str(iteration), *(f"{number:.4f}" for number in numbers)])
+        return "\n".join(map(",".join, lines))
+
+
+def sse_change(before: Step, now: Step) -> float:
+    """By how much the sum of squared errors changed."""
+    return abs(before.sse - now.sse)
+
+
+def sse_itself(_before: Step, now: Step) -> float:
+    """The sum of squared errors."""
+    return now.sse
+
+
+def gradient_norm(_before: Step, now: Step) -> float:
+    """Length of X'(y - Xw). Divided by the least eigenvalue of X'X it bounds the distance to the solution."""
+    return float(np.linalg.norm(now.direction))
+
+
+def descend(
+    X: np.ndarray,
+    y: np.ndarray,
+    *,
+    learning_rate: float,
+    threshold: float,
+    stop: Callable[[Step, Step], float] = sse_change,
+    max_iterations: int = 100_000,
+) -> Log:
+    """Fit y = Xw from w = 0 until the stop rule measures at most `threshold`.
+
+    X is (rows, columns), its first column 1 for the bias (see `with_bias`); y is (rows,). Raises ValueError for a
+    rate or threshold that is not allowed, DescentError when the sum of squared errors doubles (below the stability
+    limit it never even rises) or when the rule is not met within `max_iterations`.
+    """
+    if not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning rate = {learning_rate:g}: must be above 0 and finite")
+    if not threshold >= 0:
+        raise ValueError(f"threshold = {threshold:g}: must be 0 or more")
+    with np.errstate(over="ignore", invalid="ignore"):
+        log = [_step(X, y, np.zeros(X.shape[1]))]
+        while len(log) <= max_iterations:
+            before = log[-1]
+            now = _step(X, y, before.weights + learning_rate * before.direction)
+            log.append(now)
+            if not now.sse <= 2 * log[0].sse < np.inf:  # also true of NaN
+                change = f"diverges, SSE {log[0].sse:.4g} -> {now.sse:.4g} at iteration {len(log) - 1}"
+                cure = f"must be below {stability_limit(X):.4g}, 2 / lambda_max of X'X"
+                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", len(log) - 1)
+            if stop(before, now) <= threshold:
+                return Log(np.array([step.weights for step in log]), np.array([step.sse for step in log]))
+    left = f"{stop.__name__} is still {stop(before, now):.4g} after {max_iterations} iterations"
+    cure = f"raise it, or the learning rate (limit {stability_limit(X):.4g})"
+    raise DescentError(f"threshold = {threshold:g}: {left}; {cure}", max_iterations)
+
+
+def stability_limit(X: np.ndarray) -> float:
+    """The learning rate at and above which `descend` does not converge: 2 / lambda_max of X'X.
+
+    The error w - w* is multiplied by I - learning_rate * X'X in each iteration, and shrinks when no eigenvalue of
+    that matrix reaches -1.
+    """
+    with np.errstate(over="ignore", divide="ignore"):
+        return float(2 / np.linalg.norm(X, 2) ** 2)
+
+
+def with_bias(x: np.ndarray) -> np.ndarray:
+    """Put a column of 1 before the inputs `x` (rows, features)."""
+    return np.column_stack([np.ones(len(x)), x])
+
+
+def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read inputs (rows, features) and, from the last column, the target (rows,); a header row is skipped.
+
+    A header is a first row without any number. Raises ValueError, naming file and row, for anything but rows of
+    equally many finite numbers, OSError when the file cannot be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            rows = [(number, cells) for number, cells in enumerate(csv.reader(stream), start=1) if cells]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path}: is not CSV text: {error}") from error
+    width = len(rows[0][1]) if rows else 0
+    if rows and not any(map(_is_number, rows[0][1])):
+        rows = rows[1:]
+    if not rows:
+        raise ValueError(f"{path}: has no rows of numbers")
+    if width < 2:
+        raise ValueError(f"{path}: has {width} column: must have at least one input and, last, the target")
+    table = np.array([_numbers(f"{path}: row {number}", cells, width) for number, cells in rows])
+    return table[:, :-1], table[:, -1]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; a wrong input ends it with one line on stderr and exit status 2."""
+    program = "python -m course.topics.linear_regression"
+    parser = _Parser(prog=program, description="Fit a linear model by gradient descent.")
+    parser.add_argument("--data", type=Path, required=True, help="CSV of numbers, the last column is the target")
+    parser.add_argument("--learning-rate", "--learningRate", type=float, required=True)
+    parser.add_argument("--threshold", type=float, required=True, help="stop when the SSE changes by no more")
+    options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
+    try:
+        x, y = read_csv(options.data)
+        log = descend(with_bias(x), y, learning_rate=options.learning_rate, threshold=options.threshold)
+    except OSError as error:
+        parser.error(f"{options.data}: {error.strerror}")
+    except (ValueError, DescentError) as error:
+        parser.error(str(error))
+    print(log.csv())
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with one line; argparse would print the usage as well."""
+        self.exit(2, f"error: {message}\n")
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """Write `--name value` as `--name=value`, since argparse takes a value such as -1e-4 for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1].startswith("--") and "=" not in joined[-1]:
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _step(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Step:
+    residual = y - X @ weights
+    return Step(weights, float(residual @ residual), X.T @ residual)
+
+
+def _numbers(row: str, cells: list[str], width: int) -> list[float]:
+    if len(cells) != width:
+        raise ValueError(f"{row} has {len(cells)} columns: must have {width}, as the first row")
+    for cell in cells:
+        if not (_is_number(cell) and np.isfinite(float(cell))):
+            raise ValueError(f"{row}: {cell!r} is not a finite number")
+    return [float(cell) for cell in cells]
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
+
+The disk is a token bucket: every byte written costs a token, and tokens come at a fixed rate. A file system in a
+network also limits each stream, which is why large checkpoints are written as many files. They are one checkpoint
+once a manifest names them all, with their sums. Units are bytes and seconds.
+"""
+
+import io
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from course.training.checkpoint_files import CheckpointError, sha256
+
+CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
+
+
+class TokenBucket:
+    """Lets `rate` bytes a second pass on average and `burst` bytes at once; threads may share it."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        above_zero(rate=rate, burst=burst)
+        self.rate, self.burst = rate, burst
+        self._tokens, self._last, self._lock = 0.0, -math.inf, threading.Lock()
+
+    def delay(self, size: int, now: float) -> float:
+        """Take `size` tokens at the time `now`, on credit if need be; returns the seconds until they are paid."""
+        with self._lock:
+            self._tokens = min(self.burst, self._tokens + (now - self._last) * self.rate) - size
+            self._last = now
+            return max(0.0, -self._tokens / self.rate)
+
+
+class SlowDisk:
+    """A disk that takes `rate` bytes a second in all, and at most `stream_rate` of them through one open file."""
+
+    def __init__(self, rate: float, stream_rate: float = math.inf) -> None:
+        self.stream_rate = min(rate, stream_rate)
+        self._all = TokenBucket(rate, CHUNK)
+
+    def open(self, path: str | Path) -> io.BufferedWriter:
+        """Open a file for writing, as slowly as this disk is."""
+        return io.BufferedWriter(_SlowFile(path, [self._all, TokenBucket(self.stream_rate, CHUNK)]))
+
+
+class _SlowFile(io.FileIO):
+    def __init__(self, path: str | Path, buckets: list[TokenBucket]) -> None:
+        super().__init__(path, "w")
+        self._buckets = buckets
+
+    def write(self, data: Any) -> int:
+        """Write the first chunk of the data; the buffer above comes back with the rest."""
+        chunk = memoryview(data).cast("B")[:CHUNK]
+        for bucket in self._buckets:
+            time.sleep(bucket.delay(len(chunk), time.monotonic()))
+        return super().write(chunk)
+
+
+def save_sharded(
+    folder: Path, state: Mapping[str, ArrayLike], *, shards: int, open_file: Callable[[Path], Any] | None = None
+) -> None:
+    """Save named arrays in a new `folder`: an equal part of each in every one of `shards` files, a thread a file.
+
+    `open_file` opens a path for writing. The manifest, with the sum of every file, comes last: without it there is
+    no checkpoint. Raises FileExistsError for a folder that exists, ValueError for less than one shard.
+    """
+    above_zero(shards=shards)
+    folder.mkdir(parents=True)
+    parts = [np.array_split(np.ravel(array), shards) for array in state.values()]
+
+    def write(number: int) -> tuple[str, str]:
+        path = folder / f"shard-{number:03}.npz"
+        with open_file(path) if open_file else path.open("wb") as file:
+            np.savez(file, *(part[number] for part in parts))
+            file.flush()
+            os.fsync(file.fileno())
+        return path.name, sha256(path)
+
+    with ThreadPoolExecutor(shards) as threads:
+        sums = dict(threads.map(write, range(shards)))
+    partial = folder / "manifest.partial"
+    with partial.open("wb") as file:
+        arrays = [[name, np.shape(array)] for name, array in state.items()]
+        file.write(json.dumps({"arrays": arrays, "sha256": sums}).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(folder / "manifest.json")
+
+
+def load_sharded(folder: Path) -> dict[str, NDArray]:
+    """The arrays that `save_sharded` saved. Raises CheckpointError, which names the file, if one is not as saved."""
+    if not (folder / "manifest.json").exists():
+        raise CheckpointError(f"{folder}: has no manifest.json, so its save did not come to an end")
+    manifest, shards = json.loads((folder / "manifest.json").read_bytes()), []
+    for name, expected in manifest["sha256"].items():
+        path = folder / name
+        if not path.exists() or sha256(path) != expected:
+            raise CheckpointError(f"{path}: missing or damaged; the checkpoint cannot be used")
+        with np.load(path, allow_pickle=False) as file:
+            shards.append(list(file.values()))
+    whole = map(np.concatenate, zip(*shards, strict=True))
+    return {name: array.reshape(shape) for (name, shape), array in zip(manifest["arrays"], whole, strict=True)}
+
+
+def above_zero(**values: float) -> None:
+    """Raise ValueError for the first of the named values that is not a number above 0."""
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name} = {value}: must be a number above 0")

@@ -1,0 +1,127 @@
+import os
+import signal
+import time
+
+import psutil
+import pytest
+from jupyter_client.kernelspec import find_kernel_specs
+
+from course.catalog import find
+from course.runs import plan, records
+
+PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
+CLAIM = 'from course.claims import claim\nclaim("98.value", float(seed))'
+
+
+def wait_until(condition, seconds=240):  # a warm kernel's first start imports TensorFlow
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def kernels(house):
+    return [int(path.name[4:]) for path in house.folder.glob("pid-*")]
+
+
+def test_lessons_are_listed_and_shown(house):
+    house.add("97_one")
+    house.add("98_two")
+    house.times('["98"]\nfull = 41.7\n')
+    status, out, _ = house.course("list")
+    assert status == 0
+    assert [line.split()[1:3] for line in out.splitlines() if "One" in line or "Two" in line] == [
+        ["97", "│"],
+        ["98", "│"],
+    ]
+    assert "42" in out
+    status, out, _ = house.course("show", "98")
+    assert status == 0
+    assert "98 Two (part 1 Fit)" in out
+    assert "a whole number between 1 and 200" in out
+
+
+def test_a_run_reports_in_a_table_a_page_and_its_exit_status(house):
+    house.add("97_one", "print('done')")
+    house.add("98_two", "x = 1", "x / 0")
+    status, out, err = house.course("run", "-p", "epochs=3", "--out", house.out, "--jobs", 2)
+    assert status == 1
+    assert "passed" in out
+    assert "98_two--epochs=3: failed; cell 2, `x / 0`: ZeroDivisionError: division by zero" in err
+    assert f"executed notebook: {house.out / '98_two--epochs=3.ipynb'}" in err
+    assert (house.out / "report.html").exists()
+    status, _, err = house.course("run", "97", "--out", house.out)
+    assert status == 0
+    assert err.startswith("97_one: passed in ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "42"], "lesson '42': must be one of 98_trial"),
+        (["run", "98", "-p", "fast=maybe"], "98_trial: fast = 'maybe': must be true or false"),
+        (["run", "-p", "epochs=0"], "98_trial: epochs = '0': must be a whole number between 1 and 200"),
+        (["run", "--fast", "-p", "fast=false"], "fast: given twice, as false and as true"),
+        (["run", "--edition", "learner"], "notebooks/98_trial.ipynb: missing; run: course build 98"),
+        (["sweep", "98", "-p", "width=1,2"], "98_trial: width: no such parameter; this lesson has seed, fast, epochs"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_before_anything_runs(house, arguments, message):
+    house.add("98_trial")
+    status, out, err = house.course(*arguments)
+    assert (status, out, err) == (2, "", f"Error: {message}\n")
+    assert not (house.folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "whom", "kernel"),
+    [
+        (signal.SIGINT, "group", "python3"),  # as Ctrl-C in a terminal
+        (signal.SIGINT, "process", "course"),
+        (signal.SIGTERM, "process", "python3"),
+    ],
+)
+def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel, whom, number):
+    if kernel not in find_kernel_specs():
+        pytest.skip(f"kernel {kernel} is not installed; install it: python -m course.kernels.kernelspec")
+    for name in ("96_one", "97_two", "98_three"):
+        house.add(name, PID.format(folder=str(house.folder)), "time.sleep(600)")
+    process = house.start("run", "--out", house.out, "--jobs", 2, kernel=kernel)
+    wait_until(lambda: len(kernels(house)) == 2)
+    (os.kill if whom == "process" else os.killpg)(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == f"Stopped; what had finished is in {house.out}\n"
+    assert not any(map(psutil.pid_exists, kernels(house)))
+    left = sorted(path.name for path in house.out.iterdir())
+    assert left == ["96_one.ipynb", "96_one.json", "97_two.ipynb", "97_two.json"]
+    assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {"cancelled"}
+
+
+def test_a_killed_sweep_goes_on_where_it_stopped(house):
+    house.add(
+        "98_trial",
+        PID.format(folder=str(house.folder)),
+        CLAIM,
+        "time.sleep(600 if seed == 2 and not pathlib.Path({!r}).exists() else 0)".format(str(house.folder / "go")),
+    )
+    arguments = ("sweep", "98", "-p", "seed=0..3", "--out", house.out, "--jobs", 1)
+    process = house.start(*arguments)
+    wait_until(lambda: len(kernels(house)) == 3)
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not any(map(psutil.pid_exists, kernels(house))))
+    planned = plan.grid(find("98"), ["seed=0..3"], "solutions")
+    assert [bool(plan.finished(job, house.out)) for job in planned] == [True, True, False, False]
+    first = {path: path.stat().st_mtime_ns for path in house.out.glob("*seed=[01].*")}
+
+    (house.folder / "go").touch()
+    status, out, err = house.course(*arguments)
+    assert status == 0
+    assert [line.split(": ")[0] for line in err.splitlines()] == ["98_trial--seed=2", "98_trial--seed=3"]
+    assert "4 runs, 2 of them done before" in out
+    assert "1.500" in out
+    assert "0.000 to 3.000" in out
+    assert {path: path.stat().st_mtime_ns for path in first} == first
+    assert len(kernels(house)) == 5
+    assert sorted(path.name for path in house.out.glob(".*")) == []

@@ -1,0 +1,76 @@
+from html.parser import HTMLParser
+
+import pytest
+
+from course.runs import report
+from course.runs.records import Failure, Record
+
+BANDS = '["98.loss".full]\nmedian = 2.0\nlow = 1.9\nhigh = 2.1\nseeds = 10\n'
+
+
+def made(name="98_trial", outcome="passed", failure=None, parameters=None, **values):
+    claims = {
+        f"98.{key}": {"value": value, "unit": "", "digits": 1, "published": 2.5, "source": "A & B"}
+        for key, value in values.items()
+    }
+    exercises = {"98.1": "right", "98.2": "right", "98.3": "wrong"}
+    return Record(name, name, parameters or {}, outcome, 3.14, "", 1.0, claims, exercises, failure, {"python": "3"})
+
+
+class Page(HTMLParser):
+    """Collects links, header cells and text, and that every opened element is closed in its turn."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.links, self.scopes, self.text = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        if tag != "meta":
+            self.open.append(tag)
+        if tag == "a":
+            self.links.append(dict(attributes)["href"])
+        if tag == "th":
+            self.scopes.append(dict(attributes)["scope"])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    ("record", "held"),
+    [
+        (made(loss=2.0), "1 of 1"),
+        (made(loss=9.0), "0 of 1"),
+        (made(loss=2.0, speed=1.0), "1 of 1"),
+        (made(loss=9.0, parameters={"seed": 3}), "0 of 1"),
+        (made(loss=9.0, parameters={"epochs": 3}), "1 not judged"),
+        (made(loss=9.0, parameters={"fast": True}), "1 not judged"),
+        (made(), ""),
+    ],
+)
+def test_claims_are_judged_by_the_bands_of_their_mode_and_only_for_standard_parameters(house, record, held):
+    house.claims(BANDS)
+    assert report.row(record)[4] == held
+
+
+def test_a_row_counts_exercises_by_outcome(house):
+    assert report.row(made()) == ("98_trial", "full", "passed", "3.1", "", "2 right, 1 wrong")
+
+
+def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(house, tmp_path):
+    house.claims(BANDS)
+    (tmp_path / "98_trial--epochs=1.ipynb").touch()
+    failure = Failure(3, "x = '<script>'", "ValueError", "<b> & </b>")
+    failed = made("98_trial--epochs=1", "failed", failure, loss=9.0)
+    page = Page(report.write([made("97_other", loss=2.0), failed], tmp_path).read_text(encoding="utf-8"))
+    assert set(page.links) == {"98_trial--epochs%3D1.ipynb"}
+    assert set(page.scopes) == {"col", "row"}
+    assert page.open == []
+    assert "ValueError: <b> & </b>" in page.text
+    assert "x = '<script>'" in page.text
+    assert "1 of 2 passed" in page.text
+    assert "2.5 (A & B)" in page.text

@@ -1,0 +1,113 @@
+"""The slow disk by hand-worked times, and sharded checkpoints against NumPy and damage."""
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from course.topics.storage import CHUNK, SlowDisk, TokenBucket, load_sharded, save_sharded
+from course.training.checkpoint_files import CheckpointError
+
+STATE: dict[str, Any] = {
+    "kernel": np.arange(35, dtype="float32").reshape(5, 7),
+    "layers/1/file": np.arange(3, dtype="uint8"),
+    "iterations": np.int64(2**60),
+    "empty": np.zeros((0, 4), "float16"),
+}
+
+
+def test_a_bucket_lets_the_burst_pass_at_once_and_the_rest_at_its_rate():
+    bucket = TokenBucket(rate=10, burst=20)
+    assert bucket.delay(20, now=100) == 0
+    assert bucket.delay(5, now=100) == 0.5
+    assert bucket.delay(10, now=100.5) == 1  # the five are paid, ten are owed
+    assert bucket.delay(10, now=101.5) == 1
+
+
+def test_a_bucket_at_rest_fills_up_to_its_burst_and_no_further():
+    bucket = TokenBucket(rate=10, burst=20)
+    bucket.delay(20, now=0)
+    assert bucket.delay(20, now=1) == 1
+    assert bucket.delay(21, now=1000) == pytest.approx(0.1)
+
+
+def test_threads_that_share_a_bucket_share_its_rate():
+    bucket, delays = TokenBucket(rate=100, burst=1), []
+    threads = [threading.Thread(target=lambda: delays.append(bucket.delay(10, now=0))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(delays) == pytest.approx([0.09, 0.19, 0.29, 0.39, 0.49, 0.59, 0.69, 0.79])
+
+
+@pytest.mark.parametrize("name", ["rate", "burst"])
+@pytest.mark.parametrize("value", [0, -3, math.nan])
+def test_a_bucket_that_would_never_fill_is_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} = {value}: must be a number above 0"):
+        TokenBucket(**{"rate": 1, "burst": 1} | {name: value})
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK, 3 * CHUNK + 5])
+def test_a_slow_disk_keeps_every_byte(size, tmp_path):
+    content = np.random.default_rng(size).bytes(size)
+    with SlowDisk(1e9, 5e8).open(tmp_path / "file") as file:
+        file.write(content)
+    assert (tmp_path / "file").read_bytes() == content
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 50])
+def test_what_was_saved_in_any_number_of_files_is_loaded_again(shards, tmp_path):
+    save_sharded(tmp_path / "step-1", STATE, shards=shards, open_file=SlowDisk(1e9).open)
+    loaded = load_sharded(tmp_path / "step-1")
+    assert list(loaded) == list(STATE)
+    for name, array in STATE.items():
+        assert loaded[name].dtype == array.dtype
+        np.testing.assert_array_equal(loaded[name], array, strict=True)
+
+
+def test_every_file_holds_an_equal_part(tmp_path):
+    save_sharded(tmp_path / "step-1", {"a": np.zeros(4000), "b": np.zeros((100, 80))}, shards=4)
+    parts = [np.load(path) for path in tmp_path.glob("step-1/*.npz")]
+    assert [[part[name].size for name in part.files] for part in parts] == [[1000, 2000]] * 4
+
+
+def test_a_save_that_fails_in_one_file_leaves_no_checkpoint(tmp_path):
+    def full(path):
+        if path.name == "shard-001.npz":
+            raise OSError("No space left on device")
+        return path.open("wb")
+
+    with pytest.raises(OSError, match="No space left"):
+        save_sharded(tmp_path / "step-1", STATE, shards=3, open_file=full)
+    with pytest.raises(CheckpointError, match=r"step-1: has no manifest\.json"):
+        load_sharded(tmp_path / "step-1")
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_named(damage, tmp_path):
+    save_sharded(tmp_path / "step-1", STATE, shards=3)
+    path = tmp_path / "step-1" / "shard-002.npz"
+    content = bytearray(path.read_bytes())
+    content[40] ^= 1
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(content if damage == "flip" else content[:-1])
+    with pytest.raises(CheckpointError, match=r"shard-002\.npz: missing or damaged"):
+        load_sharded(tmp_path / "step-1")
+
+
+def test_an_older_checkpoint_is_never_written_over(tmp_path):
+    save_sharded(tmp_path / "step-1", {"a": np.ones(3)}, shards=1)
+    with pytest.raises(FileExistsError):
+        save_sharded(tmp_path / "step-1", {"a": np.zeros(3)}, shards=1)
+    assert load_sharded(tmp_path / "step-1")["a"].all()
+
+
+def test_less_than_one_shard_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="shards = 0: must be a number above 0"):
+        save_sharded(tmp_path / "step-1", STATE, shards=0)
+    assert not (tmp_path / "step-1").exists()
