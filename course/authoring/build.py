@@ -16,6 +16,7 @@ from course.authoring import notebook as notebooks
 from course.authoring.source import Source, problems, read
 from course.catalog import Edition, Lesson, LessonError
 from course.files import write_whole
+from course.runs import records
 from course.runs.records import Job
 
 TIME_LIMIT = 900.0  # seconds for one edition
@@ -72,7 +73,7 @@ def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
         record = runner.run(job, Path(folder), TIME_LIMIT)
         if record.outcome != "passed":
             raise LessonError(f"lessons/{name}.py {record.outcome}: {record.failure}")
-        return nbformat.read(Path(folder) / f"{job.name}.ipynb", as_version=4)
+        return nbformat.read(records.executed(job.name, Path(folder)), as_version=4)
 
 
 def _adopt(made: NotebookNode, run: NotebookNode) -> None:

@@ -77,7 +77,7 @@ def _bands(number: str, runs: list[Record], stored: dict[str, Any]) -> dict[str,
         if len(made) != 1:
             raise LessonError(f"lesson {number} in {mode} mode: its runs do not all make the same claims: {made}")
         for claim in sorted(made.pop()):
-            entry = chosen[0].claims[claim]
+            entry: dict[str, Any] = {**chosen[0].claims[claim]}
             kept = ("unit", "digits", "published", "source")
             entries[claim] |= {key: entry[key] for key in kept if entry[key] is not None}
             entries[claim][mode] = _band([run.claims[claim]["value"] for run in chosen], entry["digits"] + 2)

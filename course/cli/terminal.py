@@ -15,7 +15,7 @@ from rich.text import Text
 from course.catalog import Lesson
 from course.claims import Band
 from course.runs.plan import Point
-from course.runs.records import Job, Record
+from course.runs.records import Job, Record, executed
 
 INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
 LOG_WIDTH = 160  # columns of a table that is written to a file or a pipe
@@ -105,6 +105,6 @@ def failures(records: Iterable[Record], out: Path) -> None:
         if record.outcome == "passed":
             continue
         print(f"{record.name}: {record.outcome}; {record.failure}", file=sys.stderr)
-        notebook = out / f"{record.name}.ipynb"
+        notebook = executed(record.name, out)
         if notebook.exists():
             print(f"  executed notebook: {notebook}", file=sys.stderr)

@@ -1,21 +1,24 @@
 """What is asked of a run, and what is kept of it: one small record beside the executed notebook.
 
-Claims, exercises, errors and times are read from the outputs of the executed cells. The record alone says whether a
-run was good: a kernel that was killed may leave a notebook that looks finished.
+Claims, exercises, errors and times are read from the executed cells, and a run is good only when every cell ended. The
+record alone says so: a kernel that was killed may leave a notebook that looks finished. What others wrote (errors,
+names, units) enters a record fit to be shown anywhere: without escape codes, and no longer than a reader wants.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from course.files import write_whole
 
@@ -23,8 +26,59 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and who only reads records does not need it
 
 Outcome = Literal["passed", "failed", "timed out", "cancelled"]
+EXECUTED = ".executed.ipynb"
 PACKAGES = ("keras", "tensorflow", "numpy", "papermill")
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}  # tags of the cells that papermill adds
+LONGEST_MESSAGE, LONGEST_LINE = 2000, 200  # characters
+# Control sequences of terminals (ECMA-48): those with parameters, texts such as a window's title, two characters.
+ESCAPE_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL)
+
+
+def printable(text: str, longest: int = LONGEST_LINE) -> str:
+    """Return `text` as any terminal, page or file can show it, in at most `longest` characters.
+
+    Escape codes are left out, other characters that cannot be seen are spelled as Python does (\\x00), and of a text
+    that is too long the middle is left out.
+    """
+    start, end = _visible(text[:longest]), _visible(text[-longest:])
+    if len(text) <= longest and len(start) <= longest:
+        return start
+    quarter = longest // 4
+    return f"{start[: 2 * quarter]} [... {len(text)} characters in all ...] {end[-quarter:]}"
+
+
+def _visible(text: str) -> str:
+    text = ESCAPE_CODES.sub("", text)
+    hidden = {each for each in text if unicodedata.category(each)[0] == "C"} - {"\n", "\t"}
+    return text.translate({ord(each): repr(each)[1:-1] for each in hidden})
+
+
+Words = Annotated[str, AfterValidator(printable)]
+
+
+class Claim(TypedDict):
+    """A result that a notebook announced; `value` may be a number that is not finite."""
+
+    name: Words
+    value: float
+    unit: Words
+    digits: int
+    published: float | None
+    source: Words | None
+
+
+class Exercise(TypedDict):
+    """The outcome of an exercise that a notebook announced."""
+
+    name: Words
+    outcome: Words
+
+
+class Announced(TypedDict, total=False):
+    """What `course.claims` and `course.exercises` put into the metadata of an output."""
+
+    claim: Claim
+    exercise: Exercise
 
 
 @dataclass(frozen=True)
@@ -54,12 +108,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run ended early. `cell` counts the cells of the notebook as it was handed in, from 0; None is no cell."""
+    """Why a run ended early. `cell` counts the cells of the notebook as it was handed in, from 0; None is no cell.
+
+    `line` is the first of the cell's source. All texts are made printable.
+    """
 
     cell: int | None
     line: str
     name: str
     message: str
+
+    def __post_init__(self) -> None:
+        for part, longest in (("line", LONGEST_LINE), ("name", LONGEST_LINE), ("message", LONGEST_MESSAGE)):
+            object.__setattr__(self, part, printable(getattr(self, part), longest))
 
     def __str__(self) -> str:
         place = "" if self.cell is None else f"cell {self.cell}, `{self.line}`: "
@@ -74,6 +135,8 @@ class Record:
     `course.claims` announced them, by name; `exercises` gives the outcome of each. `digest` identifies what was run.
     """
 
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")  # JSON has no number for what is not finite
+
     name: str
     lesson: str
     parameters: dict[str, Any]
@@ -81,7 +144,7 @@ class Record:
     seconds: float
     digest: str
     cell_seconds: float
-    claims: dict[str, dict[str, Any]]
+    claims: dict[str, Claim]
     exercises: dict[str, str]
     failure: Failure | None
     versions: dict[str, str]
@@ -91,12 +154,24 @@ class Record:
         return mode(self.parameters)
 
 
-RECORD = TypeAdapter(Record)
+RECORD, ANNOUNCED = TypeAdapter(Record), TypeAdapter(Announced)
 
 
-def write(record: Record, out: Path) -> None:
-    """Write `record` into folder `out`."""
+def executed(name: str, out: Path) -> Path:
+    """Return where in folder `out` the executed notebook of run `name` is. No notebook to be run is named like that."""
+    return out / f"{name}{EXECUTED}"
+
+
+def write(record: Record, out: Path, notebook: "NotebookNode | None" = None) -> None:
+    """Write `notebook`, as it was executed, and `record` into folder `out`; no other run's notebook stays beside it."""
+    path = executed(record.name, out)
+    if notebook is not None:
+        import nbformat
+
+        write_whole(path, nbformat.writes(notebook).encode(errors="backslashreplace"))  # lone surrogates: as \ud800
     write_whole(out / f"{record.name}.json", RECORD.dump_json(record, indent=1) + b"\n")
+    if notebook is None:
+        path.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Record | None:
@@ -108,16 +183,33 @@ def read(path: Path) -> Record | None:
 
 
 def observe(notebook: "NotebookNode") -> dict[str, Any]:
-    """Read claims, exercises, failure and seconds of the cells from a notebook that papermill executed."""
-    cells = notebook.cells
-    announced = [output.metadata.get("course", {}) for _, output in _outputs(cells) if "metadata" in output]
-    claims = [dict(each["claim"]) for each in announced if "claim" in each]
-    exercises = [each["exercise"] for each in announced if "exercise" in each]
-    durations = [cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in cells]
+    """Read claims, exercises, failure and seconds of the cells from a notebook that papermill executed.
+
+    The failure is the first error that a cell shows, or the first cell that did not run to its end.
+    """
+    claims: dict[str, Claim] = {}
+    exercises: dict[str, str] = {}
+    failures: list[Failure] = []
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                failures.append(_failure(notebook.cells, index, output.ename, output.evalue))
+            try:
+                announced = ANNOUNCED.validate_python(output.get("metadata", {}).get("course", {}))
+            except ValidationError as error:
+                failures.append(_failure(notebook.cells, index, "ValidationError", str(error)))
+                continue
+            if "claim" in announced:
+                claims[announced["claim"]["name"]] = announced["claim"]
+            if "exercise" in announced:
+                exercises[announced["exercise"]["name"]] = announced["exercise"]["outcome"]
+        if cell.cell_type == "code" and not _ended(cell):
+            failures.append(_failure(notebook.cells, index, "NotRun", "the run stopped before the end of this cell"))
+    durations = [cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in notebook.cells]
     return {
-        "claims": {claim.pop("name"): claim for claim in claims},
-        "exercises": {exercise["name"]: exercise["outcome"] for exercise in exercises},
-        "failure": next(_failures(cells), None),
+        "claims": claims,
+        "exercises": exercises,
+        "failure": failures[0] if failures else None,
         "cell_seconds": sum(durations),
     }
 
@@ -133,18 +225,16 @@ def mode(parameters: dict[str, Any]) -> str:
     return "fast" if parameters.get("fast") else "full"
 
 
-def _outputs(cells: list["NotebookNode"]) -> Iterator[tuple[int, "NotebookNode"]]:
-    for index, cell in enumerate(cells):
-        for output in cell.get("outputs", []):
-            yield index, output
+def _ended(cell: "NotebookNode") -> bool:
+    """Tell whether a cell ran to its end; papermill also calls cells completed that it never started."""
+    seen = cell.metadata.get("papermill", {})
+    return seen.get("status") == "completed" and bool(seen.get("start_time"))
 
 
-def _failures(cells: list["NotebookNode"]) -> Iterator[Failure]:
-    for index, output in _outputs(cells):
-        if output.output_type == "error":
-            given = None if _added(cells[index]) else sum(not _added(cell) for cell in cells[:index])
-            line = next(iter(cells[index].source.strip().splitlines()), "").rstrip()
-            yield Failure(given, line, output.ename, output.evalue)
+def _failure(cells: list["NotebookNode"], index: int, name: str, message: str) -> Failure:
+    given = None if _added(cells[index]) else sum(not _added(cell) for cell in cells[:index])
+    line = next(iter(cells[index].source.strip().splitlines()), "").rstrip()
+    return Failure(given, line, name, message)
 
 
 def _added(cell: "NotebookNode") -> bool:

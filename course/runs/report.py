@@ -7,7 +7,7 @@ from pathlib import Path
 from course import claims
 from course.claims import Band
 from course.files import write_whole
-from course.runs.records import Record
+from course.runs.records import Record, executed
 
 COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Claims held", "Exercises")
 STANDARD = {"seed", "fast"}  # with other parameters chosen a claim has no band to be held to
@@ -42,7 +42,7 @@ def write(gathered: Iterable[Record], out: Path) -> Path:
         columns=COLUMNS,
         runs=shown,
         failed=[record for record, _ in shown if record.outcome != "passed"],
-        exists=lambda record: (out / f"{record.name}.ipynb").exists(),
+        notebook=lambda record: executed(record.name, out),
         is_held=is_held,
     )
     path = out / "report.html"

@@ -8,6 +8,7 @@ process, such as its working directory, so runs may share one, each in a thread.
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -18,7 +19,7 @@ import nbformat
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from papermill import PapermillExecutionError, execute_notebook
+from papermill import execute_notebook
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets.config import Config
@@ -28,6 +29,7 @@ from course.runs.records import Failure, Job, Outcome, Record
 
 KERNEL = "course"  # warm where it is installed, else the plain kernel
 SHUTDOWN_SECONDS = 2.0  # how long a kernel may take to end by itself
+CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
 for name in ("papermill", "course.kernel"):
     logging.getLogger(name).setLevel(logging.CRITICAL)  # the record tells, once
 
@@ -43,7 +45,9 @@ class Attempt:
         self.job, self.out, self.timeout = job, out, timeout
         self.start = time.monotonic()
         self.outcome: Outcome = "passed"
-        self.client: PapermillNotebookClient | None = None
+        self.client: Client | None = None
+        self.kernel: Any = None  # its process once it answers: a Popen, or what a provisioner has in its place
+        self.notebook: NotebookNode | None = None  # as far as it was executed
 
     @property
     def seconds(self) -> float:
@@ -55,8 +59,24 @@ class Attempt:
             raise Cancelled
         return max(self.timeout - self.seconds, 0.01)
 
+    def note_kernel(self, notebook: NotebookNode) -> None:
+        """Keep the kernel's process, which knows how it ended when its client has forgotten it."""
+        manager = self.client and self.client.km
+        self.kernel = manager and manager.provisioner and manager.provisioner.process
+
 
 attempts: set[Attempt] = set()  # on their way in this process
+
+
+class Client(PapermillNotebookClient):
+    """papermill's own client, for an Attempt."""
+
+    attempt: Attempt
+
+    @property
+    def iopub_timeout(self) -> float:
+        """Seconds to wait for the outputs of a cell that has ended: all that are left to the run."""
+        return self.attempt.time_left()
 
 
 class Engine(NBClientEngine):
@@ -67,20 +87,24 @@ class Engine(NBClientEngine):
         with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
             work, log = Path(folder, "work"), Path(folder, "log")
             work.mkdir()
-            attempt.client = PapermillNotebookClient(
+            attempt.notebook = nb_man.nb
+            attempt.client = Client(
                 nb_man,
                 kernel_name=kernel_name,
                 timeout=attempt.timeout,
                 timeout_func=attempt.time_left,
+                on_notebook_start=attempt.note_kernel,
+                on_cell_executed=_show_refusal,
                 config=Config(KernelManager=_connection(Path(folder))),
                 log=logging.getLogger("course.kernel"),
             )
+            attempt.client.attempt = attempt
             environment = {**os.environ, **attempt.job.environment}
             with log.open("wb") as stream:
                 try:
                     attempt.client.execute(cwd=str(work), env=environment, stdout=stream, stderr=stream)
-                except (CellTimeoutError, DeadKernelError, Cancelled) as error:
-                    _note(nb_man.nb, attempt, error, log.read_text(encoding="utf-8", errors="replace"))
+                except Exception as error:
+                    _note(attempt, error, log)
 
 
 papermill_engines.register("course", Engine)
@@ -92,18 +116,13 @@ def run(job: Job, out: Path, timeout: float) -> Record:
     A notebook that fails raises nothing, however it fails: the record says so.
     """
     attempt, digest = Attempt(job, out, timeout), job.digest
-    executed, partial = out / f"{job.name}.ipynb", out / f".{job.name}.partial.ipynb"
-    for left in (executed, partial):
-        left.unlink(missing_ok=True)
     attempts.add(attempt)
     try:
-        failure = _execute(attempt, partial)
+        failure = _execute(attempt)
     finally:
         attempts.remove(attempt)
-    seen = records.observe(nbformat.read(partial, as_version=4) if partial.exists() else nbformat.v4.new_notebook())
+    seen = records.observe(attempt.notebook or nbformat.v4.new_notebook())
     failure = seen.pop("failure") or failure
-    if partial.exists():
-        partial.replace(executed)
     record = Record(
         name=job.name,
         lesson=job.lesson,
@@ -115,7 +134,7 @@ def run(job: Job, out: Path, timeout: float) -> Record:
         versions=records.versions(),
         **seen,
     )
-    records.write(record, out)
+    records.write(record, out, attempt.notebook)
     return record
 
 
@@ -129,12 +148,13 @@ async def stop(out: Path) -> None:
                 await manager.provisioner.kill()
 
 
-def _execute(attempt: Attempt, path: Path) -> Failure | None:
-    """Have papermill write the executed notebook to `path`; return a failure that no cell of it tells."""
+def _execute(attempt: Attempt) -> Failure | None:
+    """Have papermill execute the notebook; return what it raised, which as a rule a cell tells as well."""
+    path = str(attempt.job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats it with the parameters
     try:
         execute_notebook(
-            attempt.job.notebook,
             path,
+            None,  # written when it is whole
             attempt.job.parameters,
             engine_name="course",
             kernel_name=KERNEL if KERNEL in KernelSpecManager().find_kernel_specs() else "python3",
@@ -142,8 +162,6 @@ def _execute(attempt: Attempt, path: Path) -> Failure | None:
             progress_bar=False,
             attempt=attempt,
         )
-    except PapermillExecutionError:
-        pass  # a cell tells
     except Exception as error:
         return Failure(None, "", type(error).__name__, str(error))
     return None
@@ -155,20 +173,56 @@ def _connection(folder: Path) -> dict[str, Any]:
     return settings | ({} if sys.platform == "win32" else {"transport": "ipc", "ip": str(folder / "ipc")})
 
 
-def _note(notebook: NotebookNode, attempt: Attempt, error: Exception, log: str) -> None:
+def _show_refusal(cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+    """Add to a cell the error that the kernel told in its reply only, such as that of a magic which does not exist."""
+    reply = execute_reply["content"]
+    if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
+        _add_error(cell, reply.get("ename", reply["status"]), reply.get("evalue", "the kernel did not run this cell"))
+
+
+def _add_error(cell: NotebookNode, name: str, message: str) -> None:
+    traceback = [f"{name}: {message}"]
+    cell.outputs.append(nbformat.v4.new_output("error", ename=name, evalue=message, traceback=traceback))
+
+
+def _note(attempt: Attempt, error: Exception, log: Path) -> None:
     """Write into the cell that was running why it did not end; raises `error` when there was none."""
-    started = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.metadata.papermill["start_time"]]
+    cells = attempt.notebook.cells if attempt.notebook else []
+    started = [cell for cell in cells if cell.cell_type == "code" and cell.metadata.papermill["start_time"]]
     if not started:
         raise error
-    if isinstance(error, CellTimeoutError):
+    if attempt.outcome == "cancelled":
+        name, message = "Cancelled", "stopped on request"
+    elif isinstance(error, CellTimeoutError):
         attempt.outcome = "timed out"
-    last = "; ".join(log.splitlines()[-3:]) or "it left no message; too little memory is the usual reason"
-    name, message = {
-        "passed": ("DeadKernel", f"the kernel died: {last}"),
-        "timed out": ("TimeLimit", f"stopped after {attempt.timeout:g} s"),
-        "cancelled": ("Cancelled", "stopped on request"),
-    }[attempt.outcome]
+        name, message = "TimeLimit", f"stopped after {attempt.timeout:g} s"
+    elif isinstance(error, DeadKernelError):
+        name, message = "DeadKernel", f"{cause_of_death(attempt.kernel)}{_last_words(log)}"
+    else:
+        name, message = type(error).__name__, str(error)
     cell = started[-1]
     cell.outputs = [output for output in cell.outputs if output.output_type != "error"]  # of being interrupted
-    cell.outputs.append(nbformat.v4.new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"]))
+    _add_error(cell, name, message)
     cell.metadata.papermill |= {"exception": True, "status": "failed"}
+
+
+def cause_of_death(kernel: Any) -> str:
+    """Say how a kernel's process ended, and what to do about it where that is known."""
+    status = kernel.poll() if kernel else None
+    if status is None:
+        return "the kernel died, and the system does not say of what"
+    if status >= 0:
+        return f"the kernel ended itself with exit status {status}, as os._exit({status}) does"
+    number = signal.Signals(-status)
+    if number.name == "SIGKILL":
+        return "the kernel was killed (SIGKILL), as the system does when memory is short: try with --jobs 1"
+    if number.name in CRASHES:
+        return f"the kernel crashed in compiled code ({number.name}: {signal.strsignal(number)})"
+    return f"the kernel was ended by a signal ({number.name}: {signal.strsignal(number)})"
+
+
+def _last_words(log: Path) -> str:
+    with log.open("rb") as stream:
+        stream.seek(max(log.stat().st_size - 1000, 0))
+        lines = stream.read().decode(errors="replace").splitlines()[-3:]
+    return f"; the last that it wrote: {'; '.join(lines)}" if lines else ""

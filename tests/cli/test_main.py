@@ -48,7 +48,7 @@ def test_a_run_reports_in_a_table_a_page_and_its_exit_status(house):
     assert status == 1
     assert "passed" in out
     assert "98_two--epochs=3: failed; cell 2, `x / 0`: ZeroDivisionError: division by zero" in err
-    assert f"executed notebook: {house.out / '98_two--epochs=3.ipynb'}" in err
+    assert f"executed notebook: {house.out / '98_two--epochs=3.executed.ipynb'}" in err
     assert (house.out / "report.html").exists()
     status, _, err = house.course("run", "97", "--out", house.out)
     assert status == 0
@@ -94,7 +94,7 @@ def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel,
     assert err == f"Stopped; what had finished is in {house.out}\n"
     assert not any(map(psutil.pid_exists, kernels(house)))
     left = sorted(path.name for path in house.out.iterdir())
-    assert left == ["96_one.ipynb", "96_one.json", "97_two.ipynb", "97_two.json"]
+    assert left == [f"{name}.{end}" for name in ("96_one", "97_two") for end in ("executed.ipynb", "json")]
     assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {"cancelled"}
 
 

@@ -100,7 +100,7 @@ def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house):
         gathered = cluster.execute(
             jobs(house, "97_one", "98_two"), out=house.out, timeout=60, scheduler=elsewhere.scheduler_address
         )
-    notebook = nbformat.read(house.out / "97_one.ipynb", as_version=4)
+    notebook = nbformat.read(house.out / "97_one.executed.ipynb", as_version=4)
     assert [record.outcome for record in gathered] == ["passed", "failed"]
     assert int(notebook.cells[-1].outputs[0].text) in workers
 

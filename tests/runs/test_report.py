@@ -63,11 +63,11 @@ def test_a_row_counts_exercises_by_outcome(house):
 
 def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(house, tmp_path):
     house.claims(BANDS)
-    (tmp_path / "98_trial--epochs=1.ipynb").touch()
+    (tmp_path / "98_trial--epochs=1.executed.ipynb").touch()
     failure = Failure(3, "x = '<script>'", "ValueError", "<b> & </b>")
     failed = made("98_trial--epochs=1", "failed", failure, loss=9.0)
     page = Page(report.write([made("97_other", loss=2.0), failed], tmp_path).read_text(encoding="utf-8"))
-    assert set(page.links) == {"98_trial--epochs%3D1.ipynb"}
+    assert set(page.links) == {"98_trial--epochs%3D1.executed.ipynb"}
     assert set(page.scopes) == {"col", "row"}
     assert page.open == []
     assert "ValueError: <b> & </b>" in page.text

@@ -1,10 +1,14 @@
 import asyncio
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
 
@@ -29,7 +33,8 @@ def run(tmp_path):
         path = tmp_path / "lesson.ipynb"
         nodes = [nbformat.v4.new_markdown_cell("# A lesson"), *map(nbformat.v4.new_code_cell, cells)]
         nodes[1].metadata["tags"] = ["parameters"]
-        nbformat.write(nbformat.v4.new_notebook(cells=nodes, metadata={"language_info": {"name": "python"}}), path)
+        notebook = nbformat.v4.new_notebook(cells=nodes, metadata={"language_info": {"name": "python"}})
+        path.write_text(json.dumps(notebook), encoding="utf-8")
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
         return runner.run(Job(path, "98_trial", **job), out, timeout)
@@ -38,7 +43,7 @@ def run(tmp_path):
 
 
 def executed(tmp_path, record):
-    return nbformat.read(tmp_path / "out" / f"{record.name}.ipynb", as_version=4)
+    return nbformat.read(records.executed(record.name, tmp_path / "out"), as_version=4)
 
 
 def printed(notebook):
@@ -66,8 +71,15 @@ def test_claims_and_exercises_are_read_from_the_outputs(run):
         "@exercise('98.2', ...)\ndef check(answer):\n    pass",
     )
     assert record.claims == {
-        "98.accuracy": {"value": 0.75, "unit": "", "digits": 3, "published": 0.8, "source": "a paper"},
-        "98.loss": {"value": 2.0, "unit": "nat", "digits": 1, "published": None, "source": None},
+        "98.accuracy": {
+            "name": "98.accuracy",
+            "value": 0.75,
+            "unit": "",
+            "digits": 3,
+            "published": 0.8,
+            "source": "a paper",
+        },
+        "98.loss": {"name": "98.loss", "value": 2.0, "unit": "nat", "digits": 1, "published": None, "source": None},
     }
     assert record.exercises == {"98.1": "wrong", "98.2": "not attempted"}
     assert record.outcome == "passed"
@@ -90,13 +102,112 @@ def test_a_run_ends_at_its_time_limit_and_takes_its_kernel_with_it(run, tmp_path
     assert [out.ename for out in executed(tmp_path, record).cells[-1].outputs] == ["TimeLimit"]
 
 
-def test_a_kernel_that_dies_fails_the_run_with_its_last_words(run):
-    record = run(
-        PARAMETERS, "import os, sys\nsys.__stderr__.write('out of luck\\n'); sys.__stderr__.flush()\nos._exit(0)"
-    )
+@pytest.mark.parametrize(
+    ("code", "name", "message"),
+    [
+        ("%tensorboard --logdir runs", "UsageError", "Line magic function `%tensorboard` not found."),
+        ("raise ValueError('\\ud800')", "UnicodeEncodeError", "surrogates not allowed"),
+        ("x = '\ud800'", "UnicodeEncodeError", "surrogates not allowed"),
+        (
+            "from IPython.display import clear_output\n"
+            "get_ipython().events.register('post_execute', clear_output)\n1 / 0",
+            "ZeroDivisionError",
+            "division by zero",
+        ),
+    ],
+)
+def test_an_error_that_the_kernel_tells_in_its_reply_only_fails_the_run(run, tmp_path, code, name, message):
+    record = run(PARAMETERS, code, "print('after')")
+    assert record.outcome == "failed"
+    assert (record.failure.cell, record.failure.name) == (2, name)
+    assert message in record.failure.message
+    notebook = executed(tmp_path, record)
+    assert printed(notebook).count("after") == 0
+    assert [out.ename for cell in notebook.cells for out in cell.get("outputs", []) if "ename" in out] == [name]
+
+
+def test_a_cell_that_never_ran_fails_the_record_whatever_papermill_calls_it():
+    """papermill marks as completed what it did not reach before its engine raised."""
+    started = {"papermill": {"status": "completed", "start_time": "2026-01-01"}}
+    unreached = {"papermill": {"status": "completed", "start_time": None}}
+    cells = [nbformat.v4.new_code_cell(f"x = {i}", metadata=each) for i, each in enumerate((started, unreached))]
+    failure = records.observe(nbformat.v4.new_notebook(cells=cells))["failure"]
+    assert (failure.cell, failure.line, failure.name) == (1, "x = 1", "NotRun")
+    assert records.observe(nbformat.v4.new_notebook(cells=cells[:1]))["failure"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("os._exit(0)", "the kernel ended itself with exit status 0, as os._exit(0) does"),
+        ("os._exit(7)", "the kernel ended itself with exit status 7, as os._exit(7) does"),
+        ("ctypes.string_at(0)", "the kernel crashed in compiled code (SIGSEGV: Segmentation fault)"),
+        ("os.abort()", "the kernel crashed in compiled code (SIGABRT: Aborted)"),
+        ("os.kill(os.getpid(), 9)", "the kernel was killed (SIGKILL), as the system does when memory is short"),
+        ("os.kill(os.getpid(), 15)", "the kernel was ended by a signal (SIGTERM: Terminated)"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_causes_of_death_are_told_apart(code, cause):
+    process = subprocess.Popen([sys.executable, "-c", f"import ctypes, os; {code}"])
+    process.wait()
+    assert runner.cause_of_death(process).startswith(cause)
+
+
+def test_a_death_of_which_nothing_is_known_is_told_as_that():
+    assert runner.cause_of_death(None) == "the kernel died, and the system does not say of what"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+def test_a_kernel_that_dies_fails_the_run_with_the_cause_and_its_last_words(run):
+    talk = "sys.__stderr__.write('much talk\\n' * 99_999 + 'out of luck\\n'); sys.__stderr__.flush()"
+    record = run(PARAMETERS, f"import os, sys\n{talk}\nos.kill(os.getpid(), 9)", "print('after')")
     assert record.outcome == "failed"
     assert (record.failure.cell, record.failure.name) == (2, "DeadKernel")
-    assert "out of luck" in record.failure.message
+    assert record.failure.message.startswith("the kernel was killed (SIGKILL)")
+    assert record.failure.message.endswith("; the last that it wrote: much talk; much talk; out of luck")
+
+
+def test_outputs_that_come_late_are_waited_for(run, tmp_path):
+    """nbclient gives a cell that has ended four seconds to deliver what it printed."""
+    hold = "import time\nget_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(5))\nprint('late')"
+    record = run(PARAMETERS, hold)
+    assert record.outcome == "passed", record.failure
+    assert printed(executed(tmp_path, record)) == "late\n"
+
+
+def test_what_a_notebook_says_is_made_fit_to_be_shown(run, tmp_path):
+    said = r"\x1b[31mred\x1b[0m \x1b]0;title\x07\0"
+    record = run(PARAMETERS, f"raise ValueError('{said}' + 300_000 * 'x' + 'the end')")
+    assert record.failure.message.startswith("red \\x00xxx")
+    assert record.failure.message.endswith("xxxthe end")
+    assert len(record.failure.message) <= records.LONGEST_MESSAGE
+    assert records.read(tmp_path / "out" / "98_trial.json") == record
+
+
+def test_a_result_that_is_not_finite_survives_in_the_record(run, tmp_path):
+    record = run(
+        PARAMETERS,
+        "from course.claims import claim",
+        "claim('98.a', float('nan'))\nclaim('98.b', float('-inf'))\nclaim('98.c', 1)",
+    )
+    kept = records.read(tmp_path / "out" / "98_trial.json")
+    for found in (record, kept):
+        np.testing.assert_equal([claim["value"] for claim in found.claims.values()], [np.nan, -np.inf, 1.0])
+
+
+def test_a_result_that_no_course_announces_fails_the_run(run):
+    record = run(PARAMETERS, "display({'text/plain': ''}, metadata={'course': {'claim': 5}}, raw=True)")
+    assert (record.failure.cell, record.failure.name) == (2, "ValidationError")
+
+
+def test_braces_in_a_path_are_no_parameters(tmp_path):
+    folder = tmp_path / "My {course} {} ü"
+    folder.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), folder / "lesson.ipynb")
+    record = runner.run(Job(folder / "lesson.ipynb", "98_trial"), folder, 60)
+    assert record.outcome == "passed"
+    assert records.executed("98_trial", folder).exists()
 
 
 def test_a_notebook_that_cannot_be_read_fails_without_a_cell(tmp_path):
@@ -114,7 +225,7 @@ def test_a_run_leaves_one_notebook_one_record_and_the_process_as_it_was(run, tmp
         environment={"COURSE_TRIAL": "yes"},
     )
     assert printed(executed(tmp_path, record)) == "yes []\n"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["98_trial.ipynb", "98_trial.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["98_trial.executed.ipynb", "98_trial.json"]
     assert (Path.cwd(), dict(os.environ)) == (directory, environment)
     assert records.read(tmp_path / "out" / "98_trial.json") == record
     assert 0 < record.cell_seconds < record.seconds
