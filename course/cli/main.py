@@ -31,7 +31,7 @@ Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same generated."),
+    typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
 ]
 
 

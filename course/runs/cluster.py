@@ -13,8 +13,8 @@ from pathlib import Path
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, wait
 
-from course.runs import records
 from course.catalog import Lesson
+from course.runs import records
 from course.runs.records import Failure, Job, Record
 
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network

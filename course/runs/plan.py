@@ -13,12 +13,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from course.claims import Band
-from course.runs import records
-from course.files import write_whole
 from course.catalog import Edition, Lesson
-from course.runs.records import Job, Record
+from course.claims import Band
+from course.files import write_whole
 from course.parameters import ParameterError, check
+from course.runs import records
+from course.runs.records import Job, Record
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 

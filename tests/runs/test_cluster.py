@@ -6,11 +6,10 @@ import psutil
 import pytest
 from distributed import LocalCluster
 
-from course.runs import cluster, plan
-from course.runs import records
 from course.catalog import LessonError, find
-from course.runs.records import Job
 from course.parameters import ParameterError
+from course.runs import cluster, plan, records
+from course.runs.records import Job
 
 PARAMETERS = """seed: int = 0  # random seed, 0 to 999
 fast: bool = False  # the same steps on less data
@@ -107,7 +106,7 @@ def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house):
 
 def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
     house.add("97_one")
-    monkeypatch.setattr(runs, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(ConnectionError, match=r"tcp://127\.0\.0\.1:1: no Dask scheduler"):
         cluster.execute(jobs(house, "97_one"), out=house.out, timeout=60, scheduler="tcp://127.0.0.1:1")
 

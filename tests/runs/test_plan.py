@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from course.runs import cluster, plan
 from course.catalog import find
-from course.runs.records import Job, Record
 from course.parameters import ParameterError
+from course.runs import cluster, plan
+from course.runs.records import Job, Record
 
 CLAIM = 'from course.claims import claim\nclaim("98.value", seed * seed + epochs, digits=1, unit="m")'
 
