@@ -1,6 +1,6 @@
 # make lab: learn. make run: run the whole course. make test: prove it. Each sets up what it needs, in .venv.
-PYTHON ?= python3
 BIN := .venv/bin
+PYTHON ?= $(if $(wildcard .venv/.ready),$(BIN)/python,python3)  # named: .venv is made, or made anew, with it
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode, importing TensorFlow takes four times as long
 
 .PHONY: lab run test lesson lock setup

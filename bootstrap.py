@@ -1,6 +1,7 @@
 """Set up the course in .venv: exact packages from requirements.lock, the course itself, its kernel.
 
-Needs only Python 3.11 to 3.13 with venv. A second call finds nothing to do. Run: python bootstrap.py
+Needs only Python 3.11 to 3.13 with venv. A second call finds nothing to do; one by another version of Python makes
+the environment anew. Run: python bootstrap.py
 """
 
 import hashlib
@@ -16,6 +17,7 @@ BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 READY = ENVIRONMENT / ".ready"
 INPUTS = ("requirements.lock", "pyproject.toml", "bootstrap.py", "course/kernels/kernelspec.py")
+VERSION = "{}.{}".format(*sys.version_info)
 
 
 def main() -> None:
@@ -24,12 +26,18 @@ def main() -> None:
         sys.exit(
             f"Python {found} at {sys.executable}: must be 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 lab"
         )
+    try:
+        set_up()
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:  # ValueError: venv refuses the folder's name
+        sys.exit(f"set-up failed: {error}")
+
+
+def set_up() -> None:
+    """Make in .venv what is missing there. Raises OSError, ValueError or CalledProcessError where that fails."""
     digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS) + str(ROOT).encode()).hexdigest()
-    if PYTHON.exists() and READY.exists() and READY.read_text() == digest:
+    if version_of(PYTHON) == VERSION and READY.exists() and READY.read_text() == digest:
         return
-    if not PYTHON.exists():
-        print("Setting up .venv ...", flush=True)
-        venv.create(ENVIRONMENT, with_pip=True)
+    make_environment()
     uv = [str(PYTHON), "-m", "uv"]
     if subprocess.run([*uv, "--version"], capture_output=True).returncode:
         run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
@@ -40,11 +48,26 @@ def main() -> None:
     READY.write_text(digest)
 
 
+def make_environment() -> None:
+    """Make .venv with this Python where there is none, or one that another version made or that was left half-made."""
+    present = version_of(PYTHON)
+    if present != VERSION or not READY.exists():
+        print(f"Setting up .venv with Python {VERSION}{f' in place of {present}' if present else ''} ...", flush=True)
+        venv.create(ENVIRONMENT, with_pip=True, clear=present != VERSION)
+
+
+def version_of(python: Path) -> str:
+    """Return the version of an interpreter, such as "3.12"; "" where it is missing or does not start."""
+    ask = "import sys; print('{}.{}'.format(*sys.version_info))"
+    try:
+        return subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
 def run(command: list[str]) -> None:
-    """Run one step; stop with its exit status when it fails."""
-    status = subprocess.run(command, cwd=ROOT).returncode
-    if status:
-        sys.exit(f"set-up failed (exit status {status}): {' '.join(command)}")
+    """Run one step in the course's folder. Raises CalledProcessError when it fails."""
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":
