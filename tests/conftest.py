@@ -1,5 +1,6 @@
 """What tests share: lessons, bands and data of their own, in place of the course's."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,17 @@ from typer.testing import CliRunner
 
 from course import catalog, claims, lesson
 
+FOLDERS = {
+    "spaces": "my own  course",
+    "braces": "Mein {Kurs} {0} {",
+    "percent": "100% %s %20",
+    "quotes": "it's" if os.name == "nt" else 'it\'s "so"',
+    "not ASCII": "ü 課程 é",
+    "wildcards": "[a-z] $HOME !x" if os.name == "nt" else "[a-z]* $HOME `x` ?",
+    "long": "l" * 200,
+    "named course": "course",
+    "a link": "link",
+}
 LESSON = """# ---
 # title: A trial
 # part: 1 Fit
@@ -139,3 +151,15 @@ def house(tmp_path, lessons, monkeypatch):
     for process in house.started:
         process.kill()  # its kernels end with it
         process.communicate()
+
+
+@pytest.fixture(params=FOLDERS)
+def odd_folder(request, tmp_path):
+    """A folder with a name that people give and programs stumble over."""
+    folder = tmp_path / FOLDERS[request.param]
+    if request.param == "a link":
+        (tmp_path / "elsewhere").mkdir()
+        folder.symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    else:
+        folder.mkdir()
+    return folder

@@ -30,6 +30,7 @@ from course.runs.records import Failure, Job, Outcome, Record
 KERNEL = "course"  # warm where it is installed, else the plain kernel
 SHUTDOWN_SECONDS = 2.0  # how long a kernel may take to end by itself
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+SOCKET_PATH = 103  # bytes that the path of a socket may have on every system
 for name in ("papermill", "course.kernel"):
     logging.getLogger(name).setLevel(logging.CRITICAL)  # the record tells, once
 
@@ -168,9 +169,15 @@ def _execute(attempt: Attempt) -> Failure | None:
 
 
 def _connection(folder: Path) -> dict[str, Any]:
-    """Settings of a kernel's manager: connected by files in `folder`, since a free port may be taken before its use."""
+    """Settings of a kernel's manager: connected by files in `folder`, since a free port may be taken before its use.
+
+    Where there are no such files (Windows), or their paths would be too long for a socket, it is connected by ports.
+    """
     settings = {"connection_file": str(folder / "kernel.json"), "shutdown_wait_time": SHUTDOWN_SECONDS}
-    return settings | ({} if sys.platform == "win32" else {"transport": "ipc", "ip": str(folder / "ipc")})
+    longest = os.fsencode(folder / "ipc-5")  # jupyter_client numbers the five of them
+    if sys.platform == "win32" or len(longest) > SOCKET_PATH:
+        return settings
+    return settings | {"transport": "ipc", "ip": str(folder / "ipc")}
 
 
 def _show_refusal(cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
