@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -74,20 +74,18 @@ def run(
     """Run lessons and report. Exit status: 1 when one does not pass, 2 when a parameter is not allowed."""
     from course.catalog import all_lessons, find
     from course.cli import terminal
-    from course.runs import cluster, report
+    from course.runs import folder, report
     from course.runs import plan as plans
 
+    out = out or _default_out()
     with _refusals():
         chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
         planned = plans.plan(chosen, _assignments(parameter, fast), edition)
-    out = out or _default_out()
-    with _refusals(), terminal.stoppable(out), terminal.progress(len(planned)) as progress:
-        gathered = cluster.execute(
-            planned, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress
-        )
-    terminal.table(report.COLUMNS, map(report.row, gathered))
-    print(f"Report: {report.write(gathered, out)}")
-    _finish(gathered, out)
+        with folder.held(out):
+            gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
+            terminal.table(report.COLUMNS, map(report.row, gathered))
+            print(f"Report: {report.write(gathered, out)}")
+            _finish(gathered, out)
 
 
 @app.command()
@@ -104,20 +102,20 @@ def sweep(
     """Run a lesson over a grid of parameters; started again with the same --out it goes on where it stopped."""
     from course.catalog import find
     from course.cli import terminal
-    from course.runs import cluster, plan
+    from course.runs import folder, plan
 
+    out = out or _default_out()
     with _refusals():
         planned = plan.grid(find(lesson), _assignments(parameter, fast), edition)
-    out = out or _default_out()
-    left = [job for job in planned if not plan.finished(job, out)]
-    print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
-    with _refusals(), terminal.stoppable(out), terminal.progress(len(left)) as progress:
-        cluster.execute(left, out=out, timeout=timeout, workers=jobs, scheduler=scheduler, progress=progress)
-    gathered = plan.recorded(planned, out)
-    plan.gather(gathered, out / "runs.parquet")
-    terminal.bands(plan.summarize(gathered))
-    print(f"Table: {out / 'runs.parquet'}")
-    _finish(gathered, out)
+        with folder.held(out):
+            left = [job for job in planned if not plan.finished(job, out)]
+            print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
+            _execute(left, out, timeout=timeout, workers=jobs, scheduler=scheduler)
+            gathered = plan.recorded(planned, out)
+            plan.gather(gathered, out / "runs.parquet")
+            terminal.spreads(plan.summarize(gathered))
+            print(f"Table: {out / 'runs.parquet'}")
+            _finish(gathered, out)
 
 
 @app.command()
@@ -208,10 +206,11 @@ def _refusals() -> Iterator[None]:
     """Turn what is not allowed into a line on stderr and its exit status."""
     from course.catalog import LessonError
     from course.parameters import ParameterError
+    from course.runs.folder import FolderError
 
     try:
         yield
-    except (LessonError, ParameterError, ConnectionError) as error:
+    except (LessonError, ParameterError, FolderError, ConnectionError) as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(REFUSED) from error
 
@@ -222,6 +221,16 @@ def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:
 
 def _default_out() -> Path:
     return Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
+
+
+def _execute(jobs: list, out: Path, **how: Any) -> list:
+    """Run `jobs` as `cluster.execute` does, showing how they get on and stopping in good order."""
+    from course.cli import terminal
+
+    with terminal.stoppable(out), terminal.progress(len(jobs)) as progress:
+        from course.runs import cluster  # Dask takes seconds to import, and what is refused should not wait for it
+
+        return cluster.execute(jobs, out=out, progress=progress, **how)
 
 
 def _finish(records: list, out: Path) -> None:

@@ -1,10 +1,12 @@
 """What a terminal shows of many runs (a line that moves, tables, what went wrong), and how it stops them."""
 
 import contextlib
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -13,8 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from course.catalog import Lesson
-from course.claims import Band
-from course.runs.plan import Point
+from course.runs.plan import Point, Spread
 from course.runs.records import Job, Record, executed
 
 INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
@@ -52,13 +53,17 @@ def lesson(lesson: Lesson) -> None:
     table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
 
 
-def bands(summary: Mapping[tuple[Point, str], Band]) -> None:
-    """Print the bands that a sweep found, by point of its grid and claim."""
+def spreads(summary: Mapping[tuple[Point, str], Spread]) -> None:
+    """Print what a sweep found, by point of its grid and claim."""
     rows = []
-    for (point, claim), band in summary.items():
-        spread = f"{band.low:.{band.digits}f} to {band.high:.{band.digits}f}"
+    for (point, claim), spread in summary.items():
         at = ", ".join(f"{key} = {value}" for key, value in point)
-        rows.append((at, claim, f"{band.median:.{band.digits}f}", spread, band.unit, str(band.seeds)))
+        finite, decimals = [value for value in spread.values if math.isfinite(value)], spread.digits
+        middle = f"{median(finite):.{decimals}f}" if finite else ""
+        ends = f"{min(finite):.{decimals}f} to {max(finite):.{decimals}f}" if finite else ""
+        stray = len(spread.values) - len(finite)
+        runs = f"{len(spread.values)}, {stray} of them not finite" if stray else str(len(spread.values))
+        rows.append((at, claim, middle, ends, spread.unit, runs))
     table(("Parameters", "Claim", "Median", "Least to greatest", "Unit", "Runs"), rows)
 
 

@@ -7,14 +7,13 @@ notebook, parameters and environment.
 import io
 import itertools
 import re
-from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+from course import claims
 from course.catalog import Edition, Lesson
-from course.claims import Band
 from course.files import write_whole
 from course.parameters import ParameterError, check
 from course.runs import records
@@ -23,6 +22,15 @@ from course.runs.records import Job, Record
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 
 Point = tuple[tuple[str, Any], ...]  # parameters other than the seed
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Results over the seeds of one claim, of which `digits` decimals are shown; some may not be finite."""
+
+    values: list[float]
+    digits: int
+    unit: str
 
 
 def plan(lessons: Iterable[Lesson], assignments: Iterable[str], edition: Edition) -> list[Job]:
@@ -41,8 +49,8 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
     """
     axes = {name: _values(name, text) for name, text in split(assignments).items()}
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    notebook = lesson.notebook(edition)
-    return [Job(notebook, lesson.name, checked(lesson, point)) for point in points]
+    notebook, environment = lesson.notebook(edition), {claims.MEASURING: "1"}  # a sweep describes, it does not judge
+    return [Job(notebook, lesson.name, checked(lesson, point), environment) for point in points]
 
 
 def split(assignments: Iterable[str]) -> dict[str, str]:
@@ -86,20 +94,15 @@ def gather(gathered: Iterable[Record], path: Path) -> None:
     write_whole(path, content.getvalue())
 
 
-def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Band]:
-    """Return median and spread over the seeds of every claim at every point of the grid, from the runs that passed."""
-    values: dict[tuple[Point, str], list[float]] = defaultdict(list)
-    shown: dict[str, tuple[int, str]] = {}
+def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Spread]:
+    """Return the results of every claim at every point of the grid, also those of runs that failed later."""
+    summary: dict[tuple[Point, str], Spread] = {}
     for record in gathered:
-        if record.outcome == "passed":
-            point = tuple((key, value) for key, value in record.parameters.items() if key != "seed")
-            for name, claim in record.claims.items():
-                values[point, name].append(claim["value"])
-                shown[name] = claim["digits"], claim["unit"]
-    return {
-        (point, name): Band(median(found), min(found), max(found), len(found), *shown[name])
-        for (point, name), found in values.items()
-    }
+        point = tuple((key, value) for key, value in record.parameters.items() if key != "seed")
+        for name, claim in record.claims.items():
+            spread = summary.setdefault((point, name), Spread([], claim["digits"], claim["unit"]))
+            spread.values.append(claim["value"])
+    return summary
 
 
 def _values(name: str, text: str) -> list[str]:

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -93,7 +95,7 @@ def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel,
     assert process.returncode == 130
     assert err == f"Stopped; what had finished is in {house.out}\n"
     assert not any(map(psutil.pid_exists, kernels(house)))
-    left = sorted(path.name for path in house.out.iterdir())
+    left = sorted(path.name for path in house.out.iterdir() if path.name != ".lock")
     assert left == [f"{name}.{end}" for name in ("96_one", "97_two") for end in ("executed.ipynb", "json")]
     assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {"cancelled"}
 
@@ -124,4 +126,24 @@ def test_a_killed_sweep_goes_on_where_it_stopped(house):
     assert "0.000 to 3.000" in out
     assert {path: path.stat().st_mtime_ns for path in first} == first
     assert len(kernels(house)) == 5
-    assert sorted(path.name for path in house.out.glob(".*")) == []
+    assert sorted(path.name for path in house.out.glob(".*")) == [".lock"]
+
+
+def test_results_never_replace_notebooks(house):
+    house.add("98_trial")
+    source = house.folder / "notebooks" / "solutions"
+    before = {path: path.read_bytes() for path in source.iterdir()}
+    for command in (["run"], ["sweep", "98"]):
+        status, out, err = house.course(*command, "--out", source)
+        assert (status, out) == (2, "")
+        assert err == (f"Error: {source}: holds notebooks, such as 98_trial.ipynb; choose a new folder, with --out\n")
+    assert {path: path.read_bytes() for path in source.iterdir()} == before
+
+
+def test_what_is_refused_does_not_wait_for_dask(house):
+    """Its import takes seconds."""
+    process = house.start("run", "99")
+    assert "must be one of" in process.communicate()[1]
+    script = "import sys, course.runs.plan, course.runs.folder, course.runs.report, course.cli.terminal\n"
+    script += "assert not {'distributed', 'dask', 'papermill', 'nbformat', 'pandas'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -15,7 +15,8 @@ def points(assignments):
 
 
 def record(seed, epochs, value, outcome="passed"):
-    claims = {"98.value": {"value": value, "unit": "m", "digits": 1, "published": None, "source": None}}
+    claim = {"name": "98.value", "value": value, "unit": "m", "digits": 1, "published": None, "source": None}
+    claims = {"98.value": claim}
     parameters = {"seed": seed, "epochs": epochs}
     return Record(f"{seed}-{epochs}", "98_trial", parameters, outcome, 2.0, "", 1.0, claims, {}, None, {})
 
@@ -52,8 +53,8 @@ def test_only_a_run_of_the_same_notebook_that_passed_counts_as_finished(house):
     planned = plan.grid(find("98"), ["epochs=1,5"], "solutions")
     gathered = cluster.execute(planned, out=house.out, timeout=60, workers=2)
     assert [plan.finished(job, house.out) for job in planned] == [gathered[0], None]
-    measuring = Job(planned[0].notebook, "98_trial", planned[0].parameters, {"COURSE_MEASURING": "1"})
-    assert plan.finished(measuring, house.out) is None
+    elsewhere = Job(planned[0].notebook, "98_trial", planned[0].parameters, {"COURSE_TRIAL": "1"})
+    assert plan.finished(elsewhere, house.out) is None
     house.add("98_trial", "assert epochs < 6")
     assert plan.finished(planned[0], house.out) is None
 
@@ -70,15 +71,33 @@ def test_the_table_holds_what_the_records_hold(house, tmp_path):
     assert (frame["seconds"] > frame["cell_seconds"]).all()
 
 
-def test_a_summary_gives_median_and_extremes_over_the_seeds_of_each_point():
-    rng = np.random.default_rng(0)
-    values = {(seed, epochs): rng.normal() for seed in range(9) for epochs in (1, 5)}
-    gathered = [record(seed, epochs, value) for (seed, epochs), value in values.items()]
-    gathered.append(record(9, 1, 1e9, outcome="failed"))
+def test_a_summary_gives_the_results_over_the_seeds_of_each_point_also_of_runs_that_failed_later():
+    values = {(seed, epochs): seed / (epochs + 1) for seed in range(9) for epochs in (1, 5)}
+    gathered = [record(*at, value, "failed" if at[0] == 3 else "passed") for at, value in values.items()]
     summary = plan.summarize(gathered)
     assert list(summary) == [((("epochs", 1),), "98.value"), ((("epochs", 5),), "98.value")]
     for ((_, epochs),), name in summary:
         expected = [value for (_, other), value in values.items() if other == epochs]
-        band = summary[(("epochs", epochs),), name]
-        assert (band.median, band.low, band.high) == (np.median(expected), min(expected), max(expected))
-        assert (band.seeds, band.digits, band.unit) == (9, 1, "m")
+        assert summary[(("epochs", epochs),), name] == plan.Spread(expected, 1, "m")
+
+
+def test_a_sweep_shows_what_strays_from_the_band_and_what_is_not_finite(house):
+    house.claims('["98.value".full]\nmedian = 2.0\nlow = 1.9\nhigh = 2.1\nseeds = 10\n')
+    house.add(
+        "98_trial",
+        "from course import lesson\nfrom course.claims import claim",
+        "lesson.running = lesson.Running('98_trial', fast=False, standard=True)",
+        "claim('98.value', {0: 2, 1: 7, 2: float('nan'), 3: float('inf')}[seed])\nclaim('98.lost', float('nan'))",
+        "assert seed != 1",
+    )
+    status, out, err = house.course("sweep", "98", "-p", "seed=0..3", "--out", house.out)
+    assert status == 1
+    assert "98_trial--seed=1: failed; cell 4, `assert seed != 1`: AssertionError" in err
+    rows = [line.replace("│", "|").split("|") for line in out.splitlines() if "98." in line]
+    cells = [[cell.strip() for cell in row][2:-1] for row in rows]
+    assert cells == [
+        ["98.value", "4.500", "2.000 to 7.000", "", "4, 2 of them not finite"],
+        ["98.lost", "", "", "", "4, 4 of them not finite"],
+    ]
+    frame = pd.read_parquet(house.out / "runs.parquet")
+    np.testing.assert_equal(list(frame["claim.98.value"]), [2, 7, np.nan, np.inf])
