@@ -27,7 +27,7 @@ CLASSES = 10
 NAMES = [str(number) for number in range(CLASSES)]
 METRICS: dict[str, Callable[[], list[Any]]] = {
     "accuracy alone": lambda: [],
-    "course ConfusionMatrix": lambda: [ConfusionMatrix(NAMES)],
+    "course ConfusionMatrix": lambda: [ConfusionMatrix(NAMES, name="class")],
     "keras Precision, Recall": lambda: [
         metric(class_id=number, name=f"{metric.__name__}_{number}")
         for metric in (keras.metrics.Precision, keras.metrics.Recall)

@@ -88,7 +88,7 @@ def network(kind=keras.Sequential):
     keras.utils.set_random_seed(seed)
     dense = keras.layers.Dense
     model = kind([keras.Input((784,)), dense(128, activation="relu"), dense(10, activation="softmax")])
-    metrics = ["accuracy", ConfusionMatrix(CLASSES)]
+    metrics = ["accuracy", ConfusionMatrix(CLASSES, name="class")]
     model.compile("adam", "sparse_categorical_crossentropy", metrics=metrics, steps_per_execution=25)
     model.optimizer.build(model.trainable_variables)
     model.compute_metrics(None, clothes.y_train[:1], model(x_train[:1]))
@@ -96,8 +96,9 @@ def network(kind=keras.Sequential):
 
 
 # %% [markdown]
-# All that this lesson needs is that one entry in `metrics`. `course.training.metrics.ConfusionMatrix` counts how often each true
-# class was given each predicted one. Its result is a *dictionary*, and Keras logs every entry under its own name.
+# All that this lesson needs is that one entry in `metrics`. `course.training.metrics.ConfusionMatrix` counts how often
+# each true class was given each predicted one. Its result is a *dictionary*, and Keras logs every entry under its own
+# name. All these names begin with that of the metric, here `class`: a second such metric in the model needs another.
 #
 # (`steps_per_execution` and the two lines below it only save time. TensorFlow takes 25 steps before it comes back to
 # Python, as in lesson 05. And the variables of the optimizer and of the metrics are made at once: where `fit` finds
@@ -116,7 +117,7 @@ def train(model, epochs, callbacks=(), done=0):
 model = network()
 first_history = train(model, short_epochs)
 first_weights = model.get_weights()  # to compare with, further down
-print(len(first_history), "curves, such as", [key for key in first_history if key.endswith(("shirt", "worst"))])
+print(len(first_history), "curves, such as", [key for key in first_history if key.endswith(("shirt", "worst_f1"))])
 
 # %% [markdown]
 # For validation, each is there a second time with `val_` in front. Here is the recall of every class after the first
@@ -125,7 +126,7 @@ print(len(first_history), "curves, such as", [key for key in first_history if ke
 # %%
 published = [0.7450, 0.9730, 0.8830, 0.7620, 0.6790, 0.9430, 0.3250, 0.9320, 0.9530, 0.9400]
 plots.bars(
-    {name: first_history[f"val_recall_{name}"][0] for name in CLASSES},
+    {name: first_history[f"val_class_recall_{name}"][0] for name in CLASSES},
     title="Recall of each class after one epoch, validation",
     label="recall (share of the class that is found)",
     published=dict(zip(CLASSES, published, strict=True)),
@@ -136,8 +137,8 @@ from course.claims import claim
 
 notebook = "Chowdhury, ml_cookbook, 2020"
 claim("07.first_accuracy", first_history["val_accuracy"][0], published=0.8135, source=notebook)
-claim("07.first_shirt_recall", first_history["val_recall_shirt"][0], digits=2, published=0.3250, source=notebook)
-first_recalls = [first_history[f"val_recall_{name}"][0] for name in CLASSES]
+claim("07.first_shirt_recall", first_history["val_class_recall_shirt"][0], digits=2, published=0.3250, source=notebook)
+first_recalls = [first_history[f"val_class_recall_{name}"][0] for name in CLASSES]
 claim("07.first_worst_recall", min(first_recalls), digits=2, published=min(published), source=notebook)
 
 # %% [markdown]
@@ -162,7 +163,7 @@ class KeepBest(keras.callbacks.EarlyStopping):
         """Do not restore the best weights, as EarlyStopping would."""
 
 
-keep = KeepBest(monitor="val_f1_worst", mode="max", patience=epochs, restore_best_weights=True)
+keep = KeepBest(monitor="val_class_worst_f1", mode="max", patience=epochs, restore_best_weights=True)
 later_history = train(fast_fit(model, seed=seed), epochs, [keep], done=short_epochs)
 history = {key: first_history[key] + later_history[key] for key in first_history}
 
@@ -170,7 +171,7 @@ history = {key: first_history[key] + later_history[key] for key in first_history
 plots.lines(
     range(1, epochs + 1),
     {"accuracy, all classes": history["val_accuracy"]}
-    | {f"recall, {name}": history[f"val_recall_{name}"] for name in ("trouser", "coat", "shirt")},
+    | {f"recall, {name}": history[f"val_class_recall_{name}"] for name in ("trouser", "coat", "shirt")},
     title="A calm accuracy, and what it is made of",
     x_label="epoch",
     y_label="share right, validation images",
@@ -184,7 +185,7 @@ def step_size(key):
 
 
 claim("07.step_accuracy", step_size("val_accuracy"), digits=1, unit="points")
-claim("07.step_shirt_recall", step_size("val_recall_shirt"), digits=1, unit="points")
+claim("07.step_shirt_recall", step_size("val_class_recall_shirt"), digits=1, unit="points")
 
 # %% [markdown]
 # From one epoch to the next the accuracy moves by {{07.step_accuracy}}, the recall of the shirt by
@@ -291,7 +292,9 @@ def difference_to_scikit_learn(streamed, x, y):
     predicted = np.argmax(model(x), axis=1)
     reference = precision_recall_fscore_support(y, predicted, labels=range(10), zero_division=0)
     kinds = zip(("precision", "recall", "f1"), reference, strict=False)
-    return max(abs(streamed[f"{kind}_{name}"] - value[i]) for kind, value in kinds for i, name in enumerate(CLASSES))
+    return max(
+        abs(streamed[f"class_{kind}_{name}"] - value[i]) for kind, value in kinds for i, name in enumerate(CLASSES)
+    )
 
 
 on_train = model.evaluate(x_train, clothes.y_train, batch_size=32, verbose=0, return_dict=True)
@@ -473,7 +476,7 @@ class OldWay(keras.Sequential):
     def log(self, y, y_pred):
         self.compiled_metrics.update_state(y, y_pred)
         logs = {metric.name: metric.result() for metric in self.metrics[:-1]}
-        if "confusion_matrix" in self.metrics_names:  # the last metric, whose results are many
+        if "class" in self.metrics_names:  # the last metric, whose results are many
             logs |= self.metrics[-1].result()
         return logs
 
@@ -604,19 +607,19 @@ print("all others equal:", all(equal))
 # %% [markdown]
 # ## Keep the best epoch of the worst class
 #
-# Every entry of the history has a name, so every callback can watch it. `val_f1_worst` is the F1 of whichever class is
-# worst. Of the epochs that `KeepBest` saw, which has the least loss, and which the best worst class?
+# Every entry of the history has a name, so every callback can watch it. `val_class_worst_f1` is the F1 of whichever
+# class is worst. Of the epochs that `KeepBest` saw, which has the least loss, and which the best worst class?
 
 # %% tags=["varies"]
 by_loss = short_epochs + 1 + np.argmin(later_history["val_loss"])
-by_worst = short_epochs + 1 + np.argmax(later_history["val_f1_worst"])
+by_worst = short_epochs + 1 + np.argmax(later_history["val_class_worst_f1"])
 claim("07.epoch_by_loss", by_loss, digits=0)
 claim("07.epoch_by_worst", by_worst, digits=0)
 
 # %%
 plots.lines(
     range(1, epochs + 1),
-    {"macro F1 (mean of ten)": history["val_f1_macro"], "worst F1": history["val_f1_worst"]},
+    {"macro F1 (mean of ten)": history["val_class_macro_f1"], "worst F1": history["val_class_worst_f1"]},
     title="The mean and the worst class, validation",
     x_label="epoch",
     y_label="F1",
@@ -629,8 +632,8 @@ plots.lines(
 #
 # `KeepBest` above is Keras' `EarlyStopping` in all but its end: with a `patience` of fewer epochs the original stops
 # after that many without a new best, and with `restore_best_weights=True` it puts the best back into the model. Keras
-# does not know whether `f1_worst` should rise or fall, so say `mode="max"`; without it, the training ends with an
-# error. (With a name that does not exist it only warns, and never stops.)
+# does not know whether `class_worst_f1` should rise or fall, so say `mode="max"`; without it, the training ends with
+# an error. (With a name that does not exist it only warns, and never stops.)
 #
 # Are the weights that it kept better than the last ones? The validation images chose the epoch; the test images judge.
 
@@ -638,9 +641,9 @@ plots.lines(
 # %% tags=["varies"]
 def worst_on_test():
     """F1 of the worst class among the test images, by the metric itself, without `evaluate`."""
-    metric = ConfusionMatrix(CLASSES)
+    metric = ConfusionMatrix(CLASSES, name="test")
     metric.update_state(clothes.y_test, model(x_test))
-    return float(metric.result()["f1_worst"])
+    return float(metric.result()["test_worst_f1"])
 
 
 at_end = worst_on_test()
@@ -648,7 +651,7 @@ model.set_weights(keep.best_weights)
 kept = worst_on_test()
 claim("07.test_worst_kept", kept)
 claim("07.test_worst_at_end", at_end)
-claim("07.optimism", 100 * (max(later_history["val_f1_worst"]) - kept), digits=1, unit="points")
+claim("07.optimism", 100 * (max(later_history["val_class_worst_f1"]) - kept), digits=1, unit="points")
 claim("07.kept_gain", 100 * (kept - at_end), digits=1, unit="points")
 
 # %% [markdown]
@@ -739,7 +742,7 @@ class FollowWorst(keras.callbacks.Callback):
         self.logs = logs
 
     def on_epoch_begin(self, epoch, logs=None):
-        missing = 1 - np.array([self.logs[f"f1_{name}"] for name in CLASSES])
+        missing = 1 - np.array([self.logs[f"class_f1_{name}"] for name in CLASSES])
         self.model.class_weights.assign(missing / missing.mean())
 
     def on_epoch_end(self, epoch, logs):
@@ -756,7 +759,7 @@ with_weights = train(fast_fit(weighted, seed=seed), epochs, [follow], done=short
 plots.lines(
     range(short_epochs + 1, epochs + 1),
     {
-        kind: 100 * (np.array(with_weights[f"val_{kind}_shirt"]) - later_history[f"val_{kind}_shirt"])
+        kind: 100 * (np.array(with_weights[f"val_class_{kind}_shirt"]) - later_history[f"val_class_{kind}_shirt"])
         for kind in ("recall", "precision", "f1")
     },
     title="What the weights do to the shirt, validation",
@@ -776,10 +779,10 @@ def gain(key):
     return 100 * np.mean(np.subtract(with_weights[key], later_history[key])[-5:])
 
 
-claim("07.gain_shirt_recall", gain("val_recall_shirt"), digits=1, unit="points")
-claim("07.gain_shirt_precision", gain("val_precision_shirt"), digits=1, unit="points")
-claim("07.gain_shirt_f1", gain("val_f1_shirt"), digits=1, unit="points")
-claim("07.gain_worst_f1", gain("val_f1_worst"), digits=1, unit="points")
+claim("07.gain_shirt_recall", gain("val_class_recall_shirt"), digits=1, unit="points")
+claim("07.gain_shirt_precision", gain("val_class_precision_shirt"), digits=1, unit="points")
+claim("07.gain_shirt_f1", gain("val_class_f1_shirt"), digits=1, unit="points")
+claim("07.gain_worst_f1", gain("val_class_worst_f1"), digits=1, unit="points")
 claim("07.gain_accuracy", gain("val_accuracy"), digits=1, unit="points")
 claim("07.shirt_weight", weighted.class_weights.numpy()[CLASSES.index("shirt")], digits=1)
 
@@ -812,4 +815,4 @@ claim("07.shirt_weight", weighted.class_weights.numpy()[CLASSES.index("shirt")],
 #   worst F1?
 # - Merge shirt and T-shirt into one class. How much of the missing accuracy was this one border?
 # - Let `OldWay` end in a layer without softmax, with `from_logits=True` in the loss. What is the "loss" now?
-# - Train with `EarlyStopping` itself, patience 2, on `val_f1_worst` and on `val_loss`. Which stops earlier?
+# - Train with `EarlyStopping` itself, patience 2, on `val_class_worst_f1` and on `val_loss`. Which stops earlier?

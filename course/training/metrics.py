@@ -7,7 +7,7 @@ Not here, since others have it: Hamming accuracy is `keras.metrics.BinaryAccurac
 reliability curve are `brier_score_loss` and `calibration_curve` of scikit-learn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -22,15 +22,21 @@ class ConfusionMatrix(keras.metrics.Metric):
     """Precision, recall and F1 of every class, from one streamed table of counts (true class, predicted class).
 
     `y_true` (rows,) or (rows, 1): class numbers 0, 1, ...; `y_pred` (rows, classes): probabilities or logits. The
-    result is a dictionary: "precision_NAME", "recall_NAME" and "f1_NAME" of every class, "f1_macro" (their mean)
-    and "f1_worst" (the least), so that the history holds each as a number and a callback can watch each. What
-    would divide by zero is 0, as with scikit-learn's `zero_division=0`. `counts` is the table itself.
+    result is a dictionary: "NAME_precision_CLASS", "NAME_recall_CLASS" and "NAME_f1_CLASS" of every class,
+    "NAME_macro_f1" (the mean F1) and "NAME_worst_f1" (the least), so that the history holds each as a number and a
+    callback can watch each. What would divide by zero is 0, as with scikit-learn's `zero_division=0`. `counts` is
+    the table itself.
+
+    NAME is the metric's `name`. Each metric of a model needs a name of its own, also if they belong to different
+    outputs: of a result that is a dictionary Keras logs the keys as they are, without the output's name and without
+    "weighted_". A compiled step in which two metrics report the same key raises ValueError.
 
     Raises ValueError for a wrong shape or a label outside the range (InvalidArgumentError within `fit`). What XLA
-    compiles cannot raise: there such a label turns the figures into NaN, as it does the loss.
+    compiles cannot raise: there such a label turns the figures into NaN, as it does the loss. So does a prediction
+    that is NaN, everywhere. A row of weight 0 counts for nothing, whatever its label.
     """
 
-    def __init__(self, class_names: Sequence[str], name: str = "confusion_matrix", **kwargs: Any) -> None:
+    def __init__(self, class_names: Sequence[str], name: str, **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.class_names = [str(class_name) for class_name in class_names]
         size = len(self.class_names)
@@ -41,18 +47,20 @@ class ConfusionMatrix(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to the counts; `sample_weight` (rows,) counts each row that many times."""
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         size = len(self.class_names)
-        _check_shape("y_pred", y_pred, ("rows", size))
-        labels = _column("y_true", y_true, y_pred.shape[0])
-        sound = _labels_sound(labels, size - 1)
-        true = ops.one_hot(ops.cast(labels, "int32"), size, dtype="float64")
-        if sample_weight is not None:
-            weight = _column("sample_weight", ops.convert_to_tensor(sample_weight), y_pred.shape[0])
-            true = true * ops.cast(weight, "float64")[:, None]
+        y_pred = _numbers(f"{self}: y_pred", y_pred)
+        _check_shape(f"{self}: y_pred", y_pred, ("rows", size))
+        y_true = _numbers(f"{self}: y_true", y_true)
+        if tuple(y_true.shape[1:]) == (size,):
+            shapes = f"shape {tuple(y_true.shape)}: must be ({y_true.shape[0]}, 1)"
+            raise ValueError(f"{self}: y_true has {shapes}; of one-hot rows pass np.argmax(y_true, axis=1)")
+        labels = _column(f"{self}: y_true", y_true, y_pred.shape[0])
+        weight = _weight(f"{self}: sample_weight", sample_weight, y_pred)
+        sound = _rows_sound(f"{self}", labels[:, None], size - 1, y_pred, weight)
+        true = ops.one_hot(ops.cast(labels, "int32"), size, dtype="float64") * weight[:, None]
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), size, dtype="float64")
         batch = ops.matmul(ops.transpose(true), predicted)
-        self.counts.assign_add(ops.where(sound, batch, np.nan))
+        self.counts.assign_add(ops.where(ops.all(sound), batch, np.nan))
 
     def result(self) -> dict[str, Any]:
         """Return the figures of all rows seen since the last reset."""
@@ -64,11 +72,28 @@ class ConfusionMatrix(keras.metrics.Metric):
             "f1": ops.divide_no_nan(2 * right, true + predicted),
         }
         result = {
-            f"{figure}_{class_name}": value
+            f"{self.name}_{figure}_{class_name}": value
             for figure, values in figures.items()
             for class_name, value in zip(self.class_names, ops.unstack(values), strict=True)
         }
-        return result | {"f1_macro": ops.mean(figures["f1"]), "f1_worst": ops.min(figures["f1"])}
+        result[f"{self.name}_macro_f1"] = ops.mean(figures["f1"])
+        result[f"{self.name}_worst_f1"] = ops.min(figures["f1"])
+        self._refuse_keys_of_others(result)
+        return result
+
+    def _refuse_keys_of_others(self, keys: Iterable[str]) -> None:
+        """Raise ValueError if another metric reports one of `keys` in the step that TensorFlow is tracing."""
+        if tf.executing_eagerly():
+            return
+        reported = tf.compat.v1.get_collection_ref("course.metrics: reported keys")
+        taken = {key for metric, others in reported if metric is not self for key in others}
+        common = sorted(taken.intersection(keys))
+        if common:
+            raise ValueError(
+                f"{self}: another metric of this model reports {common[0]!r}, too, and one would overwrite the other: "
+                "give each a name of its own, such as ConfusionMatrix(class_names, name='weighted')"
+            )
+        reported.append((self, list(keys)))
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` needs to make this metric again after loading."""
@@ -76,29 +101,35 @@ class ConfusionMatrix(keras.metrics.Metric):
 
 
 @keras.saving.register_keras_serializable(package="course")
-class ExactMatch(keras.metrics.MeanMetricWrapper):
+class ExactMatch(keras.metrics.Mean):
     """Share of rows of which every label is right (scikit-learn's `accuracy_score` on multilabel rows).
 
     `y_true` (rows, labels): 0 or 1; `y_pred` (rows, labels): probabilities; a label is predicted where its
-    probability exceeds `threshold`: one number, or one for each label. Raises ValueError for wrong shapes.
+    probability exceeds `threshold`: one number, or one for each label. Errors, NaN and rows of weight 0 as with
+    `ConfusionMatrix`.
     """
 
     def __init__(self, threshold: ArrayLike = 0.5, name: str = "exact_match", dtype: Any = "float64") -> None:
-        super().__init__(self._match, name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype)
         self.threshold = np.asarray(threshold, dtype="float64")
         if self.threshold.ndim > 1:
             raise ValueError(f"threshold has shape {self.threshold.shape}: must be one number or one for each label")
 
-    def _match(self, y_true: Any, y_pred: Any) -> Any:
-        _check_shape("y_pred", y_pred, ("rows", self.threshold.size if self.threshold.ndim else "labels"))
-        _check_shape("y_true", y_true, tuple(y_pred.shape))
-        predicted = ops.greater(ops.cast(y_pred, "float64"), self.threshold)
-        match = ops.cast(ops.all(ops.equal(ops.cast(y_true, "bool"), predicted), axis=-1), "float64")
-        return ops.where(_labels_sound(y_true, 1), match, np.nan)
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add a batch to the share; `sample_weight` (rows,) counts each row that many times."""
+        y_pred = _numbers(f"{self}: y_pred", y_pred)
+        _check_shape(f"{self}: y_pred", y_pred, ("rows", self.threshold.size if self.threshold.ndim else "labels"))
+        y_true = _numbers(f"{self}: y_true", y_true)
+        _check_shape(f"{self}: y_true", y_true, tuple(y_pred.shape))
+        weight = _weight(f"{self}: sample_weight", sample_weight, y_pred)
+        sound = _rows_sound(f"{self}", y_true, 1, y_pred, weight)
+        right = ops.equal(y_true == 1, y_pred > self.threshold)
+        match = ops.cast(ops.all(right, axis=-1), "float64")
+        super().update_state(ops.where(sound, match, np.nan), weight)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `__init__` needs to make this metric again after loading."""
-        return {"name": self.name, "dtype": self.dtype, "threshold": self.threshold.tolist()}
+        return super().get_config() | {"threshold": self.threshold.tolist()}
 
 
 def scores_at(thresholds: ArrayLike, y_true: ArrayLike, probability: ArrayLike) -> dict[str, NDArray]:
@@ -171,41 +202,63 @@ def _binary(y_true: ArrayLike, probability: ArrayLike) -> tuple[NDArray, NDArray
     true, probability = np.asarray(y_true), _probabilities(probability)
     if true.ndim != 1 or not true.size or true.shape != probability.shape:
         raise ValueError(
-            f"y_true has shape {true.shape}, probability {probability.shape}: both must be (rows,), one or more"
+            f"y_true has shape {true.shape}, probability {probability.shape}: both must be (rows,), one or more; "
+            "np.ravel flattens (rows, 1)"
         )
     wrong = true[~np.isin(true, (0, 1))]
     if wrong.size:
-        raise ValueError(f"label {wrong[0]} in y_true: must be 0 or 1")
+        raise ValueError(f"label {wrong.tolist()[0]!r} in y_true: must be 0 or 1, as a number")
     return true.astype(int), probability
 
 
-def _labels_sound(labels: Any, highest: int) -> Any:
-    """True where every label is a whole number from 0 to `highest`; where an error can be raised, it is."""
-    fits = ops.logical_and(labels >= 0, labels <= highest)
-    if keras.backend.is_float_dtype(labels.dtype):
-        fits = ops.logical_and(fits, ops.equal(labels, ops.floor(labels)))
+def _numbers(what: str, values: Any) -> Any:
+    """Return `values`, such as lists, truth values or whole numbers, as a tensor of float64."""
+    try:
+        tensor = ops.convert_to_tensor(values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} is not an array of numbers: {error}") from error
+    kind = tf.as_dtype(tensor.dtype)
+    if not (kind.is_floating or kind.is_integer or kind.is_bool):
+        raise ValueError(f"{what} is of type {kind.name}: must be numbers; number the classes 0, 1, ...")
+    return ops.cast(tensor, "float64")
+
+
+def _weight(what: str, values: Any, y_pred: Any) -> Any:
+    if values is None:
+        return ops.ones(ops.shape(y_pred)[:1], dtype="float64")
+    return _column(what, _numbers(what, values), y_pred.shape[0])
+
+
+def _rows_sound(what: str, labels: Any, highest: int, y_pred: Any, weight: Any) -> Any:
+    """Where a row counts for nothing, or has allowed `labels` (rows, ...) and no NaN in `y_pred` (rows, ...).
+
+    Where an error about labels can be raised, it is.
+    """
+    wrong = (labels < 0) | (labels > highest) | (labels != ops.floor(labels))  # the last is true of NaN
+    wrong = wrong & (weight != 0)[:, None]
     allowed = f"must be a whole number from 0 to {highest}"
-    if tf.executing_eagerly() and not ops.all(fits):
-        raise ValueError(f"label {np.asarray(labels)[~np.asarray(fits)][0]} in y_true: {allowed}")
+    if tf.executing_eagerly() and ops.any(wrong):
+        raise ValueError(f"{what}: label {np.asarray(labels)[np.asarray(wrong)][0]:g} in y_true: {allowed}")
     # Raises in a graph, and is left out by XLA: hence the answer.
-    fit = ops.all(fits)
-    tf.raw_ops.Assert(condition=fit, data=["y_true: each label", allowed, "but they are", labels], summarize=1000)
-    return fit
+    message = [f"{what}: each label in y_true", allowed, "but they are", ops.ravel(labels)]
+    tf.raw_ops.Assert(condition=~ops.any(wrong), data=message, summarize=1000)
+    unclear = ops.any(ops.isnan(y_pred), axis=-1) & (weight != 0)
+    return ~(ops.any(wrong, axis=-1) | unclear)
 
 
-def _column(name: str, values: Any, rows: int | None) -> Any:
+def _column(what: str, values: Any, rows: int | None) -> Any:
     """Flatten (rows,) or (rows, 1); any other shape would broadcast to a wrong count without a word."""
     if len(values.shape) == 2:
-        _check_shape(name, values, (rows or "rows", 1))
+        _check_shape(what, values, (rows or "rows", 1))
         return values[:, 0]
-    _check_shape(name, values, (rows or "rows",))
+    _check_shape(what, values, (rows or "rows",))
     return values
 
 
-def _check_shape(name: str, values: Any, allowed: tuple[int | str | None, ...]) -> None:
+def _check_shape(what: str, values: Any, allowed: tuple[int | str | None, ...]) -> None:
     """Raise ValueError for another shape than `allowed`, where a word stands for any size."""
     shape = tuple(values.shape)  # a size is None while a step is being compiled
     sizes = zip(shape, allowed, strict=False)
     if len(shape) != len(allowed) or any(isinstance(a, int) and s not in (a, None) for s, a in sizes):
         wanted = ", ".join(map(str, allowed)) + ("," if len(allowed) == 1 else "")
-        raise ValueError(f"{name} has shape {shape}: must be ({wanted})")
+        raise ValueError(f"{what} has shape {shape}: must be ({wanted})")

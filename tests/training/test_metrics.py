@@ -42,7 +42,7 @@ def stream(metric, y_true, y_pred, weights, batch):
     return keras.tree.map_structure(float, metric.result())
 
 
-def reference(y_true, predicted, weights=None):
+def reference(y_true, predicted, weights=None, name="class"):
     """The same dictionary by scikit-learn, which refuses weights that are all zero: no row, every figure 0."""
     figures = np.zeros((3, len(NAMES)))
     if weights is None or np.any(weights):
@@ -50,18 +50,18 @@ def reference(y_true, predicted, weights=None):
             y_true, predicted, labels=range(len(NAMES)), sample_weight=weights, zero_division=0
         )[:3]
     result = {
-        f"{figure}_{name}": value
+        f"{name}_{figure}_{class_name}": value
         for figure, values in zip(FIGURES, figures, strict=True)
-        for name, value in zip(NAMES, values, strict=True)
+        for class_name, value in zip(NAMES, values, strict=True)
     }
-    return result | {"f1_macro": np.mean(figures[2]), "f1_worst": np.min(figures[2])}
+    return result | {f"{name}_macro_f1": np.mean(figures[2]), f"{name}_worst_f1": np.min(figures[2])}
 
 
 @quick
 @given(classified())
 def test_per_class_figures_equal_scikit_learn_at_every_batch_size(rows):
     y_true, y_pred, weights = rows
-    metric = ConfusionMatrix(NAMES)
+    metric = ConfusionMatrix(NAMES, "class")
     expected = reference(y_true, y_pred.argmax(axis=1), weights)
     for batch in BATCHES:
         assert stream(metric, y_true, y_pred, weights, batch) == pytest.approx(expected, abs=1e-6)
@@ -83,7 +83,7 @@ def test_fit_reports_them_for_training_and_validation_and_counts_class_weights_w
     x, y = random.normal(size=(103, 5)).astype("float32"), random.integers(0, 4, 103)
     weight = {0: 1.0, 1: 2.5, 2: 0.0, 3: 1.0}
     for key, used in (("metrics", None), ("weighted_metrics", [weight[label] for label in y[:70]])):
-        options = {"metrics": None, key: [ConfusionMatrix(NAMES)]}
+        options = {"metrics": None, key: [ConfusionMatrix(NAMES, "class")]}
         model = still_model("softmax", "sparse_categorical_crossentropy", **options)
         history = model.fit(
             x[:70], y[:70], class_weight=weight, validation_data=(x[70:], y[70:]), epochs=2, verbose=0
@@ -95,11 +95,123 @@ def test_fit_reports_them_for_training_and_validation_and_counts_class_weights_w
             assert history[f"val_{name}"] == pytest.approx([expected] * 2, abs=1e-6), (key, name)
 
 
+def test_a_plain_and_a_weighted_matrix_of_one_model_each_keep_their_figures():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(70, 5)).astype("float32"), random.integers(0, 4, 70)
+    weights = random.integers(0, 3, 70)
+    plain, weighted = ConfusionMatrix(NAMES, "class"), ConfusionMatrix(NAMES, "weighted")
+    model = still_model("softmax", "sparse_categorical_crossentropy", [plain], weighted_metrics=[weighted])
+    history = model.fit(x, y, sample_weight=weights, verbose=0).history
+    predicted = model.predict(x, verbose=0).argmax(axis=1)
+    expected = reference(y, predicted) | reference(y, predicted, weights, name="weighted")
+    assert {key: values[0] for key, values in history.items() if key != "loss"} == pytest.approx(expected, abs=1e-6)
+
+
+def two_outputs(left, right, **options):
+    """A model of two outputs of four classes, "left" and "right", whose weights do not move."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((5,))
+    model = keras.Model(x, [keras.layers.Dense(4, "softmax", name=name)(x) for name in ("left", "right")])
+    losses = ["sparse_categorical_crossentropy"] * 2
+    model.compile(keras.optimizers.SGD(0.0), losses, metrics={"left": [left], "right": [right]}, **options)
+    return model
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_the_matrices_of_two_outputs_each_keep_their_figures(eager):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(70, 5)).astype("float32"), random.integers(0, 4, (2, 70))
+    model = two_outputs(ConfusionMatrix(NAMES, "l"), ConfusionMatrix(NAMES, "r"), run_eagerly=eager)
+    history = model.fit(x, list(y), verbose=0).history
+    left, right = (scores.argmax(axis=1) for scores in model.predict(x, verbose=0))
+    expected = reference(y[0], left, name="l") | reference(y[1], right, name="r")
+    assert {key: history[key][0] for key in expected} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "key"),
+    [(("class", "class"), "class_f1_bag"), (("class", "class_f1_x"), "class_f1_x_f1_bag")],
+    ids=["one name twice", "names and classes that run together"],
+)
+def test_two_metrics_with_a_key_in_common_are_refused(names, key):
+    left = ConfusionMatrix([*NAMES[:2], "x_f1_bag", "bag"], names[0])
+    model = two_outputs(left, ConfusionMatrix(NAMES, names[1]))
+    with pytest.raises(ValueError, match=f"reports '{key}', too, .* give each a name of its own"):
+        model.fit(np.zeros((4, 5)), [np.zeros(4), np.zeros(4)], verbose=0)
+
+
+def test_a_class_may_have_the_name_of_a_summary():
+    metric = ConfusionMatrix(["macro", "worst", "f1"], "class")
+    metric.update_state([0, 0, 1, 2], np.eye(3)[[0, 1, 1, 2]])
+    figures = {key: float(value) for key, value in metric.result().items() if "f1_" in key or "_f1" in key}
+    f1 = sklearn_metrics.f1_score([0, 0, 1, 2], [0, 1, 1, 2], average=None)
+    each = dict(zip(["class_f1_macro", "class_f1_worst", "class_f1_f1"], f1, strict=True))
+    summaries = {"class_macro_f1": f1.mean(), "class_worst_f1": f1.min()}
+    others = {key: value for key, value in figures.items() if "f1_" not in key and not key.endswith("e_f1")}
+    assert {key: figures[key] for key in each | summaries} == pytest.approx(each | summaries)
+    assert others.keys() <= {"class_macro_f1", "class_worst_f1", "class_precision_f1", "class_recall_f1"}
+
+
+LABELS = [0, 3, 1, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [bool, list, "uint8", "int64", "float16", "object", "column"])
+def test_labels_of_any_kind_that_are_class_numbers_count_alike(kind):
+    labels = [1, 0, 1, 1, 0] if kind is bool else LABELS
+    given = {list: list(labels), "column": np.array(labels)[:, None]}.get(kind)
+    given = np.array(labels).astype(kind) if given is None else given
+    scores = np.eye(4)[[1, 0, 1, 2, 2]]
+    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    if kind == "object":
+        with pytest.raises(ValueError, match="name=class>: y_true is not an array of numbers"):
+            metric.update_state(given, scores)
+        return
+    metric.update_state(given, scores)
+    expected = sklearn_metrics.confusion_matrix(labels, scores.argmax(axis=1), labels=range(4))
+    np.testing.assert_array_equal(metric.counts, expected)
+    binary = (np.ravel(given)[:, None] == [0, 1]).astype(kind if kind not in (list, "column") else int)
+    exact.update_state(binary.tolist() if kind is list else binary, scores[:, :2])
+    assert float(exact.result()) == np.mean((binary == (scores[:, :2] > 0.5)).all(axis=1))
+
+
+def test_fit_takes_truth_values_as_labels():
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
+    y = x[:, 0] > 0
+    model = still_model("softmax", "sparse_categorical_crossentropy", [ConfusionMatrix(NAMES, "class")])
+    history = model.fit(x, y, verbose=0).history
+    expected = reference(y, model.predict(x, verbose=0).argmax(axis=1))
+    assert {key: history[key][0] for key in expected} == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_of_weight_0_count_for_nothing_whatever_their_labels_and_predictions(compiled):
+    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    scores, weights = np.eye(4)[[0, 1, 2, 3]], np.array([1.0, 0, 2, 0])
+    scores[3] = np.nan
+    several = np.array([[1, 0, 0, 0], [0, 9, 0, 0], [0, 0, 0, 0], [np.nan, 0, 0, 0]])
+    for update, labels in ((metric.update_state, [0, -1, 1, 7]), (exact.update_state, several)):
+        step = tf.function(update, jit_compile=True) if compiled else update
+        step(tf.constant(labels), tf.constant(scores), tf.constant(weights))
+    expected = np.zeros((4, 4))
+    expected[0, 0], expected[1, 2] = 1, 2
+    np.testing.assert_array_equal(metric.counts, expected)
+    assert float(exact.result()) == pytest.approx(1 / 3)
+
+
+def test_a_prediction_of_nan_makes_the_figures_nan_and_is_not_the_first_class():
+    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    scores = np.array([[0.1, np.nan, 0.2, 0.3], [0.7, 0.1, 0.1, 0.1]])
+    metric.update_state([0, 0], scores)
+    exact.update_state(np.zeros((2, 4)), scores)
+    assert all(np.isnan(float(value)) for value in metric.result().values())
+    assert np.isnan(float(exact.result()))
+
+
 def test_both_metrics_stream_inside_a_loop_compiled_by_xla():
     random = np.random.default_rng(1)
     y, scores = random.integers(0, 4, 96), random.random((96, 4), dtype="float32")
     several, batches = (random.random((96, 4)) < 0.5).astype("uint8"), 3
-    per_class, exact = ConfusionMatrix(NAMES), ExactMatch([0.2, 0.5, 0.7, 0.9])
+    per_class, exact = ConfusionMatrix(NAMES, "class"), ExactMatch([0.2, 0.5, 0.7, 0.9])
 
     @tf.function(jit_compile=True)
     def epoch(y, several, scores):
@@ -120,14 +232,14 @@ def test_both_metrics_stream_inside_a_loop_compiled_by_xla():
 
 
 def test_counting_goes_on_where_float32_stops():
-    metric = ConfusionMatrix(["no", "yes"])
+    metric = ConfusionMatrix(["no", "yes"], "class")
     metric.counts.assign([[2**24, 0], [0, 0]])
     metric.update_state([0], [[0.9, 0.1]])
     assert int(metric.counts[0, 0]) == 2**24 + 1
     assert np.float32(2**24) + np.float32(1) == 2**24  # what is avoided
 
 
-@pytest.mark.parametrize("metric", [ConfusionMatrix(NAMES), ExactMatch([0.1, 0.2]), ExactMatch(0.3)])
+@pytest.mark.parametrize("metric", [ConfusionMatrix(NAMES, "class"), ExactMatch([0.1, 0.2]), ExactMatch(0.3)])
 def test_a_metric_comes_back_from_its_configuration(metric):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(copy) is type(metric)
@@ -165,13 +277,40 @@ def test_binary_accuracy_of_keras_is_the_hamming_accuracy(rows, seed):
 @pytest.mark.parametrize(
     ("metric", "y_true", "y_pred", "weights", "message"),
     [
-        (ConfusionMatrix(NAMES), [0, 4], np.eye(4)[:2], None, "label 4 in y_true: must be a whole number from 0 to 3"),
-        (ConfusionMatrix(NAMES), [-1], np.eye(4)[:1], None, "label -1 in y_true: must be a whole number from 0 to 3"),
-        (ConfusionMatrix(NAMES), [0.5], np.eye(4)[:1], None, "label 0.5 in y_true"),
-        (ConfusionMatrix(NAMES), [0, 1], np.eye(3)[:2], None, r"y_pred has shape \(2, 3\): must be \(rows, 4\)"),
-        (ConfusionMatrix(NAMES), np.eye(4), np.eye(4), None, r"y_true has shape \(4, 4\): must be \(4, 1\)"),
-        (ConfusionMatrix(NAMES), [0, 1, 2], np.eye(4), None, r"y_true has shape \(3,\): must be \(4,\)"),
-        (ConfusionMatrix(NAMES), [0, 1], np.eye(4)[:2], [1.0], r"sample_weight has shape \(1,\)"),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [0, 4],
+            np.eye(4)[:2],
+            None,
+            "label 4 in y_true: must be a whole number from 0 to 3",
+        ),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [-1],
+            np.eye(4)[:1],
+            None,
+            "label -1 in y_true: must be a whole number from 0 to 3",
+        ),
+        (ConfusionMatrix(NAMES, "class"), [0.5], np.eye(4)[:1], None, "label 0.5 in y_true"),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [0, 1],
+            np.eye(3)[:2],
+            None,
+            r"y_pred has shape \(2, 3\): must be \(rows, 4\)",
+        ),
+        (ConfusionMatrix(NAMES, "class"), np.eye(4), np.eye(4), None, r"y_true has shape \(4, 4\): must be \(4, 1\)"),
+        (ConfusionMatrix(NAMES, "class"), [0, 1, 2], np.eye(4), None, r"y_true has shape \(3,\): must be \(4,\)"),
+        (ConfusionMatrix(NAMES, "class"), [0, 1], np.eye(4)[:2], [1.0], r"sample_weight has shape \(1,\)"),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [0, np.nan],
+            np.eye(4)[:2],
+            None,
+            "<ConfusionMatrix name=class>: label nan in",
+        ),
+        (ConfusionMatrix(NAMES, "class"), ["0", "1"], np.eye(4)[:2], None, "y_true is of type string: must be numbers"),
+        (ConfusionMatrix(NAMES, "class"), np.eye(4), np.eye(4), None, r"one-hot rows pass np.argmax\(y_true, axis=1\)"),
         (ExactMatch(), [[0, 2]], [[0.1, 0.2]], None, "label 2 in y_true: must be a whole number from 0 to 1"),
         (ExactMatch(), [[0, 1, 0]], [[0.1, 0.2]], None, r"y_true has shape \(1, 3\): must be \(1, 2\)"),
         (ExactMatch(), [0, 1], [0.1, 0.2], None, r"y_pred has shape \(2,\): must be \(rows, labels\)"),
@@ -180,17 +319,17 @@ def test_binary_accuracy_of_keras_is_the_hamming_accuracy(rows, seed):
 )
 def test_wrong_shapes_and_labels_are_named(metric, y_true, y_pred, weights, message):
     with pytest.raises(ValueError, match=message):
-        metric.update_state(np.asarray(y_true), np.asarray(y_pred), weights)
+        metric.update_state(y_true, y_pred, weights)
 
 
 def test_fit_stops_at_a_label_out_of_range():
-    model = still_model("softmax", "mean_squared_error", [ConfusionMatrix(NAMES)])
+    model = still_model("softmax", "mean_squared_error", [ConfusionMatrix(NAMES, "class")])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)must be a whole number from 0 to 3.*0 9"):
         model.fit(np.zeros((2, 5)), np.array([[0], [9]]), shuffle=False, verbose=0)
 
 
 def test_a_label_out_of_range_in_a_compiled_step_leaves_no_figure_that_looks_right():
-    metric, exact = ConfusionMatrix(NAMES), ExactMatch()
+    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
     tf.function(metric.update_state, jit_compile=True)(tf.constant([0, 9]), tf.eye(4)[:2])
     tf.function(exact.update_state, jit_compile=True)(tf.constant([[0, 9]]), tf.eye(2)[:1])
     assert all(np.isnan(float(value)) for value in metric.result().values())
@@ -200,7 +339,7 @@ def test_a_label_out_of_range_in_a_compiled_step_leaves_no_figure_that_looks_rig
 @pytest.mark.parametrize("names", [[], ["one"], ["same", "same"]])
 def test_class_names_must_be_two_or_more_and_differ(names):
     with pytest.raises(ValueError, match=r"class_names = .*: must be two or more different names"):
-        ConfusionMatrix(names)
+        ConfusionMatrix(names, "class")
 
 
 rounded = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=1, max_size=30)  # many ties
@@ -237,6 +376,13 @@ def test_no_threshold_from_0_to_1_beats_the_chosen_one(rows):
     assert sklearn_metrics.f1_score(y_true, probability > chosen, zero_division=0) == pytest.approx(max(f1))
 
 
+@pytest.mark.parametrize("kind", [list, bool, "uint8", "float32", object])
+def test_a_threshold_is_chosen_for_labels_of_any_kind(kind):
+    y_true, probability = [0, 1, 0, 1], [0.1, 0.3, 0.35, 0.8]
+    given = y_true if kind is list else np.array(y_true, dtype=kind)
+    assert choose_threshold(given, probability) == choose_threshold(np.array(y_true), probability) == 0.2
+
+
 def test_half_stays_the_threshold_where_nothing_is_gained():
     assert choose_threshold([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 0.5
     assert choose_threshold([0, 0, 0], [0.1, 0.7, 0.9]) == 0.5  # no positive row: F1 is 0 everywhere
@@ -253,6 +399,9 @@ def test_thresholds_of_several_labels_are_chosen_label_by_label():
     [
         (([0, 1], [0.2, 0.3]), {"score": "auc"}, "score = 'auc': must be one of precision, recall"),
         (([0, 2], [0.2, 0.3]), {}, "label 2 in y_true: must be 0 or 1"),
+        (([0, np.nan], [0.2, 0.3]), {}, "label nan in y_true: must be 0 or 1"),
+        ((["0", "1"], [0.2, 0.3]), {}, "label '0' in y_true: must be 0 or 1, as a number"),
+        (([0, 1], [[0.2], [0.3]]), {}, r"np.ravel flattens \(rows, 1\)"),
         (([0, 1], [0.2, np.nan]), {}, "probability = nan: must be between 0 and 1"),
         (([0, 1], [0.2]), {}, r"y_true has shape \(2,\), probability \(1,\)"),
         (([[0, 1]], [[0.2]]), {}, r"y_true has shape \(1, 2\), probability \(1, 1\): both must be"),
