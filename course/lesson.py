@@ -4,15 +4,19 @@
 learner typed or papermill injected, before any data is loaded.
 """
 
+import ast
 import re
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from course.catalog import parameters_of
 from course.parameters import check, defaults
 
 INJECTED = "# Parameters\n"  # how papermill heads the cell that it adds
+PATHS = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH"}  # what its options --inject-paths and the like assign there
+DECLARED = re.compile(r"^(\w+)(?:: \w+)? = ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     """
     global running
     parameters = parameters_of(name)
-    injected = _injected(notebook.get("In", []))
+    injected = _injected(notebook.get("In", []), parameters) - PATHS
     values = check(parameters, {key: notebook.get(key) for key in (*parameters, *injected)})  # unknown ones: refused
     if values["fast"]:
         quick = defaults(parameters, fast=True)
@@ -50,7 +54,24 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     print(", ".join(f"{key} = {value}" for key, value in values.items()))
 
 
-def _injected(cells: list[str]) -> set[str]:
-    """Names that an injected parameters cell assigns, taken from IPython's record of executed cells."""
-    sources = [source for source in cells if source.startswith(INJECTED)]
-    return set(re.findall(r"^(\w+) = ", "\n".join(sources), re.MULTILINE))
+def _injected(cells: list[str], parameters: Iterable[str]) -> set[str]:
+    """Return the names that papermill assigned, taken from IPython's record of executed cells.
+
+    Its cell comes right after the parameters cell; any other of that look is a learner's.
+    """
+    names: set[str] = set()
+    for before, cell in pairwise(cells):
+        if not before.startswith(INJECTED) and set(DECLARED.findall(before)) >= set(parameters):
+            names = _assigned(cell)
+    return names
+
+
+def _assigned(cell: str) -> set[str]:
+    """Return the names that `cell` assigns if it can be papermill's: headed so, and nothing but assignments."""
+    try:
+        nodes = ast.parse(cell).body if cell.startswith(INJECTED) else []
+    except SyntaxError:
+        return set()
+    targets = [node.targets[0] for node in nodes if isinstance(node, ast.Assign)]
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    return names if len(names) == len(nodes) else set()

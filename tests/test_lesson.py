@@ -1,12 +1,23 @@
+import subprocess
+import sys
+
+import nbformat
 import pytest
 
 from course import lesson
+from course.catalog import find
 from course.parameters import ParameterError
+
+DECLARED = """seed: int = 0  # random seed, 0 to 999999
+fast: bool = False  # the same steps on less data
+epochs: int = 20  # passes over the data, 1 to 200, fast 2
+"""
+BEGIN = 'from course.lesson import begin\n\nbegin("98_trial", globals())'
 
 
 def notebook(*injected, **values):
     """The globals of a notebook in which papermill injected the given cells."""
-    return {"In": ["", "the parameters cell", *injected], "seed": 0, "fast": False, "epochs": 20} | values
+    return {"In": ["", DECLARED, *injected, BEGIN], "seed": 0, "fast": False, "epochs": 20} | values
 
 
 def test_begin_prints_what_will_run_and_knows_that_it_is_standard(lessons, capsys):
@@ -48,3 +59,42 @@ def test_a_value_out_of_range_is_refused(lessons):
 def test_an_unknown_lesson_is_refused(lessons):
     with pytest.raises(ParameterError, match="97_none"):
         lesson.begin("97_none", notebook())
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [DECLARED, BEGIN, "# Parameters\nwidth = 64\n"],  # and begin once more
+        ["# Parameters\nwidth = 64\n", DECLARED],
+        [DECLARED, "# Parameters\nwidth = 64\nprint(width)"],
+        [DECLARED, "# Parameters\nwidth = = 64"],
+        [DECLARED, "# Parameters of my own\nwidth = 64"],
+    ],
+)
+def test_a_learners_own_cell_is_not_taken_for_an_injected_one(lessons, cells):
+    lesson.begin("98_trial", notebook(width=64) | {"In": ["", *cells, BEGIN]})
+    assert lesson.running.standard
+
+
+def test_injected_values_stay_chosen_when_begin_runs_again(lessons):
+    cells = notebook("# Parameters\nseed = 0\nfast = True\nepochs = 20\n", BEGIN, "epochs", fast=True)
+    lesson.begin("98_trial", cells)
+    assert cells["epochs"] == 20
+
+
+def test_papermill_may_inject_paths_and_is_held_to_the_lessons_names(tmp_path):
+    notebook = nbformat.read(find("01").notebook("learner"), as_version=4)
+    start = [cell for cell in notebook.cells if cell.cell_type == "code"][:2]
+    nbformat.write(nbformat.v4.new_notebook(cells=start, metadata=notebook.metadata), tmp_path / "in.ipynb")
+
+    def papermill(*options):
+        command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--no-progress-bar", *options]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert papermill("--inject-paths", "-p", "seed", "3").returncode == 0
+    printed = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[2].outputs[0].text
+    assert printed.startswith("seed = 3, fast = False, ")
+    assert "PAPERMILL" not in printed
+    refused = papermill("--inject-output-path", "-p", "sed", "3")
+    assert refused.returncode == 1
+    assert "ParameterError: sed: no such parameter" in refused.stderr
