@@ -2,13 +2,14 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from course import ROOT
-from course.parameters import Parameter, ParameterError, read_parameters
+from course.parameters import Parameter, ParameterError, did_you_mean, read_parameters
 
 SOURCES = ROOT / "lessons"
 TIMES = SOURCES / "times.toml"
@@ -89,7 +90,25 @@ def find(text: str) -> Lesson:
     for found in lessons:
         if text in (found.name, found.number, found.number.lstrip("0")):
             return found
-    raise LessonError(f"lesson {text!r}: must be one of {', '.join(each.name for each in lessons)}")
+    names = [each.name for each in lessons]
+    raise LessonError(f"lesson {text!r}: must be one of {', '.join(names)}{did_you_mean(text, names)}")
+
+
+def choose(texts: Iterable[str]) -> list[Lesson]:
+    """Return the lessons that texts such as "07" and "02..05" mean, each once, or all when there is no text.
+
+    Raises LessonError when one means none.
+    """
+    lessons = all_lessons()
+    chosen: list[Lesson] = []
+    for text in texts:
+        first, dots, last = text.partition("..")
+        start = lessons.index(find(first))
+        end = lessons.index(find(last)) if dots else start
+        if end < start:
+            raise LessonError(f"lessons {text}: the range must go up")
+        chosen += lessons[start : end + 1]
+    return list(dict.fromkeys(chosen)) or lessons
 
 
 def parameters_of(name: str) -> dict[str, Parameter]:

@@ -5,8 +5,9 @@ value is refused before a kernel starts; `course.lesson.begin` applies the same 
 """
 
 import ast
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 TYPES: dict[str, type] = {"int": int, "float": float, "bool": bool, "str": str}
 TRUTH = {"true": True, "false": False}
 RANGE = re.compile(r"^(?P<low>\S+) to (?P<high>\S+)$")
+DIGITS = re.compile(r"\s*[+-]?[0-9]+\s*")
 
 
 class ParameterError(ValueError):
@@ -40,17 +42,20 @@ class Parameter:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}[self.type]
-        return words if self.low is None else f"{words} between {self.low:g} and {self.high:g}"
+        return words if self.low is None else f"{words} between {self.low:.15g} and {self.high:.15g}"
 
     def parse(self, value: Any) -> Any:
         """Return `value` with this parameter's type; text is read as on a command line.
 
-        Raises ParameterError when the value has another type or lies outside the range.
+        A whole number is written in digits alone: 3.0 and 1_0 are none. Raises ParameterError when the value has
+        another type or lies outside the range.
         """
         try:
             return TypeAdapter(self._constraint()).validate_python(value)
         except ValidationError as error:
-            raise ParameterError(f"{self.name} = {value!r}: must be {self.allowed}") from error
+            spelled = self.type == "int" and isinstance(value, str | float) and not DIGITS.fullmatch(str(value))
+            cure = "; write it in digits alone" if spelled else ""
+            raise ParameterError(f"{self.name} = {value!r}: must be {self.allowed}{cure}") from error
 
     def _constraint(self) -> Any:
         if self.choices:
@@ -60,7 +65,7 @@ class Parameter:
         if self.type == "str":
             return str
         limits = Field(ge=self.low, le=self.high, allow_inf_nan=False if self.type == "float" else None)
-        return Annotated[TYPES[self.type], limits, BeforeValidator(_refuse_bool)]
+        return Annotated[TYPES[self.type], limits, BeforeValidator(_whole if self.type == "int" else _number)]
 
 
 def read_parameters(cell: str) -> dict[str, Parameter]:
@@ -85,13 +90,20 @@ def check(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dic
     """Return the given `values`, typed; raises ParameterError for an unknown name or a value not allowed."""
     for name in values:
         if name not in parameters:
-            raise ParameterError(f"{name}: no such parameter; this lesson has {', '.join(parameters)}")
+            known = ", ".join(parameters)
+            raise ParameterError(f"{name}: no such parameter; this lesson has {known}{did_you_mean(name, parameters)}")
     return {name: parameters[name].parse(value) for name, value in values.items()}
 
 
 def defaults(parameters: Mapping[str, Parameter], *, fast: bool) -> dict[str, Any]:
     """Return the value of every parameter in full or in fast mode when nothing else is asked for."""
     return {name: p.fast if fast else p.default for name, p in parameters.items()} | {"fast": fast}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of a refusal of `word` that names the nearest of the `known` words; "" where none is near."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
@@ -118,8 +130,15 @@ def _truth(value: Any) -> Any:
     return TRUTH.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _refuse_bool(value: Any) -> Any:
+def _whole(value: Any) -> Any:
+    """Refuse what pydantic would make a whole number of, and a person may not have meant as one."""
+    if isinstance(value, float) or (isinstance(value, str) and not DIGITS.fullmatch(value)):
+        raise ValueError("not written in digits alone")
+    return _number(value)
+
+
+def _number(value: Any) -> Any:
     """Python counts True as 1; a learner who writes `epochs = True` did not mean one epoch."""
-    if isinstance(value, bool):
-        raise ValueError("a truth value is no number")
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError("a truth value, or digits in groups")
     return value

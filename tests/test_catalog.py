@@ -1,7 +1,7 @@
 import pytest
 
 from course import catalog
-from course.catalog import LessonError, all_lessons, find
+from course.catalog import LessonError, all_lessons, choose, find
 
 
 @pytest.mark.parametrize("text", ["98", "98_trial"])
@@ -19,6 +19,40 @@ def test_a_leading_zero_may_be_left_out(lessons):
 def test_a_lesson_that_there_is_not_is_refused_with_those_there_are(lessons):
     with pytest.raises(LessonError, match="lesson '42': must be one of 98_trial"):
         find("42")
+
+
+def test_a_lesson_of_nearly_that_name_is_named(lessons):
+    with pytest.raises(LessonError, match=r"'trail': must be one of 98_trial; did you mean 98_trial\?$"):
+        find("trail")
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        ([], ["02", "03", "05", "98"]),
+        (["2..05"], ["02", "03", "05"]),
+        (["98", "05..98", "02..02"], ["98", "05", "02"]),
+    ],
+)
+def test_lessons_are_chosen_one_by_one_and_by_range_each_once(lessons, texts, numbers):
+    for name in ("02_two", "03_three", "05_five"):
+        (lessons / f"{name}.py").write_text("", encoding="utf-8")
+    assert [each.number for each in choose(texts)] == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("98..02", "lessons 98..02: the range must go up"),
+        ("02..", "lesson '': must be one of 02_two, 98_trial"),
+        ("02..04", "lesson '04': must be one of 02_two, 98_trial"),
+    ],
+)
+def test_a_range_of_lessons_that_there_is_not_is_refused(lessons, text, message):
+    (lessons / "02_two.py").write_text("", encoding="utf-8")
+    with pytest.raises(LessonError) as refusal:
+        choose([text])
+    assert str(refusal.value) == message
 
 
 def test_header_and_parameters_are_read_from_the_source(lessons):

@@ -1,10 +1,11 @@
 import re
 
+import numpy as np
 import pytest
 
 from course.parameters import ParameterError, check, defaults, read_parameters
 
-CELL = """seed: int = 0  # random seed, 0 to 999999
+CELL = """seed: int = 0  # random seed, 0 to 1000000
 fast: bool = False  # less data, fewer epochs
 epochs: int = 20  # passes over the data, 1 to 200, fast 2
 rate: float = 1e-4  # step size, 1e-7 to 1e-2
@@ -21,6 +22,10 @@ def parameters():
     [
         ({"epochs": "3"}, 3),
         ({"epochs": 3}, 3),
+        ({"epochs": " 003 "}, 3),
+        ({"epochs": np.int64(3)}, 3),
+        ({"seed": 1_0}, 10),
+        ({"rate": "0.0010"}, 1e-3),
         ({"rate": "1e-3"}, 1e-3),
         ({"rate": 1e-3}, 1e-3),
         ({"fast": "false"}, False),
@@ -38,21 +43,31 @@ def test_text_from_a_command_line_takes_the_declared_type(parameters, given, val
     ("given", "message"),
     [
         ({"epochs": -3}, "epochs = -3: must be a whole number between 1 and 200"),
-        ({"epochs": 201}, "between 1 and 200"),
+        ({"epochs": 201}, "epochs = 201: must be a whole number between 1 and 200"),
         ({"epochs": 2.5}, "epochs = 2.5: must be a whole number"),
-        ({"epochs": True}, "epochs = True"),
-        ({"epochs": "many"}, "epochs = 'many'"),
+        ({"epochs": True}, "epochs = True: must be a whole number between 1 and 200"),
+        ({"epochs": "many"}, "epochs = 'many': must be a whole number between 1 and 200; write it in digits alone"),
+        ({"epochs": "3.0"}, "epochs = '3.0': must be a whole number between 1 and 200; write it in digits alone"),
+        ({"epochs": 3.0}, "epochs = 3.0: must be a whole number between 1 and 200; write it in digits alone"),
+        ({"epochs": "1_0"}, "epochs = '1_0': must be a whole number between 1 and 200; write it in digits alone"),
+        ({"epochs": "٣"}, "epochs = '٣': must be a whole number"),
+        ({"rate": "0.00_1"}, "rate = '0.00_1': must be a number between 1e-07 and 0.01"),
+        ({"seed": 2_000_000}, "seed = 2000000: must be a whole number between 0 and 1000000"),
         ({"epochs": None}, "epochs = None"),
         ({"rate": "nan"}, "rate = 'nan': must be a number between 1e-07 and 0.01"),
         ({"rate": float("inf")}, "rate = inf"),
         ({"fast": "maybe"}, "fast = 'maybe': must be true or false"),
         ({"fast": 1}, "fast = 1"),
         ({"optimizer": "adamw"}, "optimizer = 'adamw': must be one of sgd, adam"),
-        ({"epoch": 3}, "epoch: no such parameter; this lesson has seed, fast, epochs, rate, optimizer"),
+        (
+            {"epoch": 3},
+            "epoch: no such parameter; this lesson has seed, fast, epochs, rate, optimizer; did you mean epochs?",
+        ),
+        ({"width": 3}, "width: no such parameter; this lesson has seed, fast, epochs, rate, optimizer"),
     ],
 )
 def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters, given, message):
-    with pytest.raises(ParameterError, match=re.escape(message)):
+    with pytest.raises(ParameterError, match="^" + re.escape(message)):
         check(parameters, given)
 
 
