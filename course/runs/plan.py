@@ -6,6 +6,7 @@ notebook, parameters and environment.
 
 import io
 import itertools
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from course.runs import records
 from course.runs.records import Job, Record
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+MOST_RUNS = 10_000
 
 Point = tuple[tuple[str, Any], ...]  # parameters other than the seed
 
@@ -47,10 +49,11 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
 
     Raises ParameterError for a parameter that the lesson does not have or allow, LessonError when it was not built.
     """
-    axes = {name: _values(name, text) for name, text in split(assignments).items()}
+    axes = {name: _values(lesson, name, text) for name, text in split(assignments).items()}
+    _refuse_many(lesson, math.prod(map(len, axes.values())))
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     notebook, environment = lesson.notebook(edition), {claims.MEASURING: "1"}  # a sweep describes, it does not judge
-    return [Job(notebook, lesson.name, checked(lesson, point), environment) for point in points]
+    return [Job(notebook, lesson.name, point, environment) for point in points]
 
 
 def split(assignments: Iterable[str]) -> dict[str, str]:
@@ -105,15 +108,29 @@ def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Spread]:
     return summary
 
 
-def _values(name: str, text: str) -> list[str]:
-    """Read "0..9" (both ends included), "1,5", or a single value."""
-    if not (found := RANGE.fullmatch(text)):
-        values = text.split(",")
-    elif not (values := [str(value) for value in range(int(found[1]), int(found[2]) + 1)]):
-        raise ParameterError(f"{name} = {text}: the range must go up")
-    if len(set(values)) < len(values):
-        raise ParameterError(f"{name} = {text}: the same value twice")
+def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
+    """Read "0..9" (both ends included), "1,5", or a single value, typed as parameter `name` of `lesson`."""
+
+    def typed(value: Any) -> Any:
+        return checked(lesson, {name: value})[name]
+
+    if found := RANGE.fullmatch(text):
+        low, high = int(found[1]), int(found[2])
+        typed(found[1]), typed(found[2])  # refused before anything between them is made
+        if low > high:
+            raise ParameterError(f"{name} = {text}: the range must go up")
+        _refuse_many(lesson, high - low + 1)
+        return [typed(str(value)) for value in range(low, high + 1)]
+    values = [typed(value) for value in text.split(",")]
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ParameterError(f"{name} = {text}: the same value twice, {value}")
     return values
+
+
+def _refuse_many(lesson: Lesson, count: int) -> None:
+    if count > MOST_RUNS:
+        raise ParameterError(f"{lesson.name}: {count} runs: a sweep has at most {MOST_RUNS}; ask for fewer values")
 
 
 def _row(record: Record) -> dict[str, Any]:

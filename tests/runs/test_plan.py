@@ -7,11 +7,16 @@ from course.parameters import ParameterError
 from course.runs import cluster, plan
 from course.runs.records import Job, Record
 
+EPOCHS = "epochs: int = 20  # passes over the data, 1 to 200, fast 2"
 CLAIM = 'from course.claims import claim\nclaim("98.value", seed * seed + epochs, digits=1, unit="m")'
 
 
 def points(assignments):
     return [job.parameters for job in plan.grid(find("98"), assignments, "solutions")]
+
+
+def parameters(*more):
+    return "\n".join(["seed: int = 0  # seed, 0 to 999", "fast: bool = False  # less", EPOCHS, *more])
 
 
 def record(seed, epochs, value, outcome="passed"):
@@ -27,6 +32,13 @@ def test_a_grid_holds_every_combination_once(house):
     assert found == [{"seed": s, "epochs": e, "fast": True} for s in (0, 1, 2) for e in (1, 5)]
 
 
+def test_a_range_of_numbers_that_need_not_be_whole_goes_up_by_one(house):
+    house.add("98_trial", parameters=parameters("rate: float = 0.1  # step, 0 to 10"))
+    found = points(["rate=1..3"])
+    assert found == [{"rate": 1.0}, {"rate": 2.0}, {"rate": 3.0}]
+    assert {type(point["rate"]) for point in found} == {float}
+
+
 def test_a_grid_without_parameters_is_one_run(house):
     house.add("98_trial")
     assert points([]) == [{}]
@@ -36,13 +48,23 @@ def test_a_grid_without_parameters_is_one_run(house):
     ("assignment", "message"),
     [
         ("epochs=5..1", "epochs = 5..1: the range must go up"),
-        ("epochs=1,1", "epochs = 1,1: the same value twice"),
+        ("epochs=1,1", "epochs = 1,1: the same value twice, 1"),
+        ("seed=1,01", "seed = 1,01: the same value twice, 1"),
+        ("rate=0.1,0.10", "rate = 0.1,0.10: the same value twice, 0.1"),
+        ("fast=true,True", "fast = true,True: the same value twice, True"),
+        ("seed=8,8.0", "98_trial: seed = '8.0': must be a whole number between 0 and 999; write it in digits alone"),
+        ("seed=0..1000000000", "98_trial: seed = '1000000000': must be a whole number between 0 and 999"),
+        ("many=0..1000000000", "98_trial: 1000000001 runs: a sweep has at most 10000; ask for fewer values"),
+        ("fast=0..1", "98_trial: fast = '0': must be true or false"),
         ("epochs=1,201", "98_trial: epochs = '201': must be a whole number between 1 and 200"),
-        ("seed=0..9,", "98_trial: seed = '0..9': must be a whole number between 0 and 999"),
+        (
+            "seed=0..9,",
+            "98_trial: seed = '0..9': must be a whole number between 0 and 999; write it in digits alone",
+        ),
     ],
 )
 def test_what_a_grid_may_not_hold_is_refused_by_name(house, assignment, message):
-    house.add("98_trial")
+    house.add("98_trial", parameters=parameters("rate: float = 0.1  # step", "many: int = 1  # no limits"))
     with pytest.raises(ParameterError) as refusal:
         points([assignment])
     assert str(refusal.value) == message
