@@ -9,12 +9,16 @@ number measured on two successive steps: the descent ends when that number is at
 import argparse
 import csv
 import sys
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
+
+DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "space": " "}
+MISSING = {"na", "n/a", "#n/a", "nan", "null", "none"}  # what other programs write where a number is missing
 
 
 class DescentError(ArithmeticError):
@@ -80,7 +84,8 @@ def descend(
 
     X is (rows, columns), its first column 1 for the bias (see `with_bias`); y is (rows,). Raises ValueError for a
     rate or threshold that is not allowed, DescentError when the sum of squared errors doubles (below the stability
-    limit it never even rises) or when the rule is not met within `max_iterations`.
+    limit it never even rises), when the first step is too short to change it, or when the rule is not met within
+    `max_iterations`.
     """
     if not 0 < learning_rate < np.inf:
         raise ValueError(f"learning rate = {learning_rate:g}: must be above 0 and finite")
@@ -96,6 +101,10 @@ def descend(
                 change = f"diverges, SSE {log[0].sse:.4g} -> {now.sse:.4g} at iteration {len(log) - 1}"
                 cure = f"must be below {stability_limit(X):.4g}, 2 / lambda_max of X'X"
                 raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", len(log) - 1)
+            if len(log) == 2 and _idle(before, now, X, y):
+                change = f"the first step changes nothing, SSE stays {now.sse:.4g}"
+                cure = f"raise it (limit {stability_limit(X):.4g})"
+                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", 1)
             if stop(before, now) <= threshold:
                 return Log(np.array([step.weights for step in log]), np.array([step.sse for step in log]))
     left = f"{stop.__name__} is still {stop(before, now):.4g} after {max_iterations} iterations"
@@ -118,24 +127,29 @@ def with_bias(x: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(x)), x])
 
 
-def read_csv(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_csv(path: Path, delimiter: str = ",") -> tuple[np.ndarray, np.ndarray]:
     """Read inputs (rows, features) and, from the last column, the target (rows,); a header row is skipped.
 
-    A header is a first row without any number. Raises ValueError, naming file and row, for anything but rows of
-    equally many finite numbers, OSError when the file cannot be read.
+    A header is a first row of names, each of which starts with a letter. Raises ValueError, naming file and row, for
+    anything but rows of equally many finite numbers, OSError when the file cannot be read.
     """
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
-            rows = [(number, cells) for number, cells in enumerate(csv.reader(stream), start=1) if cells]
+            reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
+            rows = [(number, cells) for number, cells in enumerate(reader, start=1) if cells]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path}: is not CSV text: {error}") from error
-    width = len(rows[0][1]) if rows else 0
-    if rows and not any(map(_is_number, rows[0][1])):
+    if not rows:
+        raise ValueError(f"{path}: has no rows of numbers")
+    number, first = rows[0]
+    width = len(first)
+    if width < 2:
+        raise ValueError(f"{path}: has 1 column: row {number} is {first[0]!r}; {_cure_of_one_column(rows)}")
+    if not any(map(_is_number, first)):
+        _check_names(f"{path}: row {number}", first)
         rows = rows[1:]
     if not rows:
         raise ValueError(f"{path}: has no rows of numbers")
-    if width < 2:
-        raise ValueError(f"{path}: has {width} column: must have at least one input and, last, the target")
     table = np.array([_numbers(f"{path}: row {number}", cells, width) for number, cells in rows])
     return table[:, :-1], table[:, -1]
 
@@ -147,9 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="CSV of numbers, the last column is the target")
     parser.add_argument("--learning-rate", "--learningRate", type=float, required=True)
     parser.add_argument("--threshold", type=float, required=True, help="stop when the SSE changes by no more")
+    parser.add_argument("--delimiter", choices=DELIMITERS, default=",", help="what separates the columns of the CSV")
     options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
-        x, y = read_csv(options.data)
+        x, y = read_csv(options.data, DELIMITERS[options.delimiter])
         log = descend(with_bias(x), y, learning_rate=options.learning_rate, threshold=options.threshold)
     except OSError as error:
         parser.error(f"{options.data}: {error.strerror}")
@@ -180,12 +195,31 @@ def _step(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Step:
     return Step(weights, float(residual @ residual), X.T @ residual)
 
 
+def _idle(before: Step, now: Step, X: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a step left residuals as they were, though there was somewhere to go."""
+    rounding = np.finfo(float).eps * len(y) * np.linalg.norm(X) * np.linalg.norm(y)
+    unchanged = now.sse == before.sse and np.array_equal(now.direction, before.direction)
+    return unchanged and bool(np.linalg.norm(before.direction) > rounding)
+
+
+def _check_names(row: str, cells: list[str]) -> None:
+    """Raise ValueError for a first row without numbers that is no header either: it would be lost as one."""
+    for column, cell in enumerate(cells, start=1):
+        if not cell.strip() or cell.startswith("Unnamed:"):
+            cure = "write the file without it (pandas: index=False, R: row.names=FALSE), or name it if it is an input"
+            raise ValueError(f"{row}: column {column} has no name, like an index: {cure}")
+        if cell.lower() in MISSING or not (cell[0].isalpha() or cell[0] == "_"):
+            raise ValueError(f"{row}: {cell!r} is neither a number nor a name that starts with a letter{_cure(cell)}")
+        if cell in cells[: column - 1]:
+            raise ValueError(f"{row}: two columns are named {cell!r}: is this a header?")
+
+
 def _numbers(row: str, cells: list[str], width: int) -> list[float]:
     if len(cells) != width:
         raise ValueError(f"{row} has {len(cells)} columns: must have {width}, as the first row")
     for cell in cells:
         if not (_is_number(cell) and np.isfinite(float(cell))):
-            raise ValueError(f"{row}: {cell!r} is not a finite number")
+            raise ValueError(f"{row}: {cell!r} is not a finite number{_cure(cell)}")
     return [float(cell) for cell in cells]
 
 
@@ -194,7 +228,29 @@ def _is_number(cell: str) -> bool:
         float(cell)
     except ValueError:
         return False
-    return True
+    return "_" not in cell  # Python reads 1_5 as 15
+
+
+def _cure_of_one_column(rows: list[tuple[int, list[str]]]) -> str:
+    wider = next((number for number, cells in rows if len(cells) > 1), None)
+    if wider:
+        return f"row {wider} has more: delete lines of title or comment above the table"
+    return _cure_of_delimiter(rows[-1][1][0]) or "must have at least one input and, last, the target"
+
+
+def _cure_of_delimiter(cell: str) -> str:
+    """The option that splits a cell, if one of the separators is in it."""
+    found = next((name for name, sign in DELIMITERS.items() if sign in cell.strip()), None)
+    return f"if columns are separated by {found}, say --delimiter '{found}'" if found else ""
+
+
+def _cure(cell: str) -> str:
+    """What to do about a cell that is no number, as far as its characters tell."""
+    foreign = next((character for character in cell if not character.isascii()), None)
+    if foreign:
+        return f": it holds U+{ord(foreign):04X} {unicodedata.name(foreign, '')}; write numbers in ASCII"
+    cure = _cure_of_delimiter(cell)
+    return f"; {cure}" if cure else ""
 
 
 if __name__ == "__main__":

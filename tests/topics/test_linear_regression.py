@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from course.topics.linear_regression import (
     gradient_norm,
     main,
     read_csv,
+    sse_change,
     sse_itself,
     stability_limit,
     with_bias,
@@ -131,7 +133,22 @@ def test_unscaled_data_are_refused_at_once_and_without_a_warning(rate, recwarn):
         ("", "has no rows of numbers"),
         ("x,y\n", "has no rows of numbers"),
         ("y\n1\n2\n", "has 1 column"),
-        ("1;2\n3;4\n", "has 1 column"),
+        ("1;2\n3;4\n", "has 1 column: row 1 is '1;2'; if columns are separated by ;, say --delimiter ';'"),
+        ("x\ty\n1\t2\n", "say --delimiter 'tab'"),
+        ("1 2\n3 4\n", "say --delimiter 'space'"),
+        ("1,5;2,5\n3,5;4,5\n", "row 1: '5;2' is not a finite number; if columns are separated by ;, say --delimiter"),
+        ("# from the lab\nx,y\n1,2\n", "row 1 is '# from the lab'; row 2 has more: delete lines of title or comment"),
+        ("sep=;\n1;2\n", "say --delimiter ';'"),
+        ("Results, of 2020\nx,y\n1,2\n", "row 2: 'x' is not a finite number"),
+        ("\u22121,\u22122,\u22125\n1,2,3\n", "row 1: '\u22121' is neither a number nor a name"),
+        ("1,2\n3,\u22124\n", "row 2: '\u22124' is not a finite number: it holds U+2212 MINUS SIGN"),
+        ("NA,NA,NA\n1,2,3\n", "row 1: 'NA' is neither a number nor a name"),
+        ("1O,2O\n1,2\n", "row 1: '1O' is neither a number nor a name that starts with a letter"),
+        ("x,x\n1,2\n", "row 1: two columns are named 'x'"),
+        (",x,y\n0,1,2\n1,3,4\n", "row 1: column 1 has no name, like an index"),
+        ("Unnamed: 0,x,y\n0,1,2\n", "row 1: column 1 has no name, like an index"),
+        ("x,y\n1_5,2\n", "row 2: '1_5' is not a finite number"),
+        ('x,y\n"1"5,2\n', "is not CSV text"),
     ],
 )
 def test_a_bad_csv_is_one_line_that_names_the_file(content, complaint, tmp_path, capsys):
@@ -140,6 +157,44 @@ def test_a_bad_csv_is_one_line_that_names_the_file(content, complaint, tmp_path,
     line = refusal(capsys, "--data", path, "--learning-rate", "1e-3", "--threshold", "1e-3")
     assert complaint in line
     assert "bad.csv" in line
+
+
+@pytest.mark.parametrize(("name", "sign"), [(";", ";"), ("tab", "\t"), ("|", "|"), ("space", "  "), (",", ", ")])
+def test_a_file_with_another_delimiter_gives_the_same_log(name, sign, tmp_path, capsys):
+    path = tmp_path / "other.csv"
+    path.write_text(PLANE.read_text(encoding="utf-8").replace(",", sign), encoding="utf-8")
+    main(["--data", str(path), "--learning-rate=1e-4", "--threshold=1e-4", "--delimiter", name])
+    assert capsys.readouterr().out == TRACE.read_text(encoding="utf-8")
+
+
+def test_an_index_that_pandas_wrote_is_refused_and_without_it_the_file_is_read(tmp_path):
+    frame, path = pd.DataFrame({"x": [1.5, 2.5], "y": [3, 4]}), tmp_path / "frame.csv"
+    frame.to_csv(path)
+    with pytest.raises(ValueError, match="index=False"):
+        read_csv(path)
+    frame.to_csv(path, index=False)
+    x, y = read_csv(path)
+    assert (x.tolist(), y.tolist()) == ([[1.5], [2.5]], [3, 4])
+
+
+@pytest.mark.parametrize("stop", [sse_change, sse_itself, gradient_norm])
+def test_a_step_that_changes_nothing_is_no_convergence(stop):
+    X, y = plane()
+    with pytest.raises(DescentError, match=r"learning rate = 1e-300: the first step changes nothing, SSE stays"):
+        descend(X, y, learning_rate=1e-300, threshold=1e-4, stop=stop)
+
+
+def test_a_descent_that_starts_at_its_end_has_converged():
+    X, y = with_bias(np.array([[-1.0], [1.0], [-0.1], [0.1]])), np.array([0.3, 0.3, -0.3, -0.3])
+    for target in (y, 0 * y):
+        log = descend(X, target, learning_rate=1e-3, threshold=1e-9)
+        np.testing.assert_allclose(log.weights, np.zeros((2, 2)), atol=1e-15)
+
+
+def test_at_the_floor_of_rounding_a_threshold_of_0_is_reached():
+    X, y = plane()
+    log = descend(X, y, learning_rate=0.5 * stability_limit(X), threshold=0)
+    np.testing.assert_allclose(log.weights[-1], np.linalg.lstsq(X, y)[0], atol=1e-9)
 
 
 def test_what_is_no_text_is_refused(tmp_path, capsys):
@@ -161,6 +216,7 @@ def test_what_is_no_text_is_refused(tmp_path, capsys):
         (PLANE, "1e-4", "-1e-4", "threshold = -0.0001: must be 0 or more"),
         (PLANE, "1e-4", "nan", "threshold = nan: must be 0 or more"),
         (PLANE, "fast", "1e-4", "invalid float value: 'fast'"),
+        (PLANE, "1e-300", "1e-4", "learning rate = 1e-300: the first step changes nothing"),
     ],
 )
 def test_a_bad_argument_is_one_line(data, rate, threshold, complaint, capsys):
