@@ -83,16 +83,34 @@ def verified(file: str) -> Path:
 
     Raises DataError with the expected and the found sum and how to get the file back.
     """
-    path = DATA / file
-    sums = {name: digest for digest, name in map(str.split, (DATA / "SHA256SUMS").read_text().splitlines())}
-    cure = f"get it back with: git restore data/{file}"
+    path, expected = DATA / file, sums().get(file)
+    if expected is None:
+        raise DataError(f"data/{file}: has no sum in data/SHA256SUMS; {_cure('SHA256SUMS')}")
     if not path.is_file():
-        raise DataError(f"data/{file}: missing (expected sha256 {sums[file]}); {cure}")
+        raise DataError(f"data/{file}: missing (expected sha256 {expected}); {_cure(file)}")
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sums[file]:
-        raise DataError(f"data/{file}: expected sha256 {sums[file]}, found {found}; {cure}")
+    if found != expected:
+        raise DataError(f"data/{file}: expected sha256 {expected}, found {found}; {_cure(file)}")
     return path
+
+
+def sums() -> dict[str, str]:
+    """Return the sha256 of every file in data/ by its name, as data/SHA256SUMS has them.
+
+    Raises DataError when that file is missing or not such a list.
+    """
+    path = DATA / "SHA256SUMS"
+    if not path.is_file():
+        raise DataError(f"data/SHA256SUMS: missing; {_cure(path.name)}")
+    lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    if not all(len(line) == 2 for line in lines):
+        raise DataError(f"data/SHA256SUMS: must hold a sum and a name a line; {_cure(path.name)}")
+    return {name: digest for digest, name in lines}
+
+
+def _cure(file: str) -> str:
+    return f"get it back with: git restore data/{file}"
 
 
 def _load_images(name: str, share: float) -> Dataset:

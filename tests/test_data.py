@@ -84,6 +84,20 @@ def test_a_missing_file_is_named(own_data):
         data.load("yacht")
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "data/SHA256SUMS: missing"),
+        (lambda path: path.write_bytes(b"\xff\xfe"), "data/SHA256SUMS: must hold a sum and a name a line"),
+        (lambda path: path.write_text(""), "data/tables/yacht.csv: has no sum in data/SHA256SUMS"),
+    ],
+)
+def test_damaged_sums_are_named_with_the_cure(own_data, damage, message):
+    damage(own_data / "SHA256SUMS")
+    with pytest.raises(data.DataError, match=f"{message}; get it back with: git restore data/SHA256SUMS"):
+        data.load("yacht")
+
+
 def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="'iris': must be one of mnist, fashion_mnist, auto_mpg"):
         data.load("iris")
