@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from course import ROOT
 
+PATIENCE = 300  # seconds for a kernel to start, or for a lesson of a few seconds, on a busy machine
 LEAST_FREE = 2  # GB, for environments, runs and checkpoints
 PIN = re.compile(r"^(?P<name>[\w.-]+)==(?P<version>\S+?)(?: ; (?P<marker>.*?))? ?\\?$", re.MULTILINE)
 STEP = """
@@ -36,7 +38,9 @@ def examine() -> bool:
         "packages": _packages,
         "data": _data,
         "training": _training,
+        "home": _home,
         "kernel": _kernel,
+        "lesson": _lesson,
         "disk": _disk,
     }
     wrong = 0
@@ -80,7 +84,7 @@ def _packages() -> str:
 def _data() -> str:
     from course import data
 
-    files = [line.split()[1] for line in (data.DATA / "SHA256SUMS").read_text().splitlines()]
+    files = data.sums()
     for file in files:
         data.verified(file)
     return f"{len(files)} files, sums right"
@@ -96,16 +100,44 @@ def _training() -> str:
     return backend
 
 
+def _home() -> str:
+    from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+
+    for folder in (jupyter_data_dir(), jupyter_runtime_dir()):
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            cure = "set HOME, or JUPYTER_DATA_DIR, to a folder that can"
+            raise Unfit(
+                f"{folder}, where Jupyter keeps its files, cannot be written to ({error.strerror}); {cure}"
+            ) from error
+    return "Jupyter can keep its files"
+
+
 def _kernel() -> str:
     from nbclient import execute
     from nbformat import v4
 
     notebook = v4.new_notebook(cells=[v4.new_code_cell("print(6 * 7)")])
     with tempfile.TemporaryDirectory() as folder:
-        execute(notebook, cwd=folder, kernel_name="course", timeout=120)
+        execute(notebook, cwd=folder, kernel_name="course", timeout=120, startup_timeout=PATIENCE)
     if notebook.cells[0].outputs[0].text != "42\n":
         raise Unfit(f"a cell printed {notebook.cells[0].outputs[0].text!r} instead of 42")
     return "course starts and answers"
+
+
+def _lesson() -> str:
+    from course.catalog import all_lessons
+    from course.runs import runner
+    from course.runs.records import Job
+
+    lesson = all_lessons()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        record = runner.run(Job(lesson.notebook("solutions"), lesson.name, {"fast": True}), Path(folder), PATIENCE)
+    if record.outcome != "passed":
+        raise Unfit(f"{lesson.name} {record.outcome}: {record.failure}")
+    return f"{lesson.name} passed in {record.seconds:.0f} s"
 
 
 def _disk() -> str:
