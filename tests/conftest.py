@@ -1,6 +1,7 @@
 """What tests share: lessons, bands and data of their own, in place of the course's."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,10 +118,10 @@ class House:
     def times(self, text):
         (self.folder / "lessons" / "times.toml").write_text(text, encoding="utf-8")
 
-    def start(self, *arguments, kernel="python3"):
+    def start(self, *arguments, kernel="python3", prefix=()):
         """Start `course ARGUMENTS` as a process that leads a group, as a shell would."""
         driver = DRIVER.format(house=str(self.folder), kernel=kernel)
-        command = [sys.executable, "-c", driver, *map(str, arguments)]
+        command = [*prefix, sys.executable, "-c", driver, *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
         process = subprocess.Popen(command, text=True, start_new_session=True, cwd=self.folder, **pipes)
         self.started.append(process)
@@ -163,3 +164,16 @@ def odd_folder(request, tmp_path):
     else:
         folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def unprivileged():
+    """What to start a program with so that the modes of files bind it, also when root runs the tests."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no modes of folders")
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may write everywhere, and setpriv is not installed")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", "--bounding-set", rights, "--inh-caps", rights]

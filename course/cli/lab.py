@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -19,17 +20,29 @@ from nbformat.sign import NotebookNotary
 from course import ROOT
 from course.files import write_whole
 from course.kernels.kernelspec import FOR_LAB
+from course.runs.folder import FolderError
 
 MINE = ROOT / "my-course"
 RECORD = ".given.json"  # what was last given to the learner: sum of each notebook, and of the lesson it came from
 
 
 def update(mine: Path = MINE, given: Path = ROOT / "notebooks") -> list[str]:
-    """Copy new lessons from `given` to `mine` and return what a learner should be told, a line each."""
-    mine.mkdir(exist_ok=True)
+    """Copy new lessons from `given` to `mine` and return what a learner should be told, a line each.
+
+    Raises FolderError when `mine`, or where Jupyter keeps what is trusted, cannot be written to.
+    """
+    with _writing("Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"):
+        notary = NotebookNotary()
+        Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
+    with _writing("name a folder of your own: course lab FOLDER"):
+        return _copy(mine, given, notary)
+
+
+def _copy(mine: Path, given: Path, notary: NotebookNotary) -> list[str]:
+    mine.mkdir(parents=True, exist_ok=True)
     path = mine / RECORD
     record: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    told, notary = [], NotebookNotary()
+    told = []
     for lesson in sorted(given.glob("*.ipynb")):
         content = lesson.read_bytes()
         copy = mine / lesson.name
@@ -47,9 +60,17 @@ def update(mine: Path = MINE, given: Path = ROOT / "notebooks") -> list[str]:
     return told
 
 
-def open_lab() -> None:
+@contextlib.contextmanager
+def _writing(cure: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(f"{error.filename}: cannot be written to ({error.strerror}); {cure}") from error
+
+
+def open_lab(mine: Path = MINE) -> None:
     """Start JupyterLab on the learner's notebooks, whose kernels start warm, and stay until it is closed."""
-    program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={MINE}"]
+    program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={mine}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where Jupyter would refuse
         program.append("--allow-root")
     with contextlib.suppress(KeyboardInterrupt):

@@ -1,23 +1,57 @@
 """The command `course`: reads what was typed, calls, prints. What takes time to import, a command imports itself."""
 
-import contextlib
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 REFUSED = 2  # exit status: what was typed is not allowed
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+class Course(TyperGroup):
+    """The commands, at whose boundary all that a user can cause becomes a line on stderr and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `course list | head`: Typer ends quietly
+            raise
+        except OSError as error:
+            line = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        except _refusals() as error:
+            line = str(error)
+        print(f"Error: {line}", file=sys.stderr)
+        raise typer.Exit(REFUSED)
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What a command refuses; asked for only when something was raised."""
+    from course.catalog import LessonError
+    from course.data import DataError
+    from course.parameters import ParameterError
+    from course.runs.folder import FolderError
+
+    return LessonError, ParameterError, FolderError, DataError
+
+
+app = typer.Typer(
+    cls=Course, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
-LessonNames = Annotated[list[str] | None, typer.Argument(metavar="[LESSON]...", help="Such as 05; by default all.")]
+LessonNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[LESSON]...", help="Such as 05 or 02..05; by default all.")
+]
 Parameters = Annotated[
-    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Repeatable; see: course show.")
+    list[str] | None,
+    typer.Option(
+        "--parameter", "-p", metavar="NAME=VALUE", help="Repeatable; whole numbers in digits alone; see: course show."
+    ),
 ]
 Axes = Annotated[
     list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUES", help="Such as seed=0..9 or epochs=1,5.")
@@ -46,8 +80,7 @@ def list_() -> None:
     from course.catalog import all_lessons
     from course.cli import terminal
 
-    with _refusals():
-        terminal.lessons(all_lessons())
+    terminal.lessons(all_lessons())
 
 
 @app.command()
@@ -56,8 +89,7 @@ def show(lesson: LessonName) -> None:
     from course.catalog import find
     from course.cli import terminal
 
-    with _refusals():
-        terminal.lesson(find(lesson))
+    terminal.lesson(find(lesson))
 
 
 @app.command()
@@ -71,21 +103,19 @@ def run(
     timeout: Timeout = 900,
     scheduler: Scheduler = None,
 ) -> None:
-    """Run lessons and report. Exit status: 1 when one does not pass, 2 when a parameter is not allowed."""
-    from course.catalog import all_lessons, find
+    """Run lessons and report. Exit status: 1 when one does not pass, 2 when what was asked for is refused."""
+    from course.catalog import choose
     from course.cli import terminal
     from course.runs import folder, report
     from course.runs import plan as plans
 
     out = out or _default_out()
-    with _refusals():
-        chosen = list(dict.fromkeys(map(find, lessons))) if lessons else all_lessons()
-        planned = plans.plan(chosen, _assignments(parameter, fast), edition)
-        with folder.held(out):
-            gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
-            terminal.table(report.COLUMNS, map(report.row, gathered))
-            print(f"Report: {report.write(gathered, out)}")
-            _finish(gathered, out)
+    planned = plans.plan(choose(lessons or []), _assignments(parameter, fast), edition)
+    with folder.held(out):
+        gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
+        terminal.table(report.COLUMNS, map(report.row, gathered))
+        print(f"Report: {report.write(gathered, out)}")
+        _finish(gathered, out)
 
 
 @app.command()
@@ -105,17 +135,16 @@ def sweep(
     from course.runs import folder, plan
 
     out = out or _default_out()
-    with _refusals():
-        planned = plan.grid(find(lesson), _assignments(parameter, fast), edition)
-        with folder.held(out):
-            left = [job for job in planned if not plan.finished(job, out)]
-            print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
-            _execute(left, out, timeout=timeout, workers=jobs, scheduler=scheduler)
-            gathered = plan.recorded(planned, out)
-            plan.gather(gathered, out / "runs.parquet")
-            terminal.spreads(plan.summarize(gathered))
-            print(f"Table: {out / 'runs.parquet'}")
-            _finish(gathered, out)
+    planned = plan.grid(find(lesson), _assignments(parameter, fast), edition)
+    with folder.held(out):
+        left = [job for job in planned if not plan.finished(job, out)]
+        print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
+        _execute(left, out, timeout=timeout, workers=jobs, scheduler=scheduler)
+        gathered = plan.recorded(planned, out)
+        plan.gather(gathered, out / "runs.parquet")
+        terminal.spreads(plan.summarize(gathered))
+        print(f"Table: {out / 'runs.parquet'}")
+        _finish(gathered, out)
 
 
 @app.command()
@@ -128,18 +157,17 @@ def build(
 ) -> None:
     """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
     from course.authoring import build, generated
-    from course.catalog import all_lessons, find
+    from course.catalog import choose
 
-    with _refusals():
-        chosen = [find(each).name for each in lessons] if lessons else [each.name for each in all_lessons()]
-        if check:
-            drifted = [line for name in chosen for line in build.differences(name)] + list(generated.differences())
-            print("\n".join(drifted) or f"{len(chosen)} lessons equal their notebooks")
-            raise typer.Exit(bool(drifted))
-        for name in chosen:
-            print(f"building {name}", flush=True)
-            build.build(name, execute=execute)
-        generated.write_all()
+    chosen = [each.name for each in choose(lessons or [])]
+    if check:
+        drifted = [line for name in chosen for line in build.differences(name)] + list(generated.differences())
+        print("\n".join(drifted) or f"{len(chosen)} lessons equal their notebooks")
+        raise typer.Exit(bool(drifted))
+    for name in chosen:
+        print(f"building {name}", flush=True)
+        build.build(name, execute=execute)
+    generated.write_all()
 
 
 @app.command()
@@ -170,22 +198,26 @@ def measure(
             _finish(gathered, out)
         return gathered
 
-    with _refusals():
-        name = find(lesson).name
-        if not times:
-            modes = measure.MODES if mode == "both" else [mode]
-            measure.store(name, gather(range(seeds), jobs or cluster.CPU_COUNT, modes))
-        measure.store_times(name, gather(range(1), 1), loop_seconds())
+    name = find(lesson).name
+    if not times:
+        modes = measure.MODES if mode == "both" else [mode]
+        measure.store(name, gather(range(seeds), jobs or cluster.CPU_COUNT, modes))
+    measure.store_times(name, gather(range(1), 1), loop_seconds())
 
 
 @app.command()
-def lab() -> None:
-    """Open JupyterLab on your own copy of the notebooks, in my-course/."""
+def lab(
+    folder: Annotated[
+        Path | None, typer.Argument(help="For your notebooks; by default the course's my-course/.")
+    ] = None,
+) -> None:
+    """Open JupyterLab on your own copy of the notebooks."""
     from course.cli import lab
 
-    for line in lab.update():
+    mine = folder.absolute() if folder else lab.MINE
+    for line in lab.update(mine):
         print(line)
-    lab.open_lab()
+    lab.open_lab(mine)
 
 
 @app.command()
@@ -199,20 +231,6 @@ def doctor() -> None:
 
 def main() -> None:
     app()
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """Turn what is not allowed into a line on stderr and its exit status."""
-    from course.catalog import LessonError
-    from course.parameters import ParameterError
-    from course.runs.folder import FolderError
-
-    try:
-        yield
-    except (LessonError, ParameterError, FolderError, ConnectionError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        raise typer.Exit(REFUSED) from error
 
 
 def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:

@@ -24,12 +24,16 @@ def held(out: Path) -> Iterator[None]:
     """Make folder `out` if need be and keep it to this process; raises FolderError, before anything is written."""
     if reason := _foreign(out):
         raise FolderError(f"{out}: {reason}; choose a new folder, with --out")
-    out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / LOCK, blocking=False)
     try:
+        out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
         raise FolderError(f"{out}: another command writes its runs there; wait for its end, or use --out") from error
+    except OSError as error:
+        raise FolderError(
+            f"{out}: cannot be written to ({error.strerror}); choose another folder, with --out"
+        ) from error
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from course.cli.lab import environment, update
+from course.runs.folder import FolderError
 
 
 @pytest.fixture
@@ -88,3 +89,22 @@ def test_in_the_lab_python3_starts_warm_and_elsewhere_it_stays_plain(monkeypatch
         monkeypatch.setenv(name, value)
     spec = KernelSpecManager().get_kernel_spec("python3")
     assert spec.metadata["kernel_provisioner"]["provisioner_name"] == "course-warm"
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path):
+    _, given = folders
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        FolderError, match=r"file/mine: cannot be written to \(.*\); name a folder of your own: course lab"
+    ):
+        update(tmp_path / "file" / "mine", given)
+
+
+def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))
+    with pytest.raises(
+        FolderError, match=r"file/jupyter: cannot be written to \(.*\); .*set HOME, or JUPYTER_DATA_DIR"
+    ):
+        update(*folders)
+    assert not folders[0].exists()

@@ -75,6 +75,43 @@ def test_what_is_not_allowed_is_refused_before_anything_runs(house, arguments, m
     assert not (house.folder / "runs").exists()
 
 
+@pytest.mark.parametrize("command", [["run"], ["sweep", "98"]])
+@pytest.mark.parametrize("out", ["file", "file/below", "link"])
+def test_a_folder_that_cannot_be_is_refused_in_one_line(house, command, out):
+    house.add("98_trial")
+    (house.folder / "file").write_text("mine", encoding="utf-8")
+    (house.folder / "link").symlink_to(house.folder / "nowhere" / "at all")
+    status, shown, err = house.course(*command, "--out", house.folder / out)
+    assert (status, shown) == (2, "")
+    assert err.startswith(f"Error: {house.folder / out}: cannot be written to (")
+    assert err.endswith("); choose another folder, with --out\n")
+    assert (house.folder / "file").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize("arguments", [["--out", "closed"], ["--out", "closed/new"], []])
+def test_a_folder_that_may_not_be_written_to_is_refused_in_one_line(house, unprivileged, arguments):
+    house.add("98_trial")
+    (house.folder / "closed").mkdir(mode=0o555)
+    house.folder.chmod(0o555)  # as a checkout that belongs to another: by default runs/ would be made here
+    process = house.start("run", *arguments, prefix=unprivileged)
+    out, err = process.communicate(timeout=120)
+    house.folder.chmod(0o755)
+    assert (process.returncode, out) == (2, "")
+    name = arguments[1] if arguments else "runs/"
+    assert err.startswith(f"Error: {name}")
+    assert err.endswith(": cannot be written to (Permission denied); choose another folder, with --out\n")
+
+
+@pytest.mark.parametrize("command", [["run"], ["list"], ["show", "98"], ["build", "--check"]])
+def test_a_file_that_cannot_be_read_is_named_in_one_line(house, command):
+    house.add("98_trial")
+    source = house.folder / "lessons" / "98_trial.py"
+    source.unlink()
+    source.mkdir()
+    status, out, err = house.course(*command)
+    assert (status, out, err) == (2, "", f"Error: {source}: Is a directory\n")
+
+
 @pytest.mark.parametrize(
     ("number", "whom", "kernel"),
     [
