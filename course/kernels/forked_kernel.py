@@ -79,7 +79,6 @@ def become_kernel(connection: socket.socket, owner_ended: int, set_by_imports: d
     for number, stream in enumerate(streams, start=1):  # 0 is /dev/null already
         os.dup2(stream, number)
         os.close(stream)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     threading.Thread(target=end_with, args=(owner_ended,), daemon=True).start()
 
     import numpy as np

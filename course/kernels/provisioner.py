@@ -30,6 +30,7 @@ if sys.platform == "linux":
     from course.kernels import forked_kernel, warm_parent
 
 PATIENCE = 120  # seconds for a parent to import everything from a slow disk
+UNKNOWN = -1000  # an exit status: no signal has this number
 
 # What the interpreter, the C library and the preloaded libraries read once, when they start or are imported. OpenMP and
 # OpenBLAS fix their numbers of threads then (OMP_NUM_THREADS), TensorFlow its own (TF_NUM_*) at its first operation.
@@ -84,16 +85,20 @@ async def fork_kernel(
     directory = str(Path(cwd or ".").absolute())
     environment = {**env, "JPY_PARENT_PID": str(os.getpid())}
     launch = {"command": command, "directory": directory, "environment": environment}
-    with tempfile.TemporaryFile("w+") as request, socket.socket(socket.AF_UNIX) as connection:
+    with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+") as request:
+        connection = stack.enter_context(socket.socket(socket.AF_UNIX))
         connect(connection, environment, directory)
         json.dump(launch, request)
         request.seek(0)
         socket.send_fds(connection, [b"!"], [request.fileno(), *streams])
         connection.setblocking(False)
         reply = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 1024), PATIENCE)
-    if not reply.isdigit():
-        raise OSError(reply.decode() or "the warm parent failed")
-    return ForkedKernel(int(reply))
+        process, _, ended = reply.decode().partition("=")
+        if not process.isdigit():
+            raise OSError(process or f"the warm parent's fork ended with status {ended or 'unknown'}")
+        kernel = ForkedKernel(int(process), connection, ended)
+        stack.pop_all()  # the connection is the kernel's now
+    return kernel
 
 
 def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
@@ -124,24 +129,32 @@ def connect(connection: socket.socket, environment: Mapping[str, str], directory
 class ForkedKernel:
     """What LocalProvisioner uses of subprocess.Popen, for a process that is not our child.
 
-    Signals go to the kernel's process group. Its exit status is known to its parent only: here 1 stands for any.
+    Signals go to the kernel's process group. Its parent tells over `connection` how it ended, as `returncode` is to
+    have it; UNKNOWN where the parent ended first.
     """
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    def __init__(self, pid: int, connection: socket.socket, told: str = "") -> None:
+        self.pid, self.connection, self.told = pid, connection, told
+        self.returncode: int | None = None
         descriptor = warm_parent.ending(pid)
         weakref.finalize(self, os.close, descriptor)
+        weakref.finalize(self, connection.close)
         self.ended = select.poll()
         self.ended.register(descriptor, select.POLLIN)
 
     def poll(self) -> int | None:
-        return 1 if self.ended.poll(0) else None
+        if self.returncode is None and self.ended.poll(0):
+            self.connection.settimeout(1)
+            with contextlib.suppress(OSError):
+                self.told = self.told or self.connection.recv(1024).decode().removeprefix("=")
+            self.returncode = int(self.told or UNKNOWN)
+        return self.returncode
 
-    def wait(self) -> int:
+    def wait(self) -> int | None:
         self.ended.poll()
-        return 1
+        return self.poll()
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:

@@ -127,13 +127,20 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
     """Forks for every owner that connects, until `linger` seconds after the end of the last owner.
 
     Returns in each fork its connection and a descriptor that becomes readable when the owner ends, and None at the end.
+    An owner is told over its connection, after "=", how its kernel ended: the exit status, or less the signal's number.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended kernels leave no zombies
     owners: dict[int, int] = {}
+    kernels: dict[int, tuple[int, socket.socket]] = {}  # by what becomes readable when one ends: process, connection
     while True:
-        ready = wait([listener, *owners.values()], None if owners else linger)
+        ready = wait([listener, *owners.values(), *kernels], None if owners else linger)
         for owner in [owner for owner, ended in owners.items() if ended in ready]:
             os.close(owners.pop(owner))
+        for ended in kernels.keys() & {*ready}:
+            process, connection = kernels.pop(ended)
+            os.close(ended)
+            status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            with contextlib.suppress(OSError), connection:  # its owner has ended
+                connection.sendall(f"={status}".encode())
         if listener in ready:
             connection = listener.accept()[0]
             with contextlib.suppress(OSError):  # the owner has ended, or no more processes are allowed
@@ -142,8 +149,14 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
                     owners[owner] = ending(owner)
                 if refusal := why_not(owner):
                     connection.sendall(refusal.encode())
-                elif os.fork() == 0:
+                elif process := os.fork():
+                    kernels[ending(process)] = process, connection
+                    continue
+                else:
                     listener.close()
+                    for ended, (_, other) in kernels.items():
+                        os.close(ended)
+                        other.close()
                     return connection, owners[owner]
             connection.close()
         elif not ready:

@@ -216,16 +216,15 @@ def _note(attempt: Attempt, error: Exception, log: Path) -> None:
 def cause_of_death(kernel: Any) -> str:
     """Say how a kernel's process ended, and what to do about it where that is known."""
     status = kernel.poll() if kernel else None
-    if status is None:
-        return "the kernel died, and the system does not say of what"
-    if status >= 0:
+    if status is not None and status >= 0:
         return f"the kernel ended itself with exit status {status}, as os._exit({status}) does"
-    number = signal.Signals(-status)
-    if number.name == "SIGKILL":
+    name = next((each.name for each in signal.Signals if status == -each), None)
+    if name is None:
+        return "the kernel died, and the system does not say of what"
+    if name == "SIGKILL":
         return "the kernel was killed (SIGKILL), as the system does when memory is short: try with --jobs 1"
-    if number.name in CRASHES:
-        return f"the kernel crashed in compiled code ({number.name}: {signal.strsignal(number)})"
-    return f"the kernel was ended by a signal ({number.name}: {signal.strsignal(number)})"
+    how = "crashed in compiled code" if name in CRASHES else "was ended by a signal"
+    return f"the kernel {how} ({name}: {signal.strsignal(signal.Signals[name])})"
 
 
 def _last_words(log: Path) -> str:

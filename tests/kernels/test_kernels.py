@@ -193,11 +193,20 @@ def test_a_restarted_kernel_is_another_fork_without_the_old_names(notices):
     assert notices() == []
 
 
-def test_a_killed_kernel_is_seen_to_be_dead():
-    with kernel() as (manager, _):
-        os.kill(manager.provisioner.pid, signal.SIGKILL)
-        assert gone(manager.provisioner.pid)
-        assert not manager.is_alive()
+def test_a_kernel_that_dies_is_seen_to_be_dead_and_of_what():
+    with kernel() as (first, _), kernel() as (second, _), kernel() as (third, _):
+        crash = "import ctypes; ctypes.string_at(0)"
+        for manager, code in ((first, "import os; os._exit(7)"), (second, crash)):
+            client = manager.blocking_client()
+            client.start_channels()
+            client.execute(code)
+            assert gone(manager.provisioner.pid)
+            client.stop_channels()
+        os.kill(third.provisioner.pid, signal.SIGKILL)
+        assert gone(third.provisioner.pid)
+        assert not any(manager.is_alive() for manager in (first, second, third))
+        found = [manager.provisioner.process.poll() for manager in (first, second, third)]
+    assert found == [7, -signal.SIGSEGV, -signal.SIGKILL]
 
 
 def test_a_cell_that_takes_too_long_ends_with_its_kernel_and_what_that_started():
@@ -287,13 +296,16 @@ def test_sockets_are_for_the_user_alone_and_a_folder_open_to_others_is_not_used(
 
 
 def test_when_the_parent_is_killed_its_kernels_go_on_and_the_kernel_it_was_to_fork_starts_cold(notices):
-    with kernel() as (_, ask):
+    with kernel() as (orphan, ask):
         parent = int(ask("import os; print(os.getppid())"))
         os.kill(parent, signal.SIGSTOP)
         threading.Timer(1, os.kill, (parent, signal.SIGKILL)).start()
         with kernel() as (_, cold):
             assert cold("import sys; print(1 + 1, 'tensorflow' in sys.modules)") == "2 False"
         assert ask("print('still here')") == "still here"
+        os.kill(orphan.provisioner.pid, signal.SIGKILL)
+        assert gone(orphan.provisioner.pid)
+        assert orphan.provisioner.process.poll() == provisioner.UNKNOWN
     assert len(notices()) == 1
 
 

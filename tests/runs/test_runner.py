@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
@@ -167,7 +168,8 @@ def test_causes_of_death_are_told_apart(code, cause):
 
 
 def test_a_death_of_which_nothing_is_known_is_told_as_that():
-    assert runner.cause_of_death(None) == "the kernel died, and the system does not say of what"
+    for kernel in (None, SimpleNamespace(poll=lambda: -1000)):
+        assert runner.cause_of_death(kernel) == "the kernel died, and the system does not say of what"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
