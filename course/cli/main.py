@@ -248,7 +248,11 @@ def _execute(jobs: list, out: Path, **how: Any) -> list:
     with terminal.stoppable(out), terminal.progress(len(jobs)) as progress:
         from course.runs import cluster  # Dask takes seconds to import, and what is refused should not wait for it
 
-        return cluster.execute(jobs, out=out, progress=progress, **how)
+        try:
+            return cluster.execute(jobs, out=out, progress=progress, **how)
+        except cluster.ClusterLost as loss:
+            print(f"Error: {loss}; a sweep started again with --out {out} goes on from there", file=sys.stderr)
+            raise typer.Exit(1) from loss
 
 
 def _finish(records: list, out: Path) -> None:

@@ -7,7 +7,9 @@ come back. However one run ends, the others go on; when all are told to stop, no
 import contextlib
 import contextvars
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 from dask.system import CPU_COUNT
@@ -20,9 +22,17 @@ from course.runs.records import Failure, Job, Record
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network
 WORKERS = CPU_COUNT + 1  # a kernel that starts, or waits for a disk, would else leave its core idle
 CONNECT_SECONDS = 10  # for a scheduler, and again for its workers, to answer
+WATCH_SECONDS = 2  # between two looks whether there are workers
+LOST_SECONDS = 30  # how long a cluster may be without a worker, as when one starts anew
 STOP_SECONDS = 20  # how long stopped runs are waited for
 
-logging.getLogger("distributed").setLevel(logging.ERROR)  # a cluster's own setting ends before its last messages
+for name in ("distributed", "distributed.client"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
+
+
+class ClusterLost(ConnectionError):
+    """The scheduler, or all its workers, have gone while runs were on their way."""
+
 
 Progress = Callable[[Job, Record | None], None]  # called when a run starts, without a record, and when it ends
 
@@ -40,7 +50,8 @@ def execute(
 
     Notebooks and records are written to folder `out`. `workers` notebooks run at a time, by default one more than
     there are cores; with `scheduler`, the address of a Dask scheduler, as many as it has workers. On KeyboardInterrupt
-    the runs on their way are stopped, with outcome "cancelled", before it is raised again.
+    the runs on their way are stopped, with outcome "cancelled", before it is raised again. Raises ClusterLost when the
+    scheduler or all its workers have gone; what had finished is recorded.
     """
     jobs, out = list(jobs), out.absolute()
     if len({job.name for job in jobs}) < len(jobs):
@@ -54,14 +65,17 @@ def execute(
     with _client(min(workers or WORKERS, len(jobs)), scheduler) as client:
         try:
             while waiting or running:
-                while waiting and len(running) < max(1, sum(client.nthreads().values())):
+                while waiting and len(running) < max(1, _threads(client)):
                     job = waiting.pop(0)
                     progress(job, None)
                     running[client.submit(_run, job, out, timeout, pure=False)] = job
-                for future in wait(list(running), return_when="FIRST_COMPLETED").done:
+                for future in _ended(client, list(running)):
                     job = running.pop(future)
                     done[job.name] = _record(future, job, out)
                     progress(job, done[job.name])
+        except ClusterLost as loss:
+            finished = f"{len(done)} of {len(jobs)} runs had finished and are recorded in {out}"
+            raise ClusterLost(f"{scheduler}: {loss}; {finished}") from loss
         except BaseException:
             _stop(client, out, list(running))
             raise
@@ -76,13 +90,36 @@ def _run(job: Job, out: Path, timeout: float) -> Record:
     return contextvars.Context().run(runner.run, job, out, timeout)
 
 
+def _threads(client: Client) -> int:
+    """Return how many runs the workers take at a time; raises ClusterLost when no scheduler answers."""
+    try:
+        return sum(client.nthreads().values())
+    except OSError as error:
+        raise ClusterLost("the Dask scheduler has gone") from error
+
+
+def _ended(client: Client, futures: list[Future]) -> Iterable[Future]:
+    """Wait until some of `futures` have ended and return them; raises ClusterLost when none can any more."""
+    last_seen = time.monotonic()
+    while True:
+        try:
+            return wait(futures, timeout=WATCH_SECONDS, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            if _threads(client):
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > LOST_SECONDS:
+                raise ClusterLost("all workers of the Dask scheduler have gone") from None
+        except CancelledError as error:  # what Dask does to them when its scheduler goes
+            raise ClusterLost("the Dask scheduler has gone") from error
+
+
 def _record(future: Future, job: Job, out: Path) -> Record:
     """Return the record of a finished run; where its worker died, one that says so."""
     error = future.exception()
     if error is None:
         return future.result()
     failure = Failure(None, "", type(error).__name__, str(error))
-    record = Record(job.name, job.lesson, job.parameters, "failed", 0.0, job.digest, 0.0, {}, {}, failure, {})
+    record = Record(job.name, job.lesson, job.parameters, "failed", 0.0, "", 0.0, {}, {}, failure, {})
     records.write(record, out)
     return record
 
@@ -115,7 +152,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             memory_limit=0,  # it would not see the kernels
             dashboard_address=PRIVATE,
             worker_dashboard_address=PRIVATE,
-            silence_logs=logging.ERROR,
+            silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -9,7 +9,7 @@ import pytest
 from jupyter_client.kernelspec import find_kernel_specs
 
 from course.catalog import find
-from course.runs import plan, records
+from course.runs import cluster, plan, records
 
 PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
 CLAIM = 'from course.claims import claim\nclaim("98.value", float(seed))'
@@ -175,6 +175,20 @@ def test_results_never_replace_notebooks(house):
         assert (status, out) == (2, "")
         assert err == (f"Error: {source}: holds notebooks, such as 98_trial.ipynb; choose a new folder, with --out\n")
     assert {path: path.read_bytes() for path in source.iterdir()} == before
+
+
+def test_a_lost_cluster_is_told_with_how_to_go_on(house, monkeypatch):
+    def lose(jobs, **how):
+        raise cluster.ClusterLost("tcp://somewhere: the Dask scheduler has gone")
+
+    monkeypatch.setattr(cluster, "execute", lose)
+    house.add("98_trial")
+    status, _, err = house.course("sweep", "98", "--out", house.out)
+    assert status == 1
+    assert err == (
+        "Error: tcp://somewhere: the Dask scheduler has gone; "
+        f"a sweep started again with --out {house.out} goes on from there\n"
+    )
 
 
 def test_what_is_refused_does_not_wait_for_dask(house):

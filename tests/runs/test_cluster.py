@@ -1,3 +1,6 @@
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -89,12 +92,18 @@ def test_an_interrupt_stops_what_runs_and_starts_nothing_more(house):
     assert records.read(house.out / "98_next.json") is None
 
 
-def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house):
+@pytest.fixture
+def plain(house):
+    """What gives workers the plain kernel, when it is preloaded."""
+    path = house.folder / "plain.py"
+    path.write_text("from course.runs import runner\nrunner.KERNEL = 'python3'\n", encoding="utf-8")
+    return str(path)
+
+
+def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house, plain):
     house.add("97_one", "import os; print(os.getppid())")
     house.add("98_two", "1 / 0")
-    plain = house.folder / "plain.py"
-    plain.write_text("from course.runs import runner\nrunner.KERNEL = 'python3'\n", encoding="utf-8")
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, preload=[str(plain)]) as elsewhere:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, preload=[plain]) as elsewhere:
         workers = {psutil.Process(each.pid).pid for each in elsewhere.workers.values()}
         gathered = cluster.execute(
             jobs(house, "97_one", "98_two"), out=house.out, timeout=60, scheduler=elsewhere.scheduler_address
@@ -102,6 +111,50 @@ def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house):
     notebook = nbformat.read(house.out / "97_one.executed.ipynb", as_version=4)
     assert [record.outcome for record in gathered] == ["passed", "failed"]
     assert int(notebook.cells[-1].outputs[0].text) in workers
+
+
+@pytest.mark.parametrize(
+    ("killed", "loss"),
+    [("scheduler", "the Dask scheduler has gone"), ("worker", "all workers of the Dask scheduler have gone")],
+)
+def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(house, plain, monkeypatch, killed, loss):
+    monkeypatch.setattr(cluster, "LOST_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 60)
+    house.add("97_quick")
+    house.add("98_endless", "import time; time.sleep(600)")
+    address = house.folder / "scheduler.json"
+    kinds = {
+        "scheduler": ["--port", "0", "--no-dashboard"],
+        "worker": ["--nthreads", "1", "--no-nanny", "--preload", plain],
+    }
+    processes = {
+        kind: subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--scheduler-file", address, *options],
+            stderr=subprocess.DEVNULL,
+            cwd=house.folder,
+        )
+        for kind, options in kinds.items()
+    }
+
+    def progress(job, record):
+        if job.lesson == "98_endless":
+            processes[killed].kill()
+
+    try:
+        while not address.exists():
+            time.sleep(0.05)
+        scheduler = json.loads(address.read_text())["address"]
+        with pytest.raises(ConnectionError) as lost:
+            cluster.execute(
+                jobs(house, "97_quick", "98_endless"), out=house.out, timeout=60, scheduler=scheduler, progress=progress
+            )
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    told = f"{scheduler}: {loss}; 1 of 2 runs had finished and are recorded in {house.out}"
+    assert str(lost.value) == told
+    assert records.read(house.out / "97_quick.json").outcome == "passed"
 
 
 def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
