@@ -11,7 +11,8 @@ from course.catalog import all_lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tests.run_times"]
-NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course", "-p", "no:timeout"]
+NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course"]
+NBVAL += ["-p", "no:timeout", "-p", "tests.nbval_replies"]
 WHOLE_FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a notebook's cells belong to one process
 LONGEST_FIRST = sorted(all_lessons(), key=lambda lesson: -(lesson.seconds("full") or math.inf))
 STEPS = {
