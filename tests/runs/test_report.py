@@ -74,3 +74,12 @@ def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(hou
     assert "x = '<script>'" in page.text
     assert "1 of 2 passed" in page.text
     assert "2.5 (A & B)" in page.text
+
+
+def test_a_result_that_is_not_finite_is_shown_and_not_held(house, tmp_path):
+    house.claims(BANDS)
+    records = [made(loss=float("nan")), made("97_other", loss=float("inf"))]
+    assert [report.row(record)[4] for record in records] == ["0 of 1", "0 of 1"]
+    page = Page(report.write(records, tmp_path).read_text(encoding="utf-8"))
+    assert "nan" in page.text
+    assert "inf" in page.text
