@@ -17,6 +17,9 @@ from course.claims import quote
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
+IMPORT = "from course.lesson import begin\n"
+ORIGIN = "comes with the notebooks, not from PyPI: get the whole course and run `make lab` there"
 FOLDED = {"jupyter": {"source_hidden": True}}
 WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
 LIMITS = (10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)  # seconds: a notebook need not change with every timing
@@ -34,7 +37,7 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
     reading = "\n".join(f"- {item}" for item in source.header["reading"])
     cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
     course = {"lesson": source.name, "edition": edition}
-    metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}, "course": course}
+    metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, "course": course}
     return v4.new_notebook(cells=cells, metadata=metadata)
 
 
@@ -51,6 +54,7 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
         elif "predict" in cell.tags:
             text = "\n".join(f"> {line}".rstrip() for line in f"**Predict before you run.** {text}".splitlines())
         return v4.new_markdown_cell(_fill(source, text) if quotes else text, id=id_)
+    text = text.replace(IMPORT, f"{IMPORT.rstrip()}  # {ORIGIN}\n")
     if edition == "learner" and "solution" in cell.tags:
         text = stub(text)
     tags = sorted(cell.tags | ({"nbval-ignore-output"} if cell.tags & {"varies", "widget"} else set()))

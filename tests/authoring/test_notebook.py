@@ -1,10 +1,15 @@
+import ast
+import subprocess
+import sys
+
 import nbformat
 import pytest
+from nbconvert import ScriptExporter
 
-from course import claims
+from course import ROOT, claims
 from course.authoring.notebook import make, text_of
 from course.authoring.source import read
-from course.catalog import LessonError
+from course.catalog import LessonError, all_lessons
 
 BODY = """
 # %% [markdown] tags=["predict"]
@@ -110,3 +115,29 @@ def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading(source):
     assert first.startswith("# 98. A trial")
     assert "- try it" in first
     assert last == "## Further reading\n\n- A book, 2020"
+
+
+ALONE = """
+import json, sys
+sys.path = [path for path in sys.path if path not in ("", sys.argv[1])]
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance(colors="nocolor")
+for path in sys.argv[2:]:
+    cells = [cell for cell in json.load(open(path, encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    next(cell for cell in cells if not shell.run_cell("".join(cell["source"])).success)
+"""
+
+
+def test_without_the_course_the_first_cell_that_fails_says_where_it_comes_from(tmp_path):
+    paths = [lesson.path(edition) for lesson in all_lessons() for edition in ("solutions", "learner")]
+    command = [sys.executable, "-c", ALONE, str(ROOT), *map(str, paths)]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert printed.count("----> 1 from course.lesson import begin  # comes with the notebooks") == len(paths)
+    assert printed.count("ModuleNotFoundError: No module named 'course'") == len(paths)
+    assert printed.count("get the whole course and run `make lab` there") == len(paths)
+
+
+def test_a_notebook_converts_to_a_python_program():
+    program, resources = ScriptExporter().from_filename(str(all_lessons()[0].path("solutions")))
+    assert resources["output_extension"] == ".py"
+    assert ast.parse(program).body
