@@ -20,7 +20,12 @@ import numpy as np
 import tensorflow as tf
 
 MINIMUM_STEPS = 1_000  # compiling takes about 1.5 s, and each step then saves about 1.5 ms
-UNSUITED = re.compile("Conv|Random")  # XLA on a CPU: convolutions are slow, random numbers are not TensorFlow's
+# XLA on a CPU: convolutions are slow, random numbers are not TensorFlow's, and CheckNumerics checks nothing.
+UNSUITED = re.compile("Conv|Random|CheckNumerics")
+# What TensorFlow checks and XLA does not: places in a table, labels, assertions.
+CHECKED = re.compile(
+    "(Resource)?Gather(V2|Nd)?|SparseSoftmaxCrossEntropyWithLogits|(Dense)?Bincount|.*Segment.*|Assert"
+)
 BATCH_HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_") for edge in ("begin", "end")]
 
 
@@ -33,9 +38,11 @@ def fast_fit(model: keras.Model, *, seed: int | None = None) -> keras.Model:
     that was never stopped. Without `seed` one is drawn from NumPy, which `keras.utils.set_random_seed` makes repeat.
 
     What cannot run this way runs in plain `fit`, and one line says why: data that are not arrays, callbacks that
-    act on batches, fewer than MINIMUM_STEPS steps in all. Models with convolutions or random numbers, and those
-    that XLA cannot compile, run as one TensorFlow program instead, which is slower but needs no compiling. XLA
-    checks no ranges: a label beyond the last class gives a loss of nan where plain `fit` raises an error.
+    act on batches, fewer than MINIMUM_STEPS steps in all. Models with convolutions or random numbers, those that
+    check something within a `tf.function` of their own, and those that XLA cannot compile, run as one TensorFlow
+    program instead, which is slower but needs no compiling. XLA checks no ranges, and would train on with a label
+    beyond the last class or an index beyond an Embedding's table. So each `fit` first takes all its rows through
+    those operations of a step that check, as TensorFlow runs them, and raises InvalidArgumentError as plain `fit`.
     """
     if seed is None:
         seed = int(np.random.randint(2**31))
@@ -98,6 +105,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.model.steps_per_execution = self.steps_per_execution  # for evaluate and predict in other callbacks
+        for program in (self.model.train_function, self.model.test_function):
+            program.checked = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         seed = self.seed
@@ -126,9 +135,11 @@ class _WholePass:
     def __init__(self, step: Callable[..., dict], keras_function: Callable[..., dict]) -> None:
         self.keras_function = keras_function
         self.order: Callable[[int], np.ndarray] = np.arange
-        self.loop = tf.function(_loop(step), autograph=False)
+        self.step = tf.function(step, autograph=False)
+        self.loop = tf.function(_loop(self.step), autograph=False)
         self.compiled_loop = tf.function(self.loop, autograph=False, jit_compile=True)
         self.suits_xla: bool | None = None
+        self.checked = False  # whether the data of this fit have been through `_check`
 
     def __call__(self, iterator: Any) -> dict:
         if not isinstance(getattr(iterator, "element_spec", None), _Whole):
@@ -139,7 +150,11 @@ class _WholePass:
         arguments = data, tf.constant(full.reshape(-1, size)), tf.constant(last)
         if self.suits_xla is None:
             self.suits_xla = not UNSUITED.search(_operations(self.loop.get_concrete_function(*arguments)))
+            self.suits_xla = self.suits_xla and not _checks_within_calls(_any_batch(self.step, data))
         if self.suits_xla:
+            if not self.checked:
+                _check(_any_batch(self.step, data), data)
+                self.checked = True
             try:
                 return self.compiled_loop(*arguments)
             except tf.errors.OpError as error:
@@ -148,14 +163,18 @@ class _WholePass:
         return self.loop(*arguments)
 
 
-def _loop(step: Callable[..., dict]) -> Callable[..., dict]:
+def _any_batch(step: Any, data: tuple) -> Any:
+    """The step, traced once for batches of any size, as plain fit does it."""
+    return step.get_concrete_function(
+        keras.tree.map_structure(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), data)
+    )
+
+
+def _loop(step: Any) -> Callable[..., dict]:
     """A function that takes a step on every batch, each given by the numbers of its rows; returns the last logs."""
-    traced = tf.function(step, autograph=False)
 
     def loop(data: tuple, batches: tf.Tensor, last: tf.Tensor) -> dict:
-        # Traced once for batches of any size, as plain fit does it.
-        any_batch = keras.tree.map_structure(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), data)
-        take_step = traced.get_concrete_function(any_batch)
+        take_step = _any_batch(step, data)
 
         def body(i: tf.Tensor) -> tuple[tf.Tensor]:
             take_step(_pick(data, batches[i]))
@@ -166,6 +185,58 @@ def _loop(step: Callable[..., dict]) -> Callable[..., dict]:
         return take_step(_pick(data, last))
 
     return loop
+
+
+def _check(step: Any, data: tuple) -> None:
+    """Run what of a step TensorFlow checks and XLA does not, on all rows, and nothing else of it.
+
+    Raises tf.errors.InvalidArgumentError as plain fit does. What the operations need is computed with the weights
+    as they are; nothing is assigned.
+    """
+    graph = step.graph.as_graph_def()
+    checked = [node.name for node in graph.node if CHECKED.fullmatch(node.op)]
+    if not checked:
+        return
+    needed = _keep_what_leads_to(checked, graph)
+    names = {place.op.name: place.name for place in step.inputs}
+
+    @tf.function(autograph=False)
+    def run(*values: tf.Tensor) -> list[list[tf.Tensor]]:
+        given = {names[name]: value for name, value in zip(names, values, strict=True) if name in needed}
+        operations = tf.graph_util.import_graph_def(graph, given, checked, name="fast_fit")
+        return [operation.outputs for operation in operations]  # what nobody asks for is not computed
+
+    traced = run.get_concrete_function(*(tf.TensorSpec(place.shape, place.dtype) for place in step.inputs))
+    for start in range(0, _rows(data), 1024):
+        batch = _pick(data, np.arange(start, min(start + 1024, _rows(data))))
+        traced(*keras.tree.flatten(batch), *step.captured_inputs)
+
+
+def _keep_what_leads_to(targets: list[str], graph: Any) -> set[str]:
+    """Reduce a graph to the operations that compute the inputs of `targets`; return their names.
+
+    The order of side effects ("^" before a name) is dropped with them.
+    """
+    nodes = {node.name: node for node in graph.node}
+    needed: set[str] = set()
+    waiting = list(targets)
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            inputs = [source for source in nodes[name].input if not source.startswith("^")]
+            nodes[name].input[:] = inputs
+            waiting += [source.partition(":")[0] for source in inputs]
+    kept = [type(node).FromString(node.SerializeToString()) for node in graph.node if node.name in needed]
+    del graph.node[:]
+    graph.node.extend(kept)
+    return needed
+
+
+def _checks_within_calls(step: Any) -> bool:
+    """Whether a function that the step calls checks something: `_check` does not look into those."""
+    functions = step.graph.as_graph_def().library.function
+    return any(CHECKED.fullmatch(node.op) for function in functions for node in function.node_def)
 
 
 def _operations(function: Any) -> str:
@@ -210,11 +281,20 @@ def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | Non
 
 
 def _acts_on_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback has work to do at batches; some of Keras' own have, unless they say "epoch"."""
-    if "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None)):
+    """Whether a callback, or one that it holds, has work to do at batches."""
+    if isinstance(callback, keras.callbacks.CallbackList) and any(map(_acts_on_batches, callback.callbacks)):
+        return True
+    return any(_works(callback, getattr(callback, hook)) for hook in BATCH_HOOKS)
+
+
+def _works(callback: keras.callbacks.Callback, hook: Callable[..., None]) -> bool:
+    """Whether a hook does more than hand on, and is none of Keras (or this course) that waits for the epoch's end."""
+    module = getattr(hook, "__module__", "")
+    if module in (keras.callbacks.Callback.__module__, keras.callbacks.CallbackList.__module__):
         return False
-    base = keras.callbacks.Callback
-    return any(getattr(getattr(callback, h), "__func__", None) is not getattr(base, h) for h in BATCH_HOOKS)
+    says_epoch = "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None))
+    profiles = getattr(callback, "_should_trace", False)  # TensorBoard, given batches to profile
+    return profiles or not says_epoch or module.partition(".")[0] not in ("keras", "course")
 
 
 def _training_and_validation(call: dict[str, Any]) -> tuple[tuple, Any]:

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
+from course.training.checkpoints import Checkpoints
 from course.training.fast_fit import _sample_weights, epoch_order, fast_fit
 
 ROWS, BATCH = 75, 16  # the last batch has 11 rows
@@ -235,11 +236,48 @@ class AtBatches(keras.callbacks.Callback):
         self.seen += 1
 
 
+class CheckpointAtBatches(keras.callbacks.ModelCheckpoint):
+    """Says "epoch" of what it saves, and acts on batches all the same."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen = batch
+
+    def on_epoch_end(self, epoch, logs=None):
+        assert self.seen == 4, "the last of five batches"
+
+
+def test_a_callback_within_checkpoints_is_called_at_every_batch_as_in_plain_fit(capsys, tmp_path):
+    inner = AtBatches()
+    model = fast_fit(network())
+    model.fit(X, Y, batch_size=15, epochs=3, verbose=0, callbacks=[Checkpoints(tmp_path, [inner])])
+    assert "Checkpoints acts on batches" in capsys.readouterr().out
+    assert inner.seen == 15
+
+
+def test_containers_of_callbacks_that_act_at_epochs_only_leave_the_fast_path_open(capsys, tmp_path):
+    def callbacks():
+        stop = keras.callbacks.EarlyStopping(monitor="loss", patience=1, min_delta=1.0)
+        number = len(list(tmp_path.iterdir()))
+        return [keras.callbacks.CallbackList([Checkpoints(tmp_path / str(number), [stop])])]
+
+    fast, _ = fit_both(network, capsys, epochs=5, callbacks=callbacks)
+    assert len(fast.history.epoch) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ({"x": tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH), "y": None}, "not arrays"),
         ({"callbacks": [AtBatches()]}, "AtBatches acts on batches"),
+        ({"callbacks": [keras.callbacks.CallbackList([AtBatches()])]}, "CallbackList acts on batches"),
+        (
+            {"callbacks": [(keras.callbacks.CallbackList([keras.callbacks.CallbackList([AtBatches()])]),)]},
+            "CallbackList",
+        ),
+        (
+            {"callbacks": [CheckpointAtBatches("never{epoch}.weights.h5", save_weights_only=True)]},
+            "CheckpointAtBatches",
+        ),
         ({"callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]}, "Lambda"),
         ({"callbacks": [keras.callbacks.ModelCheckpoint("never.keras", save_freq=10**6)]}, "ModelCheckpoint"),
         ({"steps_per_epoch": 5}, "steps_per_epoch"),
@@ -262,6 +300,76 @@ def test_short_runs_are_plain_since_compiling_would_take_longer(capsys, monkeypa
     assert "10 steps do not pay for compiling, 11 do" in capsys.readouterr().out
     model.fit(X, Y, batch_size=15, epochs=3, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+ROWS_OF_WORDS = np.random.default_rng(1).integers(0, 10, (ROWS, 2))
+
+
+def words(*layers):
+    """A model that looks two words up in a table of ten."""
+    keras.utils.set_random_seed(1)
+    table = [keras.Input((2,), dtype="int64"), *layers, keras.layers.Embedding(10, 4), keras.layers.Flatten()]
+    model = keras.Sequential([*table, keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_model_with_a_table_fits_the_same(capsys):
+    fast, _ = fit_both(words, capsys, ROWS_OF_WORDS, validation_split=0.2)
+    assert fast.train_function.suits_xla
+
+
+class AtMostNine(keras.layers.Layer):
+    def call(self, x):
+        tf.raw_ops.Assert(condition=tf.reduce_all(x < 10), data=["a word beyond 9"])
+        return x % 10
+
+
+class InAFunction(keras.layers.Layer):
+    def call(self, x):
+        return tf.function(lambda words: tf.gather(tf.range(10), words))(x)
+
+
+def with_one(array, value):
+    array = array.copy()
+    array[(-2,) * array.ndim] = value
+    return array
+
+
+@pytest.mark.parametrize("where", ["training", "validation"])
+@pytest.mark.parametrize(
+    ("layers", "x", "y", "message"),
+    [
+        ([], with_one(ROWS_OF_WORDS, 12), Y, r"= 12 is not in \[0, 10\)"),
+        (
+            [],
+            ROWS_OF_WORDS,
+            with_one(Y, 7),
+            r"Received a label value of 7 which is outside the valid range of \[0, 3\)",
+        ),
+        ([], ROWS_OF_WORDS, with_one(Y, -1), r"Received a label value of -1"),
+        ([AtMostNine], with_one(ROWS_OF_WORDS, 12), Y, "assertion failed"),
+        ([InAFunction], with_one(ROWS_OF_WORDS, 12), Y, r"= 12 is not in \[0, 10\)"),
+    ],
+    ids=["table", "label", "label below 0", "assertion", "within a function"],
+)
+def test_what_xla_would_not_notice_raises_the_error_of_plain_fit(layers, x, y, message, where):
+    data = {"x": x, "y": y} if where == "training" else {"x": ROWS_OF_WORDS, "y": Y, "validation_data": (x, y)}
+    for make in (lambda model: model, fast_fit):
+        model = make(words(*(layer() for layer in layers)))
+        before = model.get_weights()
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            model.fit(**data, batch_size=BATCH, epochs=2, verbose=0)
+    if where == "training" and InAFunction not in layers:  # what is checked beforehand leaves the model as it was
+        for ours, first in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(ours, first)
+
+
+def test_each_fit_checks_its_own_data():
+    model = fast_fit(words())
+    model.fit(ROWS_OF_WORDS, Y, batch_size=BATCH, verbose=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is not in"):
+        model.fit(with_one(ROWS_OF_WORDS, 12), Y, batch_size=BATCH, verbose=0)
 
 
 def outside_xla(y_true, y_pred):
