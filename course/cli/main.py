@@ -32,11 +32,11 @@ class Course(TyperGroup):
 def _refusals() -> tuple[type[Exception], ...]:
     """What a command refuses; asked for only when something was raised."""
     from course.catalog import LessonError
-    from course.data import DataError
     from course.parameters import ParameterError
     from course.runs.folder import FolderError
 
-    return LessonError, ParameterError, FolderError, DataError
+    data = sys.modules.get("course.data")  # who has not loaded it, and pandas with it, has no error of its
+    return LessonError, ParameterError, FolderError, *([data.DataError] if data else [])
 
 
 app = typer.Typer(
