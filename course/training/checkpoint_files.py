@@ -180,15 +180,6 @@ def read(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{path}: holds no checkpoint, although its name says so ({error!r})") from error
 
 
-def is_data(value: Any) -> bool:
-    """Whether a checkpoint can hold a value: numbers, texts, arrays, and lists and dictionaries of them."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and is_data(part) for key, part in value.items())
-    if isinstance(value, list | tuple):
-        return all(map(is_data, value))
-    return value is None or isinstance(value, bool | int | float | str | np.ndarray | np.generic)
-
-
 def sha256(path: Path) -> str:
     """The sha256 of a file's content, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
@@ -228,6 +219,8 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
         parts = [_take_out(arrays, part, f"{place}/{index}") for index, part in enumerate(value)]
         return parts if isinstance(value, list) else {TUPLE: parts}
     if isinstance(value, np.ndarray | np.generic):
+        while place in arrays:  # a key may look like a place
+            place += "'"
         arrays[place] = np.asarray(value)
         return {ARRAY: place, "dtype": str(value.dtype)}
     return value

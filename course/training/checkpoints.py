@@ -7,8 +7,10 @@ command is started again. The order of the data is not saved: it is made a funct
 within an epoch, its first batches are taken from the data once more, without training on them.
 """
 
+import inspect
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,10 @@ import keras
 import tensorflow as tf
 
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
-from course.training.state import capture, memory, random_state, remind, restore, set_random_state
+from course.training.memory import Memory
+from course.training.programs import check_data, check_program
+from course.training.settings import data_settings, differences, is_meant, model_settings
+from course.training.state import capture, random_state, random_variables, restore, set_random_state, variables
 
 
 class Checkpoints(keras.callbacks.CallbackList):
@@ -31,11 +36,15 @@ class Checkpoints(keras.callbacks.CallbackList):
     one with the best `monitor` ("min": the least) at an epoch's end. With `asynchronous=True` training waits for a
     copy in memory only.
 
-    Exact for data whose order within an epoch does not depend on earlier epochs: `shuffled`, `each_epoch`, a
-    PyDataset, arrays given to `fit` after `keras.utils.set_random_seed`. Layers of Keras draw from seeds that are
-    saved; `tf.random` in a model of your own does not.
+    What is saved is exact. All that model, callbacks and data hold is asked for (see `course.training.memory` and
+    `course.training.programs`); what cannot be saved is refused when training begins, or at the first save, by its
+    place. What a callback keeps elsewhere, as in a file or a global variable, is its own affair.
 
-    Raises CheckpointError if the folder is in use or not writable, holds another model or damaged files only.
+    A run goes on with the settings that it began with. Others are refused by name (all but the number of epochs)
+    unless `changed` names them: `changed=["learning_rate"]` goes on with the new one.
+
+    Raises CheckpointError if the folder is in use or not writable, holds another model or damaged files only, or if
+    something cannot be saved or has changed; ValueError for an option that is not allowed.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         monitor: str = "val_loss",
         mode: Literal["min", "max"] = "min",
         asynchronous: bool = False,
+        changed: Collection[str] = (),
     ) -> None:
         if save_freq != "epoch" and save_freq < 1:
             raise ValueError(f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1")
@@ -55,9 +65,15 @@ class Checkpoints(keras.callbacks.CallbackList):
             raise ValueError(f"keep = {keep}: must be at least 1")
         if mode not in ("min", "max"):
             raise ValueError(f"mode = {mode!r}: must be 'min' or 'max'")
+        if isinstance(changed, str):
+            raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
         super().__init__(list(callbacks))
         self.save_freq = save_freq
-        self._monitor, self._sign = monitor, 1 if mode == "min" else -1
+        self._monitor, self._mode = monitor, mode
+        self._changed = list(changed)
+        self._order: dict[str, str] = {}
+        self._named = _named(self.callbacks)
+        self._own_settings: dict[str, str] = Memory(self._named).settings
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
@@ -67,6 +83,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Batches of x, or of x and y, or of x, y and sample weights, in an order of its own in every epoch."""
         tensors = keras.tree.map_structure(tf.convert_to_tensor, arrays)
         count = len(keras.tree.flatten(tensors)[0])
+        self._order["order batch_size"] = repr(batch_size)
 
         def pick(rows):
             return keras.tree.map_structure(lambda tensor: tf.gather(tensor, rows), tensors)
@@ -80,6 +97,7 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def each_epoch(self, make: Callable[[tf.Tensor], tf.data.Dataset], *, seed: int) -> tf.data.Dataset:
         """The dataset `make(epoch_seed)`, made anew in every epoch from a seed that `seed` and the epoch give."""
+        self._order["order seed"] = repr(seed)
 
         def this_epoch(_):
             seeds = tf.stack([tf.cast(seed, tf.int64), self._epoch])
@@ -95,19 +113,24 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.wait()
         path = self._files.find(Position(self._best["epoch"], 0)) if self._best else None
         if not path:
-            names = ", ".join(self.model.history.history)
-            raise CheckpointError(f"no best checkpoint: monitor = {self._monitor!r} must be one of {names}")
+            raise CheckpointError(f"no best checkpoint: {self._unknown_monitor(self.model.history.history)}")
         return path
 
     def on_train_begin(self, logs=None):
         if not hasattr(self, "_model"):
             raise ValueError("callbacks = run: must be a list, callbacks=[run]")
+        self._data: dict[str, Any] = {}
+        self._settings = self._all_settings(_call_of_fit())
         super().on_train_begin(logs)
         self._best = None
         self._files.open()
+        self._note_begin()
+        self._data_begin = Memory(self._data)
+        self._checked: set[str] = set()
         self._resumed = self._files.newest()
         if self._resumed:
             self._resume(*self._resumed)
+            self._note_begin()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None  # fit has read it; the next fit starts at its own
@@ -117,7 +140,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             self._done = self._resumed.position.batch
             self._restore_history()
             set_random_state(self._resumed.state["random"])
-        self._random = random_state()
+        self._note_epoch()
         if self._done:
             self._train, self._taken = self.model.train_function, 0
             self.model.train_function = self._take_without_training
@@ -143,10 +166,12 @@ class Checkpoints(keras.callbacks.CallbackList):
     def on_epoch_end(self, epoch, logs=None):
         for callback in self.callbacks:  # the base class would give each a copy of logs
             callback.on_epoch_end(epoch, logs)
+        self._check_monitor(logs)
         value = logs.get(self._monitor, math.nan)
-        if not math.isnan(value) and (not self._best or self._sign * value < self._sign * self._best["value"]):
+        sign = 1 if self._mode == "min" else -1
+        if not math.isnan(value) and (not self._best or sign * value < sign * self._best["value"]):
             self._best = {"epoch": epoch + 1, "value": value}
-        self._random = random_state()
+        self._note_epoch()
         self._save(Position(epoch + 1, 0), logs)
 
     def on_train_end(self, logs=None):
@@ -160,34 +185,144 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Save the state; `logs` is what the History of fit, which comes after this callback, has still to learn."""
         self._files.wait()  # before the copy: never two of them in memory
         past = self.model.history
+        self._check_build()
+        self._check_constancy()
+        memory = self._walk(begin=self._begin)
+        for function in (self.model.train_function, self.model.test_function):
+            check_program(function, memory, self._checked)
         state = {
             "model": capture(self.model, metrics=position.batch > 0),
-            "callbacks": [[type(callback).__name__, memory(callback)] for callback in self.callbacks],
+            "callbacks": list(self._named),
+            "memory": {
+                "content": memory.content,
+                "variables": {place: variable.numpy() for place, variable in memory.variables.items()},
+                "optimizers": memory.built_for,
+            },
+            "data": self._data_content,
             "random": self._random,
+            "random_now": random_state(),
             "epochs": [*past.epoch, position.epoch - 1] if logs else past.epoch,
             "history": past.history | {name: [*past.history.get(name, []), value] for name, value in logs.items()},
             "best": self._best,
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
+            "settings": self._settings,
         }
         self._files.save(position, state, best=Position(self._best["epoch"], 0) if self._best else None)
 
+    def _check_constancy(self) -> None:
+        """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
+        now = model_settings(self.model)
+        if not self._begin_is_built and not self._checked:  # to be built, as the first save finds it, is no change
+            self._model_begin = now
+        changes = differences(self._model_begin, now)
+        texts = [text for name, text in changes.items() if not name.endswith("learning_rate")]  # which is saved
+        if texts:
+            raise CheckpointError(
+                f"{'; '.join(texts)}: there when training began, here by now. A resumed run would not have "
+                "such a change; make it before `fit`, or in a second run"
+            )
+
+    def _check_build(self) -> None:
+        """Raise CheckpointError for variables of the model that a resumed run could not make before its first step."""
+        came = [each.path for each in self.model.variables if not self._begin.knows(each)]
+        if came and (self._begin_is_built or not self.model.get_build_config()):
+            raise CheckpointError(
+                f"model: the variable {came[0]} was made during training, and a resumed run would lack it; make it "
+                "before `fit`, by calling the model on a batch"
+            )
+
+    def _walk(self, begin: Memory | None = None) -> Memory:
+        """What model and callbacks remember now, beside the variables that `capture` takes."""
+        known = variables(self.model) | {f"generator of {name}": each for name, each in random_variables().items()}
+        return Memory({"model": self.model, **self._named}, known=known, begin=begin)
+
+    def _note_begin(self) -> None:
+        """Keep what there is when training begins: a resumed run has no more to put its checkpoint into."""
+        self._begin = self._walk()
+        self._begin_is_built = self.model.built
+
+    def _note_epoch(self) -> None:
+        """Keep what the data of an epoch follow from, for checkpoints within it."""
+        self._random = random_state()
+        self._data_content = Memory(self._data, begin=self._data_begin).content
+
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
+        if "settings" not in state:
+            raise CheckpointError(f"{path}: saved by an earlier version of the course; start afresh in another folder")
         if position.batch and state["steps"] != self.params["steps"]:
             raise CheckpointError(
                 f"{path}: saved in an epoch of {state['steps']} batches; now an epoch has {self.params['steps']}"
             )
-        saved, ours = [name for name, _ in state["callbacks"]], [type(each).__name__ for each in self.callbacks]
-        if saved != ours:
-            raise CheckpointError(f"{path}: saved with the callbacks {saved}; now there are {ours}")
-        restore(state["model"], self.model, metrics=False, source=path)
-        for callback, (_, known) in zip(self.callbacks, state["callbacks"], strict=True):
-            remind(callback, known)
+        if state["callbacks"] != list(self._named):
+            raise CheckpointError(
+                f"{path}: saved with the callbacks {state['callbacks']}; now there are {list(self._named)}"
+            )
+        self._meant = self._compare_settings(state)
+        self._restore(metrics=False)
+        self._data_begin.put_back(state["data"])
         self._best = state["best"]
         finished = state["stopped"] or position.epoch >= self.params["epochs"]
         self.model._initial_epoch = self.params["epochs"] if finished else position.epoch
         outcome = "training had already finished" if finished else "training goes on"
         print(f"{self._files.path}: {outcome} after {position.epoch} epochs and {position.batch} batches")
+
+    def _restore(self, *, metrics: bool) -> None:
+        """Put back what model and callbacks remembered, but not the settings that have been changed on purpose."""
+        path, _, state = self._resumed
+        optimizers = {place: each for place, each in self._walk().optimizers.items() if place in self._meant}
+        if any(name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant):
+            optimizers["optimizer"] = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        rates = [each._learning_rate for each in optimizers.values() if isinstance(each._learning_rate, keras.Variable)]
+        chosen = [rate.numpy() for rate in rates]
+        restore(state["model"], self.model, metrics=metrics, source=path)
+        self._walk().build(state["memory"]["optimizers"])
+        memory = self._walk()
+        memory.assign(state["memory"]["variables"])
+        memory.put_back(state["memory"]["content"], keep=self._meant)
+        for rate, value in zip(rates, chosen, strict=True):
+            rate.assign(value)
+
+    def _all_settings(self, call: dict[str, Any]) -> dict[str, str]:
+        """The settings of this run; a second `fit` finds its model and callbacks in training, not as they were set."""
+        self._validates = call.get("validation_data") is not None
+        if isinstance(call.get("x"), keras.utils.PyDataset):
+            self._data = {"data": call["x"]}
+        check_data(call, own=self._epoch)
+        self._model_begin = model_settings(self.model)
+        if getattr(self, "_model_settings", (None,))[0] is not self.model:
+            settings = self._model_begin | Memory({"model": self.model}).settings
+            self._model_settings = self.model, settings
+        settings = self._model_settings[1] | self._own_settings | self._order | data_settings(call)
+        return settings | {"monitor": repr(self._monitor), "mode": repr(self._mode)}
+
+    def _compare_settings(self, state: dict[str, Any]) -> frozenset[str]:
+        """The settings that differ from the checkpoint's, all of them on purpose. Raises CheckpointError if not."""
+        there = state["settings"]
+        if not state["best"]:  # then there is nothing yet that hangs on them
+            there = there | {name: self._settings[name] for name in ("monitor", "mode")}
+        changes = differences(there, self._settings)
+        for name in self._changed:
+            if not any(is_meant(setting, name) for setting in there | self._settings):
+                raise ValueError(f"changed = [{name!r}]: must be among {', '.join(sorted(self._settings))}")
+        unasked = {name: text for name, text in changes.items() if not any(is_meant(name, c) for c in self._changed)}
+        if unasked:
+            more = f"; and {len(unasked) - 5} more" if len(unasked) > 5 else ""
+            raise CheckpointError(
+                f"{self._resumed.path}: saved with other settings: {'; '.join(list(unasked.values())[:5])}{more}. Put "
+                f"them back, or go on with the new ones by Checkpoints(..., changed={list(unasked)[:5]})"
+            )
+        return frozenset(changes)
+
+    def _check_monitor(self, logs: Iterable[str]) -> None:
+        """Raise CheckpointError if there is no such value to monitor, at the first epoch that has all values."""
+        is_complete = not self._validates or any(name.startswith("val_") for name in logs)
+        is_default = self._monitor == "val_loss" and not self._validates  # then there is no best
+        if self._monitor not in logs and is_complete and not is_default:
+            raise CheckpointError(self._unknown_monitor(logs))
+
+    def _unknown_monitor(self, logs: Iterable[str]) -> str:
+        return f"monitor = {self._monitor!r} must be one of {', '.join(logs)}"
 
     def _restore_history(self) -> None:
         state = self._resumed.state
@@ -198,7 +333,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         model, self.model.train_function = self.model, self._train  # an error in here must not leave this one in place
         if self._taken == 0:  # one true step, which creates the metrics' variables and is then undone
             self._train(iterator)
-            restore(self._resumed.state["model"], model, metrics=True, source=self._resumed.path)
+            self._restore(metrics=True)
         else:
             for _ in range(model.steps_per_execution):
                 next(iterator, None)
@@ -206,8 +341,36 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._taken < self._done:
             model.train_function = self._take_without_training
         else:
+            self._set_random_state()
             self._resumed = None
         return model.get_metrics_result()
+
+    def _set_random_state(self) -> None:
+        """The generators as they were at the save, except those from which the data have just drawn again."""
+        before, now, replayed = self._resumed.state["random"], self._resumed.state["random_now"], random_state()
+        used = {name for name in ("python", "numpy", "tensorflow") if repr(replayed[name]) != repr(before[name])}
+        set_random_state(now | {name: replayed[name] for name in used})
+
+
+def _named(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
+    """Callbacks by their class, and by a number where there are several."""
+    count: Counter[str] = Counter()
+    named = {}
+    for callback in callbacks:
+        name = f"callback {type(callback).__name__}"
+        count[name] += 1
+        named[name if count[name] == 1 else f"{name} {count[name]}"] = callback
+    return named
+
+
+def _call_of_fit() -> dict[str, Any]:
+    """The arguments of the `fit` that is under way, if any: Keras tells a callback nothing of the data."""
+    frame = inspect.currentframe()
+    while frame:
+        if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_code.co_varnames:
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return {}
 
 
 def load(path: str | Path, model: keras.Model) -> None:

@@ -1,11 +1,9 @@
-"""What the rest of a training run depends on, taken from a model and its callbacks and put back into them.
+"""The variables of a model in training, and the global random generators, taken down and put back.
 
-All that `course.training.checkpoints` names sits in variables of Keras (Adam's two running means of each weight, a
-dropout's seed), in attributes of callbacks or in global random generators, where it can be read and set.
+Most of what a training run depends on sits there: weights, Adam's two running means of each, a dropout's seed.
+What else model and callbacks remember is found by `course.training.memory`.
 """
 
-import copy
-import inspect
 import random
 import re
 from collections.abc import Mapping
@@ -14,14 +12,20 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
+from keras.src.backend.common.global_state import get_global_attribute
+from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+from tensorflow.python.eager import context
+from tensorflow.python.ops import stateful_random_ops
 
-from course.training.checkpoint_files import CheckpointError, is_data
+from course.training.checkpoint_files import CheckpointError
 
 
 def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
     """A copy of all variables that training changes, with the running metrics if asked for."""
     variables = {name: variable.numpy() for name, variable in _variables(model, metrics=metrics).items()}
-    return {"variables": variables, "build": model.get_build_config()}
+    is_built = model.compiled and model.optimizer.built
+    return {"variables": variables, "build": model.get_build_config(), "optimizer_is_built": is_built}
 
 
 def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, source: Any) -> None:
@@ -31,7 +35,7 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
     """
     if not model.built and captured["build"]:
         model.build_from_config(captured["build"])
-    if model.compiled and not model.optimizer.built:
+    if model.compiled and captured["optimizer_is_built"] and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     ours = _variables(model, metrics=metrics)
     groups = {name.split("/")[0] for name in ours}
@@ -47,27 +51,42 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         variable.assign(array)
 
 
-def memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """A copy of what a callback has come to know: its attributes that are data, not settings, and not None."""
-    settings = {"params", *inspect.signature(type(callback).__init__).parameters}
-    known = {name: value for name, value in vars(callback).items() if name not in settings and value is not None}
-    return copy.deepcopy({name: value for name, value in known.items() if is_data(value)})
-
-
-def remind(callback: keras.callbacks.Callback, known: Mapping[str, Any]) -> None:
-    """Put a memory back, except where the callback now has something that is not data, as an open file."""
-    attributes = vars(callback)
-    attributes.update({name: value for name, value in known.items() if is_data(attributes.get(name))})
-
-
 def random_state() -> dict[str, Any]:
-    """The state of the global generators of Python and NumPy."""
-    return {"python": random.getstate(), "numpy": np.random.get_state(legacy=False)}
+    """The state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
+    operations = context.context()._rng
+    return {
+        "python": random.getstate(),
+        "numpy": np.random.get_state(legacy=False),
+        "tensorflow": operations and operations.getstate(),
+        "variables": {name: variable.numpy() for name, variable in random_variables().items()},
+    }
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
+    """Put the global generators back."""
+    for name, make in {"keras": global_seed_generator, "tensorflow": tf.random.get_global_generator}.items():
+        if name in state["variables"]:
+            make()  # unless it is there; first, since it draws from Python's generator
+    for name, variable in random_variables().items():
+        if name in state["variables"]:
+            variable.assign(state["variables"][name])
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])
+    if state["tensorflow"]:
+        context.context()._rng.setstate(state["tensorflow"])
+
+
+def random_variables() -> dict[str, Any]:
+    """The variables of the generators that Keras and TensorFlow share among all who bring none of their own."""
+    keras_generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
+    found = {"keras": keras_generator.state} if keras_generator else {}
+    tensorflow_generator = stateful_random_ops.global_generator
+    return found | ({"tensorflow": tensorflow_generator.state} if tensorflow_generator else {})
+
+
+def variables(model: keras.Model) -> dict[str, Any]:
+    """All variables that `capture` knows of, by number."""
+    return {f"variable {i}": each for i, each in enumerate(_variables(model, metrics=True).values())}
 
 
 def _variables(model: keras.Model, *, metrics: bool) -> dict[str, Any]:

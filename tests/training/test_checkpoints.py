@@ -187,15 +187,14 @@ def test_the_best_checkpoint_loads_into_a_model_and_scores_as_it_did(reference):
 
 
 def test_a_checkpoint_of_another_model_is_refused_by_the_variables_that_differ(reference):
-    folder = reference[2].best.parent
     with pytest.raises(CheckpointError, match=r"dense/kernel \(4, 6\) there, \S*dense\S*/kernel \(4, 7\) here"):
-        fit(folder, lambda: sequential(units=7), epochs=3)
+        load(reference[2].best, sequential(units=7))
 
 
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
     run.set_model(reference[0])
-    with pytest.raises(CheckpointError, match=r"saved with the callbacks \['EarlyStopping', .*; now there are \[\]"):
+    with pytest.raises(CheckpointError, match=r"saved with the callbacks \['callback EarlyStopping', .*; now .* \[\]"):
         run.on_train_begin()
 
 

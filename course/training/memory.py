@@ -1,0 +1,370 @@
+"""What objects remember: all that can be reached from them, taken down as data, and put back.
+
+A list of known places forgets a callback's deque, a layer's tf.Variable, a second optimizer. So the walk follows
+every attribute, item and closure. What it meets is data, which is copied; a variable, which is noted; an object
+that a new process makes again, so that its content can be put back; or it is refused, by its place.
+
+In the objects of Keras and TensorFlow only variables count, and objects of your own: the rest are settings and
+scaffolding. What an object keeps elsewhere, as in a file or a global variable, is not seen.
+"""
+
+import collections
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from course.training import objects
+from course.training.checkpoint_files import CheckpointError
+
+ATOMS = (type(None), bool, int, float, str)
+SCAFFOLDING = {"_model", "params", "_tracker", "_auto_config", "_eval_epoch_iterator", "build", "quantize"} | {
+    *("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes")
+}
+SEQUENCES = {each.__name__: each for each in (list, tuple, set, frozenset, collections.deque)}
+CONTAINERS = (*SEQUENCES.values(), dict)
+DICTIONARIES: dict[str, type] = {each.__name__: each for each in (dict, collections.OrderedDict, collections.Counter)}
+DICTIONARIES["defaultdict"] = collections.defaultdict
+FACTORIES = {each.__name__: each for each in (int, float, str, list, dict, set)}
+CONFIGURED = (keras.optimizers.Optimizer, keras.losses.Loss)
+LARGE = 1 << 16  # bytes from which on an array is saved only if it has changed
+
+
+class Memory:
+    """A walk over named objects.
+
+    `content` is what each object remembers, by its place; `variables` are those found beside the `known` ones, which
+    are saved elsewhere; `optimizers` are all that were met. With `begin`, the walk at the start of training, the
+    walk refuses what a new process would not have at that start: there would be nothing to put its content into.
+
+    Raises CheckpointError for what can neither be saved nor made again, with its place and a cure.
+    """
+
+    def __init__(
+        self, roots: dict[str, Any], *, known: dict[str, Any] | None = None, begin: "Memory | None" = None
+    ) -> None:
+        self.content: dict[str, dict[str, Any]] = {}
+        self.variables: dict[str, Any] = {}
+        self.optimizers: dict[str, Any] = {}
+        self._begin = begin
+        self._descriptions: dict[str, str] = {}  # of what only a new process can make, by place
+        self._objects = roots | (known or {})  # all that was met, by place
+        self._places = {objects.identity(value): place for place, value in self._objects.items()}
+        self._passed: dict[int, Any] = {}  # containers of the frameworks
+        for place, root in roots.items():
+            self._walk(root, place)
+
+    @property
+    def built_for(self) -> dict[str, list[str]]:
+        """The places of the variables that each optimizer found here has been built for."""
+        return {
+            place: [self._places[objects.identity(each)] for each in optimizer._trainable_variables]
+            for place, optimizer in self.optimizers.items()
+            if optimizer.built
+        }
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What is remembered, as short texts by place."""
+        return {
+            _at(place, name): self._text(saved)
+            for place, attributes in self.content.items()
+            for name, saved in attributes.items()
+        }
+
+    def knows(self, variable: Any) -> bool:
+        """Whether a variable is among those found or known."""
+        return objects.identity(variable) in self._places
+
+    def assign(self, values: dict[str, np.ndarray]) -> None:
+        """Give variables their values. Raises CheckpointError if one is missing or of another shape or type."""
+        for place, value in values.items():
+            self._there(place)
+            variable = self.variables[place]
+            if tuple(variable.shape) != value.shape or keras.backend.standardize_dtype(variable.dtype) != value.dtype:
+                raise CheckpointError(
+                    f"{place}: {value.dtype} {value.shape} there, {variable.dtype} {variable.shape} here"
+                )
+            variable.assign(value)
+
+    def build(self, optimizers: dict[str, list[str]]) -> None:
+        """Build optimizers for the same variables as there. Raises CheckpointError if there are no such variables."""
+        for place, variables in optimizers.items():
+            optimizer = self._there(place)
+            if not optimizer.built:
+                optimizer.build([self._there(variable) for variable in variables])
+
+    def put_back(self, content: dict[str, dict[str, Any]], *, keep: set[str] | frozenset[str] = frozenset()) -> None:
+        """Give each object the content that it had, except at the places to `keep`.
+
+        Raises CheckpointError for an object that is missing.
+        """
+        made: dict[str, Any] = {}
+        for place, attributes in content.items():
+            value = self._there(place)
+            now = objects.attributes(value)
+            for name, saved in attributes.items():
+                if _at(place, name) not in keep:
+                    new = self._put(saved, now.get(name), _at(place, name), made)
+                    if new is not now.get(name) or name not in now:
+                        objects.set_attribute(value, name, new)
+
+    # Taking
+
+    def _walk(self, value: Any, place: str) -> None:
+        """Follow the attributes of an object; those of its own are its content."""
+        frameworks = objects.framework_names(type(value))  # type: ignore[arg-type]
+        attributes = objects.attributes(value)
+        own = {name: part for name, part in attributes.items() if name not in frameworks and name not in SCAFFOLDING}
+        if objects.is_from(type(value), objects.FRAMEWORKS) and not isinstance(value, keras.callbacks.Callback):
+            own = {}
+        if own:
+            self.content[place] = {name: self._take(part, _at(place, name)) for name, part in own.items()}
+        for name, part in attributes.items():
+            if name not in own and name not in SCAFFOLDING and not name.startswith("_self_"):
+                self._search(part, _at(place, name))
+
+    def _search(self, value: Any, place: str) -> None:
+        """Look for variables, and for objects that are not the framework's, in what belongs to a framework."""
+        if type(value) in ATOMS or isinstance(value, objects.UNCHANGING):
+            return
+        if isinstance(value, CONTAINERS):
+            if id(value) not in self._passed:
+                self._passed[id(value)] = value
+                items: Any = value.items() if isinstance(value, dict) else enumerate(value)
+                for key, item in list(items):
+                    self._search(item, f"{place}[{_short(key)}]")
+            return
+        is_object = (
+            isinstance(value, objects.CALLABLES) or objects.is_framework_object(value) or objects.is_of_the_user(value)
+        )
+        if is_object and self._meet(value, place):
+            self._descriptions[place] = objects.describe(value)
+            self._enter(value, place)
+
+    def _take(self, value: Any, place: str) -> Any:
+        """What to save of a value: data, or the place of something that a new process has, too."""
+        if type(value) in ATOMS or isinstance(value, np.generic):
+            return value
+        if isinstance(value, bytes):
+            return {"kind": "bytes", "hex": value.hex()}
+        if isinstance(value, complex):
+            return {"kind": "complex", "parts": [value.real, value.imag]}
+        if not self._meet(value, place):
+            return {"kind": "there", "place": self._places[objects.identity(value)]}
+        if isinstance(value, np.ndarray | tf.Tensor):
+            return self._take_array(value, place)
+        if isinstance(value, CONTAINERS[:-1]):
+            return self._take_sequence(value, place)
+        if isinstance(value, dict):
+            return self._take_dictionary(value, place)
+        state = objects.generator_state(value)
+        if state is not None:
+            return {"kind": "generator", "type": type(value).__name__, "state": state}
+        self._enter(value, place)
+        return self._reference(value, place)
+
+    def _meet(self, value: Any, place: str) -> bool:
+        """Note where a value is; false if it has been met before."""
+        if objects.identity(value) in self._places:
+            return False
+        self._places[objects.identity(value)] = place
+        self._objects[place] = value
+        return True
+
+    def _enter(self, value: Any, place: str) -> None:
+        """Take what is in something that only a new process can make."""
+        if objects.is_variable(value):
+            self._take_variable(value, place)
+        elif isinstance(value, objects.CALLABLES):
+            if parts := objects.attributes(value):
+                self.content[place] = {name: self._take(part, _at(place, name)) for name, part in parts.items()}
+        elif not isinstance(value, objects.UNCHANGING):
+            self._take_object(value, place)
+
+    def _take_array(self, value: Any, place: str) -> Any:
+        array = np.asarray(value) if hasattr(value, "__array__") else np.array(None)  # a symbol has no value
+        if array.dtype.hasobject or (isinstance(value, np.ndarray) and type(value) is not np.ndarray):
+            self._refuse(
+                place, f"{objects.describe(value)} of {array.dtype} cannot be saved", "hold a plain array or a list"
+            )
+        if array.nbytes >= LARGE:
+            digest = self._descriptions[place] = objects.fingerprint(array)
+            if not self._begin or self._begin._descriptions.get(place) == digest:
+                return {"kind": "there", "place": place, "is": type(value).__qualname__}
+        return {"kind": "array" if isinstance(value, np.ndarray) else "tensor", "array": np.array(array)}
+
+    def _take_sequence(self, value: Any, place: str) -> Any:
+        kind = next(name for name, each in SEQUENCES.items() if isinstance(value, each))
+        content = {"kind": kind, "items": [self._take(item, f"{place}[{i}]") for i, item in enumerate(value)]}
+        if kind == "deque":
+            content["maxlen"] = value.maxlen
+        return content if type(value) is SEQUENCES[kind] else self._of_a_kind(value, place, content)
+
+    def _take_dictionary(self, value: Any, place: str) -> Any:
+        items = [
+            [self._take(key, f"{place} key {_short(key)}"), self._take(item, f"{place}[{_short(key)}]")]
+            for key, item in value.items()
+        ]
+        kind = type(value).__name__
+        content = {"kind": "dict", "items": items}
+        if type(value) is DICTIONARIES.get(kind):
+            factory = getattr(value, "default_factory", None)
+            if factory in (None, *FACTORIES.values()):
+                return content | {"kind": kind, "factory": factory and factory.__name__}
+        return self._of_a_kind(value, place, content)
+
+    def _of_a_kind(self, value: Any, place: str, content: dict[str, Any]) -> Any:
+        """Of a container of another class than the plain one."""
+        if objects.is_from(type(value), {*objects.FRAMEWORKS, "wrapt"}):  # what Keras makes of a list or dictionary
+            return content
+        if vars(value) if hasattr(value, "__dict__") else False:
+            self._refuse(place, f"{objects.describe(value)} has attributes beside its items", "hold a plain container")
+        return content | self._reference(value, place) | {"kind": content["kind"]}
+
+    def _take_variable(self, value: Any, place: str) -> None:
+        if self._begin and place not in self._begin.variables:
+            self._refuse(
+                place,
+                "this variable was made during training, and a resumed run would lack it",
+                "make it before `fit`, as by building the model",
+            )
+        self.variables[place] = value
+
+    def _take_object(self, value: Any, place: str) -> None:
+        if isinstance(value, keras.optimizers.Optimizer):
+            self.optimizers[place] = value
+            for i, variable in enumerate(value.variables):
+                if objects.identity(variable) not in self._places:
+                    self._places[objects.identity(variable)] = f"{place}.variables[{i}]"
+                    self._objects[f"{place}.variables[{i}]"] = variable
+                    self.variables[f"{place}.variables[{i}]"] = variable
+        if isinstance(value, tf.random.Generator):
+            return self._take_variable(value.state, place)
+        if not objects.is_framework_object(value) and not objects.is_plain(value):
+            self._refuse(
+                place,
+                f"{objects.describe(value)} cannot be saved",
+                "hold plain data instead, and open files where they are read (a callback that may begin anew can be "
+                "given to `fit` itself, beside the Checkpoints)",
+            )
+        self._walk(value, place)
+        return None
+
+    def _reference(self, value: Any, place: str) -> dict[str, Any]:
+        """What stands for something that only a new process can make."""
+        description = self._descriptions[place] = objects.describe(value)
+        if objects.is_found_by_name(value):
+            return {"kind": "named", "module": value.__module__, "name": value.__qualname__}
+        if self._begin and not objects.is_variable(value) and self._begin._descriptions.get(place) != description:
+            self._refuse(
+                place,
+                f"{description} came there during training, and a resumed run would not have it",
+                "put it there before, in `__init__` or `on_train_begin`, or hold plain data instead",
+            )
+        return {"kind": "there", "place": place, "is": type(value).__qualname__}
+
+    def _refuse(self, place: str, what: str, cure: str) -> None:
+        raise CheckpointError(f"{place}: {what}; {cure}")
+
+    def _text(self, saved: Any) -> str:
+        """What was taken of a value, as one line by which two of them can be told apart."""
+        if not isinstance(saved, dict):
+            return repr(saved)
+        if saved["kind"] == "there" and isinstance(self._objects.get(saved["place"]), CONFIGURED):
+            return repr(self._objects[saved["place"]].get_config() | {"name": ""})
+        if saved["kind"] == "there":
+            return str(self._descriptions.get(saved["place"], saved["place"]))
+        if saved["kind"] in ("array", "tensor"):
+            return objects.fingerprint(saved["array"])
+        if saved["kind"] in DICTIONARIES:
+            return "{" + ", ".join(f"{self._text(key)}: {self._text(item)}" for key, item in saved["items"]) + "}"
+        if "items" in saved:
+            return f"{saved['kind']}({', '.join(map(self._text, saved['items']))})"
+        return repr(saved)
+
+    # Putting back
+
+    def _there(self, place: str) -> Any:
+        if place not in self._objects:
+            raise CheckpointError(f"{place}: there when the checkpoint was saved, and missing now")
+        return self._objects[place]
+
+    def _put(self, saved: Any, now: Any, place: str, made: dict[str, Any]) -> Any:
+        """The value that was saved: where there is a container of its kind now, that one with the saved items."""
+        if not isinstance(saved, dict):
+            return saved
+        kind = saved["kind"]
+        if kind == "there":
+            if saved["place"] in made:
+                return made[saved["place"]]
+            there = self._there(saved["place"])
+            if saved.get("is", type(there).__qualname__) != type(there).__qualname__:
+                raise CheckpointError(
+                    f"{saved['place']}: a {saved['is']} when the checkpoint was saved, {objects.describe(there)} now"
+                )
+            return there
+        if kind == "named":
+            return made.setdefault(place, objects.find(saved["module"], saved["name"]))
+        if kind == "bytes":
+            return bytes.fromhex(saved["hex"])
+        if kind == "complex":
+            return complex(*saved["parts"])
+        if kind in ("array", "tensor"):
+            new = np.array(saved["array"]) if kind == "array" else tf.constant(saved["array"])
+        elif kind == "generator":
+            new = objects.generator_in(saved["type"], saved["state"], now)
+        elif kind in ("tuple", "frozenset"):
+            new = self._put_unchangeable(saved, now, place, made)
+        else:
+            return self._put_container(saved, now, place, made)
+        made[place] = new
+        return new
+
+    def _put_unchangeable(self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]) -> Any:
+        before = list(now) if isinstance(now, tuple) else []
+        items = self._put_items(saved["items"], before, place, made)
+        if "is" in saved:  # a named tuple
+            return type(self._there(place))(*items)
+        return SEQUENCES[saved["kind"]](items)
+
+    def _put_container(self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]) -> Any:
+        kind = saved["kind"]
+        if "is" in saved:
+            now = self._there(place)
+        wanted: type = DICTIONARIES.get(kind) or SEQUENCES[kind]
+        if isinstance(now, wanted) and getattr(now, "maxlen", None) == saved.get("maxlen"):
+            new: Any = now
+        elif kind == "deque":
+            new = collections.deque(maxlen=saved["maxlen"])
+        elif kind == "defaultdict":
+            new = collections.defaultdict(FACTORIES.get(saved["factory"]))
+        else:
+            new = wanted()
+        made[place] = new
+        if kind in DICTIONARIES:
+            before = dict(new)
+            pairs = {}
+            for saved_key, saved_item in saved["items"]:
+                key = self._put(saved_key, None, f"{place} key", made)
+                pairs[key] = self._put(saved_item, before.get(key), f"{place}[{_short(key)}]", made)
+            new.clear()
+            new.update(pairs)
+            return new
+        items = self._put_items(saved["items"], list(new) if kind != "set" else [], place, made)
+        new.clear()
+        new.update(items) if kind == "set" else new.extend(items)
+        return new
+
+    def _put_items(self, saved: list[Any], now: list[Any], place: str, made: dict[str, Any]) -> list[Any]:
+        now = now + [None] * len(saved)
+        return [self._put(item, now[i], f"{place}[{i}]", made) for i, item in enumerate(saved)]
+
+
+def _at(place: str, name: str) -> str:
+    return f"{place}.{name}" if ": " in place else f"{place}: attribute {name}"
+
+
+def _short(key: Any) -> str:
+    return f"{key!r:.40}"

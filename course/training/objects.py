@@ -1,0 +1,214 @@
+"""What Python objects are made of: their parts, whose they are, and whether they are more than their parts.
+
+For `course.training.memory`, which walks from part to part.
+"""
+
+import copyreg
+import datetime
+import decimal
+import dis
+import enum
+import fractions
+import functools
+import hashlib
+import inspect
+import pathlib
+import random
+import re
+import sys
+import types
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+FRAMEWORKS = {"keras", "tensorflow"}
+LIBRARIES = {*sys.stdlib_module_names, *FRAMEWORKS, "course", "numpy"} - {"__main__"}  # functions without a memory
+CALLABLES = (functools.partial, types.FunctionType, types.MethodType, types.BuiltinMethodType)
+UNCHANGING = (
+    *(type, types.ModuleType, types.BuiltinFunctionType, types.EllipsisType, inspect.Signature),
+    *(range, slice, enum.Enum, pathlib.PurePath, re.Pattern, uuid.UUID, decimal.Decimal, fractions.Fraction),
+    *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, np.dtype, np.ufunc),
+    *(tf.DType, tf.TensorShape, tf.TypeSpec, tf.data.Dataset, keras.KerasTensor, keras.DTypePolicy),
+)
+
+
+def fingerprint(array: np.ndarray) -> str:
+    """The type, shape and sha256 of an array's bytes, shortened."""
+    content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return f"{array.dtype} {array.shape} {digest}"
+
+
+def attributes(value: Any) -> dict[str, Any]:
+    """By name, the parts of an object: attributes and slots, or what a function carries with it."""
+    if isinstance(value, functools.partial):
+        return {"func": value.func, "args": value.args, "keywords": value.keywords}
+    if isinstance(value, types.MethodType | types.BuiltinMethodType):
+        return {} if isinstance(value.__self__, types.ModuleType | None) else {"__self__": value.__self__}
+    attributes = dict(getattr(value, "__dict__", {}))
+    if isinstance(value, types.FunctionType):
+        if is_from(value, LIBRARIES):
+            return {}
+        attributes |= {name: cell.cell_contents for name, cell in _cells(value).items()}
+        return attributes | {name: getattr(value, name) for name in ("__defaults__", "__kwdefaults__")}
+    slots = [name for name in copyreg._slotnames(type(value)) if hasattr(value, name)]  # type: ignore[attr-defined]
+    return attributes | {name: getattr(value, name) for name in slots}
+
+
+def set_attribute(value: Any, name: str, new: Any) -> None:
+    """Give one of `attributes` another value."""
+    if isinstance(value, types.FunctionType) and name in _cells(value):
+        _cells(value)[name].cell_contents = new
+    elif not isinstance(value, functools.partial | types.MethodType | types.BuiltinMethodType):
+        setattr(value, name, new)
+
+
+def _cells(function: types.FunctionType) -> dict[str, Any]:
+    """The filled cells of a closure, by the names of their variables."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    return {name: cell for name, cell in cells.items() if _is_filled(cell)}
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        _ = cell.cell_contents
+    except ValueError:
+        return False
+    return True
+
+
+def identity(value: Any) -> int:
+    """A Keras variable is the TensorFlow variable in it."""
+    return id(getattr(value, "_value", value) if isinstance(value, keras.Variable) else value)
+
+
+def is_variable(value: Any) -> bool:
+    return isinstance(value, keras.Variable | tf.Variable)
+
+
+def is_from(thing: Any, names: set[str]) -> bool:
+    """Whether a class or function was defined in one of these packages."""
+    return (thing.__module__ or "").split(".")[0] in names
+
+
+def is_framework_object(value: Any) -> bool:
+    """Whether an object is of a class of Keras or TensorFlow, or of one derived from such; callbacks are not meant."""
+    return not isinstance(value, keras.callbacks.Callback) and _of_framework(type(value))  # type: ignore[arg-type]
+
+
+def is_of_the_user(value: Any) -> bool:
+    return hasattr(value, "__dict__") and not is_from(type(value), LIBRARIES)
+
+
+@functools.cache
+def _of_framework(kind: type) -> bool:
+    return any(is_from(base, FRAMEWORKS) for base in kind.__mro__)
+
+
+@functools.cache
+def framework_names(kind: type) -> frozenset[str]:
+    """The attributes that the code of Keras and TensorFlow sets in objects of this class."""
+    if issubclass(kind, keras.callbacks.Callback):
+        return frozenset()
+    codes = [
+        inspect.unwrap(function).__code__
+        for base in kind.__mro__
+        if is_from(base, FRAMEWORKS)
+        for member in vars(base).values()
+        for function in (member, getattr(member, "fget", None), getattr(member, "fset", None))
+        if isinstance(function, types.FunctionType) and isinstance(inspect.unwrap(function), types.FunctionType)
+    ]
+    return frozenset(name for code in codes for name in _stored(code))
+
+
+def _stored(code: types.CodeType) -> Iterator[str]:
+    """The names of the attributes that a piece of code sets."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_ATTR":
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _stored(constant)
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an object is no more than its attributes: Python itself tells, when it is asked how to copy it."""
+    get_state = getattr(type(value), "__getstate__", None)
+    if get_state is not getattr(object, "__getstate__", None) and not isinstance(get_state, types.FunctionType):
+        return False  # it has something to hide from Python
+    try:
+        answer: Any = object.__reduce_ex__(value, 2)
+        make, arguments, _, items, pairs = answer
+    except Exception:  # whatever a class makes of the question
+        return False
+    return make is copyreg.__newobj__ and arguments == (type(value),) and items is None and pairs is None  # type: ignore[attr-defined]
+
+
+def generator_state(value: Any) -> Any:
+    if isinstance(value, np.random.Generator):
+        return value.bit_generator.state
+    if isinstance(value, np.random.BitGenerator):
+        return value.state
+    if isinstance(value, np.random.RandomState):
+        return value.get_state(legacy=False)
+    return value.getstate() if type(value) is random.Random else None
+
+
+def generator_in(kind: str, state: Any, now: Any) -> Any:
+    """A generator in this state: the one that is there now, if it is of the same kind."""
+    if kind == "Random":
+        generator = now if type(now) is random.Random else random.Random()
+        generator.setstate(state)
+        return generator
+    bits = getattr(np.random, state["bit_generator"])
+    if kind == "RandomState":
+        old: Any = now if isinstance(now, np.random.RandomState) else np.random.RandomState(bits())
+        old.set_state(state)
+        return old
+    if kind == "Generator":
+        new: Any = now if type(getattr(now, "bit_generator", None)) is bits else np.random.Generator(bits())
+        new.bit_generator.state = state
+        return new
+    source: Any = now if type(now) is bits else bits()
+    source.state = state
+    return source
+
+
+def is_found_by_name(value: Any) -> bool:
+    """Whether something is a class, or a function of a library, that any process finds by its name."""
+    if not isinstance(value, type | types.FunctionType | types.BuiltinFunctionType):
+        return False
+    if not isinstance(value, type) and not is_from(value, LIBRARIES):
+        return False
+    return find(value.__module__, value.__qualname__) is value
+
+
+def find(module: str | None, name: str) -> Any:
+    """What has this name in a module that is imported already: a checkpoint must not have code run."""
+    value: Any = sys.modules.get(module or "")
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+def describe(value: Any) -> str:
+    """A value that is not taken apart, such that another one at its place is noticed."""
+    if isinstance(value, types.FunctionType):
+        return (
+            f"the function {value.__qualname__}{'' if is_from(value, LIBRARIES) else f' ({_digest(value.__code__)})'}"
+        )
+    if isinstance(value, UNCHANGING):
+        return f"{value!r:.200}"
+    kind = type(value)
+    return f"an object of the class {kind.__module__}.{kind.__qualname__}"
+
+
+@functools.cache
+def _digest(code: types.CodeType) -> str:
+    """What tells apart functions of one name, as lambdas have it."""
+    constants = [_digest(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
+    return hashlib.sha256(repr([code.co_code, constants, code.co_names]).encode()).hexdigest()[:8]

@@ -1,0 +1,121 @@
+"""What decides a training run, by name: a run goes on with the settings that it began with, or says which differ.
+
+Settings are those of the model and its layers, optimizers, loss and metrics, callbacks, the data and their order.
+Their values are short texts, which a checkpoint keeps and a person can compare.
+"""
+
+import re
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from course.training.objects import describe, fingerprint
+from course.training.programs import pipeline_fingerprint
+
+FIT = ("batch_size", "shuffle", "class_weight", "validation_freq", "validation_batch_size", "validation_steps")
+COMPILE = ("loss", "loss_weights", "metrics", "weighted_metrics")
+IRRELEVANT = {"name", "registered_name", "module", "build_config", "build_input_shape", "compile_config"}
+
+
+def model_settings(model: keras.Model) -> dict[str, str]:
+    """The settings of a model, its layers, its optimizer and of `compile`."""
+    settings: dict[str, str] = {}
+    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
+    names = [each.name for layer in layers for each in (layer, *getattr(layer, "operations", ()))]
+    for number, layer in enumerate(layers):
+        where = f"layer {number} ({type(layer).__name__})"
+        _flatten(settings, where, _config(layer))
+        settings[f"{where}.trainable"] = str(layer.trainable)
+    if model.compiled:
+        compiled = getattr(model._compile_config, "config", {})
+        for name in COMPILE:
+            _flatten(settings, name, compiled.get(name))
+        settings["optimizer"] = type(model.optimizer).__name__
+        _flatten(settings, "optimizer", _config(model.optimizer))
+    return _without_names(settings, names)
+
+
+def data_settings(call: dict[str, Any]) -> dict[str, str]:
+    """The settings in a call of `fit`, given as its arguments: the data, how they are dealt, and their weights."""
+    settings: dict[str, str] = {}
+    for name in ("x", "y", "sample_weight", "validation_data"):
+        parts = keras.tree.flatten(call.get(name))
+        for i, part in enumerate(parts):
+            settings[f"data {name}{f'[{i}]' if len(parts) > 1 else ''}"] = _of_data(part)
+    for name in FIT:
+        _flatten(settings, f"fit {name}", call.get(name))
+    return settings
+
+
+def differences(there: dict[str, str], here: dict[str, str]) -> dict[str, str]:
+    """What is to be told of each setting that differs, by its name."""
+    return {
+        name: f"{name}: {there.get(name, 'not set')} there, {here.get(name, 'not set')} here"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    }
+
+
+def is_meant(name: str, changed: str) -> bool:
+    """Whether a change that is asked for by `changed` means a setting: its whole name or a part of it."""
+    return changed == name or changed in re.split(r"[ .:()\[\]]+", name)
+
+
+def _config(value: Any) -> Any:
+    """The configuration of an object of Keras; of layers within, which speak for themselves, the connections."""
+    try:
+        config = value.get_config()
+    except NotImplementedError:  # a layer of the user's own; its attributes are compared all the same
+        return None
+    layers = config.pop("layers", None)
+    if isinstance(layers, list):
+        nodes = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
+        if any(nodes):  # not in a Sequential
+            config["connections"] = repr(nodes)
+    return config
+
+
+def _flatten(settings: dict[str, str], name: str, value: Any) -> None:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key not in IRRELEVANT:
+                _flatten(settings, f"{name}.{key}", part)
+    elif isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], int):
+        settings[name] = repr(value[0])  # as layers write their axis, once they are built
+    elif isinstance(value, list | tuple) and value and not all(isinstance(p, int | float | None) for p in value):
+        for i, part in enumerate(value):
+            _flatten(settings, f"{name}[{i}]", part)
+    elif hasattr(value, "get_config") and not isinstance(value, type):
+        settings[name] = type(value).__name__
+        _flatten(settings, name, _config(value))
+    elif isinstance(value, np.ndarray | tf.Tensor):
+        settings[name] = fingerprint(np.asarray(value))
+    else:
+        settings[name] = _text(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str | int | float | bool | list | tuple | None):
+        return repr(value)
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    return describe(value)
+
+
+def _of_data(part: Any) -> str:
+    if isinstance(part, tf.data.Dataset):
+        return f"{keras.tree.flatten(part.element_spec)} {pipeline_fingerprint(part)}"
+    if hasattr(part, "__array__"):
+        return fingerprint(np.asarray(part))
+    if isinstance(part, keras.utils.PyDataset):
+        return f"{type(part).__qualname__} of {part.num_batches} batches"
+    return _text(part)
+
+
+def _without_names(settings: dict[str, str], names: list[str]) -> dict[str, str]:
+    """Keras numbers what it names through a whole process: number it through the model instead."""
+    numbers = {name: f"'{number}'" for number, name in enumerate(dict.fromkeys(names))}
+    quoted = re.compile("'(" + "|".join(map(re.escape, sorted(numbers, key=len, reverse=True))) + ")'")
+    return {name: quoted.sub(lambda match: numbers[match[1]], text) for name, text in settings.items()}

@@ -1,0 +1,193 @@
+"""What decides a training run is told by its name when it differs; what does not decide it is not."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from course.training.checkpoint_files import CheckpointError
+from course.training.checkpoints import Checkpoints
+from course.training.settings import data_settings, differences, is_meant, model_settings
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(16, 3)).astype("float32")
+Y = rng.normal(size=(16, 1)).astype("float32")
+
+
+def build(*, activation="relu", rate=0.5, penalty=0.1, join=keras.layers.Add, swap=False, loss="mse", **options):
+    inputs = keras.Input((3,))
+    hidden = keras.layers.Dense(4, activation, kernel_regularizer=keras.regularizers.L2(penalty))(inputs)
+    other = keras.layers.Dropout(rate)(keras.layers.Dense(4)(inputs))
+    outputs = keras.layers.Dense(1)(join()([hidden, hidden] if swap else [hidden, other]))
+    model = keras.Model(inputs, outputs)
+    model.compile(**{"optimizer": keras.optimizers.Adam(0.01), "loss": loss} | options)
+    return model
+
+
+def frozen():
+    model = build()
+    model.layers[1].trainable = False
+    return model
+
+
+def squared(y, found):
+    return keras.ops.mean((y - found) ** 2)
+
+
+def other_squared():
+    def squared(y, found):
+        return keras.ops.mean((y - found) ** 4)
+
+    squared.__qualname__ = "squared"
+    return squared
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ({}, {"activation": "tanh"}, r"^layer \d \(Dense\)\.activation: 'relu' there, 'tanh' here$"),
+        ({}, {"rate": 0.4}, r"^layer 3 \(Dropout\)\.rate: 0\.5 there, 0\.4 here$"),
+        ({}, {"penalty": 0.2}, r"kernel_regularizer\.config\.l2: 0\.1 there, 0\.2 here"),
+        ({}, {"join": keras.layers.Multiply}, r"\(Add\)"),
+        ({}, {"swap": True}, r"connections"),
+        ({}, {"loss": "mae"}, r"^loss: 'mse' there, 'mae' here$"),
+        ({}, {"loss_weights": [2.0]}, r"^loss_weights: "),
+        ({}, {"metrics": ["mae"]}, r"^metrics\[0\]: not set there, 'mae' here"),
+        ({}, {"optimizer": keras.optimizers.AdamW(0.01)}, r"^optimizer: Adam there, AdamW here$"),
+        ({}, {"optimizer": keras.optimizers.Adam(0.02)}, r"^optimizer\.learning_rate: 0\.0\d* there, 0\.0\d* here$"),
+        ({}, {"optimizer": keras.optimizers.Adam(0.01, clipnorm=1.0)}, r"^optimizer\.clipnorm: None there, 1\.0 here$"),
+        (
+            {"loss": squared},
+            {"loss": other_squared()},
+            r"^loss: the function squared \(\w+\) there, the function squared",
+        ),
+    ],
+)
+def test_a_setting_of_the_model_is_told_by_its_name(one, other, told):
+    differing = differences(model_settings(build(**one)), model_settings(build(**other)))
+    assert [text for text in differing.values() if re.search(told, text)], differing
+
+
+def test_a_frozen_layer_is_told():
+    assert "layer 1 (Dense).trainable" in differences(model_settings(build()), model_settings(frozen()))
+
+
+def test_models_built_in_the_same_way_have_the_same_settings_whatever_keras_calls_their_layers():
+    assert differences(model_settings(build()), model_settings(build())) == {}
+
+
+def pipeline(factor=1.0, batch_size=4):
+    scale = tf.constant(factor)
+    return tf.data.Dataset.from_tensor_slices((X, Y)).map(lambda x, y: (x * scale, y)).batch(batch_size)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ({"x": X}, {"x": X[:12]}, "data x"),
+        ({"y": Y}, {"y": -Y}, "data y"),
+        ({"x": [X, X]}, {"x": [X, X + 1]}, "data x[1]"),
+        ({"x": np.array(["a", "b"], object)}, {"x": np.array(["a", "c"], object)}, "data x"),
+        ({"x": X, "batch_size": 4}, {"x": X, "batch_size": 8}, "fit batch_size"),
+        ({"x": X, "class_weight": {0: 1.0, 1: 2.0}}, {"x": X, "class_weight": {0: 1.0, 1: 3.0}}, "fit class_weight.1"),
+        ({"x": pipeline()}, {"x": pipeline(2.0)}, "data x"),
+        ({"x": pipeline()}, {"x": pipeline(batch_size=8)}, "data x"),
+        ({"x": pipeline(), "validation_data": (X, Y)}, {"x": pipeline(), "validation_data": (X, -Y)}, None),
+    ],
+)
+def test_other_data_are_told_and_the_same_are_not(one, other, name):
+    told = differences(data_settings(one), data_settings(other))
+    assert list(told) == [name or "data validation_data[1]"]
+    assert differences(data_settings(one), data_settings(dict(one))) == {}
+
+
+def test_the_same_pipeline_made_twice_is_the_same():
+    assert differences(data_settings({"x": pipeline()}), data_settings({"x": pipeline()})) == {}
+
+
+@pytest.mark.parametrize("changed", ["rate", "layer 3 (Dropout).rate", "Dropout"])
+def test_a_change_is_asked_for_by_a_part_of_its_name(changed):
+    assert is_meant("layer 3 (Dropout).rate", changed)
+    assert not is_meant("optimizer.learning_rate", changed)
+
+
+class Killed(BaseException):
+    """What stands in for SIGKILL within one process."""
+
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise Killed
+
+
+def fit(folder, *, rate=0.05, seed=1, patience=9, rows=16, kill=False, **options):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(rate), "mse", run_eagerly=True)
+    run = Checkpoints(folder, [keras.callbacks.EarlyStopping("loss", patience=patience)], **options)
+    data = run.shuffled(X[:rows], Y[:rows], batch_size=8, seed=seed)
+    callbacks = [run, *([Kill()] if kill else [])]
+    return model, model.fit(data, epochs=4, shuffle=False, verbose=0, callbacks=callbacks)
+
+
+@pytest.fixture
+def killed(tmp_path):
+    with pytest.raises(Killed):
+        fit(tmp_path, kill=True, monitor="loss")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (
+            {"rate": 0.01},
+            r"optimizer\.learning_rate: 0\.05\d* there, 0\.00\d* here.*changed=\['optimizer",
+        ),
+        ({"seed": 2}, r"order seed: 1 there, 2 here"),
+        ({"rows": 12}, r"data x: .* there, .* here"),
+        ({"patience": 5}, r"callback EarlyStopping: attribute patience: 9 there, 5 here"),
+        ({"mode": "max"}, r"mode: 'min' there, 'max' here"),
+    ],
+)
+def test_a_run_is_not_resumed_with_other_settings(killed, other, told):
+    with pytest.raises(CheckpointError, match=told):
+        fit(killed, **{"monitor": "loss"} | other)
+    fit(killed, monitor="loss")  # the folder is as it was
+
+
+def test_a_change_that_is_asked_for_is_made_and_stays(killed):
+    for _ in range(2):  # once more when it has finished
+        model, history = fit(killed, rate=0.01, patience=5, changed=["learning_rate", "patience"], monitor="loss")
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+        assert len(history.epoch) == 4
+    with pytest.raises(CheckpointError, match=r"patience: 5 there, 9 here"):
+        fit(killed, rate=0.01, monitor="loss")
+
+
+def test_a_change_by_an_unknown_name_is_refused_with_the_names_there_are(killed):
+    with pytest.raises(ValueError, match=r"changed = \['learnin_rate'\]: must be among .*optimizer\.learning_rate"):
+        fit(killed, monitor="loss", changed=["learnin_rate"])
+
+
+def test_a_setting_that_training_itself_changes_is_refused_at_the_next_save(tmp_path):
+    class Unfreeze(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.layers[0].trainable = epoch == 0
+
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(tmp_path, [Unfreeze()], monitor="loss")
+    with pytest.raises(CheckpointError, match=r"trainable: True there, False here.*when training began"):
+        model.fit(run.shuffled(X, Y, batch_size=8, seed=1), epochs=3, shuffle=False, verbose=0, callbacks=[run])
+
+
+def test_a_misspelt_monitor_is_told_at_the_end_of_the_first_epoch(tmp_path):
+    with pytest.raises(CheckpointError, match=r"monitor = 'los' must be one of loss$"):
+        fit(tmp_path, monitor="los")
+    assert not list(tmp_path.glob("*.npz"))
+    fit(tmp_path, monitor="loss")
