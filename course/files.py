@@ -1,6 +1,7 @@
 """Files are written whole or not at all: who reads one meanwhile, or after a crash, finds the old one or the new."""
 
 import os
+import shutil
 from pathlib import Path
 
 
@@ -14,3 +15,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def empty_folder(path: Path) -> Path:
+    """Make folder `path` anew, without what an earlier run has left in it, and return it. Raises OSError."""
+    if path.exists():
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
+    return path

@@ -5,6 +5,7 @@ learner typed or papermill injected, before any data is loaded.
 """
 
 import ast
+import logging
 import re
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     Raises ParameterError for a name that lesson `name` does not have or a value that it does not allow.
     """
     global running
+    logging.getLogger("tensorflow").addFilter(_concerns_a_learner)
     parameters = parameters_of(name)
     injected = _injected(notebook.get("In", []), parameters) - PATHS
     values = check(parameters, {key: notebook.get(key) for key in (*parameters, *injected)})  # unknown ones: refused
@@ -52,6 +54,11 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     standard = {**defaults(parameters, fast=values["fast"]), "seed": values["seed"]}
     running = Running(name, values["fast"], values == standard)
     print(", ".join(f"{key} = {value}" for key, value in values.items()))
+
+
+def _concerns_a_learner(record: logging.LogRecord) -> bool:
+    """False for the warning of frequent tracing: TensorFlow takes many models of few steps for one function."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 def _injected(cells: list[str], parameters: Iterable[str]) -> set[str]:

@@ -489,13 +489,17 @@ print(f"plane: predicted {limit:.3e}, measured {measured_limit(X, noisy):.3e}")
 
 
 # %%
-def line(count):
+from copy import deepcopy
+
+
+def line(count, rng):
     """Rows of a noisy line whose input has mean 0 and standard deviation 1."""
     x = rng.normal(size=count)
     return np.column_stack([np.ones(count), x]), 1 + 2 * x + noise * rng.normal(size=count)
 
 
-problems = {f"{count} rows": line(count) for count in (100, 1000, 10000)}
+own_rng = deepcopy(rng)  # so that this cell draws the same rows when you run it again
+problems = {f"{count} rows": line(count, own_rng) for count in (100, 1000, 10000)}
 problems |= {"plane": (X, noisy), "yacht speed": (S, resistance)}
 
 # %%

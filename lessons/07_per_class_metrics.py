@@ -77,6 +77,7 @@ for part in ("train", "validation", "test"):
 import keras
 
 from course.training.metrics import ConfusionMatrix
+from course.training.state import capture, restore
 
 x_train, x_validation, x_test = (
     x.reshape(-1, 784).astype("float32") / 255 for x in (clothes.x_train, clothes.x_validation, clothes.x_test)
@@ -117,6 +118,7 @@ def train(model, epochs, callbacks=(), done=0):
 model = network()
 first_history = train(model, short_epochs)
 first_weights = model.get_weights()  # to compare with, further down
+first_state = capture(model, metrics=False)  # weights and optimizer, to go on from
 print(len(first_history), "curves, such as", [key for key in first_history if key.endswith(("shirt", "worst_f1"))])
 
 # %% [markdown]
@@ -163,6 +165,7 @@ class KeepBest(keras.callbacks.EarlyStopping):
         """Do not restore the best weights, as EarlyStopping would."""
 
 
+restore(first_state, model, metrics=False, source="the first epochs")  # also when you run this cell again
 keep = KeepBest(monitor="val_class_worst_f1", mode="max", patience=epochs, restore_best_weights=True)
 later_history = train(fast_fit(model, seed=seed), epochs, [keep], done=short_epochs)
 history = {key: first_history[key] + later_history[key] for key in first_history}
@@ -588,6 +591,7 @@ class Weighted(Watched):
 # %%
 weighted = network(Weighted)
 weighted_history = train(weighted, short_epochs)
+weighted_state = capture(weighted, metrics=False)
 equal = [np.allclose(weighted_history[key], first_history[key], atol=1e-3) for key in first_history]
 
 print("curves that plain fit has not:", sorted(set(weighted_history) - set(first_history)))
@@ -754,6 +758,7 @@ class FollowWorst(keras.callbacks.Callback):
 # Will the worst F1 be at least 5 points higher than without weights?
 
 # %%
+restore(weighted_state, weighted, metrics=False, source="the first epochs")
 follow = FollowWorst({key: values[-1] for key, values in weighted_history.items()})
 with_weights = train(fast_fit(weighted, seed=seed), epochs, [follow], done=short_epochs)
 plots.lines(

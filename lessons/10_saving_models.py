@@ -119,6 +119,8 @@ def distance(weights, others):
 import tempfile
 from pathlib import Path
 
+from course.files import empty_folder
+
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
@@ -217,11 +219,11 @@ loaded = compiled(build())
 with quoted():
     loaded.load_weights(folder / "model.weights.h5")
 print("loaded:", distance(flat(loaded), at_save))
+resumed[".weights.h5"] = resume(loaded)
 
 # %%
 from course.claims import claim
 
-resumed[".weights.h5"] = resume(loaded)
 claim("10.weights_only", distance(resumed[".weights.h5"], uninterrupted))
 
 # %% [markdown]
@@ -372,7 +374,6 @@ seed_state = keras.ops.convert_to_numpy(dropped.get_layer("dropout").seed_genera
 
 uninterrupted_dropout = resume(dropped)
 
-# %%
 loaded = keras.models.load_model(folder / "dropout.keras")
 fresh_state = keras.ops.convert_to_numpy(loaded.get_layer("dropout").seed_generator.state)
 print("same seed state:", np.array_equal(fresh_state, seed_state))
@@ -775,8 +776,7 @@ def flipped(content):
     return bytes(changed)
 
 
-damaged = folder / "damaged"
-damaged.mkdir()
+damaged = empty_folder(folder / "damaged")
 for file in files:
     content = (folder / file).read_bytes()
     (damaged / f"cut_{file}").write_bytes(cut(content))
@@ -968,8 +968,7 @@ layer = keras.layers.Lambda(lambda inputs: inputs, name="harmless")
 trap = keras.Sequential([keras.Input((4,)), layer, Dense(1)])
 layer.function = lambda inputs: __import__("pathlib").Path("code_ran").touch() or inputs  # saved, never called here
 
-stranger = folder / "stranger"
-stranger.mkdir()
+stranger = empty_folder(folder / "stranger")
 trap.save(stranger / "trap.keras")
 (stranger / "trap.json").write_text(trap.to_json())
 with quoted():
@@ -982,6 +981,7 @@ with quoted():
 
 # %%
 def open_stranger(load, *arguments, **options):
+    (stranger / "code_ran").unlink(missing_ok=True)
     with contextlib.chdir(stranger):
         loaded = attempt(load, *arguments, **options)
     print("   loaded:", loaded, "  code has run:", (stranger / "code_ran").exists())
@@ -1029,9 +1029,6 @@ def halve(inputs):
 named = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(halve), Dense(1)])
 named.save(folder / "named.keras")
 print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
-
-# %%
-temporary.cleanup()
 
 # %% [markdown]
 # ## What you have learned

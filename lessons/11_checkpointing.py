@@ -100,6 +100,7 @@ from pathlib import Path
 import numpy as np
 
 from course.data import load
+from course.files import empty_folder
 
 digits = load("mnist", fast=fast)
 x, y = digits.x_train[:rows, ..., None].astype("float32") / 255, digits.y_train[:rows]
@@ -115,9 +116,12 @@ folder = Path(temporary.name)
 
 
 # %%
+saved = folder / "saved"
+
+
 def saver(name, **options):
     """A callback that saves the weights after every epoch."""
-    return keras.callbacks.ModelCheckpoint(folder / name, save_weights_only=True, **options)
+    return keras.callbacks.ModelCheckpoint(saved / name, save_weights_only=True, **options)
 
 
 def keep_best():
@@ -131,6 +135,7 @@ def fit(model, callbacks, **options):
 
 
 # %%
+empty_folder(saved)  # here and below, an experiment begins without the files of an earlier run
 model = network(4, 8, 16, dropout=False)
 model.optimizer.build(model.trainable_variables)  # Adam's memory (lesson 10); made within a step, it takes longer
 savers = [saver("last.weights.h5"), saver("epoch-{epoch:03}.weights.h5"), keep_best()]
@@ -139,7 +144,7 @@ first = fit(model, savers, epochs=long_epochs).history
 # %%
 losses = np.array(first["val_loss"])
 for name in ("last", "best", "epoch-*"):
-    files = list(folder.glob(f"{name}.weights.h5"))
+    files = list(saved.glob(f"{name}.weights.h5"))
     print(f"{name:8} {len(files):3} files, {sum(file.stat().st_size for file in files) / 1e6:5.2f} MB")
 
 # %%
@@ -228,7 +233,7 @@ def to_keep(losses, last):
 # %%
 from course.training.reinitialize import reinitialize
 
-model.load_weights(folder / f"epoch-{killed:03}.weights.h5")
+model.load_weights(saved / f"epoch-{killed:03}.weights.h5")
 weights = model.get_weights()
 reinitialize(model, seed).set_weights(weights)
 second = fit(model, [keep_best()], initial_epoch=killed, epochs=long_epochs).history
@@ -248,7 +253,7 @@ plots.lines(
 # %% tags=["varies"]
 from course.claims import claim
 
-model.load_weights(folder / "best.weights.h5")
+model.load_weights(saved / "best.weights.h5")
 before, after = losses[:killed].min(), model.evaluate(*validation, batch_size=judged, verbose=0)
 claim("11.best_before_the_kill", before)
 claim("11.best_after", after)
@@ -364,9 +369,11 @@ def distance(weights, others):
 import shutil
 
 whole = life()
-dead = life(keras.callbacks.BackupAndRestore(folder / "backup"), Kill(epochs // 2))
-shutil.copytree(folder / "backup", folder / "backup again")  # a run that ends deletes its backup
-resumed = life(keras.callbacks.BackupAndRestore(folder / "backup"))
+backup = empty_folder(folder / "backup")
+dead = life(keras.callbacks.BackupAndRestore(backup), Kill(epochs // 2))
+copied = empty_folder(folder / "copied")  # a run that ends deletes its backup
+shutil.copytree(backup, copied, dirs_exist_ok=True)
+resumed = life(keras.callbacks.BackupAndRestore(backup))
 
 # %%
 strays = {"BackupAndRestore": distance(resumed.weights, whole.weights)}
@@ -378,7 +385,8 @@ print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 # no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states. Put them back by hand:
 
 # %%
-resumed = life(keras.callbacks.BackupAndRestore(folder / "backup again"), seeds=dead.seeds)
+shutil.copytree(copied, empty_folder(backup), dirs_exist_ok=True)
+resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds)
 strays["+ dropout's seeds"] = distance(resumed.weights, whole.weights)
 claim("11.backup_and_seeds", strays["+ dropout's seeds"], digits=9)
 
@@ -420,7 +428,8 @@ for epoch in orders(x=numbers, y=numbers, batch_size=12):
 # lose, by luck. With `tf.data` the order changes, as it should:
 
 # %%
-for epoch in orders(x=tf.data.Dataset.from_tensor_slices((numbers, numbers)).shuffle(12).batch(12), shuffle=False):
+dealt = tf.data.Dataset.from_tensor_slices((numbers, numbers)).shuffle(12, seed=seed).batch(12)
+for epoch in orders(x=dealt, shuffle=False):
     print(epoch)
 
 
@@ -436,8 +445,9 @@ def pipeline():
 
 whole = life(**pipeline())
 print("two lives left alone:", distance(life(**pipeline()).weights, whole.weights))
-dead = life(keras.callbacks.BackupAndRestore(folder / "order"), Kill(epochs // 2), **pipeline())
-resumed = life(keras.callbacks.BackupAndRestore(folder / "order"), seeds=dead.seeds, **pipeline())
+backup = empty_folder(folder / "order")
+dead = life(keras.callbacks.BackupAndRestore(backup), Kill(epochs // 2), **pipeline())
+resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds, **pipeline())
 strays["tf.data, + dropout's seeds"] = distance(resumed.weights, whole.weights)
 claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
 
@@ -451,8 +461,9 @@ claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
 # %%
 batches = -(-len(x) // batch_size)  # in an epoch
 every = -(-batches // 2)
-life(keras.callbacks.BackupAndRestore(folder / "batches", save_freq=every), Kill(1, every + 1))
-resumed = life(keras.callbacks.BackupAndRestore(folder / "batches", save_freq=every))
+backup = empty_folder(folder / "batches")
+life(keras.callbacks.BackupAndRestore(backup, save_freq=every), Kill(1, every + 1))
+resumed = life(keras.callbacks.BackupAndRestore(backup, save_freq=every))
 print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
 
 # %% [markdown]
@@ -552,7 +563,7 @@ def our_life(name, *killers):
 # %%
 from contextlib import chdir
 
-with chdir(folder):  # so that the messages need not name it
+with chdir(empty_folder(folder / "ours")):  # so that the messages need not name it
     whole = our_life("whole")
     our_life("killed", Kill(epochs // 2))
     our_life("killed", Kill(epochs - 1, every + 1))
@@ -576,12 +587,12 @@ plots.bars(
 # %%
 from course.training.checkpoint_files import read
 
-state = read(max((folder / "killed").glob("*.npz"))).state
+state = read(max((folder / "ours/killed").glob("*.npz"))).state
 print(*state)
 print(*list(state["model"]["variables"])[:4], sep="\n")
 
 # %% tags=["varies"]
-print(*sorted(path.name for path in (folder / "killed").glob("*.npz")), sep="\n")
+print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep="\n")
 
 # %% [markdown]
 # The last two (and the best, unless it is among them). A name says what is done, whole epochs and batches of the next,
@@ -620,19 +631,21 @@ import time
 
 rng = np.random.default_rng(seed)
 command = [sys.executable, "-c", PROGRAM]
+shot = empty_folder(folder / "shot")
 for _ in range(2):
-    with subprocess.Popen([*command, folder / "shot"], stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen([*command, shot], stdout=subprocess.PIPE, text=True) as child:
         reports = [child.stdout.readline() for _ in range(rng.integers(1, 10))]
         time.sleep(rng.uniform(0, 0.01))
         child.kill()
     print("killed after step", reports[-1].strip(), "with exit status", child.returncode)
 
 # %%
-children = [
-    subprocess.Popen([*command, folder / name], stdout=subprocess.PIPE, text=True) for name in ("alone", "shot")
-]
-alone, shot = (child.communicate()[0].split()[-1] for child in children)
-print("killed twice, the same weights to the last bit:", shot == alone)
+going_on = empty_folder(folder / "going on")
+shutil.copytree(shot, going_on, dirs_exist_ok=True)
+places = [going_on, empty_folder(folder / "alone")]
+children = [subprocess.Popen([*command, place], stdout=subprocess.PIPE, text=True) for place in places]
+resumed, alone = (child.communicate()[0].split()[-1] for child in children)
+print("killed twice, the same weights to the last bit:", resumed == alone)
 
 # %% [markdown]
 # `python -m benchmarks.kill_and_resume` does the same to training in Keras: it kills fifty processes, aims half of the
@@ -682,7 +695,7 @@ def tensorflow_life(name, until, keep_seeds=True):
     model, step = born(), tf.Variable(0)
     seeds = [layer.seed_generator.state.value for layer in dropouts] if keep_seeds else []
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=step, seeds=seeds)
-    manager = tf.train.CheckpointManager(checkpoint, folder / name, max_to_keep=2)
+    manager = tf.train.CheckpointManager(checkpoint, folder / "tensorflow" / name, max_to_keep=2)
     checkpoint.restore(manager.latest_checkpoint)
     while step < until:
         save, chosen = place(int(step))
@@ -702,6 +715,7 @@ def tensorflow_life(name, until, keep_seeds=True):
 
 # %%
 end = min(epochs, 3) * batches
+empty_folder(folder / "tensorflow")
 whole = tensorflow_life("whole run", end)
 for keep_seeds in (True, False):
     for until in (batches + 1, end):
@@ -775,9 +789,10 @@ def pytorch_life(path, until):
 from importlib.util import find_spec
 
 if find_spec("torch"):
-    whole = pytorch_life(folder / "whole.pt", end)
+    torch_files = empty_folder(folder / "pytorch")
+    whole = pytorch_life(torch_files / "whole.pt", end)
     for until in (batches + 1, end):
-        resumed = pytorch_life(folder / "killed.pt", until)
+        resumed = pytorch_life(torch_files / "killed.pt", until)
     print("largest difference:", abs(resumed - whole).max())
 else:
     print("PyTorch is not installed. `.venv/bin/uv pip install torch` gets it; without it the lesson goes on.")
@@ -876,9 +891,6 @@ def resume(trainer, state):
     trainer.rng.bit_generator.state = state["rng"]
     vars(trainer).update({name: value for name, value in state.items() if name != "rng"})
 
-
-# %%
-temporary.cleanup()
 
 # %% [markdown]
 # ## What you have learned

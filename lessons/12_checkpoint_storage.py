@@ -82,6 +82,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from course.files import empty_folder
+
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
@@ -162,7 +164,7 @@ class Timed(Checkpoints):
 
 stalls = {}
 for name in ("synchronous", "asynchronous"):
-    run = Timed(folder / name, keep=1, monitor="loss", asynchronous=name == "asynchronous")
+    run = Timed(empty_folder(folder / name), keep=1, monitor="loss", asynchronous=name == "asynchronous")
     run.name = name
     model.fit(x, x[:, :1], epochs=4, verbose=0, callbacks=[run])
 
@@ -356,10 +358,11 @@ from course.topics.storage import load_sharded, save_sharded
 
 named = {"kernel": np.arange(1_000_000, dtype="float32"), "step": np.int64(seed)}
 counts, sharded = np.array([1, 2, 4, 8]), []
+shard_folder = empty_folder(folder / "sharded")
 for shards in counts:
     disk = SlowDisk(rate=4e6 / write_time, stream_rate=1e6 / write_time)
     start = time.perf_counter()
-    save_sharded(folder / f"shards-{shards}", named, shards=shards, open_file=disk.open)
+    save_sharded(shard_folder / f"shards-{shards}", named, shards=shards, open_file=disk.open)
     sharded.append(time.perf_counter() - start)
 
 # %% tags=["varies"]
@@ -379,16 +382,19 @@ plots.lines(
 # their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
 
 # %%
+import shutil
+
 from course.training.checkpoint_files import CheckpointError
 
-same = load_sharded(folder / "shards-8")
+same = load_sharded(shard_folder / "shards-8")
 print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
-for damaged in ("shard-005.npz", "manifest.json"):
-    (folder / "shards-8" / damaged).unlink()
+damaged = shutil.copytree(shard_folder / "shards-8", empty_folder(folder / "damaged") / "shards-8")
+for missing in ("shard-005.npz", "manifest.json"):
+    (damaged / missing).unlink()
     try:
-        load_sharded(folder / "shards-8")
+        load_sharded(damaged)
     except CheckpointError as error:
-        print(str(error).replace(f"{folder}{os.sep}", "").replace(os.sep, "/"))
+        print(str(error).replace(f"{damaged.parent}{os.sep}", "").replace(os.sep, "/"))
 
 # %% [markdown]
 # ## Killed while writing
@@ -893,9 +899,6 @@ except ValueError as error:
 # another number of machines, which `course.training.checkpoints` does not. Keras has `OrbaxCheckpoint` for it, which needs JAX
 # even with TensorFlow as the backend; where it is installed, `benchmarks.checkpoint_stall` measures it too. Whatever
 # you choose, test it as lesson 11 does: resume, and compare every number.
-
-# %%
-temporary.cleanup()
 
 # %% [markdown]
 # ## What you have learned

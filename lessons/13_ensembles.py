@@ -701,6 +701,7 @@ keras.utils.set_random_seed(seed)
 model, running = normalized_network(), RunningAverage()
 keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: running.update(model.get_weights()))
 _ = model.fit(x_digits, y_digits, batch_size=32, epochs=digit_epochs, verbose=0, callbacks=[keep])
+last = model.get_weights()
 
 # %% [markdown]
 # Re-estimating takes one pass over the training digits. In training mode the layer measures; with momentum 0 it
@@ -722,7 +723,7 @@ def reestimate(model, x):
 
 # %%
 learned = {variable.path for variable in model.trainable_variables}
-names, last = [variable.path for variable in model.weights], model.get_weights()
+names = [variable.path for variable in model.weights]
 stale = [a if name in learned else b for name, a, b in zip(names, running.weights, last, strict=True)]
 
 
@@ -889,9 +890,6 @@ for name, values in zip(short, combined.values(), strict=True):
 # reaches {{13.combined_linear_1100}}, and on the 100 training points alone {{13.combined_linear_100}}, more than any
 # combination of these networks. For round clouds of one size, straight borders are the best there are. An ensemble
 # reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
-
-# %%
-temporary.cleanup()
 
 # %% [markdown]
 # ## What you have learned

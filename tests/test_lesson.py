@@ -1,3 +1,4 @@
+import logging
 import subprocess
 import sys
 
@@ -98,3 +99,25 @@ def test_papermill_may_inject_paths_and_is_held_to_the_lessons_names(tmp_path):
     refused = papermill("--inject-output-path", "-p", "sed", "3")
     assert refused.returncode == 1
     assert "ParameterError: sed: no such parameter" in refused.stderr
+
+
+def test_begin_keeps_from_learners_that_tensorflow_dislikes_many_short_trainings_and_nothing_else(lessons, monkeypatch):
+    import tensorflow as tf
+
+    logger, messages = tf.get_logger(), []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(logger, "filters", [])
+
+    def trace_often(function):
+        for _ in range(10):
+            tf.function(function)(1.0)
+
+    trace_often(lambda x: x + 1)
+    assert any("tf.function retracing" in message for message in messages)
+    messages.clear()
+    lesson.begin("98_trial", notebook())
+    trace_often(lambda x: x + 2)
+    logger.warning("another")
+    assert messages == ["another"]

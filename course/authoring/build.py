@@ -82,12 +82,23 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
     code = [cell for cell in made.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
-        cell.outputs = [] if "widget" in cell.metadata.get("tags", []) else outputs[cell.id]
+        cell.outputs = [] if "widget" in cell.metadata.get("tags", []) else _joined(outputs[cell.id])
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
             if output.get("name") == "stderr":
                 raise LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs, where text that a busy machine sent in pieces is one again."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        if joined and output.get("name") and output.get("name") == joined[-1].get("name"):
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _keep_outputs(name: str, *editions: NotebookNode) -> bool:

@@ -75,6 +75,22 @@ def test_a_missing_edition_is_noticed(stored):
     assert "missing; run: course build" in drift(stored)
 
 
+def test_text_that_came_in_pieces_is_stored_as_one_up_to_the_next_output_of_another_kind(stored, monkeypatch):
+    def text(text):
+        return nbformat.v4.new_output("stream", name="stdout", text=text)
+
+    def in_pieces(made, *_, **__):
+        run = nbformat.from_dict(made)
+        for cell in code(run):
+            cell.outputs = [text("a "), text("line\n"), nbformat.v4.new_output("display_data"), text("more\n")]
+        return run
+
+    monkeypatch.setattr(build, "_execute", in_pieces)
+    build.build(stored)
+    cell = code(nbformat.read(Lesson(stored).path("solutions"), as_version=4))[0]
+    assert [output.get("text") for output in cell.outputs] == ["a line\n", None, "more\n"]
+
+
 @pytest.fixture
 def no_execution(monkeypatch):
     """Whoever executes a notebook is found out."""

@@ -1,8 +1,11 @@
-"""Every lesson's learner's edition, executed in fast mode without network: its exercises open, wrong and solved."""
+"""Every lesson in fast mode without network: its exercises open, wrong and solved, and its cells run twice in a row."""
 
+import copy
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -15,26 +18,96 @@ from course.kernels.forked_kernel import LIBRARIES
 from course.runs.records import observe
 
 IMPORTS = "\n".join(f"import {library}" for library in LIBRARIES)
+AGAIN = "-again"  # ends the id of a cell that runs a second time
+NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
+TIMED = {  # claims that rest on the clock: what killed processes have left, which kernels are fast
+    "12.new_file_unreadable",
+    "12.old_file_mixed",
+    "12.course_not_whole",
+    "16.order",
+}
 
 
-@pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
+@pytest.fixture(scope="module", params=[lesson.name for lesson in all_lessons()])
+def learners_run(request, tmp_path_factory):
+    """Name of a lesson, its learner's notebook with every answer tried, executed, and what its checks are to say."""
+    notebook, expected = tried(Lesson(request.param), read(request.param))
+    executed = run(notebook, tmp_path_factory.mktemp("learner"))
+    return request.param, executed, expected
+
+
 def test_the_learners_edition_runs_without_network_and_its_exercises_know_open_wrong_and_right_answers(
-    name, tmp_path, record_property, exercise_records
+    learners_run, record_property, exercise_records
 ):
-    notebook, expected = tried(Lesson(name), read(name))
-    handed_in, output = tmp_path / "learner.ipynb", tmp_path / "out.ipynb"
-    nbformat.write(notebook, handed_in)
-    cut = _without_network()
-    program = [sys.executable, "-c", CUT, str(handed_in), str(output), "cut" if cut else "open"]
-    run = subprocess.run([*cut, *program], capture_output=True, text=True, cwd=tmp_path)
-    assert run.returncode == 0, run.stderr[-3000:]
-    executed = nbformat.read(output, as_version=4)
-    del executed.cells[0]
-    record_property("seconds", [name, "fast", observe(executed)["cell_seconds"]])  # for tests/run_times.py
+    name, executed, expected = learners_run
+    timed = NotebookNode(cells=executed.cells[1:])
+    record_property("seconds", [name, "fast", observe(timed)["cell_seconds"]])  # for tests/run_times.py
     found = exercise_records(executed)
     assert [(record["name"], record["outcome"]) for record in found] == [entry[:2] for entry in expected]
     for record, (exercise, _, hint) in zip(found, expected, strict=True):
         assert hint in record["message"], f"exercise {exercise}: expected the hint {hint!r}"
+
+
+def test_no_warning_reaches_a_learner(learners_run):
+    name, executed, _ = learners_run
+    stored = nbformat.read(Lesson(name).path("solutions"), as_version=4)  # executed in full mode
+    for cell in [*executed.cells, *stored.cells]:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", f"cell {cell.id}: {output.text}"
+            assert "WARNING" not in output.get("text", ""), f"cell {cell.id}: {output.text}"
+
+
+def test_every_cell_says_the_same_when_it_is_run_twice_in_a_row_and_every_check_once_more_at_the_end(
+    learners_run, tmp_path, exercise_records
+):
+    name, executed, _ = learners_run
+    again = run(repeated(nbformat.read(Lesson(name).path("solutions"), as_version=4)), tmp_path)
+    once = {cell.id: said(cell) for cell in executed.cells if "check" not in cell.metadata.get("tags", [])}
+    worked = [cell for cell in again.cells if cell.id.removesuffix(AGAIN) in once and cell.cell_type == "code"]
+    for cell in worked:
+        assert said(cell) == once[cell.id.removesuffix(AGAIN)], f"cell {cell.id}: {cell.source}"
+    assert sum(cell.id.endswith(AGAIN) for cell in worked) > 20
+    assert {record["outcome"] for record in exercise_records(again)} == {"right"}
+
+
+def repeated(notebook: NotebookNode) -> NotebookNode:
+    """The notebook with every code cell twice in a row, and every check a third time at the end.
+
+    Of the parameters cell the second counts as such: what papermill injects comes behind it.
+    """
+    cells = []
+    for cell in notebook.cells:
+        cells.append(cell)
+        if cell.cell_type == "code":
+            cells.append(NotebookNode(copy.deepcopy(cell), id=cell.id + AGAIN))
+            cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "parameters"]
+    checks = [cell for cell in notebook.cells if "check" in cell.metadata.get("tags", [])]
+    notebook.cells = cells + [NotebookNode(copy.deepcopy(cell), id=cell.id + "-at-the-end") for cell in checks]
+    return notebook
+
+
+def said(cell: NotebookNode) -> list[str]:
+    """What a cell printed, line by line: of TIMED claims the names only, of a cell whose output may vary its claims."""
+    lines = []
+    for output in cell.get("outputs", []):
+        claim = output.get("metadata", {}).get("course", {}).get("claim")
+        text = output.get("text") or output.get("data", {}).get("text/plain", "")
+        if claim and claim["name"] in TIMED:
+            lines.append(claim["name"])
+        elif claim or "varies" not in cell.metadata.get("tags", []):
+            lines += NUMBERED.sub(r"\1", text).splitlines()
+    return lines
+
+
+def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """The notebook, executed in fast mode without network."""
+    handed_in, output = folder / "handed_in.ipynb", folder / "out.ipynb"
+    nbformat.write(notebook, handed_in)
+    cut = _without_network()
+    program = [sys.executable, "-c", CUT, str(handed_in), str(output), "cut" if cut else "open"]
+    process = subprocess.run([*cut, *program], capture_output=True, text=True, cwd=folder)
+    assert process.returncode == 0, process.stderr[-3000:]
+    return nbformat.read(output, as_version=4)
 
 
 def tried(lesson: Lesson, source: Source) -> tuple[NotebookNode, list[tuple[str, str, str]]]:
