@@ -18,6 +18,7 @@ from course.kernels.forked_kernel import LIBRARIES
 from course.runs.records import observe
 
 IMPORTS = "\n".join(f"import {library}" for library in LIBRARIES)
+CUT_SHORT = 80  # characters
 AGAIN = "-again"  # ends the id of a cell that runs a second time
 NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
 TIMED = {  # claims that rest on the clock: what killed processes have left, which kernels are fast
@@ -87,16 +88,20 @@ def repeated(notebook: NotebookNode) -> NotebookNode:
 
 
 def said(cell: NotebookNode) -> list[str]:
-    """What a cell printed, line by line: of TIMED claims the names only, of a cell whose output may vary its claims."""
-    lines = []
+    """What a cell printed, line by line: of TIMED claims the names only, of a cell whose output may vary its claims.
+
+    A busy machine sends what is printed in pieces, which are joined. Where a lesson cut a message short, what is
+    compared ends earlier still, since the numbers that Keras counts up decide where it was cut.
+    """
+    text = ""
     for output in cell.get("outputs", []):
         claim = output.get("metadata", {}).get("course", {}).get("claim")
-        text = output.get("text") or output.get("data", {}).get("text/plain", "")
+        shown = output.get("text") or output.get("data", {}).get("text/plain", "") + "\n"
         if claim and claim["name"] in TIMED:
-            lines.append(claim["name"])
+            text += claim["name"] + "\n"
         elif claim or "varies" not in cell.metadata.get("tags", []):
-            lines += NUMBERED.sub(r"\1", text).splitlines()
-    return lines
+            text += NUMBERED.sub(r"\1", shown)
+    return [line[:CUT_SHORT] if line.endswith("[...]") else line for line in text.splitlines()]
 
 
 def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
