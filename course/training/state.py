@@ -53,7 +53,7 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
 
 def random_state() -> dict[str, Any]:
     """The state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
-    operations = context.context()._rng
+    operations = getattr(context.context(), "_rng", None)  # there once a seed was set
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(legacy=False),
