@@ -74,8 +74,8 @@ class Lesson:
 
 
 @cache
-def times() -> dict[str, dict[str, float]]:
-    """Return by lesson number the seconds of each mode as measured, and of the calibration `loop` at the time."""
+def times() -> dict[str, dict[str, Any]]:
+    """Return by lesson number the seconds of each mode as measured, and those of the `processor` with its loop."""
     return tomllib.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
 
 

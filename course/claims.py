@@ -1,92 +1,253 @@
-"""Results that the text of a lesson rests on: recorded when the lesson runs, held to bands measured over seeds.
+"""Results that the text of a lesson rests on. Their kind decides what can fail, and stands where they are made.
 
-`claim("05.test_accuracy", value)` prints the value beside its band and fails the run when it lies outside. The
-bands stand in lessons/claims.toml. `course measure` writes them; nobody types them.
+`fact("05.parameters", "weights and biases of the network", model.count_params(), equals=118_282)`
+    is the same for every seed and machine; anything else fails the run.
+`bound("05.test_accuracy", "test accuracy of the best network", accuracy, at_least=0.984)`
+    is the limit that a sentence states. All measured seeds keep it with a margin; a measured seed that does not fails.
+`spread("05.dropout_gain", "what dropout gains", gain, unit="points")`
+    is described with median and range, and promises nothing.
+
+A notebook never stops because of a claim: it shows its own value beside the course's. `course run`, nbval and the
+build refuse. lessons/claims.toml holds the values seed by seed; `course measure` writes it, nobody types it.
 """
 
-import os
+import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from statistics import median
+from typing import Any, Literal
 
-from course import ROOT, lesson
+from course import ROOT, lesson, outputs
+from course.evidence import SIGNIFICANT, sign_test
+from course.outputs import Row
 
-BANDS = ROOT / "lessons" / "claims.toml"
-MEASURING = "COURSE_MEASURING"  # set while bands are being measured, when the old ones must not judge
+VALUES = ROOT / "lessons" / "claims.toml"
+Kind = Literal["fact", "bound", "spread"]
+LIMITS = ("equals", "at_least", "at_most")
+Limit = float | Mapping[str, float] | None  # for both modes, or by mode ("full", "fast")
 
 
-class ClaimError(AssertionError):
-    """A result outside the band that the seeds of the course produced."""
+@dataclass(frozen=True)
+class Claim:
+    """One result of a run: `words` name it for a person, `digits` decimals of it are shown at the least.
+
+    `equals`, `at_least` and `at_most` are what it promises in the mode that ran. `timed` results measure time, and no
+    machine repeats them. `standard` is false where parameters other than seed and fast were chosen.
+    """
+
+    name: str
+    kind: Kind
+    words: str
+    value: float
+    unit: str = ""
+    digits: int = 3
+    equals: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    published: float | None = None
+    source: str | None = None
+    timed: bool = False
+    mode: str = "full"
+    standard: bool = True
+
+    @property
+    def promise(self) -> str:
+        """What must hold, in words; empty where nothing is promised."""
+        if self.equals is not None:
+            return f"must be {_number(self.equals, self.digits)}"
+        limits = {"at least": self.at_least, "at most": self.at_most}
+        return ", ".join(f"{words} {_limit(limit)}" for words, limit in limits.items() if limit is not None)
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether the promise is kept; None where there is none."""
+        if self.equals is not None:
+            return self.value == self.equals
+        if self.at_least is None and self.at_most is None:
+            return None
+        above = self.at_least is None or self.value >= self.at_least
+        below = self.at_most is None or self.value <= self.at_most
+        return above and below
 
 
 @dataclass(frozen=True)
 class Band:
-    """Median, least and greatest result over `seeds` runs; `digits` decimals are shown."""
+    """Results of one claim over seeds 0, 1, ...: shown as median and, in brackets, least to greatest."""
 
-    median: float
-    low: float
-    high: float
-    seeds: int
-    digits: int
+    values: Sequence[float]
+    digits: int = 3
     unit: str = ""
 
-    def __contains__(self, value: float) -> bool:
-        """True within the band widened by its own width, and at the least by one unit of the last digit shown.
+    @property
+    def median(self) -> float:
+        return median(self.values)
 
-        A further seed, or another machine, strays a little beyond the extremes of ten runs; a defect strays far.
-        """
-        slack = max(self.high - self.low, 10.0**-self.digits)
-        return self.low - slack <= value <= self.high + slack
+    @property
+    def low(self) -> float:
+        return min(self.values)
+
+    @property
+    def high(self) -> float:
+        return max(self.values)
+
+    @property
+    def seeds(self) -> int:
+        return len(self.values)
+
+    @property
+    def decimals(self) -> int:
+        """Decimals that show the width of the range with two digits: no range reads 0.07 (0.07 to 0.08)."""
+        width = self.high - self.low
+        if not 0 < width < math.inf or all(float(value).is_integer() for value in self.values):
+            return self.digits
+        return max(self.digits, 1 - math.floor(math.log10(width)))
+
+    def show(self, value: float) -> str:
+        """Return `value` with the decimals of this band and its unit."""
+        return _number(value, self.decimals) + (f" {self.unit}" if self.unit else "")
 
     def __str__(self) -> str:
-        median, low, high = (f"{number:.{self.digits}f}" for number in (self.median, self.low, self.high))
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{median}{unit}" if low == high else f"{median}{unit} ({low} to {high} over {self.seeds} seeds)"
+        if self.low == self.high:
+            return self.show(self.low)
+        low, high = (_number(end, self.decimals) for end in (self.low, self.high))
+        return f"{self.show(self.median)} ({low} to {high})"
 
 
-def claim(
-    name: str, value: Any, *, unit: str = "", digits: int = 3, published: float | None = None, source: str | None = None
+def fact(name: str, words: str, value: Any, *, equals: Any = True, unit: str = "", digits: int = 0) -> None:
+    """Record a result that is `equals` whatever the seed and the machine: a truth value, a count, an exact equality."""
+    _record(name, "fact", words, value, unit=unit, digits=digits, equals=float(equals))
+
+
+def bound(
+    name: str,
+    words: str,
+    value: Any,
+    *,
+    at_least: Limit = None,
+    at_most: Limit = None,
+    unit: str = "",
+    digits: int = 3,
+    published: float | None = None,
+    source: str | None = None,
+    timed: bool = False,
 ) -> None:
-    """Record result `value` (one number, `digits` decimals shown) as `name`, such as "05.test_accuracy".
+    """Record a result with the limit that the text states; a limit by mode promises nothing in a mode left out.
 
-    `published` is the figure that the result answers to, `source` where it was published. Raises ClaimError when
-    the lesson runs with its own parameters and the value lies outside the band measured for its mode.
+    Raises ValueError where neither limit is given.
     """
-    value = float(value)
-    entry = bands().get(name, {})
-    mode = lesson.running.mode if lesson.running else "full"
-    band = Band(**entry[mode], digits=digits, unit=unit) if mode in entry else None
-    judged = band if lesson.running and lesson.running.standard and MEASURING not in os.environ else None
-    line = f"{name} = {value:.{digits + 1}f}{' ' + unit if unit else ''}"
-    if published is not None:
-        line += f"   published: {published:g}"
-    if judged:
-        line += f"   measured: {judged}"
-    record = {"name": name, "value": value, "unit": unit, "digits": digits, "published": published, "source": source}
-    announce(line, {"claim": record})
-    if judged and value not in judged:
-        raise ClaimError(f"{name} = {value:g}: outside {judged} in {mode} mode, measured in lessons/{BANDS.name}")
+    if at_least is None and at_most is None:
+        raise ValueError(f"{name}: a bound needs at_least or at_most; what promises nothing is a spread")
+    limits = {"at_least": _in_mode(at_least), "at_most": _in_mode(at_most)}
+    origin = {"published": published, "source": source}
+    _record(name, "bound", words, value, unit=unit, digits=digits, timed=timed, **limits, **origin)
 
 
-def announce(line: str, record: dict[str, Any]) -> None:
-    """Print `line` in a notebook with `record` in the output's metadata, where runs and graders read it."""
-    from IPython import get_ipython  # slow to import
-    from IPython.display import display
-
-    if get_ipython():
-        display({"text/plain": line}, metadata={"course": record}, raw=True)
-    else:
-        print(line)
+def spread(
+    name: str,
+    words: str,
+    value: Any,
+    *,
+    unit: str = "",
+    digits: int = 3,
+    published: float | None = None,
+    source: str | None = None,
+    timed: bool = False,
+) -> None:
+    """Record a result that is described and promises nothing; `published` is the figure in `source` that it answers."""
+    origin = {"published": published, "source": source}
+    _record(name, "spread", words, value, unit=unit, digits=digits, timed=timed, **origin)
 
 
 @cache
-def bands() -> dict[str, Any]:
-    """Return the measured bands by claim, then mode ("full", "fast")."""
-    return tomllib.loads(BANDS.read_text(encoding="utf-8")) if BANDS.exists() else {}
+def stored() -> dict[str, Any]:
+    """Return what was measured, by claim, and by lesson number on which machine."""
+    return tomllib.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
 
 
-def quote(name: str, mode: str = "full") -> str:
-    """Return a claim as the prose quotes it, median and spread; raises KeyError when it was never measured."""
-    entry = bands()[name]
-    return str(Band(**entry[mode], digits=entry["digits"], unit=entry["unit"]))
+def band(name: str, mode: str) -> Band | None:
+    """Return the measured results of claim `name` in `mode`; None where it was never measured."""
+    entry = stored().get(name, {})
+    return Band(entry[mode]["values"], entry["digits"], entry["unit"]) if mode in entry else None
+
+
+def quote(name: str, aspect: str = "", mode: str = "full") -> str:
+    """Return claim `name` as prose quotes it. Raises KeyError when it was never measured, or has no such aspect.
+
+    Median and range; with `aspect` "limit" the limit of a bound, with "sign" what a sign test over the seeds says.
+    """
+    entry = stored()[name]
+    found = Band(entry[mode]["values"], entry["digits"], entry["unit"])
+    if aspect == "limit":
+        limits = [entry[mode][key] for key in ("at_least", "at_most") if key in entry[mode]]
+        return " and ".join(map(_limit, limits)) + (f" {found.unit}" if found.unit else "")
+    if aspect == "sign":
+        return _direction(found)
+    if aspect:
+        raise KeyError(aspect)
+    return str(found)
+
+
+def row(claim: Claim) -> Row:
+    """Return a claim as a person reads it."""
+    measured = band(claim.name, claim.mode) if claim.standard else None
+    if claim.kind == "fact":
+        plain = claim.kept and claim.equals in (0, 1)  # "holds" says it all
+        return Row(claim.words, "", "", _verdict(claim) if plain else f"{_shown(claim)}, {_verdict(claim)}")
+    return Row(claim.words, _shown(claim, measured), str(measured or ""), _verdict(claim))
+
+
+def _shown(claim: Claim, measured: Band | None = None) -> str:
+    """This run's value, and on which side of the course's range it lies."""
+    own = (measured or Band([claim.value], claim.digits, claim.unit)).show(claim.value)
+    if not measured or measured.low <= claim.value <= measured.high:
+        return own
+    return f"{own} ({'above' if claim.value > measured.high else 'below'})"
+
+
+def _verdict(claim: Claim) -> str:
+    if not claim.standard:
+        return "not compared: other parameters than the course's"
+    if claim.kind == "fact":
+        return "holds" if claim.kept else f"{claim.promise}: fails"
+    promise = f"{claim.promise}: {'holds' if claim.kept else 'missed'}" if claim.promise else ""
+    published = f"published {claim.published:g}" if claim.published is not None and claim.mode == "full" else ""
+    return ", ".join(filter(None, [promise, published]))
+
+
+def _direction(found: Band) -> str:
+    above = sum(value > 0 for value in found.values)
+    below = sum(value < 0 for value in found.values)
+    side, count = ("above 0", above) if above >= below else ("below 0", below)
+    p = sign_test(found.values)
+    shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+    verdict = "" if p < SIGNIFICANT else ", too few to tell a direction"
+    return f"{side} for {count} of {found.seeds} seeds (sign test, {shown}{verdict})"
+
+
+def _number(value: float, digits: int) -> str:
+    """Return `value` with `digits` decimals; what is not 0 does not read as 0."""
+    text = f"{value:.{digits}f}"
+    if value and float(text) == 0:
+        return f"< {10.0**-digits:.{digits}f}" if value > 0 else f"> -{10.0**-digits:.{digits}f}"
+    return text
+
+
+def _limit(value: float) -> str:
+    return f"{value:g}".replace("e-0", "e-")
+
+
+def _in_mode(limit: Limit) -> float | None:
+    return limit.get(_mode()) if isinstance(limit, Mapping) else limit
+
+
+def _mode() -> str:
+    return lesson.running.mode if lesson.running else "full"
+
+
+def _record(name: str, kind: Kind, words: str, value: Any, **rest: Any) -> None:
+    standard = lesson.running is None or lesson.running.standard
+    claim = Claim(name, kind, words, float(value), mode=_mode(), standard=standard, **rest)
+    record = {key: entry for key, entry in asdict(claim).items() if entry is not None}
+    outputs.announce_claim(record, row(claim))

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from course.claims import announce
+from course.outputs import announce
 
 GRADING = "COURSE_GRADING"  # set by graders: then everything but "right" also raises
 OUTCOMES = ("right", "wrong", "not attempted", "broken")

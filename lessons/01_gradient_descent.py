@@ -108,13 +108,16 @@ log = fit(X, y, learning_rate=1e-4, threshold=1e-4)
 print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 
 # %% [markdown]
-# The course keeps a reference log of these data, to 4 decimals. Do we agree in every row?
+# The course keeps a reference log of these data, to 4 decimals. Do we agree in every row? `fact` records a result
+# that must be the same with every seed and on every machine.
 
 # %%
+from course.claims import fact
 from course.data import verified
 
 trace = np.loadtxt(verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"), delimiter=",", skiprows=1)
-print("rows:", len(trace), " equal to 4 decimals:", np.array_equal(log.round(4), trace[:, 1:]))
+fact("01.trace_rows", "rows of the log", len(log), equals=75)
+fact("01.trace_equal", "every row equals the reference to 4 decimals", np.array_equal(log.round(4), trace[:, 1:]))
 
 # %%
 from course import plots
@@ -262,18 +265,21 @@ def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
 
 
 # %% [markdown]
-# `claim` prints a result of this run beside the median and the range that the course measured over several seeds. The
-# text quotes those, so your own number may differ a little.
+# `spread` shows a result of this run beside the median and the range that the course measured over many seeds. The
+# text quotes those, so your own number may differ a little. `bound` does the same for a result that has a limit to
+# keep.
 
 # %%
-from course.claims import claim
+from course.claims import bound, spread
 
-claim("01.distance_change_rule", distance_at_stop(1e-4), digits=5)
-claim("01.distance_change_rule_slow", distance_at_stop(1e-6), digits=5)
+usual, careful = distance_at_stop(1e-4), distance_at_stop(1e-6)
+spread("01.distance_change_rule", "distance from the solution, rate 1e-4", usual, digits=5)
+spread("01.distance_change_rule_slow", "distance from the solution, rate 1e-6", careful, digits=5)
+bound("01.times_farther", "how many times farther the small rate stops", careful / usual, at_least=5, digits=1)
 
 # %% [markdown]
-# With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution, with the careful one
-# {{01.distance_change_rule_slow}}: **farther**.
+# With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution. With the careful rate they
+# are {{01.distance_change_rule_slow}} away, {{01.times_farther}} times **farther**.
 #
 # Small steps change the SSE little, wherever they are taken. Call the step's direction $d = X^T(y - Xw)$. To first
 # order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
@@ -307,12 +313,14 @@ plots.lines(
 )
 
 # %%
-claim("01.distance_gradient_rule", max(by_gradient), digits=7)
+fact("01.gradient_rule_kept", "every rate stops within 1e-4 of the solution", max(by_gradient) <= 1e-4)
+spread("01.distance_gradient_rule", "greatest distance, stopping on the gradient", max(by_gradient), digits=7)
 
 # %% [markdown]
-# Stopping on the change, a smaller rate ends farther away; stopping on the gradient, every rate keeps the promise:
-# {{01.distance_gradient_rule}} at the worst of them, just within 1e-4. (The threshold sets how high each curve lies,
-# the rule whether it goes on rising toward small rates.) A small rate then costs iterations, not accuracy.
+# If you stop on the change, a smaller rate ends farther away. If you stop on the gradient, every rate keeps the
+# promise: the worst of them ends {{01.distance_gradient_rule}} away, just within 1e-4. (The threshold sets how high
+# each curve lies, the rule whether it goes on rising toward small rates.) A small rate then costs iterations, not
+# accuracy.
 
 # %% [markdown] tags=["quiz"]
 # A colleague's descent ended after 40 iterations: learning rate 1e-9, and the SSE last changed by less than the
@@ -442,10 +450,14 @@ plots.lines(
     marked={"2 / (least + largest eigenvalue)": best, "limit": 1.0},
 )
 
+# %%
+fastest = shares[np.argmin(iterations)]
+bound("01.fastest_share", "fastest rate, as a share of the limit", fastest, at_least=0.7, at_most=0.9, digits=2)
+
 # %% [markdown]
-# The bottom is near **0.8**. From the left the descent gets faster, because the slowest direction, that of
-# $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of $\lambda_{\max}$, which jumps
-# from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
+# The fastest of these rates is **{{01.fastest_share}}** of the limit. From the left the descent gets faster, because
+# the slowest direction, that of $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of
+# $\lambda_{\max}$, which jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
 # $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$: the best rate in the long run. (The curve may turn a little before
 # that mark: in the gradient, which our rule watches, the jumping direction weighs most.)
 
@@ -519,17 +531,20 @@ plots.lines(
 )
 
 # %%
-claim("01.limit_100_rows", measured["100 rows"], digits=4)
-claim("01.limit_1000_rows", measured["1000 rows"], digits=5)
-claim("01.limit_10000_rows", measured["10000 rows"], digits=6)
-off = max(abs(measured[name] / predicted[name] - 1) for name in problems)
-claim("01.limit_off", 100 * off, digits=2, unit="%")
+spread("01.limit_100_rows", "largest stable rate, 100 rows", measured["100 rows"], digits=4)
+spread("01.limit_1000_rows", "largest stable rate, 1,000 rows", measured["1000 rows"], digits=5)
+spread("01.limit_10000_rows", "largest stable rate, 10,000 rows", measured["10000 rows"], digits=6)
+shrunk = measured["100 rows"] / measured["10000 rows"]
+bound("01.limit_shrinks", "times smaller with 100 times the rows", shrunk, at_least=60, at_most=120, digits=0)
+off = 100 * max(abs(measured[name] / predicted[name] - 1) for name in problems)
+bound("01.limit_off", "greatest difference from the prediction", off, at_most=1, digits=2, unit="%")
 
 # %% [markdown]
-# The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1000 and
-# {{01.limit_10000_rows}} with 10,000: **smaller, in proportion to the rows**. (For an input of mean 0 and standard
-# deviation 1, $X^T X$ is nearly $N$ times the identity with $N$ rows, and the limit nearly $2/N$.) Over all five data
-# sets, prediction and measurement agree within {{01.limit_off}}, about as closely as the search can tell.
+# The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1,000 and
+# {{01.limit_10000_rows}} with 10,000. A hundred times the rows make it {{01.limit_shrinks}} times smaller: **it
+# shrinks about in proportion to the rows**. (For an input of mean 0 and standard deviation 1, $X^T X$ is nearly $N$
+# times the identity with $N$ rows, and the limit nearly $2/N$.) Over all five data sets, prediction and measurement
+# agree within {{01.limit_off}}, about as closely as the search can tell.
 #
 # So a rate that is fine for a sample can blow up on the full data. The cure is to divide the sum by the number of
 # rows. Keras does so by default: in lesson 02 the loss is the *mean* squared error, and rates carry over from one
@@ -643,8 +658,9 @@ print("the largest weight when the SSE is first infinite:", f"{abs(weights[np.ar
 # anything overflows. `descend` looks in every iteration, and since it can compute the limit it names the cause:
 
 # %%
+just_above = 1.01 * stability_limit(raw)
 caught = {}
-for rate in (1.01 * stability_limit(raw), 0.1):
+for rate in (just_above, 0.1):
     try:
         descend(raw, resistance, learning_rate=rate, threshold=1e-4)
     except DescentError as error:
@@ -652,11 +668,13 @@ for rate in (1.01 * stability_limit(raw), 0.1):
         print(error)
 
 # %%
-claim("01.iterations_until_caught", caught[0.1], digits=0)
+fact("01.caught_far_above", "iterations until the rate of 0.1 is caught", caught[0.1], equals=1)
+words = "iterations until 1% above the limit is caught"
+bound("01.caught_just_above", words, caught[just_above], at_most=49, digits=0)
 
 # %% [markdown]
-# The rate of 0.1, far beyond the limit, is caught at iteration {{01.iterations_until_caught}}; one only a little
-# above the limit gives itself away later.
+# The rate of 0.1, far beyond the limit, is caught in the first iteration. A rate only 1% above the limit takes longer
+# to give itself away, {{01.caught_just_above}} iterations, but still fewer than 50.
 
 # %% [markdown]
 # ### Exercise 01.3: a smoke detector
@@ -747,22 +765,28 @@ plots.lines(
 )
 
 # %%
+taken = {name: descent.iterations for name, descent in descents.items()}
+spread("01.iterations_raw", "iterations on the raw inputs", taken["raw"], digits=0)
+spread("01.iterations_scaled", "iterations on the scaled inputs", taken["scaled"], digits=0)
+bound("01.times_fewer", "how many times fewer on scaled inputs", taken["raw"] / taken["scaled"], at_least=50, digits=0)
+
+# %%
 off = np.linalg.norm(descents["raw"].weights[-1] - np.linalg.lstsq(raw, resistance)[0])
-claim("01.iterations_raw", descents["raw"].iterations, digits=0)
-claim("01.iterations_scaled", descents["scaled"].iterations, digits=0)
-claim("01.distance_raw", off, digits=2)
+bound("01.distance_raw", "weights from least squares, raw inputs", off, at_least=1, digits=2)
 off = np.linalg.norm(descents["scaled"].weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
-claim("01.distance_scaled", off, digits=3)
-claim("01.predictions_off_raw", np.sqrt((descents["raw"].sse[-1] - least) / len(raw)), digits=3)
+bound("01.distance_scaled", "weights from least squares, scaled inputs", off, at_least=0.01)
+off = np.sqrt((descents["raw"].sse[-1] - least) / len(raw))
+bound("01.predictions_off_raw", "predictions from least squares, raw inputs", off, at_most=0.1)
 
 # %% [markdown]
-# {{01.iterations_raw}} iterations on the raw data, {{01.iterations_scaled}} on the scaled: **more than 50 times
-# fewer**. And **neither** has arrived: the change rule stopped the raw descent with weights {{01.distance_raw}} away
-# from least squares, the scaled one, in its own units, {{01.distance_scaled}}. The *predictions* of the raw descent
-# differ from those of least squares by only {{01.predictions_off_raw}} (root mean square): the weights not found are
-# those that the data hardly determine. Whoever predicts may live with that. Whoever reads the weights may not.
+# The descent took {{01.iterations_raw}} iterations on the raw inputs and {{01.iterations_scaled}} on the scaled ones:
+# **more than 50 times fewer**. And **neither** has arrived. The change rule stopped the raw descent with weights
+# {{01.distance_raw}} away from least squares, and the scaled one, in its own units, {{01.distance_scaled}} away. The
+# *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
+# square): the weights that it missed are those that the data hardly determine. If you predict, you can live with
+# that. If you read the weights, you cannot.
 #
-# So the factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
+# So this factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
 # descent has stopped.) When would the raw one have come as close? Along each eigenvector the error shrinks by a
 # factor that we know:
 
@@ -778,11 +802,17 @@ def iterations_to(excess, X, y, learning_rate):
 
 
 reached = descents["scaled"].sse[-1] - least
-for name, data in {"raw": raw, "scaled": scaled}.items():
-    print(f"{name:6} {iterations_to(reached, data, resistance, 0.98 * stability_limit(data)):.1e} iterations")
+needed = {
+    name: iterations_to(reached, data, resistance, 0.98 * stability_limit(data))
+    for name, data in {"raw": raw, "scaled": scaled}.items()
+}
+print({name: f"{count:.1e} iterations" for name, count in needed.items()})
+factor = needed["raw"] / needed["scaled"]
+bound("01.times_fewer_at_equal_sse", "how many times fewer to an equal SSE", factor, at_least=1000, digits=0)
 
 # %% [markdown]
-# At an equal SSE the factor is far larger, of the order of the ratio of the two condition numbers.
+# To an equal SSE the scaled descent needs {{01.times_fewer_at_equal_sse}} times fewer iterations, a factor of the order
+# of the ratio of the two condition numbers.
 #
 # The valley explains it. The largest eigenvalue limits the rate, and at that rate the error along the least one
 # shrinks by a share of only $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$ in each step. So the number of
@@ -817,7 +847,10 @@ low, *_, high = np.linalg.eigvalsh(scaled.T @ scaled)
 rate, tolerance = 2 / (low + high), 1e-4 * low
 descent = descend(scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm)
 distance = np.linalg.norm(descent.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
-claim("01.distance_yacht", distance, digits=7)
+bound("01.distance_yacht", "distance from the solution on the yachts", distance, at_most=1e-4, digits=7)
+
+# %% [markdown]
+# It is kept: {{01.distance_yacht}}.
 
 # %% [markdown] tags=["quiz"]
 # Standardizing shortened the descent. What did it do to the least SSE that the linear model can reach?

@@ -77,12 +77,13 @@ print("measured: ", plane.y_test[:3].to_numpy())
 # %%
 import numpy as np
 
-from course.claims import claim
+from course.claims import bound, spread
 
 ones = np.ones((len(plane.x_train), 1))
 solution = np.linalg.lstsq(np.hstack([plane.x_train, ones]), plane.y_train)[0]
-claim("02.plane_distance", np.linalg.norm([*weights[:, 0], *bias] - solution), digits=7)
-claim("02.plane_test_rmse", np.sqrt(test_mse), digits=7)
+off = np.linalg.norm([*weights[:, 0], *bias] - solution)
+bound("02.plane_distance", "weights and bias from least squares", off, at_most=1e-5, digits=7)
+bound("02.plane_test_rmse", "error on the test rows of the plane", np.sqrt(test_mse), at_most=1e-5, digits=7)
 
 # %% [markdown]
 # Weights and bias are {{02.plane_distance}} away from least squares. The root mean square error on the test rows is
@@ -132,7 +133,8 @@ one_batch = tf.data.Dataset.from_tensor_slices((x, y)).batch(len(x))
 whole = model.fit(one_batch, epochs=log_rows, shuffle=False, verbose=0)
 
 weights, bias = model.get_weights()
-claim("02.log_difference", np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max(), digits=5)
+off = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
+bound("02.log_difference", "greatest difference from the log of lesson 01", off, at_most=1e-4, digits=5)
 
 # %% [markdown]
 # After the last of these steps no weight differs from the log by more than {{02.log_difference}}, and the log itself
@@ -298,12 +300,15 @@ def rms(differences):
     return np.sqrt(np.mean(np.square(differences)))
 
 
-claim("02.gain_by_peeking", rms(mpg - honest) - rms(mpg - peeked), digits=3, unit="mpg")
+gain = rms(mpg - honest) - rms(mpg - peeked)
+limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
+bound("02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars lowers the error by {{02.gain_by_peeking}}: nothing worth the name, and of either sign. The
-# mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs nothing, it
-# holds for any preparation, also for one that uses the target, and the concrete below has a leak that does harm.
+# Peeking at the test cars takes {{02.gain_by_peeking}} off the error: less than a tenth of a mile per gallon, either
+# way. The mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
+# nothing, and it holds for any preparation, also for one that uses the target. The concrete below has a leak that
+# does harm.
 #
 # Now the linear model:
 
@@ -331,16 +336,16 @@ def misses(predicted):
 
 
 low, middle, high = misses(line)
-claim("02.line_misses_low", low, digits=1, unit="mpg")
-claim("02.line_misses_middle", middle, digits=1, unit="mpg")
-claim("02.line_misses_high", high, digits=1, unit="mpg")
+bound("02.line_misses_low", "missed by the line, lowest tenth", low, at_least=1, unit="mpg", digits=1)
+bound("02.line_misses_middle", "missed by the line, middle half", middle, at_most=-0.5, unit="mpg", digits=1)
+bound("02.line_misses_high", "missed by the line, highest tenth", high, at_least={"full": 1}, unit="mpg", digits=1)
 
 # %% [markdown]
 # - lowest tenth of the predictions: {{02.line_misses_low}}
 # - middle half: {{02.line_misses_middle}}
 # - highest tenth: {{02.line_misses_high}}
 #
-# This is not bad luck but a bend, and no weights on these columns can follow it. One could bend the target by hand, to
+# This is not bad luck but a bend, and no weights on these columns can follow it. You could bend the target by hand, to
 # its logarithm (a rival below). A network finds the bend by itself.
 
 # %% [markdown]
@@ -472,9 +477,14 @@ plots.lines(
 
 # %%
 from_line = {name: rms(pipeline.predict(cars.iloc[test]) - line[test]) for name, pipeline in trained.items()}
-claim("02.one_unit_from_line", from_line["one unit"], digits=2, unit="mpg")
-claim("02.no_activation_from_line", from_line["hidden layers"], digits=2, unit="mpg")
-claim("02.relu_from_line", from_line["hidden layers, relu"], digits=2, unit="mpg")
+one_unit, straight, curved = from_line.values()
+spread("02.one_unit_from_line", "one unit, away from the line", one_unit, unit="mpg", digits=2)
+words = "layers without activation, away from the line"
+bound("02.no_activation_from_line", words, straight, at_most={"full": 0.3}, unit="mpg", digits=2)
+words = "layers with relu, away from the line"
+bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digits=2)
+words = "one unit minus layers without activation"
+spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
 
 # %% [markdown]
 # The layers without activation end {{02.no_activation_from_line}} from least squares, and their loss does not fall
@@ -493,11 +503,12 @@ print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
 # With `relu` between them the same layers fall below the least that any line can reach: a sum of bent pieces can
 # follow a bend. That network is {{02.relu_from_line}} away from the line.
 #
-# The surprise is the single unit. It *is* a linear regression, and yet it ended {{02.one_unit_from_line}} away. Its
-# curve is flat at the end because the rate fell to 0, not because it has arrived. Adam moves a weight by hardly
-# more than the rate, however large the gradient, and the rates of so few steps add up to a short way for a weight
-# that begins far from its goal. In the deep line each step moves thousands of weights, and their product moves
-# farther than a single weight does. For a linear model the cure is simpler: a larger rate, or more epochs.
+# The surprise is the single unit. It *is* a linear regression, and yet it ended {{02.one_unit_from_line}} away, farther
+# than the layers by {{02.one_unit_farther}}: {{02.one_unit_farther:sign}}. Its curve is flat at the end because the
+# rate fell to 0, not because it has arrived. Adam moves a weight by hardly more than the rate, however large the
+# gradient. Over so few steps the rates add up to a short way, too short for a weight that begins far from its goal. In
+# the deep line each step moves thousands of weights, and their product moves farther than a single weight does. For a
+# linear model the cure is simpler: a larger rate, or more epochs.
 
 # %% [markdown]
 # ### Exercise 02.2: a network by hand
@@ -605,35 +616,69 @@ plots.bars(
 )
 
 # %%
-claim("02.rmse_line", np.mean(errors["linear"]), digits=2, unit="mpg")
-claim("02.rmse_log_line", np.mean(errors["linear, of the logarithm"]), digits=2, unit="mpg")
-claim("02.rmse_boosting", np.mean(errors["gradient boosting"]), digits=2, unit="mpg")
-claim("02.rmse_network", np.mean(errors["network"]), digits=2, unit="mpg")
-by_line, by_log, _, by_network = map(np.mean, errors.values())
-claim("02.share_by_logarithm", (by_line - by_log) / (by_line - by_network), digits=2)
+by_line, by_log, by_boosting, by_network = map(np.mean, errors.values())
+spread("02.rmse_line", "error of the line", by_line, unit="mpg", digits=2)
+spread("02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2)
+spread("02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2)
+bound("02.rmse_network", "error of the network", by_network, at_most={"full": 2.98}, unit="mpg", digits=2)
+share = (by_line - by_log) / (by_line - by_network)
+bound("02.share_by_logarithm", "share that the logarithm brings", share, at_least={"full": 0.3}, digits=2)
+extra = 100 * (by_network / by_boosting - 1)
+bound("02.network_above_boosting", "network's error above boosting's", extra, at_most={"full": 10}, unit="%", digits=1)
 
 # %% [markdown]
-# The figure marks the median; the mean over the folds is {{02.rmse_line}} for the line, {{02.rmse_log_line}} for the
-# line of logarithms, {{02.rmse_boosting}} for boosting and {{02.rmse_network}} for the network. One logarithm,
-# suggested by the bent cloud, brings this share of what the network gains on the line: {{02.share_by_logarithm}}. And
-# ten weights can still be read. Try the simple remedy before the large model.
+# | model | mean error over the folds |
+# | --- | --- |
+# | line | {{02.rmse_line}} |
+# | line, of the logarithm | {{02.rmse_log_line}} |
+# | gradient boosting | {{02.rmse_boosting}} |
+# | network | {{02.rmse_network}} |
 #
-# Boosting and the network are better still. But which of the two? They were tested on the same folds, so we can
-# subtract, fold by fold:
+# One logarithm, suggested by the bent cloud, brings a share of {{02.share_by_logarithm}} of what the network gains on
+# the line. And its ten weights can still be read. Try the simple remedy before the large model.
+#
+# Do 398 cars bear such differences? Draw 398 of them anew, with replacement, and compute a difference again; repeat
+# that two thousand times. This is the **bootstrap** (more in lesson 09). It shows how far the difference would swing
+# with other cars of the same kind. The intervals below hold 99% of the results.
+
+# %%
+from course.evidence import paired_bootstrap
+
+
+def difference(measured, network, rival):
+    """The error of the network minus that of a rival."""
+    return rms(measured - network) - rms(measured - rival)
+
+
+to_line, to_log, to_boosting = (paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted))
+words = "network minus line, other cars, high end"
+bound("02.line_high", words, to_line.high, at_most={"full": 0}, unit="mpg", digits=2)
+words = "network minus line of logarithms, other cars, high end"
+spread("02.log_line_high", words, to_log.high, unit="mpg", digits=2)
+words = "network minus boosting, other cars, low end"
+bound("02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2)
+words = "network minus boosting, other cars, high end"
+bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, unit="mpg", digits=2)
+
+# %% [markdown]
+# The network beats the line: even the high end of its interval, {{02.line_high}}, is below 0. Against the line of
+# logarithms the high end is {{02.log_line_high}}, close to 0: 398 cars can only just tell these two apart. Against
+# boosting the interval goes from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars cannot
+# tell** which of the two is better, and we call that a tie.
+#
+# Network and boosting were tested on the same folds, so we can also subtract fold by fold:
 
 # %%
 gaps = np.subtract(errors["network"], errors["gradient boosting"])
-claim("02.network_minus_boosting", np.mean(gaps), digits=2, unit="mpg")
-claim("02.least_gap", np.min(gaps), digits=2, unit="mpg")
-claim("02.greatest_gap", np.max(gaps), digits=2, unit="mpg")
+spread("02.network_minus_boosting", "network minus boosting, mean of the folds", np.mean(gaps), unit="mpg", digits=2)
+spread("02.least_gap", "network minus boosting, least of the folds", np.min(gaps), unit="mpg", digits=2)
+spread("02.greatest_gap", "network minus boosting, greatest of the folds", np.max(gaps), unit="mpg", digits=2)
 
 # %% [markdown]
-# Network minus boosting: {{02.network_minus_boosting}}. The median leans to the network, but the band holds both signs:
-# other first weights and another deal of the same cars can turn the winner round. We call that a tie.
-#
-# And one fold would say even less: within one run the gap goes from {{02.least_gap}} on the fold that suits the network
-# best to {{02.greatest_gap}} on the one that suits it least. TensorFlow's tutorial on these cars, *Basic regression:
-# Predict fuel efficiency*, trains two layers of 64 units and judges by one test set of a fifth of the cars.
+# On average over the folds the network's error differs by {{02.network_minus_boosting}}. A single fold would say even
+# less: within one run the difference goes from {{02.least_gap}} on the fold that suits the network best to
+# {{02.greatest_gap}} on the one that suits it least. TensorFlow's tutorial on these cars, *Basic regression: Predict
+# fuel efficiency*, trains two layers of 64 units and judges by one test set of a fifth of the cars.
 #
 # One doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so were
 # the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that are
@@ -647,11 +692,12 @@ plots.predicted_vs_measured(
 )
 
 # %%
-claim("02.network_misses", max(misses(network), key=abs), digits=1, unit="mpg")
+worst = max(map(abs, misses(network)))
+bound("02.network_misses", "missed by the network, worst of three", worst, at_most={"full": 1.2}, unit="mpg", digits=1)
 
 # %% [markdown]
-# This cloud lies straight along the diagonal. Lowest tenth, middle half, highest tenth of the predictions: measured
-# minus predicted is now {{02.network_misses}} in the worst of the three.
+# This cloud lies straight along the diagonal. In the worst of the three parts (lowest tenth, middle half and highest
+# tenth of the predictions) measured and predicted now differ by {{02.network_misses}} on average.
 
 # %% [markdown] tags=["quiz"]
 # A colleague reports from one test set of 80 cars: network 2.6 mpg, boosting 2.7. What follows?
@@ -687,15 +733,18 @@ plots.lines(
 
 # %%
 unscaled_error, scaled_error = (rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0]))
-claim("02.unscaled_first_epoch", curves["target as it is"][0], digits=1, unit="mpg")
-claim("02.scaled_first_epoch", curves["target standardized"][0], digits=1, unit="mpg")
-claim("02.unscaled_minus_scaled", unscaled_error - scaled_error, digits=2, unit="mpg")
+unscaled_start, scaled_start = (curve[0] for curve in curves.values())
+bound("02.unscaled_first_epoch", "first epoch, target as it is", unscaled_start, at_least=15, unit="mpg", digits=1)
+bound("02.scaled_first_epoch", "first epoch, target standardized", scaled_start, at_most=8, unit="mpg", digits=1)
+words = "unscaled minus standardized, on the test cars"
+spread("02.unscaled_minus_scaled", words, unscaled_error - scaled_error, unit="mpg", digits=2)
 
 # %% [markdown]
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}, against
-# {{02.scaled_first_epoch}}: the network has to find the level of the target first. On the test cars it ends higher by
-# {{02.unscaled_minus_scaled}}: one fold, and a band of both signs, so not in every run. Scaling the target buys a head
-# start of some epochs. How much of it is left at the end depends on how long you train.
+# {{02.scaled_first_epoch}} on the standardized one: the network has to find the level of the target first. At the end
+# its error on the test cars differs by {{02.unscaled_minus_scaled}}. That is one fold of some 80 cars, which cannot
+# tell whether the difference is real. Scaling the target buys a head start of some epochs. How much of it is left at
+# the end depends on how long you train.
 
 # %% [markdown]
 # ## Who sits on both sides?
@@ -718,11 +767,11 @@ concrete[mixture == mixture[2]].assign(strength=strength[mixture == mixture[2]])
 # %%
 by_row = list(KFold(folds, shuffle=True, random_state=seed).split(concrete))
 known = [np.isin(mixture[test], mixture[train]).mean() for train, test in by_row]
-claim("02.known_mixtures", np.mean(known), digits=2)
+bound("02.known_mixtures", "share of test rows of a known mixture", np.mean(known), at_least=0.5, digits=2)
 
 # %% [markdown]
 # On average a share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training
-# rows. The alternative is to deal whole mixtures:
+# rows, so most of them do. The alternative is to deal whole mixtures:
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -753,19 +802,20 @@ plots.bars(
 
 # %%
 mean_error = {key: np.mean(values) for key, values in strength_errors.items()}
-claim("02.line_by_row", mean_error["line", "rows dealt"], digits=2, unit="MPa")
-claim("02.line_by_mixture", mean_error["line", "mixtures dealt"], digits=2, unit="MPa")
-claim("02.boosting_by_row", mean_error["boosting", "rows dealt"], digits=2, unit="MPa")
-claim("02.boosting_by_mixture", mean_error["boosting", "mixtures dealt"], digits=2, unit="MPa")
-claim("02.network_by_row", mean_error["network", "rows dealt"], digits=2, unit="MPa")
-claim("02.network_by_mixture", mean_error["network", "mixtures dealt"], digits=2, unit="MPa")
+for (name, dealt), value in mean_error.items():
+    spread(f"02.{name}_{dealt}".replace(" ", "_"), f"error of the {name}, {dealt}", value, unit="MPa", digits=2)
+added = {name: 100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1) for name in models}
+words = "dealing mixtures adds to the error of the"
+bound("02.line_added", f"{words} line", added["line"], at_most={"full": 5}, unit="%", digits=1)
+bound("02.boosting_added", f"{words} boosting", added["boosting"], at_least={"full": 10}, unit="%", digits=0)
+bound("02.network_added", f"{words} network", added["network"], at_least={"full": 5}, unit="%", digits=0)
 
 # %% [markdown]
-# | mean error on test rows | rows dealt | mixtures dealt |
-# | --- | --- | --- |
-# | line | {{02.line_by_row}} | {{02.line_by_mixture}} |
-# | boosting | {{02.boosting_by_row}} | {{02.boosting_by_mixture}} |
-# | network | {{02.network_by_row}} | {{02.network_by_mixture}} |
+# | mean error on test rows | rows dealt | mixtures dealt | added |
+# | --- | --- | --- | --- |
+# | line | {{02.line_rows_dealt}} | {{02.line_mixtures_dealt}} | {{02.line_added}} |
+# | boosting | {{02.boosting_rows_dealt}} | {{02.boosting_mixtures_dealt}} | {{02.boosting_added}} |
+# | network | {{02.network_rows_dealt}} | {{02.network_mixtures_dealt}} | {{02.network_added}} |
 #
 # The models are the same, the rows are the same, and still boosting and network look better when rows are dealt.
 # They can remember: a test row whose sibling, of another age, was in the training part is half answered. The

@@ -23,8 +23,7 @@
 # which weights, at which moment? Then this lesson uses the curves: to name what is wrong with a fit, to stop at the
 # right epoch, and to know when a curve proves nothing.
 #
-# Results in the text are those of full mode; the ranges come from running the whole lesson with several values of
-# `seed` (no range: all agree). Your run prints its own.
+# Results in the text are those of full mode (no range: all runs agree). Your run prints its own.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed from which every run takes its own, 0 to 1000000
@@ -231,7 +230,7 @@ plots.lines(
 # of the logged loss was only the way of measuring?
 
 # %%
-from course.claims import claim
+from course.claims import bound, fact, spread
 
 
 def excess(histories, epochs):
@@ -240,18 +239,24 @@ def excess(histories, epochs):
     return np.median(difference[:, epochs].mean(axis=1))
 
 
-# %% tags=["varies"]
-claim("04.first_logged", np.median(stack(dropped, "loss")[:, 0]), unit="nats")
-claim("04.first_validation", np.median(stack(dropped, "val_loss")[:, 0]), unit="nats")
-claim(
-    "04.late_logged_over_again",
-    np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:]),
-    digits=1,
-)
-claim("04.excess_first_plain", excess(plain, slice(0, 1)), unit="nats")
-claim("04.excess_first_dropout", excess(dropped, slice(0, 1)), unit="nats")
-claim("04.excess_late_plain", excess(plain, slice(-5, None)), digits=4, unit="nats")
-claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
+# %%
+first_logged, first_validation = (np.median(stack(dropped, name)[:, 0]) for name in ("loss", "val_loss"))
+spread("04.first_logged", "first epoch, training as logged", first_logged, unit="nats")
+spread("04.first_validation", "first epoch, validation", first_validation, unit="nats")
+words = "first epoch, logged minus validation"
+bound("04.first_difference", words, first_logged - first_validation, at_least=0.1, unit="nats")
+
+# %%
+first, late = slice(0, 1), slice(-5, None)
+words = "logged above measured again"
+bound("04.excess_first_plain", f"{words}, first epoch, plain", excess(plain, first), at_least=0.1, unit="nats")
+bound("04.excess_first_dropout", f"{words}, first epoch, dropout", excess(dropped, first), at_least=0.1, unit="nats")
+bound("04.excess_late_plain", f"{words}, last epochs, plain", excess(plain, late), at_most=0.001, unit="nats", digits=6)
+spread("04.excess_late_dropout", f"{words}, last epochs, dropout", excess(dropped, late), unit="nats")
+ratio = np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:])
+bound("04.late_logged_over_again", "the same as a ratio, dropout", ratio, at_least=1.2, digits=1)
+gap = np.median((stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1))
+bound("04.gap_late", "validation above measured again, last epochs", gap, at_least=0, unit="nats")
 
 # %% [markdown]
 # In the first epoch of the network with dropout, {{04.first_logged}} are logged for training and
@@ -262,12 +267,12 @@ claim("04.excess_late_dropout", excess(dropped, slice(-5, None)), unit="nats")
 # | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
 # | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
-# In the first epoch both rows say much the same, with dropout or without: the running mean matters while the network
-# learns fast, and fades as it settles (without a remedy the loss itself is by then close to 0). The effect of dropout
-# stays: the network in training is never the network in use. At the end its logged loss is still
+# In the first epoch the difference is large in both rows, with dropout or without: the running mean matters while the
+# network learns fast, and fades as it settles (without a remedy the loss itself is by then close to 0). The effect of
+# dropout stays, because the network in training is never the network in use. At the end its logged loss is still
 # {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
 # So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
-# not. Measure both after the epoch, then subtract.
+# not. Measure both after the epoch, then subtract: over the last five epochs the gap is {{04.gap_late}}.
 
 # %% [markdown]
 # ### Exercise 04.1: the running mean
@@ -341,6 +346,12 @@ def logged(batch_losses, rows, batch_size):
 slow = [fit(network(run, learning_rate=1e-4)) for run in range(runs)]
 plots.learning_curves(slow, title="Rate of 0.0001: both curves high and still falling", y_label="loss (nats)")
 
+# %%
+quarter = epochs // 4
+for name, rows in {"loss": "training", "val_loss": "validation"}.items():
+    fall = np.median(stack(slow, name)[:, -quarter] - stack(slow, name)[:, -1])
+    bound(f"04.slow_{rows}_falls", f"rate 0.0001: late fall of the {rows} loss", fall, at_least=0, unit="nats")
+
 # %% [markdown]
 # Training and validation agree, and both are still on their way down when the fit ends: it was cut off before it had
 # learned. More epochs or a larger rate are the remedies (where the curves are high and *flat*, a larger network).
@@ -361,12 +372,18 @@ plots.learning_curves(drawn, title=title, y_label="loss (nats)", log="y")
 # A model that says "one half" to everything has a loss of $\ln 2$, about 0.693, and fresh networks begin not far from
 # it. How high does this fit climb, and where does its validation loss end, beside that of the first rate?
 
-# %% tags=["varies"]
-claim("04.wild_highest", np.median(stack(wild, "loss").max(axis=1)), digits=0, unit="nats")
-claim("04.wild_validation", np.median(stack(wild, "val_loss")[:, -1]), digits=0, unit="nats")
-claim("04.wild_learned", np.mean(stack(wild, "loss")[:, -1] < np.log(2)), digits=1)
-claim("04.plain_validation", np.median(stack(plain, "val_loss")[:, -1]), digits=2, unit="nats")
-claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, unit="nats")
+# %%
+wild_highest, slow_highest = (np.median(stack(runs_of, "loss").max(axis=1)) for runs_of in (wild, slow))
+limits = {"full": 7, "fast": 1.4}
+bound("04.wild_highest", "highest training loss, rate 0.3", wild_highest, at_least=limits, unit="nats", digits=0)
+bound("04.slow_highest", "highest training loss, rate 0.0001", slow_highest, at_most=1.4, unit="nats", digits=2)
+learned = np.mean(stack(wild, "loss")[:, -1] < np.log(2))
+spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
+wild_end, plain_end = (stack(runs_of, "val_loss")[:, -1] for runs_of in (wild, plain))
+spread("04.wild_validation", "last validation loss, rate 0.3", np.median(wild_end), unit="nats", digits=0)
+spread("04.plain_validation", "last validation loss, rate 0.01", np.median(plain_end), unit="nats", digits=2)
+worse = np.mean(np.greater.outer(wild_end, plain_end))
+bound("04.wild_worse", "share of pairs in which 0.3 ends higher", worse, at_least=0.9, digits=2)
 
 # %% [markdown]
 # The sign is the *training* loss: its highest value in a run is {{04.wild_highest}}, far above guessing; at the low
@@ -374,7 +391,7 @@ claim("04.slow_highest", np.median(stack(slow, "loss").max(axis=1)), digits=2, u
 # their median hides it.) Adam moves each weight by about the rate, whatever the gradient, so the first steps throw the
 # weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs even ends
 # better than guessing on the training rows. But the weights have landed in a bad place: the validation loss ends at
-# {{04.wild_validation}}, at the first rate at {{04.plain_validation}}.
+# {{04.wild_validation}}, and at the first rate at {{04.plain_validation}}.
 
 # %% [markdown]
 # ### Over-fitting
@@ -393,24 +410,26 @@ plots.learning_curves(plain, title="No remedy: one curve falls, one turns", y_la
 # %%
 plots.learning_curves(plain, metric="accuracy", title="The accuracy hardly notices", y_label="accuracy (share of rows)")
 
-# %% tags=["varies"]
+# %%
 validation_loss, validation_accuracy = stack(plain, "val_loss"), stack(plain, "val_accuracy")
 best = validation_loss.argmin(axis=1)
 growth = validation_loss[:, -1] / validation_loss.min(axis=1)
 lost = validation_accuracy[range(runs), best] - validation_accuracy[:, -1]
-claim("04.best_epoch", np.median(best + 1), digits=0)
-claim("04.validation_loss_growth", np.median(growth), digits=2)
-claim("04.accuracy_lost", 100 * np.median(lost), digits=1, unit="points")
+bound("04.best_epoch", "best epoch without remedy", np.median(best + 1), at_most=6, digits=0)
+limits = {"full": 2, "fast": 1.4}
+bound("04.validation_loss_growth", "growth of the validation loss", np.median(growth), at_least=limits, digits=2)
+lost = 100 * np.median(lost)
+bound("04.accuracy_lost", "accuracy lost meanwhile", lost, at_least=-3, at_most=2, unit="points", digits=1)
 
 # %% [markdown]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy hardly changes: the points lost between the same two epochs
-# are {{04.accuracy_lost}}, where a minus is a gain.
+# {{04.validation_loss_growth}}. The validation accuracy hardly changes: between the same two epochs it loses
+# {{04.accuracy_lost}}, where a minus is a gain.
 #
 # Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. About as
 # many tumors are wrong as before, but a network that over-fits becomes ever more certain, about those as well (Guo et
-# al., below). Whoever uses only the decision has lost next to nothing, and may do as well with a later epoch; whoever
-# uses the probability is misled by it. **Watch the loss**: it shows what the accuracy cannot.
+# al., below). If you use only the decision, you have lost next to nothing, and may do as well with a later epoch. If
+# you use the probability, it misleads you. **Watch the loss**: it shows what the accuracy cannot.
 
 # %% [markdown]
 # ### A detector
@@ -426,15 +445,17 @@ def overfits(history, factor=1.4):
     return bool(loss[-(len(loss) // 4) :].mean() > factor * loss.min())
 
 
-# %% tags=["varies"]
+# %%
+detected = {}
 for name, histories in {"no remedy": plain, "both remedies": dropped, "rate 0.0001": slow}.items():
-    print(f"{name:13}", [overfits(history) for history in histories])
-claim("04.detected_plain", np.mean([overfits(history) for history in plain]), digits=1)
-claim("04.detected_dropout", np.mean([overfits(history) for history in dropped]), digits=1)
+    detected[name] = np.mean([overfits(history) for history in histories])
+bound("04.detected_plain", "share detected, no remedy", detected["no remedy"], at_least=1, digits=1)
+bound("04.detected_dropout", "share detected, both remedies", detected["both remedies"], at_most=0, digits=1)
+bound("04.detected_slow", "share detected, rate 0.0001", detected["rate 0.0001"], at_most=0, digits=1)
 
 # %% [markdown]
-# It fires in a share of {{04.detected_plain}} of the runs without remedy, and of {{04.detected_dropout}} of those with
-# dropout and weight decay. The factor is a choice: with few validation rows the curve is rough, and a factor near 1
+# It fires in every run without remedy, and in none with dropout and weight decay or with the low rate. The factor is
+# a choice: with few validation rows the curve is rough, and a factor near 1
 # would fire at noise. And these are easy cases, whose curves we had seen before; "Try next" has a harder one.
 
 # %% [markdown] tags=["quiz"]
@@ -552,15 +573,16 @@ print("the model in hand is that of the last epoch:", loss == history["val_loss"
 # `restore_best_weights=True`. Do they come back exactly? The validation loss of the restored network must then be the
 # least in its history, to the last bit.
 
-# %% tags=["varies"]
+# %%
 restored = [stopped(run, restore=True) for run in range(runs)]
 exactly = [loss == min(history["val_loss"]) for _, history, loss in restored]
-claim("04.restored_exactly", np.mean(exactly), digits=1)
-claim("04.epochs_saved", epochs - np.median([len(history["loss"]) for _, history, _ in restored]), digits=0)
+fact("04.restored_exactly", "every run has its least validation loss back", all(exactly))
+saved = epochs - np.median([len(history["loss"]) for _, history, _ in restored])
+bound("04.epochs_saved", "epochs saved by the stop", saved, at_least={"full": 12}, digits=0)
 
 # %% [markdown]
-# They do in a share of {{04.restored_exactly}} of the runs, and {{04.epochs_saved}} epochs were saved. (`fit` and
-# `evaluate` measured the rows in one batch. With another batch size the sums are rounded differently, and the last
+# They do in every run, and {{04.epochs_saved}} of the epochs were saved. (`fit` and `evaluate` measured the rows in
+# one batch. With another batch size the sums are rounded differently, and the last
 # digit may change.)
 
 # %% [markdown]
@@ -674,23 +696,27 @@ plots.bars(
     zero=False,
 )
 
-# %% tags=["varies"]
-claim("04.pairs_better", found["higher"], digits=2)
-claim("04.pairs_equal", found["equal"], digits=2)
-claim("04.pairs_worse", found["lower"], digits=2)
+# %%
+spread("04.pairs_better", "share of pairs more accurate with remedies", found["higher"], digits=2)
+spread("04.pairs_equal", "share of pairs equally accurate", found["equal"], digits=2)
+spread("04.pairs_worse", "share of pairs less accurate with remedies", found["lower"], digits=2)
+gain = 100 * (np.mean(cured) - np.mean(plainly))
+bound("04.accuracy_gain", "accuracy gained by the remedies", gain, at_least=-2, at_most=2, unit="points", digits=1)
 losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
-claim("04.pairs_loss_lower", losses["lower"], digits=2)
+bound("04.pairs_loss_lower", "share of pairs with the lower loss", losses["lower"], at_least=0.9, digits=2)
 
 # %% [markdown]
-# The dots are medians, the lines reach from the best run to the worst. Of all pairs, a share of {{04.pairs_better}}
-# says that the remedies make the network more accurate, {{04.pairs_worse}} that they make it less so, and
-# {{04.pairs_equal}} see no difference. In full mode, with most seeds, more pairs speak against the remedies than for
-# them; yet whoever trained each network once tells the story that luck dealt. About the *loss* the pairs agree far
-# better: the remedies lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure the network is, not how
-# it decides.
+# The dots are medians, the lines reach from the best run to the worst. A share of {{04.pairs_better}} of all pairs says
+# that the remedies make the network more accurate, {{04.pairs_worse}} that they make it less accurate, and
+# {{04.pairs_equal}} see no difference. If you train each network once, you tell the story that luck dealt. Even the
+# mean over all runs changes by only {{04.accuracy_gain}}, a few of the validation tumors.
 #
-# And all runs share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy. Other rows
-# would add the standard error of an accuracy $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
+# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure
+# the network is, not how it decides.
+#
+# And all runs share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy, so **these
+# data cannot tell** whether the remedies change the accuracy. Other rows would add the standard error of an accuracy
+# $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
 
 # %%
 for p in (0.95, 0.98):
@@ -730,14 +756,16 @@ print("the curve's least value is the loss on the validation rows:", min(history
 # that have chosen cannot judge. Only now, with everything chosen, are the test rows opened, once, for the stopped
 # networks.
 
-# %% tags=["varies"]
+# %%
 test, model, tested = dataset(x_test, y_test).batch(len(x_test)), compiled(), []
 for weights, _, _ in restored:
     model.set_weights(weights)
     tested.append(model.evaluate(test, verbose=0))
-claim("04.chosen_validation_loss", np.median([loss for _, _, loss in restored]), unit="nats")
-claim("04.test_loss", np.median([loss for loss, _ in tested]), unit="nats")
-claim("04.test_accuracy", np.median([accuracy for _, accuracy in tested]))
+chosen = np.median([loss for _, _, loss in restored])
+test_loss, test_accuracy = np.median(tested, axis=0)
+spread("04.chosen_validation_loss", "validation loss at the chosen epoch", chosen, unit="nats")
+spread("04.test_loss", "test loss of the same networks", test_loss, unit="nats")
+spread("04.test_accuracy", "test accuracy of the same networks", test_accuracy)
 
 # %% [markdown]
 # Validation loss in nats at the chosen epoch: {{04.chosen_validation_loss}}. Test loss of the same networks:

@@ -124,12 +124,15 @@ names = ("mse", "mae", "mape")
 plot(names, "Three errors of one network on the validation rows", "mse (squared), mae (resistance), mape (%)")
 
 # %%
-from course.claims import claim
+from course.claims import bound, fact, spread
 
-claim("06.mae", history["val_mae"][-1], digits=2)
-claim("06.rmse", history["val_rmse"][-1], digits=2)
-claim("06.mape", history["val_mape"][-1], digits=0, unit="%")
-claim("06.mape_highest", max(history["val_mape"]), digits=0, unit="%")
+last = {name: history[f"val_{name}"][-1] for name in ("mae", "rmse", "mape")}
+spread("06.mae", "mae in the end", last["mae"], digits=2)
+spread("06.rmse", "rmse in the end", last["rmse"], digits=2)
+bound("06.mape", "mape in the end", last["mape"], at_most={"full": 300}, unit="%", digits=0)
+bound("06.mape_highest", "highest mape", max(history["val_mape"]), at_least={"full": 300}, unit="%", digits=0)
+never_less = all(np.greater_equal(history["val_rmse"], history["val_mae"]))
+fact("06.rmse_never_less", "rmse never below mae", never_less)
 
 # %% [markdown]
 # The mae ends at {{06.mae}}, beside the mean resistance printed above. While it and the mse fell, the percentage
@@ -147,16 +150,19 @@ claim("06.mape_highest", max(history["val_mape"]), digits=0, unit="%")
 # %%
 title = "The cosine of one output on the validation rows: only signs"
 plot(["cosine_similarity"], title, "cosine similarity (from -1 to 1)", log="")
-claim("06.cosine", history["val_cosine_similarity"][-1], digits=2)
-claim("06.cosine_early", max(history["val_cosine_similarity"][:10]), digits=2)
+cosine, early = history["val_cosine_similarity"][-1], max(history["val_cosine_similarity"][:10])
+spread("06.cosine", "cosine in the end", cosine, digits=2)
+bound("06.cosine_early", "highest cosine in the first ten epochs", early, at_least=0.9, digits=2)
+spread("06.cosine_lost", "cosine lost since then", early - cosine, digits=2)
 
 # %% [markdown]
 # The cosine ends at {{06.cosine}}. With one output, $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the
 # product of two signs: a row scores 1 if its prediction is above zero, however wrong, and -1 if it is below zero,
 # however close. The share of rows predicted above zero is $(1 + c)/2$ at a cosine of $c$, and that is all it says.
 # Hence it had reached {{06.cosine_early}} within the first ten epochs, from a network that knew little more than that
-# resistances are positive, and then fell while the mse fell, too: answers for the slowest trials slipped below zero.
-# The cosine is made for vectors, such as word embeddings, whose direction matters.
+# resistances are positive. Since then it has lost {{06.cosine_lost}} ({{06.cosine_lost:sign}}) while the mse fell, too:
+# answers for the slowest trials slipped below zero. The cosine is made for vectors, such as word embeddings, whose
+# direction matters.
 
 # %% [markdown]
 # ### The keys are the strings you pass
@@ -206,8 +212,10 @@ plot(("rmse", "mae", "copied"), title, "error on the validation rows (resistance
 
 # %%
 difference = np.abs(np.array(history["val_copied"]) / history["val_mae"] - 1)
-claim("06.copied_from_mae", 1e6 * difference.max(), digits=1, unit="millionths")
-claim("06.copied_too_low", 100 * (1 - history["val_copied"][-1] / history["val_rmse"][-1]), digits=0, unit="%")
+too_low = 100 * (1 - history["val_copied"][-1] / history["val_rmse"][-1])
+words = "greatest difference of the copied function from mae"
+bound("06.copied_from_mae", words, 1e6 * difference.max(), at_most=1, unit="millionths", digits=1)
+bound("06.copied_too_low", "copied function below the rmse", too_low, at_least=10, unit="%", digits=0)
 
 # %% [markdown]
 # It lies **on the absolute error**: in no epoch do the two differ by more than 32-bit numbers round, and at the end
@@ -286,12 +294,17 @@ plots.lines(
 
 # %%
 too_low = {size: 100 * (1 - logs["root_of_batch"] / truth) for size, logs in zip(sizes, reported, strict=True)}
-claim("06.too_low_at_1", too_low[1], digits=1, unit="%")
-claim("06.too_low_at_10", too_low[10], digits=1, unit="%")
+spread("06.too_low_at_1", "too low, 1 row per batch", too_low[1], unit="%", digits=1)
+bound("06.too_low_at_10", "too low, 10 rows per batch", too_low[10], at_least={"full": 5}, unit="%", digits=1)
+single, whole = reported[0], reported[-1]
+off = 1e6 * abs(single["root_of_batch"] / single["mae"] - 1)
+bound("06.single_from_mae", "difference from mae, 1 row per batch", off, at_most=10, unit="millionths", digits=1)
+off = 1e6 * abs(whole["root_of_batch"] / truth - 1)
+bound("06.whole_from_rmse", "difference from the rmse, all rows at once", off, at_most=10, unit="millionths", digits=1)
 
 # %% [markdown]
-# With one row a batch the root of each batch **is the absolute error again** ({{06.too_low_at_1}} too low); with all
-# rows it is right; in between it depends on a number that has nothing to do with the network. At 10 rows it is
+# With one row per batch the root of each batch **is the absolute error again** ({{06.too_low_at_1}} too low). With all
+# rows it is right. In between it depends on a number that has nothing to do with the network: at 10 rows it is
 # {{06.too_low_at_10}} too low. `RootMeanSquaredError` says the same at every batch size.
 #
 # Why too low? Call the batches' roots $r_b$. With batches of equal size the true mse is the mean of the
@@ -305,7 +318,7 @@ claim("06.too_low_at_10", too_low[10], digits=1, unit="%")
 
 # %%
 roots = np.sqrt(np.mean(errors.reshape(-1, 8) ** 2, axis=1))
-print("identity holds:", np.isclose(truth**2, roots.mean() ** 2 + roots.var()))
+fact("06.identity", "the identity holds", np.isclose(truth**2, roots.mean() ** 2 + roots.var()))
 
 # %% [markdown]
 # Of *equal size*: else a short last batch weighs as much as any other, and the error can take either sign. The 62
@@ -314,11 +327,13 @@ print("identity holds:", np.isclose(truth**2, roots.mean() ** 2 + roots.var()))
 
 # %%
 logs = model.evaluate(x_validation, y_validation, batch_size=10, verbose=0, return_dict=True)
-claim("06.validation_too_high", 100 * (logs["root_of_batch"] / logs["rmse"] - 1), digits=1, unit="%")
+too_high = 100 * (logs["root_of_batch"] / logs["rmse"] - 1)
+bound("06.validation_too_high", "too high on the validation rows", too_high, at_least=0, unit="%", digits=1)
 
 order = np.argsort(y_train[:, 0])
 logs = model.evaluate(x_train[order], y_train[order], batch_size=10, verbose=0, return_dict=True)
-claim("06.sorted_adds", 100 * (1 - logs["root_of_batch"] / truth) - too_low[10], digits=1, unit="points")
+more = 100 * (1 - logs["root_of_batch"] / truth) - too_low[10]
+bound("06.sorted_adds", "missing in addition when sorted", more, at_least=0, unit="points", digits=1)
 
 # %% [markdown]
 # On the validation rows the figure is {{06.validation_too_high}} too *high*. On the training rows, sorted by their
@@ -336,12 +351,15 @@ claim("06.sorted_adds", 100 * (1 - logs["root_of_batch"] / truth) - too_low[10],
 
 # %%
 kappa = np.mean(errors**4) / truth**4
-claim("06.kappa", kappa, digits=1)
-claim("06.too_low_formula", 100 * (kappa - 1) / (8 * 10), digits=1, unit="%")
+formula = 100 * (kappa - 1) / (8 * 10)
 
 squares = np.random.default_rng(seed).permuted(np.tile(errors**2, (1000, 1)), axis=1)
 roots = np.sqrt(squares[:, :180].reshape(1000, 18, 10).mean(axis=2))
-claim("06.too_low_shuffles", 100 * (1 - roots.mean() / truth), digits=1, unit="%")
+shuffles = 100 * (1 - roots.mean() / truth)
+bound("06.kappa", "kappa of the errors", kappa, at_least={"full": 3}, digits=1)
+spread("06.too_low_formula", "too low by the formula", formula, unit="%", digits=1)
+spread("06.too_low_shuffles", "too low in a thousand shuffles", shuffles, unit="%", digits=1)
+bound("06.formula_off", "formula minus shuffles", formula - shuffles, at_least=-1, at_most=1, unit="points", digits=1)
 
 # %% [markdown]
 # $\kappa$ is {{06.kappa}}. The formula says {{06.too_low_formula}}, a thousand shuffles say {{06.too_low_shuffles}}.
@@ -384,7 +402,8 @@ differences = []
 for size in (1, 7, 32, len(x_train)):
     logs = model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True)
     differences += [abs(logs[name] / right[name] - 1) for name in right]
-claim("06.from_numpy", 1e6 * max(differences), digits=1, unit="millionths")
+off = 1e6 * max(differences)
+bound("06.from_numpy", "greatest difference from NumPy", off, at_most=10, unit="millionths", digits=1)
 
 # %% [markdown]
 # Our class, Keras' and `mae` all agree with NumPy: the greatest difference is {{06.from_numpy}}. But `mae` is at heart
@@ -602,11 +621,14 @@ plots.lines(
 )
 
 # %%
-claim("06.broadcast", history["val_root_of_batch"][-1], digits=1)
-claim("06.broadcast_ratio", history["val_root_of_batch"][-1] / history["val_rmse"][-1], digits=1, unit="times")
+reported, true = history["val_root_of_batch"], history["val_rmse"]
+limits = {"full": 5, "fast": 2}
+spread("06.broadcast", "figure reported in the end", reported[-1], digits=1)
+bound("06.broadcast_ratio", "reported divided by true", reported[-1] / true[-1], at_least=limits, digits=1)
+fact("06.broadcast_floor", "never below the deviation of the targets", min(reported) >= y_validation.std())
 
 # %% [markdown]
-# **A wrong one, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} the truth. A column of shape
+# **A wrong one, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the truth. A column of shape
 # (N, 1) less a row of shape (N,) is a table of N x N, every prediction less *every* target. Its mean square is
 #
 # $$\frac{1}{N^2} \sum_{i,j} (\hat y_j - y_i)^2
@@ -622,7 +644,7 @@ claim("06.broadcast_ratio", history["val_root_of_batch"][-1] / history["val_rmse
 predicted = model(x_validation).numpy()
 shuffled = np.random.default_rng(seed).permutation(predicted)
 same = np.isclose(root_of_batch(flat[1], predicted), root_of_batch(flat[1], shuffled), rtol=1e-4)
-print("the same after a shuffle:", bool(same))
+fact("06.shuffle_unseen", "the same after a shuffle", same)
 
 # %% [markdown]
 # The cure is one line, at the top of any function of yours: `y_true = ops.reshape(y_true, ops.shape(y_pred))`. The
@@ -711,7 +733,8 @@ probabilities = classifier(x).numpy()
 share = np.mean(probabilities.argmax(axis=1) == labels)
 sparse = keras.metrics.SparseCategoricalAccuracy()(labels, probabilities)
 categorical = keras.metrics.CategoricalAccuracy()(one_hot, probabilities)
-print("equal to NumPy's:", np.isclose(sparse, share), np.isclose(categorical, share))
+fact("06.sparse_accuracy", "SparseCategoricalAccuracy equals NumPy's", np.isclose(sparse, share))
+fact("06.categorical_accuracy", "CategoricalAccuracy equals NumPy's", np.isclose(categorical, share))
 
 # %% [markdown]
 # Keras 3 looks at shapes alone when it reads `"accuracy"`: one output means `BinaryAccuracy`; of several outputs, one
@@ -724,16 +747,17 @@ print("equal to NumPy's:", np.isclose(sparse, share), np.isclose(categorical, sh
 
 # %%
 binary = keras.metrics.BinaryAccuracy()(one_hot, probabilities)
-claim("06.accuracy", share, digits=3)
-claim("06.binary_adds", 100 * (float(binary) - share), digits=2, unit="points")
-claim("06.exact_accuracy", keras.metrics.Accuracy()(one_hot, probabilities), digits=3)
+exact = keras.metrics.Accuracy()(one_hot, probabilities)
+spread("06.accuracy", "accuracy", share)
+spread("06.binary_adds", "what BinaryAccuracy adds", 100 * (float(binary) - share), unit="points", digits=2)
+bound("06.exact_accuracy", "Accuracy()", exact, at_most=0.01)
 
 # %% [markdown]
-# The accuracy is {{06.accuracy}}, and `BinaryAccuracy` adds {{06.binary_adds}}: a network that is wrong about a
-# penguin, and sure, has two of three entries wrong but the third right. If $a$ is the accuracy and every row has one
-# probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$: it hides a third of the mistakes, and
-# with more classes nearly all (lesson 08). `Accuracy()` gives {{06.exact_accuracy}}: it asks whether a probability
-# *equals* the label.
+# The accuracy is {{06.accuracy}}, and `BinaryAccuracy` adds {{06.binary_adds}}: {{06.binary_adds:sign}}. A network
+# that is wrong about a penguin, and sure, has two of three entries wrong but the third right. If $a$ is the accuracy
+# and every row has one probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$. So it hides a
+# third of the mistakes, and with more classes nearly all (lesson 08). `Accuracy()` gives {{06.exact_accuracy}}: it asks
+# whether a probability *equals* the label.
 #
 # Broadcasting once more: a common definition of sensitivity, the share of positive rows that are found:
 
@@ -746,11 +770,10 @@ def sensitivity(y_true, y_pred):
 gentoo = (labels == names.index("Gentoo")).astype("float32")
 probability = probabilities[:, [names.index("Gentoo")]]
 
-claim("06.sensitivity", sensitivity(gentoo[:, None], probability), digits=3)
-claim("06.sensitivity_broadcast", sensitivity(gentoo, probability), digits=0)
-
-# %%
-print("equal to the number predicted positive:", float(sensitivity(gentoo, probability)) == probability.round().sum())
+flat_labels = float(sensitivity(gentoo, probability))
+spread("06.sensitivity", "sensitivity, labels as a column", sensitivity(gentoo[:, None], probability))
+bound("06.sensitivity_broadcast", "sensitivity, labels of shape (N,)", flat_labels, at_least=2, digits=0)
+fact("06.predicted_positive", "that is the number predicted positive", flat_labels == probability.round().sum())
 
 # %% [markdown]
 # With a column {{06.sensitivity}}; with labels of shape (N,) a share of {{06.sensitivity_broadcast}}. With

@@ -25,7 +25,7 @@
 # those of a run that was left alone. The only good difference is 0. (So the same run twice must give the same bits. On
 # our CPU it does; on a GPU one has to ask for it: `tf.config.experimental.enable_op_determinism()`.)
 #
-# Results in the text are those of full mode, over several seeds; your run prints its own.
+# Results in the text are those of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights, the order of the digits and dropout, 0 to 1000000
@@ -250,22 +250,28 @@ plots.lines(
     marked={"best before the kill": best, "the kill": killed},
 )
 
-# %% tags=["varies"]
-from course.claims import claim
+# %%
+from course.claims import bound, fact, spread
 
+model.load_weights(saved / f"epoch-{best:03}.weights.h5")
+old_best = model.get_weights()
 model.load_weights(saved / "best.weights.h5")
+gone = not all(map(np.array_equal, model.get_weights(), old_best))
 before, after = losses[:killed].min(), model.evaluate(*validation, batch_size=judged, verbose=0)
-claim("11.best_before_the_kill", before)
-claim("11.best_after", after)
-claim("11.worse_overwrote_the_best", after > before, digits=0)
+
+# %%
+fact("11.old_best_gone", "best.weights.h5 no longer holds the first life's best", gone)
+spread("11.best_before_the_kill", "its validation loss before the kill", before)
+spread("11.best_after", "its validation loss after the second life", after)
+spread("11.best_lost", "how much higher its loss is now", after - before)
 
 # %% [markdown]
-# **Something worse, with most seeds.** The file held a loss of {{11.best_before_the_kill}} before the kill and now
-# holds {{11.best_after}} (in your figure: the first point, the lowest after the kill). The new callback had never
-# heard of the old best: the first model of the second life was the best that *it* had seen and was written over the old
-# one, whatever its loss. With most seeds none that followed was as good as what it had replaced. With the others a
-# later one happened to be better, but the old best was lost there, too. (With `fast` the run is too short to overfit,
-# and the second life mostly goes on to better models.)
+# **Something else, and often something worse.** The file held a loss of {{11.best_before_the_kill}} before the kill and
+# now holds {{11.best_after}}. The new callback had never heard of the old best. It wrote the first model of the second
+# life over it, whatever its loss (in your figure: the first point after the kill), and later only what was better than
+# that. So the best model of the first life is gone, with every seed. Whether a better one follows is luck: the loss in
+# the file changed by {{11.best_lost}}, {{11.best_lost:sign}}. (With `fast` the run is too short to overfit, and the
+# second life often goes on to better models.)
 #
 # And the curve takes its own path: Adam starts without its memory, and its first step moves each weight with a
 # gradient, however small, by about the learning rate. If such a jolt undoes some of the overfitting, that is luck.
@@ -377,18 +383,24 @@ resumed = life(keras.callbacks.BackupAndRestore(backup))
 
 # %%
 strays = {"BackupAndRestore": distance(resumed.weights, whole.weights)}
-claim("11.backup_and_restore", strays["BackupAndRestore"])
+bound(
+    "11.backup_and_restore",
+    "brought back by BackupAndRestore: largest difference",
+    strays["BackupAndRestore"],
+    at_least=0.01,
+)
 print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 
 # %% [markdown]
-# {{11.backup_and_restore}}, **more than 0.01**: another run. The history has only the epochs of the second life, and
-# no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states. Put them back by hand:
+# {{11.backup_and_restore}}, **more than {{11.backup_and_restore:limit}}**: another run. The history has only the epochs
+# of the second life, and no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states.
+# Put them back by hand:
 
 # %%
 shutil.copytree(copied, empty_folder(backup), dirs_exist_ok=True)
 resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds)
 strays["+ dropout's seeds"] = distance(resumed.weights, whole.weights)
-claim("11.backup_and_seeds", strays["+ dropout's seeds"], digits=9)
+fact("11.backup_and_seeds", "with dropout's seeds put back: 0 away", strays["+ dropout's seeds"], equals=0.0)
 
 # %% [markdown]
 # 0. But wait: what about the *order* of the digits? It is random, too, and nobody saved it. Spy on `fit`:
@@ -449,11 +461,16 @@ backup = empty_folder(folder / "order")
 dead = life(keras.callbacks.BackupAndRestore(backup), Kill(epochs // 2), **pipeline())
 resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds, **pipeline())
 strays["tf.data, + dropout's seeds"] = distance(resumed.weights, whole.weights)
-claim("11.backup_and_order", strays["tf.data, + dropout's seeds"])
+bound(
+    "11.backup_and_order",
+    "the same with tf.data: largest difference",
+    strays["tf.data, + dropout's seeds"],
+    at_least=0.01,
+)
 
 # %% [markdown]
-# Dropout's seeds are back, and still {{11.backup_and_order}}: a new process makes a new pipeline, and the second life
-# begins again with the order of the first epoch.
+# Dropout's seeds are back, and still the difference is {{11.backup_and_order}}: a new process makes a new pipeline, and
+# the second life begins again with the order of the first epoch.
 #
 # Last, with `save_freq=` a number, `BackupAndRestore` saves after every so many batches: here about twice an epoch. How
 # many batches does a run take that dies in the middle of its second epoch?
@@ -465,6 +482,7 @@ backup = empty_folder(folder / "batches")
 life(keras.callbacks.BackupAndRestore(backup, save_freq=every), Kill(1, every + 1))
 resumed = life(keras.callbacks.BackupAndRestore(backup, save_freq=every))
 print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
+fact("11.steps_repeated", "the restarted run takes more steps", resumed.steps > epochs * batches)
 
 # %% [markdown]
 # Too many: it writes down the batch, but does not read it. The epoch begins again from its first batch, on weights that
@@ -538,9 +556,9 @@ def batches_left(rows, batch_size, seed, epoch, done):
 # %% [markdown]
 # ## A checkpoint that forgets nothing
 #
-# `course/training/checkpoints.py` has a callback that does it all. It saves the variables of model and optimizer, the seed
-# states, the running metrics, what the callbacks in its list remember (here `ReduceLROnPlateau`), the history, and the
-# generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
+# `course/training/checkpoints.py` has a callback that does it all. It saves the variables of model and optimizer, the
+# seed states, the running metrics, what the callbacks in its list remember (here `ReduceLROnPlateau`), the history, and
+# the generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
 # epoch, it lets the first batches of it pass without training on them.
 
 
@@ -571,9 +589,9 @@ with chdir(empty_folder(folder / "ours")):  # so that the messages need not name
 
 # %%
 strays["Checkpoints"] = distance(resumed.weights, whole.weights)
-claim("11.ours", strays["Checkpoints"], digits=9)
-print("same history:", resumed.history.history == whole.history.history)
-print("same seed states:", np.array_equal(resumed.seeds, whole.seeds))
+fact("11.ours", "killed twice, resumed by Checkpoints: 0 away", strays["Checkpoints"], equals=0.0)
+fact("11.ours_history", "the same history", resumed.history.history == whole.history.history)
+fact("11.ours_seeds", "the same seed states", np.array_equal(resumed.seeds, whole.seeds))
 
 # %%
 plots.bars(
@@ -581,8 +599,8 @@ plots.bars(
 )
 
 # %% [markdown]
-# Two bars have no length: these distances are 0, to the last bit. The upper one owes that to the unchanging order of
-# arrays, the lower one does not. What does a file hold, and which are there?
+# Two bars have no length: these distances are 0, to the last bit. The upper zero is luck, because arrays keep one
+# order; the lower one is earned. What does a file hold, and which files are there?
 
 # %%
 from course.training.checkpoint_files import read
@@ -645,7 +663,7 @@ shutil.copytree(shot, going_on, dirs_exist_ok=True)
 places = [going_on, empty_folder(folder / "alone")]
 children = [subprocess.Popen([*command, place], stdout=subprocess.PIPE, text=True) for place in places]
 resumed, alone = (child.communicate()[0].split()[-1] for child in children)
-print("killed twice, the same weights to the last bit:", resumed == alone)
+fact("11.killed_process", "killed twice for real: the same weights to the last bit", resumed == alone)
 
 # %% [markdown]
 # `python -m benchmarks.kill_and_resume` does the same to training in Keras: it kills fifty processes, aims half of the
@@ -716,19 +734,20 @@ def tensorflow_life(name, until, keep_seeds=True):
 # %%
 end = min(epochs, 3) * batches
 empty_folder(folder / "tensorflow")
-whole = tensorflow_life("whole run", end)
+whole, away = tensorflow_life("whole run", end), {}
 for keep_seeds in (True, False):
     for until in (batches + 1, end):
         resumed = tensorflow_life(f"killed {keep_seeds}", until, keep_seeds)
-    if keep_seeds:
-        claim("11.tensorflow", distance(resumed, whole), digits=9)
-    else:
-        claim("11.tensorflow_without_seeds", distance(resumed, whole))
+    away[keep_seeds] = distance(resumed, whole)
+
+# %%
+fact("11.tensorflow", "resumed by tf.train.Checkpoint with the seeds: 0 away", away[True], equals=0.0)
+bound("11.tensorflow_without_seeds", "without the seeds: largest difference", away[False], at_least=0.01)
 
 # %% [markdown]
-# It matters: 0 with it, {{11.tensorflow_without_seeds}} without. TensorFlow follows objects of its own kind only, and
-# Keras' `SeedGenerator` is none. The weights and Adam's memory come back in both cases, and nothing warns. What a tool
-# saves, one learns from what a resumed run does.
+# It matters: the difference is 0 with it and {{11.tensorflow_without_seeds}} without. TensorFlow follows objects of its
+# own kind only, and Keras' `SeedGenerator` is none. The weights and Adam's memory come back in both cases, and nothing
+# warns. The only way to find out what a tool saves is to resume a run and compare.
 
 # %% [markdown]
 # ## And in PyTorch

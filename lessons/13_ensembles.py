@@ -145,15 +145,16 @@ def right(weights):
 # the accuracy of one and the same network scatter between different samples of 1,000: less than that, about as much, or
 # several times as much?
 
-# %% tags=["varies"]
-from course.claims import claim
+# %%
+from course.claims import bound, fact, spread
 
 source = "Brownlee, machinelearningmastery.com, 2019"
 last, averaged = right(stored[-1]), {name: right(average(stored, scheme)) for name, scheme in schemes.items()}
-claim("13.published_test", last.mean(), published=0.812, source=source)
+spread("13.published_test", "last epoch, test", last.mean(), published=0.812, source=source)
 for (name, found), published in zip(averaged.items(), [0.807, 0.809, 0.813], strict=True):
-    claim(f"13.published_{name}", found.mean(), published=published, source=source)
-claim("13.standard_error", 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test)), digits=2, unit="points")
+    spread(f"13.published_{name}", f"{name} average, test", found.mean(), published=published, source=source)
+standard_error = 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test))
+bound("13.standard_error", "standard error of one test set", standard_error, at_least=1, digits=2, unit="points")
 
 # %% [markdown]
 # The network itself reaches {{13.published_test}}, the equal average {{13.published_equal}}, the linear one
@@ -166,8 +167,8 @@ claim("13.standard_error", 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x
 
 # %%
 gained, lost = (averaged["equal"] & ~last).sum(), (last & ~averaged["equal"]).sum()
-claim("13.points_gained", gained, digits=0)
-claim("13.points_lost", lost, digits=0)
+spread("13.points_gained", "right by the average alone", gained, digits=0)
+spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 
 # %% [markdown]
 # On {{13.points_gained}} of them the equal average is right and the last epoch wrong, on {{13.points_lost}} it is the
@@ -197,16 +198,21 @@ claim("13.points_lost", lost, digits=0)
 # %%
 from course.topics.ensembles import equal, exponential, linear
 
+
+def equal_to_1e_7(weights, others):
+    return all(abs(a - b).max() < 1e-7 for a, b in zip(weights, others, strict=True))
+
+
 for name, share in {"equal": equal, "linear": linear, "exponential": exponential}.items():
     streamed = RunningAverage(share)
     for snapshot in stored:
         streamed.update(snapshot)
-    pairs = zip(streamed.weights, average(stored, schemes[name]), strict=True)
-    print(f"{name:12} streaming equals stored files to 1e-7:", all(abs(a - b).max() < 1e-7 for a, b in pairs))
+    same = equal_to_1e_7(streamed.weights, average(stored, schemes[name]))
+    fact(f"13.streaming_{name}", f"{name} average, streamed, equals the stored files'", same)
 
 # %%
-same = zip(running.weights, average(stored, schemes["equal"]), strict=True)
-print("and so does the callback's:", all(abs(a - b).max() < 1e-7 for a, b in same))
+same = equal_to_1e_7(running.weights, average(stored, schemes["equal"]))
+fact("13.streaming_callback", "so does the callback's", same)
 
 # %% [markdown] tags=["predict"]
 # A network has 25,000 weights, 0.2 megabytes. How does the memory of the streaming average grow from 10 to 200
@@ -241,7 +247,11 @@ plots.lines(
     x_label="snapshots",
     y_label="greatest memory (MB)",
 )
-print("streaming, 200 snapshots against 10:", f"{memory['streaming'][-1] / memory['streaming'][0]:.2f} times")
+
+# %%
+growth = {name: megabytes[-1] / megabytes[0] for name, megabytes in memory.items()}
+bound("13.memory_stored", "memory of stored ones, 200 over 10", growth["stored"], at_least=10, digits=0, unit="times")
+bound("13.memory_streaming", "memory of the stream", growth["streaming"], at_most=1.5, digits=1, unit="times")
 
 # %% [markdown]
 # The memory for stored snapshots grows in a straight line, at twice their size, since `np.average` first copies them
@@ -328,8 +338,9 @@ print("probabilities:", predict(weights, x_test).shape)
 pair = [network(), network()]
 stacked = predict(stack([model.get_weights() for model in pair]), x_test)
 apart = [model(x_test).numpy() for model in pair]
-print("equal to 1e-5:", np.allclose(stacked, apart, atol=1e-5))
-print("their mean is the ensemble's prediction:", np.allclose(stacked.mean(axis=0), np.mean(apart, axis=0), atol=1e-5))
+mean_of_members = np.allclose(stacked.mean(axis=0), np.mean(apart, axis=0), atol=1e-5)
+fact("13.stacked", "stacked networks predict as Keras does", np.allclose(stacked, apart, atol=1e-5))
+fact("13.mean_of_members", "their mean is the ensemble's prediction", mean_of_members)
 
 # %% [markdown]
 # The tests of the course also train one member and one Keras network on the same batches, and the weights agree. The
@@ -490,21 +501,35 @@ gain_label = "test accuracy gained (percentage points)"
 plots.bars(gains, title="Gain of the weight average, n chosen on validation", label=gain_label, zero=False)
 
 # %%
+points = {"digits": 2, "unit": "points"}
+means = {name.split()[-1]: gain.mean() for name, gain in gains.items()}
+bound("13.converged_gain", "gain, converged", means["converged"], at_least=-0.5, at_most=0.5, **points)
+spread("13.published_gain", "gain, as published", means["published"], **points)
+spread("13.noisy_gain", "gain, noisy", means["noisy"], **points)
 for name, gain in gains.items():
     short = name.split()[-1]
-    claim(f"13.{short}_gain", gain.mean(), digits=2, unit="points")
-    claim(f"13.{short}_spread", gain.std(ddof=1), digits=2, unit="points")
-    claim(f"13.{short}_wins", (gain > 0).sum(), digits=0)
+    spread(f"13.{short}_spread", f"standard deviation between runs, {name}", gain.std(ddof=1), **points)
+wins = {name.split()[-1]: (gain > 0).sum() for name, gain in gains.items()}
+spread("13.converged_wins", "runs of ten that gain, converged", wins["converged"], digits=0)
+spread("13.published_wins", "runs of ten that gain, as published", wins["published"], digits=0)
+bound("13.noisy_wins", "runs of ten that gain, noisy", wins["noisy"], at_least={"full": 6}, digits=0)
 
 # %% [markdown]
-# - **Converged:** {{13.converged_gain}} on average, better in {{13.converged_wins}} of the ten runs. Averaging does
-#   **nothing**, as the snapshots are all very nearly the same network.
-# - **Noisy:** {{13.noisy_gain}}, better in {{13.noisy_wins}} of ten, with a standard deviation between runs of
-#   {{13.noisy_spread}}. Izmailov et al. explain it so: the steps keep to the edge of a region of good weights, and the
-#   mean lies nearer its center. (Runs that stopped at a bad epoch pull the mean up; the figure marks the median.)
-# - **As published:** {{13.published_gain}}, better in {{13.published_wins}} of ten. There *is* something to gain, with
-#   every seed, but less than one test set of 1,000 points can show in one run. Most of the noise may come from the last
-#   four points of an epoch, too small a batch for a reliable gradient ("Try next" tests that).
+# | regime | mean gain | better in, of ten runs | standard deviation between runs |
+# | --- | --- | --- | --- |
+# | converged | {{13.converged_gain}} | {{13.converged_wins}} | {{13.converged_spread}} |
+# | as published | {{13.published_gain}} | {{13.published_wins}} | {{13.published_spread}} |
+# | noisy | {{13.noisy_gain}} | {{13.noisy_wins}} | {{13.noisy_spread}} |
+#
+# - **Converged:** averaging does **nothing**, as the snapshots are all very nearly the same network. With every seed
+#   the change is smaller than half a point.
+# - **Noisy:** averaging helps, {{13.noisy_gain:sign}}, and in most of the ten runs. Do not take the size for granted:
+#   ten runs that differ so much make a rough mean, as the range shows. Izmailov et al. explain the gain so: the steps
+#   keep to the edge of a region of good weights, and the mean lies nearer its center. (Runs that stopped at a bad epoch
+#   pull the mean up; the figure marks the median.)
+# - **As published:** there *is* something to gain, {{13.published_gain:sign}}, but in the median less than the standard
+#   error of one test set of 1,000 points: one run cannot show it. Most of the noise may come from the last four points
+#   of an epoch, too small a batch for a reliable gradient ("Try next" tests that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
@@ -572,7 +597,8 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# (The gain as published is near two standard errors. Ten runs leave it open; all ten seeds together do not.)
+# (The gain as published is near two standard errors: your ten runs may leave it open, the ten runs of every seed
+# together do not.)
 #
 # The noisy regime was made to be cured. A fair trial sets other cures beside the average, on the same runs: let the
 # rate fall to zero over the last 30 epochs; take the single epoch that is best on the same validation points; average
@@ -600,15 +626,21 @@ cures = {
 plots.bars(cures, title="Cures for the noisy regime, ten runs each", label=gain_label, zero=False)
 
 # %%
-for name, gain in cures.items():
-    claim(f"13.{name.replace(' ', '_')}", gain.mean(), digits=2, unit="points")
+for name, gain in list(cures.items())[1:]:
+    key = name.replace(" ", "_")
+    spread(f"13.{key}", f"gain of the {name}", gain.mean(), **points)
+    spread(f"13.{key}_lead", f"{name} minus weight average", np.mean(gain - gains["noisy"]), **points)
 
 # %% [markdown]
-# The weight average gains {{13.weight_average}}, a falling rate {{13.falling_rate}}, averaged predictions
-# {{13.averaged_predictions}}, and the best single epoch {{13.best_single_epoch}}. The first three gain much the same.
-# The last is the surprise: with 1,000 labeled points to choose by, *one* snapshot is at least a match for an average.
-# Here the average chose $n$ by the same labels; but it needs none where $n$ is fixed beforehand (the curves above end
-# at $n = 30$).
+# | cure | gains | minus the weight average's {{13.noisy_gain}} |
+# | --- | --- | --- |
+# | falling rate | {{13.falling_rate}} | {{13.falling_rate_lead}}, {{13.falling_rate_lead:sign}} |
+# | averaged predictions | {{13.averaged_predictions}} | {{13.averaged_predictions_lead}}, {{13.averaged_predictions_lead:sign}} |
+# | best single epoch | {{13.best_single_epoch}} | {{13.best_single_epoch_lead}}, {{13.best_single_epoch_lead:sign}} |
+#
+# All of them help. The surprise is the single epoch: with 1,000 labeled points to choose by, *one* snapshot is at least
+# a match for an average. Here the average chose $n$ by the same labels; but it needs none where $n$ is fixed beforehand
+# (the curves above end at $n = 30$).
 
 # %% [markdown] tags=["quiz"]
 # In your runs, the last twenty epochs have nearly the same validation loss, and the rate has been lowered to almost
@@ -742,17 +774,29 @@ results["re-estimated"] = share_read()
 
 # %% tags=["varies"]
 plots.bars(results, title="Batch normalization: last epoch, three averages", label="share of validation digits right")
-claim("13.bn_last", results["last epoch"])
-claim("13.bn_stale", results["statistics of the last epoch"])
-claim("13.bn_averaged", results["averaged statistics"])
-claim("13.bn_reestimated", results["re-estimated"])
+
+# %%
+stale_loss = 100 * (results["re-estimated"] - results["statistics of the last epoch"])
+averaged_loss = 100 * (results["re-estimated"] - results["averaged statistics"])
+spread("13.bn_last", "last epoch, no average", results["last epoch"])
+spread("13.bn_stale", "statistics of the last epoch", results["statistics of the last epoch"])
+spread("13.bn_averaged", "averaged statistics", results["averaged statistics"])
+spread("13.bn_reestimated", "re-estimated statistics", results["re-estimated"])
+spread("13.bn_stale_loss", "what the last epoch's statistics lose", stale_loss, digits=1, unit="points")
+spread("13.bn_averaged_loss", "what averaged statistics lose", averaged_loss, digits=1, unit="points")
 
 # %% [markdown]
-# The last epoch alone reads {{13.bn_last}} of the validation digits. Its average reads {{13.bn_stale}} with the last
-# epoch's statistics, {{13.bn_averaged}} with averaged ones, and {{13.bn_reestimated}} once they are measured anew: the
-# same weights, different networks. Keras' `use_ema` averages the learned weights only, so it is the case in the second
-# row. Averaged statistics are no disaster here, but nothing vouches for them. **After averaging, re-estimate**: it
-# costs one pass, and it is the definition.
+# | weights | statistics | validation digits read |
+# | --- | --- | --- |
+# | last epoch | its own | {{13.bn_last}} |
+# | averaged | of the last epoch | {{13.bn_stale}} |
+# | averaged | averaged | {{13.bn_averaged}} |
+# | averaged | measured anew | {{13.bn_reestimated}} |
+#
+# The same averaged weights, three different networks. The last epoch's statistics come last: against measuring anew
+# they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. Keras' `use_ema` averages the learned weights only, so it
+# is this case. Averaged statistics are no disaster here, they lose {{13.bn_averaged_loss}}, but nothing vouches for
+# them. **After averaging, re-estimate**: it costs one pass, and it is the definition.
 
 # %% [markdown] tags=["quiz"]
 # You average the weights of a network with batch normalization and re-estimate its statistics. Which rows may you
@@ -810,12 +854,14 @@ for name, weights in trained.items():
 plots.bars(compared, title="Networks trained apart, averaged in two ways", label="test accuracy (share)")
 
 # %%
-for name in trained:
-    gain = 100 * (compared[f"{name}: predictions"] - compared[f"{name}: single"])
-    claim(f"13.{name}_ensemble", gain.mean(), digits=2, unit="points")
-    claim(f"13.{name}_ensemble_wins", (gain > 0).sum(), digits=0)
-    claim(f"13.{name}_agreement", agreement[name], digits=2)
-claim("13.weights_apart", compared["converged: weights"].mean(), digits=2)
+gains_of = {name: 100 * (compared[f"{name}: predictions"] - compared[f"{name}: single"]) for name in trained}
+apart = compared["converged: weights"].mean()
+bound("13.weights_apart", "weights averaged, converged", apart, at_most={"full": 0.55, "fast": 0.65}, digits=2)
+bound("13.noisy_ensemble", "predictions gain, noisy", gains_of["noisy"].mean(), at_least=0, **points)
+bound("13.converged_ensemble", "predictions gain, converged", gains_of["converged"].mean(), at_most=0.5, **points)
+spread("13.noisy_ensemble_wins", "sets of ten that gain, noisy", (gains_of["noisy"] > 0).sum(), digits=0)
+bound("13.converged_agreement", "networks agree, converged", agreement["converged"], at_least=0.9, digits=2)
+bound("13.noisy_agreement", "networks agree, noisy", agreement["noisy"], at_most=0.9, digits=2)
 
 # %% [markdown]
 # - **Averaging the weights of networks trained apart ruins them**: {{13.weights_apart}} right in the converged regime,
@@ -823,8 +869,8 @@ claim("13.weights_apart", compared["converged: weights"].mean(), digits=2)
 #   mean is no unit at all. In snapshots of one run, unit 7 is the same unit, a little later.
 # - **Averaging predictions** gains {{13.noisy_ensemble}} in the noisy regime, in {{13.noisy_ensemble_wins}} of ten
 #   sets. What differs between the networks is luck, and the mean has less of it.
-# - In the converged regime it gains {{13.converged_ensemble}}. All networks of a set agree on a share of
-#   {{13.converged_agreement}} of the test points, against {{13.noisy_agreement}} in the noisy regime. What they get
+# - In the converged regime it gains {{13.converged_ensemble}}, nearly nothing. All networks of a set agree on a share
+#   of {{13.converged_agreement}} of the test points, against {{13.noisy_agreement}} in the noisy regime. What they get
 #   wrong together, where the clouds overlap or the same 100 points misled them all, no mean puts right.
 #
 # The price is `members` trainings and as many predictions. The weight average costs one of each, and in the noisy
@@ -878,18 +924,25 @@ plots.bars(combined, title="Noisy members, combined", label="test accuracy (shar
 
 # %%
 short = ["mean", "stacked_training", "stacked_validation", "linear_100", "linear_1100"]
-for name, values in zip(short, combined.values(), strict=True):
-    claim(f"13.combined_{name}", np.mean(values))
+for key, (name, values) in zip(short, combined.items(), strict=True):
+    spread(f"13.combined_{key}", name, np.mean(values))
+best_stack, linear_100 = combined["stacked, fitted on validation"], combined["one linear model, 100 points"]
+stacking_gain = 100 * np.mean(np.subtract(best_stack, combined["mean of members"]))
+linear_lead = 100 * np.mean(np.subtract(linear_100, best_stack))
+spread("13.stacking_gain", "stacked on validation minus mean", stacking_gain, **points)
+spread("13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points)
 
 # %% [markdown]
 # Stacking beats the mean, {{13.combined_stacked_validation}} against {{13.combined_mean}}, when it is fitted on rows
-# that the members have not seen. Fitted on the training points it reaches only {{13.combined_stacked_training}}: there
-# the members look better than they are, and the combiner believes them.
+# that the members have not seen: it gains {{13.stacking_gain}}, {{13.stacking_gain:sign}}. Fitted on the training
+# points it reaches {{13.combined_stacked_training}}: there the members look better than they are, and the combiner
+# believes them.
 #
 # But it was fitted to ten times as many labels as each member. *One* logistic regression on the same 1,100 points
-# reaches {{13.combined_linear_1100}}, and on the 100 training points alone {{13.combined_linear_100}}, more than any
-# combination of these networks. For round clouds of one size, straight borders are the best there are. An ensemble
-# reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
+# reaches {{13.combined_linear_1100}}. On the 100 training points alone it reaches {{13.combined_linear_100}}, which
+# leads the best combination of these networks by {{13.linear_lead}}, {{13.linear_lead:sign}}. For round clouds of one
+# size, straight borders are the best there are. An ensemble reduces the luck in a model. It does not turn an unsuitable
+# model into a suitable one.
 
 # %% [markdown]
 # ## What you have learned

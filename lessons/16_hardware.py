@@ -274,16 +274,14 @@ with drawing(title) as (figure, words):
 
 # %% tags=["varies"]
 print(f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19} {'prediction off by':>19}")
-inside = 0
+errors = {}
 for name, kernel in kernels.items():
     predicted, measured = machine.attainable(kernel.intensity), kernel.flops / seconds[name]
-    off = predicted / measured - 1
-    inside += abs(off) < 0.3
-    print(f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {measured / machine.rate:19.0%} {off:+19.0%}")
-print(f"within 30 %: {inside} of {len(kernels)}")
+    errors[name] = off = 100 * (predicted / measured - 1)
+    print(f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {measured / machine.rate:19.0%} {off:+18.0f}%")
 
 # %% [markdown]
-# Two numbers of the machine and counts made by hand: the last line says how far that carries on yours. **The first
+# Two numbers of the machine and counts made by hand: the last column says how far that carries on yours. **The first
 # three are limited by memory.** The share of the rate that the roof leaves them is intensity divided by ridge, and for
 # the rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
 # since a matrix product also measured the rate. The slope is the harder one, for a single "bandwidth" is a
@@ -291,17 +289,31 @@ print(f"within 30 %: {inside} of {len(kernels)}")
 # count leaves out. `axpy` and `dot` move nothing uncounted, so their points can lie *above* the roof. A point *below*
 # it belongs to a routine that does not reach the limit.
 #
-# Agreement within 30 % is more than a lesson can demand of every machine, so it is printed and no more. What it does
-# demand: every kernel left of the ridge runs at a lower rate than every kernel right of it.
+# So much for single numbers; now the claim. The roofline says that every kernel left of the ridge runs at a lower rate
+# than every kernel right of it. And how close does it come?
 
-# %% tags=["varies"]
-from course.claims import claim
+# %%
+from course.claims import bound, spread
 
-measured = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
-left = [measured[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge]
-right = [measured[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge]
-claim("16.order", max(left) < min(right), digits=0)
-print(f"left of the ridge {len(left)}, right of it {len(right)}")
+rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
+left = max(rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge)
+right = min(rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge)
+sgd, *others = errors.values()
+bound("16.order", "slowest kernel right of the ridge over fastest left of it", right / left, at_least=1, timed=True)
+spread(
+    "16.within_30", "kernels of five predicted within 30%", sum(abs(off) < 30 for off in errors.values()), timed=True
+)
+spread("16.sgd_off", "how far the prediction for axpy is off", sgd, unit="%", digits=0, timed=True)
+spread("16.others_off", "largest error of the other four", max(map(abs, others)), unit="%", digits=0, timed=True)
+
+# %% [markdown]
+# The order holds: the slowest kernel on the right runs at {{16.order}} times the rate of the fastest on the left. The
+# size of the rates is another matter. We had hoped to predict all five within 30%, and that was **not reached**:
+# {{16.within_30}} of the five lie within it. Where the course was measured, the prediction for `axpy` is off by
+# {{16.sgd_off}}, and the largest error of the other four is {{16.others_off}}. The reason for `axpy` is the one above.
+# The sum that measured the bandwidth moves four numbers where the count has three, and `axpy` moves the three that it
+# is charged with: that alone makes the prediction 25% too low. (These are times: yours differ, and no other machine has
+# to repeat them.)
 
 # %% [markdown] tags=["quiz"]
 # A new processor multiplies four times as fast and reads its memory no faster. By how much does a step of SGD, `axpy`

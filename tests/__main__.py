@@ -1,4 +1,8 @@
-"""All checks of the course, in the order in which they fail fastest. Run: python -m tests"""
+"""All checks of the course, in the order in which they fail fastest.
+
+python -m tests           # what a change must pass
+python -m tests --times   # as well, each lesson within its budget of processor seconds: on a quiet machine
+"""
 
 import math
 import shutil
@@ -29,11 +33,15 @@ STEPS = {
 
 def main() -> int:
     """Run every step; the first that fails ends the run with its exit status."""
+    options = sys.argv[1:]
+    if not set(options) <= {"--times"}:
+        sys.exit(f"{' '.join(options)}: must be --times, or nothing")
     for name, (program, *arguments) in STEPS.items():
         started = time.perf_counter()
         print(f"--- {name}", flush=True)
         path = shutil.which(program, path=str(Path(sys.executable).parent)) or program
-        if status := subprocess.run([path, *arguments], cwd=ROOT).returncode:
+        more = options if "pytest" in arguments else []
+        if status := subprocess.run([path, *arguments, *more], cwd=ROOT).returncode:
             print(f"{name} failed (exit status {status})")
             return status
         print(f"    {name}: {time.perf_counter() - started:.0f} s", flush=True)

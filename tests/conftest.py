@@ -54,12 +54,12 @@ def lessons(tmp_path, monkeypatch):
     (folder / "98_trial.py").write_text(LESSON, encoding="utf-8")
     monkeypatch.setattr(catalog, "SOURCES", folder)
     monkeypatch.setattr(lesson, "running", None)
-    monkeypatch.setattr(claims, "BANDS", folder / "claims.toml")
+    monkeypatch.setattr(claims, "VALUES", folder / "claims.toml")
     monkeypatch.setattr(catalog, "TIMES", folder / "times.toml")
-    claims.bands.cache_clear()
+    claims.stored.cache_clear()
     catalog.times.cache_clear()
     yield folder
-    claims.bands.cache_clear()
+    claims.stored.cache_clear()
     catalog.times.cache_clear()
 
 
@@ -87,7 +87,7 @@ from course.cli import main
 from course.runs import runner
 house = Path({house!r})
 catalog.SOURCES, catalog.NOTEBOOKS = house / "lessons", house / "notebooks"
-claims.BANDS = house / "lessons" / "claims.toml"
+claims.VALUES = house / "lessons" / "claims.toml"
 catalog.TIMES = house / "lessons" / "times.toml"
 runner.KERNEL = {kernel!r}
 main.main()

@@ -1,61 +1,138 @@
-import tomllib
+"""Facts, bounds and spreads: what a reader sees of each, and what each can fail at."""
 
 import pytest
 
 from course import claims, lesson
-from course.claims import Band, ClaimError, claim, quote
+from course.claims import Band, Claim, bound, fact, quote, row, spread
 
-BANDS = """["98.accuracy"]
-unit = "%"
+STORED = """["98.accuracy"]
+kind = "bound"
+words = "test accuracy"
+unit = ""
+digits = 2
+["98.accuracy".full]
+at_least = 0.9
+values = [0.95, 0.92, 0.9412]
+
+["98.gain"]
+kind = "spread"
+words = "gain"
+unit = "points"
 digits = 1
-[ "98.accuracy".full ]
-median = 97.0
-low = 96.5
-high = 97.5
-seeds = 10
+["98.gain".full]
+values = [1.0, 2.5, -0.5, 3.0, 1.5, 2.0, 0.5, 1.0, 2.0, 1.0]
 """
 
 
 @pytest.fixture
 def trial(lessons):
-    (lessons / "claims.toml").write_text(BANDS)
-    assert "98.accuracy" in tomllib.loads(BANDS)
+    (lessons / "claims.toml").write_text(STORED)
     lesson.running = lesson.Running("98_trial", fast=False, standard=True)
 
 
-@pytest.mark.parametrize("value", [95.5, 96.5, 97.0, 98.5])
-def test_a_result_within_the_band_and_its_own_width_again_passes(trial, capsys, value):
-    claim("98.accuracy", value, unit="%", digits=1)
-    assert f"98.accuracy = {value:.2f} %" in capsys.readouterr().out
+def test_a_fact_holds_or_fails_and_prints_so(capsys):
+    fact("98.order", "none is behind one", 1 < 2)
+    fact("98.weights", "weights of the network", 118_282, equals=118_282)
+    fact("98.lost", "checkpoints lost", 1, equals=0)
+    assert capsys.readouterr().out.splitlines() == [
+        "none is behind one: holds",
+        "weights of the network: 118282, holds",
+        "checkpoints lost: 1, must be 0: fails",
+    ]
 
 
-@pytest.mark.parametrize("value", [95.4, 98.6, float("nan")])
-def test_a_result_outside_fails_with_the_value_and_the_band(trial, value):
-    with pytest.raises(ClaimError, match=rf"98.accuracy = {value:g}: outside 97.0 % \(96.5 to 97.5 over 10 seeds\)"):
-        claim("98.accuracy", value, unit="%", digits=1)
+def test_a_bound_shows_the_runs_value_the_courses_and_whether_it_is_kept(trial, capsys):
+    bound("98.accuracy", "test accuracy", 0.93, at_least=0.9, digits=2)
+    bound("98.accuracy", "test accuracy", 0.89, at_least=0.9, digits=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "test accuracy: yours 0.930 · course 0.941 (0.920 to 0.950) · at least 0.9: holds",
+        "test accuracy: yours 0.890 (below) · course 0.941 (0.920 to 0.950) · at least 0.9: missed",
+    ]
 
 
-def test_a_run_with_other_parameters_is_recorded_but_not_judged(trial):
+def test_a_spread_promises_nothing_and_says_on_which_side_of_the_range_a_value_lies(trial, capsys):
+    spread("98.gain", "gain", 9.0, unit="points", digits=1)
+    assert capsys.readouterr().out == "gain: yours 9.0 points (above) · course 1.2 points (-0.5 to 3.0)\n"
+
+
+def test_a_published_figure_stands_beside_full_runs_only(trial, capsys):
+    spread("98.new", "accuracy", 0.5, published=0.95, source="A book, 2020")
+    lesson.running = lesson.Running("98_trial", fast=True, standard=True)
+    spread("98.new", "accuracy", 0.5, published=0.95, source="A book, 2020")
+    assert capsys.readouterr().out.splitlines() == [
+        "accuracy: yours 0.500 · published 0.95",
+        "accuracy: yours 0.500",
+    ]
+
+
+def test_a_run_with_other_parameters_is_not_compared(trial, capsys):
     lesson.running = lesson.Running("98_trial", fast=False, standard=False)
-    claim("98.accuracy", 3.0, unit="%", digits=1)
+    bound("98.accuracy", "test accuracy", 0.1, at_least=0.9)
+    assert capsys.readouterr().out == (
+        "test accuracy: yours 0.100 · not compared: other parameters than the course's\n"
+    )
 
 
-def test_nothing_is_judged_while_bands_are_measured(trial, monkeypatch):
-    monkeypatch.setenv(claims.MEASURING, "1")
-    claim("98.accuracy", 3.0, unit="%", digits=1)
+@pytest.mark.parametrize(("mode", "kept"), [("full", False), ("fast", None)])
+def test_a_limit_by_mode_promises_nothing_in_a_mode_left_out(trial, monkeypatch, mode, kept):
+    recorded = []
+    monkeypatch.setattr("course.outputs.announce_claim", lambda record, row: recorded.append(Claim(**record)))
+    lesson.running = lesson.Running("98_trial", fast=mode == "fast", standard=True)
+    bound("98.accuracy", "test accuracy", 0.5, at_least={"full": 0.9})
+    assert recorded[0].kept is kept
 
 
-def test_prose_quotes_the_median_and_the_spread(trial):
-    assert quote("98.accuracy") == "97.0 % (96.5 to 97.5 over 10 seeds)"
+def test_a_bound_without_a_limit_is_refused():
+    with pytest.raises(
+        ValueError, match=r"98\.x: a bound needs at_least or at_most; what promises nothing is a spread"
+    ):
+        bound("98.x", "a thing", 1.0)
 
 
-def test_a_result_without_spread_is_quoted_plainly_and_may_stray_by_one_in_its_last_digit():
-    band = Band(0.5, 0.5, 0.5, seeds=10, digits=2)
-    assert str(band) == "0.50"
-    assert 0.509 in band
-    assert 0.511 not in band
+@pytest.mark.parametrize(
+    ("value", "kept"), [(0.9, True), (0.8999, False), (1.1, True), (1.1001, False), (float("nan"), False)]
+)
+def test_limits_are_included_and_nan_keeps_none(value, kept):
+    assert Claim("98.x", "bound", "a thing", value, at_least=0.9, at_most=1.1).kept is kept
+
+
+@pytest.mark.parametrize(
+    ("values", "digits", "text"),
+    [
+        ([0.0655, 0.07, 0.0786], 2, "0.070 (0.066 to 0.079)"),  # never 0.07 (0.07 to 0.08)
+        ([0.752, 0.715, 0.768], 3, "0.752 (0.715 to 0.768)"),
+        ([0.5, 0.5], 2, "0.50"),
+        ([8, 9, 10], 0, "9 (8 to 10)"),
+        ([0.0, 1e-7], 6, "0.00000005 (0.00000000 to 0.00000010)"),
+    ],
+)
+def test_a_band_shows_its_width_with_two_digits(values, digits, text):
+    assert str(Band(values, digits)) == text
+
+
+def test_what_is_not_zero_does_not_read_as_zero():
+    assert Band([1e-9], 3).show(1e-9) == "< 0.001"
+    assert Band([-1e-9], 3).show(-1e-9) == "> -0.001"
+    assert Band([0.0], 3).show(0.0) == "0.000"
+
+
+def test_prose_quotes_median_and_range_the_limit_and_the_direction(trial):
+    assert quote("98.accuracy") == "0.941 (0.920 to 0.950)"
+    assert quote("98.accuracy", "limit") == "0.9"
+    assert quote("98.gain", "sign") == ("above 0 for 9 of 10 seeds (sign test, p = 0.021, too few to tell a direction)")
 
 
 def test_a_claim_never_measured_cannot_be_quoted(lessons):
     with pytest.raises(KeyError):
         quote("98.unknown")
+
+
+def test_a_fact_is_compared_whole_while_a_runs_own_value_can_be_told_apart():
+    assert row(Claim("98.n", "fact", "rows", 7.0, digits=0, equals=8.0)).yours == ""
+    assert row(Claim("98.n", "spread", "rows", 7.0, digits=0)).yours == "7"
+
+
+def test_stored_results_are_read_by_claim_and_mode(trial):
+    assert claims.band("98.accuracy", "full").values == [0.95, 0.92, 0.9412]
+    assert claims.band("98.accuracy", "fast") is None
+    assert claims.band("98.unknown", "full") is None

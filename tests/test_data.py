@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from course import data
@@ -18,6 +19,7 @@ PUBLISHED = {  # the MD5 sums of the four uncompressed MNIST files, known everyw
 }
 ROWS = {"auto_mpg": 398, "concrete": 1030, "yacht": 308, "linreg_plane": 1000, "penguins": 344}
 ROWS |= {"wine_quality": 6497, "hypothyroid": 3163, "abalone": 4177}
+COPIES = {"concrete": 25, "wine_quality": 1177, "hypothyroid": 77}
 
 
 @pytest.fixture
@@ -51,11 +53,26 @@ def test_images_come_in_three_parts_with_documented_shapes():
     ]
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_exact_copies_of_rows_are_counted_named_and_on_one_side_of_the_split(name):
+    copies = int(data.table(name).duplicated().sum())
+    assert copies == COPIES.get(name, 0)
+    line = next(each for each in (data.DATA / "DATASETS.md").read_text().splitlines() if f"tables/{name}.csv" in each)
+    assert (f"{copies} duplicate rows" in line) == bool(copies)
+    parts = data.load(name)
+    sides = [parts.x_train.assign(target=parts.y_train), parts.x_validation.assign(target=parts.y_validation)]
+    sides.append(parts.x_test.assign(target=parts.y_test))
+    together = pd.concat(side.drop_duplicates() for side in sides)
+    assert not together.duplicated().any()
+
+
 @pytest.mark.parametrize(("name", "rows"), ROWS.items())
 def test_a_table_is_split_without_loss_or_overlap_and_always_the_same_way(name, rows):
     first, second = data.load(name), data.load(name)
     parts = [first.x_train.index, first.x_validation.index, first.x_test.index]
-    assert sorted(np.concatenate(parts)) == list(range(rows))
+    copies = data.table(name).duplicated()
+    assert sorted(np.concatenate(parts)) == list(np.flatnonzero(~copies))
+    assert len(copies) == rows
     assert first.x_test.index.equals(second.x_test.index)
     assert first.y_test.index.equals(first.x_test.index)
 

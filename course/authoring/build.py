@@ -11,10 +11,11 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from course import catalog, claims
+from course import catalog, claims, outputs
 from course.authoring import notebook as notebooks
 from course.authoring.source import Source, problems, read
 from course.catalog import Edition, Lesson, LessonError
+from course.claims import Claim
 from course.files import write_whole
 from course.runs import records
 from course.runs.records import Job
@@ -26,8 +27,8 @@ EDITIONS: tuple[Edition, ...] = ("solutions", "learner")
 def build(name: str, *, execute: bool = True) -> None:
     """Write both editions of lesson `name`, executed; both or neither.
 
-    With `execute` false the stored outputs are kept where no code cell and no band that they show has changed.
-    Raises LessonError when the source breaks a rule or a cell fails.
+    With `execute` false the stored outputs are kept where no code cell has changed. Raises LessonError when the source
+    breaks a rule, a cell fails, or a fact or a bound does not hold.
     """
     source = read(name)
     if broken := problems(source):
@@ -64,7 +65,7 @@ def differences(name: str) -> Iterator[str]:
 
 def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
     """Run a copy of `made` in a fresh kernel and return it."""
-    from course.runs import runner  # papermill takes seconds to import, and --check executes nothing
+    from course.runs import judge, runner  # papermill takes seconds to import, and --check executes nothing
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lesson.ipynb"
@@ -73,6 +74,8 @@ def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
         record = runner.run(job, Path(folder), TIME_LIMIT)
         if record.outcome != "passed":
             raise LessonError(f"lessons/{name}.py {record.outcome}: {record.failure}")
+        if refused := list(judge.refusals(record)):
+            raise LessonError(f"lessons/{name}.py: {'; '.join(refused)}")
         return nbformat.read(records.executed(job.name, Path(folder)), as_version=4)
 
 
@@ -102,7 +105,7 @@ def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
-    """Take the outputs that are stored, if in each edition the code and the bands shown are what they were."""
+    """Take the outputs that are stored, if in each edition the code is what it was."""
     pairs: list[tuple[NotebookNode, NotebookNode]] = []
     for edition, made in zip(EDITIONS, editions, strict=True):
         if not (path := Lesson(name).path(edition)).exists():
@@ -114,19 +117,17 @@ def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
         if [(cell.id, cell.metadata) for cell in new] != [(cell.id, cell.metadata) for cell in old]:
             return False
         pairs += zip(new, old, strict=True)
-    shown = [pair for _, cell in pairs for pair in _claims(cell)]
-    if not all(line.endswith(f"measured: {claims.quote(claim)}") for claim, line in shown):
-        return False
-    for cell, stored in pairs:
-        cell.outputs, cell.execution_count = stored.outputs, stored.execution_count
+    for cell, kept in pairs:
+        cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
+        _show_claims_anew(cell)
     return True
 
 
-def _claims(cell: NotebookNode) -> Iterator[tuple[str, str]]:
-    """Names and lines of the claims among a cell's outputs."""
-    for output in cell.outputs:
-        if claim := output.get("metadata", {}).get("course", {}).get("claim"):
-            yield claim["name"], output.data["text/plain"]
+def _show_claims_anew(cell: NotebookNode) -> None:
+    """Set this cell's values beside what is measured now: a claim's output is made from its record alone."""
+    for output in cell.get("outputs", []):
+        if records := outputs.claims_of(output):
+            output.data = {**output.data, **outputs.table([claims.row(Claim(**record)) for record in records])}
 
 
 def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
@@ -157,8 +158,21 @@ def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
 
 
 def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]:
-    """Bands without a claim in the lesson, and claims without a band."""
-    made = {name for cell in solutions.cells if cell.cell_type == "code" for name, _ in _claims(cell)}
-    measured = {name for name in claims.bands() if name.startswith(source.number + ".")}
-    yield from (f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py" for name in measured - made)
-    yield from (f"lessons/{source.name}.py: {name} was never measured" for name in made - measured)
+    """Claims that were not measured as they now stand, or are not shown beside what was measured."""
+    made = {record["name"]: Claim(**record) for record in outputs.claims_in(solutions)}
+    stored = {name: entry for name, entry in claims.stored().items() if name.startswith(f"{source.number}.")}
+    measure = f"run: course measure {source.number}"
+    for name in stored.keys() - made.keys():
+        yield f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py; {measure}"
+    for name, claim in made.items():
+        limits = {limit: getattr(claim, limit) for limit in claims.LIMITS if getattr(claim, limit) is not None}
+        measured = stored.get(name, {}).get(claim.mode)
+        if not measured:
+            yield f"lessons/{source.name}.py: {name} was never measured; {measure}"
+        elif limits != {limit: measured[limit] for limit in claims.LIMITS if limit in measured}:
+            yield f"lessons/{source.name}.py: {name} was measured with other limits; {measure}"
+    for cell in solutions.cells:
+        shown = [output.data for output in cell.get("outputs", []) if outputs.claims_of(output)]
+        _show_claims_anew(cell)
+        if shown != [output.data for output in cell.get("outputs", []) if outputs.claims_of(output)]:
+            yield f"cell {cell.id}: shows results beside others than those measured; run: course build {source.number}"

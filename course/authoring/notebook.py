@@ -12,9 +12,9 @@ from nbformat import NotebookNode, v4
 
 from course.authoring.source import Cell, Source, stub
 from course.catalog import Edition, LessonError, times
-from course.claims import quote
+from course.claims import quote, stored
 
-QUOTE = re.compile(r"\{\{(\d\d\.\w+)\}\}")
+QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
@@ -90,7 +90,16 @@ def _opening(source: Source) -> str:
     lines = [f"# {int(source.number)}. {header['title']}", "", f"*Part {header['part']}*", ""]
     lines += ["**After this lesson you can**", "", *(f"- {item}" for item in header["objectives"]), ""]
     lines += [f"**Before you start:** {'; '.join(header['prerequisites'])}.", "", f"**Time:** {_time(source)}"]
+    if any(QUOTE.search(cell.source) for cell in source.cells if cell.kind == "markdown"):
+        lines += ["", _how_to_read(source)]
     return "\n".join(lines)
+
+
+def _how_to_read(source: Source) -> str:
+    """How many runs stand behind the results that the prose quotes."""
+    seeds = {len(entry["full"]["values"]) for name, entry in stored().items() if name.startswith(f"{source.number}.")}
+    runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
+    return f"**Results** read 0.752 (0.715 to 0.768): the median, and the least to the greatest, of {runs}."
 
 
 def _time(source: Source) -> str:
@@ -129,7 +138,7 @@ def _quiz(text: str) -> str:
 def _fill(source: Source, text: str) -> str:
     def fill(found: re.Match) -> str:
         try:
-            return quote(found[1])
+            return quote(found[1], found[2] or "")
         except KeyError:
             cure = f"run: course measure {source.number}"
             raise LessonError(f"lessons/{source.name}.py quotes {found[1]}, never measured; {cure}") from None

@@ -15,6 +15,7 @@ from course.catalog import Lesson, LessonError
 
 TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
+CLAIM = re.compile(r"^\s*(fact|bound|spread)\(", re.MULTILINE)
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 LONGEST = 25  # lines of a published code cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
@@ -76,6 +77,8 @@ def problems(source: Source) -> list[str]:
         lines = [line for line in cell.source.splitlines() if line.strip()]
         if cell.kind == "code" and "wrong" not in cell.tags and len(lines) > LONGEST:
             found.append(f"a cell has {len(lines)} lines, must be at most {LONGEST}: {lines[0]}")
+        if "varies" in cell.tags and CLAIM.search(cell.source):
+            found.append(f"a cell with claims is tagged varies, so that nobody would compare them: {lines[0]}")
     for name, cells in source.exercises.items():
         tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
         if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:

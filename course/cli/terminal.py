@@ -4,9 +4,8 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from course.catalog import Lesson
-from course.runs.plan import Point, Spread
+from course.claims import Band, Claim
+from course.runs.plan import Point
 from course.runs.records import Job, Record, executed
 
 INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
@@ -53,18 +53,19 @@ def lesson(lesson: Lesson) -> None:
     table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
 
 
-def spreads(summary: Mapping[tuple[Point, str], Spread]) -> None:
+def spreads(summary: Mapping[tuple[Point, str], Sequence[Claim]]) -> None:
     """Print what a sweep found, by point of its grid and claim."""
     rows = []
-    for (point, claim), spread in summary.items():
+    for (point, _), found in summary.items():
         at = ", ".join(f"{key} = {value}" for key, value in point)
-        finite, decimals = [value for value in spread.values if math.isfinite(value)], spread.digits
-        middle = f"{median(finite):.{decimals}f}" if finite else ""
-        ends = f"{min(finite):.{decimals}f} to {max(finite):.{decimals}f}" if finite else ""
-        stray = len(spread.values) - len(finite)
-        runs = f"{len(spread.values)}, {stray} of them not finite" if stray else str(len(spread.values))
-        rows.append((at, claim, middle, ends, spread.unit, runs))
-    table(("Parameters", "Claim", "Median", "Least to greatest", "Unit", "Runs"), rows)
+        finite = [claim.value for claim in found if math.isfinite(claim.value)]
+        band = Band(finite, found[0].digits, found[0].unit)
+        middle = band.show(band.median) if finite else ""
+        ends = f"{band.show(band.low)} to {band.show(band.high)}" if finite else ""
+        stray = len(found) - len(finite)
+        runs = f"{len(found)}, {stray} of them not finite" if stray else str(len(found))
+        rows.append((at, found[0].words, middle, ends, runs))
+    table(("Parameters", "Result", "Median", "Least to greatest", "Runs"), rows)
 
 
 @contextlib.contextmanager

@@ -8,13 +8,13 @@ import io
 import itertools
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from course import claims
 from course.catalog import Edition, Lesson
+from course.claims import Claim
 from course.files import write_whole
 from course.parameters import ParameterError, check
 from course.runs import records
@@ -24,15 +24,6 @@ RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 MOST_RUNS = 10_000
 
 Point = tuple[tuple[str, Any], ...]  # parameters other than the seed
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Results over the seeds of one claim, of which `digits` decimals are shown; some may not be finite."""
-
-    values: list[float]
-    digits: int
-    unit: str
 
 
 def plan(lessons: Iterable[Lesson], assignments: Iterable[str], edition: Edition) -> list[Job]:
@@ -52,8 +43,8 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
     axes = {name: _values(lesson, name, text) for name, text in split(assignments).items()}
     _refuse_many(lesson, math.prod(map(len, axes.values())))
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
-    notebook, environment = lesson.notebook(edition), {claims.MEASURING: "1"}  # a sweep describes, it does not judge
-    return [Job(notebook, lesson.name, point, environment) for point in points]
+    notebook = lesson.notebook(edition)
+    return [Job(notebook, lesson.name, point) for point in points]
 
 
 def split(assignments: Iterable[str]) -> dict[str, str]:
@@ -97,15 +88,14 @@ def gather(gathered: Iterable[Record], path: Path) -> None:
     write_whole(path, content.getvalue())
 
 
-def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], Spread]:
+def summarize(gathered: Iterable[Record]) -> dict[tuple[Point, str], list[Claim]]:
     """Return the results of every claim at every point of the grid, also those of runs that failed later."""
-    summary: dict[tuple[Point, str], Spread] = {}
+    summary: dict[tuple[Point, str], list[Claim]] = defaultdict(list)
     for record in gathered:
         point = tuple((key, value) for key, value in record.parameters.items() if key != "seed")
         for name, claim in record.claims.items():
-            spread = summary.setdefault((point, name), Spread([], claim["digits"], claim["unit"]))
-            spread.values.append(claim["value"])
-    return summary
+            summary[point, name].append(claim)
+    return dict(summary)
 
 
 def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
@@ -134,11 +124,11 @@ def _refuse_many(lesson: Lesson, count: int) -> None:
 
 
 def _row(record: Record) -> dict[str, Any]:
-    plain = ("name", "lesson", "mode", "outcome", "seconds", "cell_seconds")
+    plain = ("name", "lesson", "mode", "outcome", "seconds", "cell_seconds", "processor_seconds")
     return {
         **{key: getattr(record, key) for key in plain},
         **{f"parameter.{key}": value for key, value in record.parameters.items()},
-        **{f"claim.{key}": claim["value"] for key, claim in record.claims.items()},
+        **{f"claim.{key}": claim.value for key, claim in record.claims.items()},
         **{f"exercise.{key}": outcome for key, outcome in record.exercises.items()},
         "error": str(record.failure) if record.failure else None,
         **{f"version.{key}": version for key, version in record.versions.items()},

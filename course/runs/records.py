@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from urllib.parse import quote
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
+from course.claims import Claim
 from course.files import write_whole
 
 if TYPE_CHECKING:
@@ -56,15 +57,11 @@ def _visible(text: str) -> str:
 Words = Annotated[str, AfterValidator(printable)]
 
 
-class Claim(TypedDict):
-    """A result that a notebook announced; `value` may be a number that is not finite."""
-
-    name: Words
-    value: float
-    unit: Words
-    digits: int
-    published: float | None
-    source: Words | None
+def _fit(claim: Claim) -> Claim:
+    source = claim.source and printable(claim.source)
+    return replace(
+        claim, name=printable(claim.name), words=printable(claim.words), unit=printable(claim.unit), source=source
+    )
 
 
 class Exercise(TypedDict):
@@ -77,7 +74,7 @@ class Exercise(TypedDict):
 class Announced(TypedDict, total=False):
     """What `course.claims` and `course.exercises` put into the metadata of an output."""
 
-    claim: Claim
+    claims: list[Annotated[Claim, AfterValidator(_fit)]]
     exercise: Exercise
 
 
@@ -131,8 +128,10 @@ class Failure:
 class Record:
     """What came of one run.
 
-    `seconds` is wall time with start and end of the kernel, `cell_seconds` the sum over the cells. `claims` are as
-    `course.claims` announced them, by name; `exercises` gives the outcome of each. `digest` identifies what was run.
+    `seconds` is wall time with start and end of the kernel, `cell_seconds` the sum over the cells, `processor_seconds`
+    what processors worked for the kernel and all that it started. `claims` are as
+    `course.claims` announced them, by name; `exercises` gives the outcome of each. `digest` identifies what was run,
+    `machine` is the fingerprint of what ran it.
     """
 
     __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")  # JSON has no number for what is not finite
@@ -148,6 +147,8 @@ class Record:
     exercises: dict[str, str]
     failure: Failure | None
     versions: dict[str, str]
+    machine: dict[str, str] = field(default_factory=dict)
+    processor_seconds: float = 0.0
 
     @property
     def mode(self) -> str:
@@ -199,8 +200,7 @@ def observe(notebook: "NotebookNode") -> dict[str, Any]:
             except ValidationError as error:
                 failures.append(_failure(notebook.cells, index, "ValidationError", str(error)))
                 continue
-            if "claim" in announced:
-                claims[announced["claim"]["name"]] = announced["claim"]
+            claims |= {claim.name: claim for claim in announced.get("claims", [])}
             if "exercise" in announced:
                 exercises[announced["exercise"]["name"]] = announced["exercise"]["outcome"]
         if cell.cell_type == "code" and not _ended(cell):

@@ -5,30 +5,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from course import claims
-from course.claims import Band
 from course.files import write_whole
+from course.runs import judge
 from course.runs.records import Record, executed
 
-COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Claims held", "Exercises")
-STANDARD = {"seed", "fast"}  # with other parameters chosen a claim has no band to be held to
+COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Facts and bounds", "Repeated", "Exercises")
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 
 def row(record: Record) -> tuple[str, ...]:
     """Return one run as texts, in the order of COLUMNS."""
-    held = [inside for name in record.claims if (inside := is_held(record, name)) is not None]
-    judged = f"{sum(held)} of {len(held)}" if held else f"{len(record.claims)} not judged" if record.claims else ""
+    promised = [claim for claim in record.claims.values() if claim.standard and claim.kept is not None]
+    broken = list(judge.refusals(record))
+    kept = f"{len(promised) - len(broken)} of {len(promised)}" if promised else ""
+    repeated = [found for claim in record.claims.values() if (found := judge.is_repeated(record, claim)) is not None]
+    how = "to the digit" if judge.is_same_machine(record) else "in the interval"
+    repeats = f"{sum(repeated)} of {len(repeated)} {how}" if repeated else ""
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(record.exercises.values()).items())
-    return record.name, record.mode, record.outcome, f"{record.seconds:.1f}", judged, outcomes
-
-
-def is_held(record: Record, name: str) -> bool | None:
-    """Tell whether claim `name` of a run lies in its band; None where there is no band to judge it by."""
-    band = claims.bands().get(name, {}).get(record.mode)
-    if not band or not record.parameters.keys() <= STANDARD:
-        return None
-    claim = record.claims[name]
-    return claim["value"] in Band(**band, digits=claim["digits"], unit=claim["unit"])
+    return record.name, record.mode, record.outcome, f"{record.seconds:.1f}", kept, repeats, outcomes
 
 
 def write(gathered: Iterable[Record], out: Path) -> Path:
@@ -43,7 +37,9 @@ def write(gathered: Iterable[Record], out: Path) -> Path:
         runs=shown,
         failed=[record for record, _ in shown if record.outcome != "passed"],
         notebook=lambda record: executed(record.name, out),
-        is_held=is_held,
+        claim_row=claims.row,
+        refusals=judge.refusals,
+        is_repeated=judge.is_repeated,
     )
     path = out / "report.html"
     write_whole(path, page)

@@ -25,6 +25,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from traitlets.config import Config
 
 from course.runs import records
+from course.runs.machine import fingerprint, processor_seconds
 from course.runs.records import Failure, Job, Outcome, Record
 
 KERNEL = "course"  # warm where it is installed, else the plain kernel
@@ -49,6 +50,7 @@ class Attempt:
         self.client: Client | None = None
         self.kernel: Any = None  # its process once it answers: a Popen, or what a provisioner has in its place
         self.notebook: NotebookNode | None = None  # as far as it was executed
+        self.processor_seconds = 0.0  # of the kernel and what it started, up to the last cell
 
     @property
     def seconds(self) -> float:
@@ -64,6 +66,12 @@ class Attempt:
         """Keep the kernel's process, which knows how it ended when its client has forgotten it."""
         manager = self.client and self.client.km
         self.kernel = manager and manager.provisioner and manager.provisioner.process
+
+    def note_cell(self, cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+        """Keep what the kernel told in its reply only, and how long processors have worked for it by now."""
+        _show_refusal(cell, execute_reply["content"])
+        if self.kernel:
+            self.processor_seconds = processor_seconds(self.kernel.pid)
 
 
 attempts: set[Attempt] = set()  # on their way in this process
@@ -95,7 +103,7 @@ class Engine(NBClientEngine):
                 timeout=attempt.timeout,
                 timeout_func=attempt.time_left,
                 on_notebook_start=attempt.note_kernel,
-                on_cell_executed=_show_refusal,
+                on_cell_executed=attempt.note_cell,
                 config=Config(KernelManager=_connection(Path(folder))),
                 log=logging.getLogger("course.kernel"),
             )
@@ -131,8 +139,10 @@ def run(job: Job, out: Path, timeout: float) -> Record:
         outcome="failed" if failure and attempt.outcome == "passed" else attempt.outcome,
         seconds=round(attempt.seconds, 3),
         digest=digest,
+        processor_seconds=round(attempt.processor_seconds, 2),
         failure=failure,
         versions=records.versions(),
+        machine=fingerprint(),
         **seen,
     )
     records.write(record, out, attempt.notebook)
@@ -180,9 +190,8 @@ def _connection(folder: Path) -> dict[str, Any]:
     return settings | {"transport": "ipc", "ip": str(folder / "ipc")}
 
 
-def _show_refusal(cell: NotebookNode, cell_index: int, execute_reply: dict[str, Any]) -> None:
+def _show_refusal(cell: NotebookNode, reply: dict[str, Any]) -> None:
     """Add to a cell the error that the kernel told in its reply only, such as that of a magic which does not exist."""
-    reply = execute_reply["content"]
     if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
         _add_error(cell, reply.get("ename", reply["status"]), reply.get("evalue", "the kernel did not run this cell"))
 

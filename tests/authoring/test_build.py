@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from course import catalog
+from course import catalog, outputs
 from course.authoring import build
 from course.catalog import Lesson, all_lessons
 
@@ -109,14 +109,27 @@ def test_outputs_are_kept_where_the_prose_alone_has_changed(stored, no_execution
     assert {edition: Lesson(stored).path(edition).read_bytes() for edition in build.EDITIONS} == before
 
 
+def test_claims_are_set_beside_what_is_measured_now_without_executing(stored, no_execution):
+    before = Lesson(stored).path("solutions").read_bytes()
+    older = "a result: yours 1 · course 1.0 (0.9 to 1.1)"
+    alter(stored, "solutions", lambda notebook: claim_of(notebook).data.update({"text/plain": older}))
+    assert "shows results beside others than those measured; run: course build" in drift(stored)
+    build.build(stored, execute=False)
+    assert Lesson(stored).path("solutions").read_bytes() == before
+
+
+def test_a_limit_other_than_the_measured_one_is_noticed(stored):
+    alter(stored, "solutions", lambda notebook: limited(notebook).update(at_most=1e9))
+    assert "was measured with other limits; run: course measure" in drift(stored)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda notebook: code(notebook)[2].update(id="01-older"),
         lambda notebook: code(notebook)[2].metadata.update(tags=["older"]),
-        lambda notebook: claim_of(notebook).data.update({"text/plain": "01.claim = 1   measured: 1.0 (0.9 to 1.1)"}),
     ],
-    ids=["code", "tags", "a band that is shown"],
+    ids=["code", "tags"],
 )
 def test_a_lesson_is_executed_when_something_else_has_changed(stored, no_execution, change):
     alter(stored, "solutions", change)
@@ -125,6 +138,13 @@ def test_a_lesson_is_executed_when_something_else_has_changed(stored, no_executi
 
 
 def claim_of(notebook):
-    """The output of the first claim."""
-    outputs = [output for cell in code(notebook) for output in cell.outputs]
-    return next(output for output in outputs if "claim" in output.get("metadata", {}).get("course", {}))
+    """The output of the first claims."""
+    shown = [output for cell in code(notebook) for output in cell.outputs]
+    return next(output for output in shown if outputs.claims_of(output))
+
+
+def limited(notebook):
+    """The record of the first bound."""
+    shown = [output for cell in code(notebook) for output in cell.outputs if outputs.claims_of(output)]
+    records = [record for output in shown for record in output.metadata["course"]["claims"]]
+    return next(record for record in records if record["kind"] == "bound")

@@ -1,4 +1,4 @@
-"""Bands and seconds come from records of runs, and a lesson's do not touch another's."""
+"""Results and seconds come from records of runs, and a lesson's do not touch another's."""
 
 import tomllib
 from types import SimpleNamespace
@@ -9,44 +9,92 @@ from course import catalog, claims
 from course.authoring import measure
 from course.authoring.pace import loop_seconds
 from course.catalog import LessonError, find
+from course.claims import Claim
+
+HERE = {"keras": "3", "cores": "2"}
 
 
-def run(mode, value, name="98.accuracy", seconds=1.0):
-    entry = {"value": value, "unit": "", "digits": 2, "published": None, "source": None}
-    return SimpleNamespace(mode=mode, claims={name: entry}, cell_seconds=seconds)
+def run(seed, value, mode="full", name="98.accuracy", machine=HERE, seconds=1.0, **limits):
+    kind = "bound" if limits else "spread"
+    claim = Claim(name, kind, "a result", value, digits=2, mode=mode, **limits)
+    spent = {"cell_seconds": seconds, "processor_seconds": 2 * seconds}
+    parameters = {"seed": seed}
+    return SimpleNamespace(mode=mode, parameters=parameters, claims={name: claim}, machine=machine, **spent)
 
 
-def test_a_band_is_median_least_and_greatest_of_each_mode_and_other_lessons_stay(lessons):
-    claims.BANDS.write_text('["97.loss".full]\nmedian = 1.0\n["98.older".full]\nmedian = 2.0\n')
-    measure.store("98_trial", [*(run("full", value) for value in (0.5, 0.25, 1.0)), run("fast", 0.125)])
-    written = tomllib.loads(claims.BANDS.read_text())
-    assert set(written) == {"97.loss", "98.accuracy"}
-    assert written["98.accuracy"]["full"] == {"median": 0.5, "low": 0.25, "high": 1.0, "seeds": 3}
-    assert written["98.accuracy"]["fast"] == {"median": 0.125, "low": 0.125, "high": 0.125, "seeds": 1}
+def written():
+    return tomllib.loads(claims.VALUES.read_text())
 
 
-def test_measured_in_one_mode_a_lesson_keeps_the_bands_of_the_other(lessons):
-    full = [run("full", 0.5), run("full", 1.0)]
-    measure.store("98_trial", [*full, run("fast", 0.25)])
-    measure.store("98_trial", [run("fast", 0.75)])
-    written = tomllib.loads(claims.BANDS.read_text())["98.accuracy"]
-    assert written["fast"]["median"] == 0.75
-    measure.store("98_trial", [*full, run("fast", 0.75)])
-    assert tomllib.loads(claims.BANDS.read_text())["98.accuracy"] == written
+def test_results_are_stored_by_seed_with_what_they_promise_and_where_and_other_lessons_stay(lessons):
+    claims.VALUES.write_text('["97.loss"]\ndigits = 1\n["98.older"]\ndigits = 1\n')
+    full = [run(seed, value, at_least=0.2) for seed, value in enumerate((0.5, 0.25, 1.0))]
+    measure.store("98_trial", [*full, run(0, 0.125, "fast", at_most=1.0)])
+    assert written() == {
+        "97.loss": {"digits": 1},
+        "98": {"full": HERE, "fast": HERE},
+        "98.accuracy": {
+            "kind": "bound",
+            "words": "a result",
+            "unit": "",
+            "digits": 2,
+            "full": {"at_least": 0.2, "values": [0.5, 0.25, 1.0]},
+            "fast": {"at_most": 1.0, "values": [0.125]},
+        },
+    }
 
 
-def test_runs_of_one_mode_that_make_different_claims_are_refused_and_nothing_is_written(lessons):
-    with pytest.raises(LessonError, match="do not all make the same claims"):
-        measure.store("98_trial", [run("full", 1), run("full", 1, "98.other"), run("fast", 1)])
-    assert not claims.BANDS.exists()
+def test_limits_and_digits_of_zero_are_stored(lessons):
+    measure.store("98_trial", [run(0, 0.5, at_least=0.0)])
+    assert written()["98.accuracy"]["full"]["at_least"] == 0
+    claim = Claim("98.lost", "fact", "lost", 0.0, digits=0, equals=0.0)
+    made = run(0, 0.0)
+    made.claims = {claim.name: claim}
+    measure.store("98_trial", [made])
+    assert written()["98.lost"]["digits"] == 0
+    assert written()["98.lost"]["full"]["equals"] == 0
 
 
-def test_seconds_are_stored_with_the_calibration_loop(lessons):
+def test_results_are_stored_in_the_order_of_their_seeds(lessons):
+    measure.store("98_trial", [run(1, 0.75), run(0, 0.5)])
+    assert written()["98.accuracy"]["full"]["values"] == [0.5, 0.75]
+
+
+def test_measured_in_one_mode_a_lesson_keeps_the_results_of_the_other(lessons):
+    full = [run(0, 0.5), run(1, 1.0)]
+    measure.store("98_trial", [*full, run(0, 0.25, "fast")])
+    measure.store("98_trial", [run(0, 0.75, "fast")])
+    first = written()
+    assert first["98.accuracy"]["fast"]["values"] == [0.75]
+    measure.store("98_trial", [*full, run(0, 0.75, "fast")])
+    assert written() == first
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ([run(0, 1.0), run(1, 1.0, name="98.other")], "only some of its runs make 98.accuracy, 98.other"),
+        ([run(0, 1.0), run(2, 1.0)], r"the seeds must be 0, 1, \.\.\.; found \[0, 2\]"),
+        ([run(0, 1.0), run(1, 1.0, machine={"cores": "4"})], "its runs come from different machines"),
+        ([run(0, 1.0, at_least=0.5), run(1, 0.25, at_least=0.5)], "98.accuracy = 0.25 with seed 1, at least 0.5"),
+    ],
+)
+def test_runs_that_cannot_stand_together_are_refused_and_nothing_is_written(lessons, runs, message):
+    with pytest.raises(LessonError, match=f"lesson 98 in full mode: {message}"):
+        measure.store("98_trial", runs)
+    assert not claims.VALUES.exists()
+
+
+def test_seconds_of_the_clock_and_of_the_processor_are_stored_apart(lessons):
     catalog.TIMES.write_text('["97"]\nfull = 2.0\n')
-    measure.store_times("98_trial", [run("full", 1, seconds=12.34), run("fast", 1, seconds=5.67)], 0.123456)
-    written = tomllib.loads(catalog.TIMES.read_text())
-    assert written == {"97": {"full": 2.0}, "98": {"full": 12.3, "fast": 5.7, "loop": 0.1235}}
+    measure.store_times("98_trial", [run(0, 1, seconds=12.34), run(0, 1, "fast", seconds=5.67)])
     assert find("98").seconds("full") == 12.3
+    measure.store_costs("98_trial", [run(0, 1, seconds=4), run(1, 1, seconds=1), run(2, 1, seconds=2)], 0.123456)
+    measure.store_costs("98_trial", [run(0, 1, "fast", seconds=0.5)], 0.2)
+    assert tomllib.loads(catalog.TIMES.read_text()) == {
+        "97": {"full": 2.0},
+        "98": {"full": 12.3, "fast": 5.7, "processor": {"full": 4, "fast": 1.0, "loop": 0.2}},
+    }
 
 
 def test_the_calibration_loop_takes_time():

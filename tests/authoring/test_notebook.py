@@ -24,7 +24,7 @@ BODY = """
 # It is off when validating.
 
 # %% [markdown]
-# It reached {{98.accuracy}}.
+# It reached {{98.accuracy}}, never less than {{98.accuracy:limit}}, {{98.accuracy:sign}}.
 
 # %% tags=["varies"]
 print("0.3 s")
@@ -45,12 +45,20 @@ answer = 41
 """
 
 
+MEASURED = """["98.accuracy"]
+unit = "%"
+digits = 0
+["98.accuracy".full]
+at_least = 95.0
+values = [98.0, 97.0, 99.0]
+"""
+
+
 @pytest.fixture
 def source(lessons):
     path = lessons / "98_trial.py"
     path.write_text(path.read_text() + BODY)
-    band = "\n".join(["median = 0.98", "low = 0.97", "high = 0.99", "seeds = 10"])
-    claims.BANDS.write_text(f'["98.accuracy"]\nunit = ""\ndigits = 2\n["98.accuracy".full]\n{band}\n')
+    claims.VALUES.write_text(MEASURED)
     return read("98_trial")
 
 
@@ -74,12 +82,21 @@ def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(
 
 
 def test_prose_quotes_the_measured_band(source):
-    assert "It reached 0.98 (0.97 to 0.99 over 10 seeds)." in sources(make(source, "learner"))
+    (text,) = [text for text in sources(make(source, "learner")) if text.startswith("It reached")]
+    assert text == (
+        "It reached 98 % (97 to 99), never less than 95 %, "
+        "above 0 for 3 of 3 seeds (sign test, p = 0.25, too few to tell a direction)."
+    )
+
+
+def test_the_opening_says_once_how_results_read_and_how_many_runs_stand_behind_them(source):
+    opening = sources(make(source, "learner"))[0]
+    assert "the median, and the least to the greatest, of 3 runs with different seeds" in opening
 
 
 def test_prose_cannot_quote_what_was_never_measured(source):
-    claims.BANDS.unlink()
-    claims.bands.cache_clear()
+    claims.VALUES.unlink()
+    claims.stored.cache_clear()
     with pytest.raises(LessonError, match=r"98\.accuracy, never measured; run: course measure 98"):
         make(source, "learner")
 

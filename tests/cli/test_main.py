@@ -12,7 +12,7 @@ from course.catalog import find
 from course.runs import cluster, plan, records
 
 PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
-CLAIM = 'from course.claims import claim\nclaim("98.value", float(seed))'
+CLAIM = 'from course.claims import spread\nspread("98.value", "a value", float(seed))'
 
 
 def wait_until(condition, seconds=240):  # a warm kernel's first start imports TensorFlow

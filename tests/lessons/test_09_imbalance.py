@@ -1,42 +1,32 @@
-"""What lesson 09 must reach, asserted on its measured bands."""
+"""What lesson 09 says of all its deals together, and its average precision by scikit-learn's."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from course.authoring.source import read
 
 
-def test_class_weights_and_the_same_sample_weights_train_the_same_model(full):
-    assert full("09.class_and_row_difference").high <= 1e-6
+@pytest.mark.parametrize("lead", ["f1_lead", "ranking_lead"])
+def test_the_patients_cannot_tell_in_most_deals_which_model_is_better(lead, full):
+    low, high = np.array(full(f"09.{lead}_low").values), np.array(full(f"09.{lead}_high").values)
+    assert np.mean((low < 0) & (high > 0)) >= 0.8
 
 
-def test_ten_times_the_weights_are_ten_times_the_rate_with_sgd_but_hardly_matter_with_adam(full):
-    assert full("09.sgd_ten_or_rate").high <= 1e-5
-    assert full("09.adam_ten").high <= 0.1 * full("09.sgd_ten").low
+def test_the_moved_threshold_is_further_than_three_hundredths_of_f1_from_the_weights_in_some_deals(full):
+    assert full("09.f1_moved_gain").low < -0.03
 
 
-def test_the_copied_recall_is_far_too_low_in_small_batches(full):
-    assert full("09.copied_recall_1").high <= 0.06
-    assert full("09.copied_recall_8").high <= full("09.true_recall").low - 0.4
+def test_at_its_best_epoch_the_trusted_training_gains_less_than_two_points_with_some_seeds(full):
+    assert full("09.trust_gain_at_best").low < 2
 
 
-def test_balanced_weights_raise_recall_by_at_least_15_points_in_every_seed(full):
-    assert full("09.recall_gain").low >= 0.15
-
-
-def test_the_unweighted_model_with_a_chosen_threshold_keeps_up_in_f1_in_every_seed(full):
-    assert full("09.f1_threshold_gain").low >= -0.03
-    assert -0.03 <= full("09.f1_chosen_gain").median <= 0.03
-
-
-def test_weights_spoil_the_brier_score_and_the_correction_restores_most_of_it_in_every_seed(full):
-    assert full("09.brier_damage").low > 0.005
-    assert full("09.brier_restored").low >= 80
-
-
-def test_nineteen_rings_stay_hidden_from_weights_and_thresholds_alike(full):
-    assert full("09.shells_precision_weighted").high <= 0.05
-    assert full("09.shells_best_f1").high <= 0.2
-
-
-def test_trusting_a_careless_half_less_gains_at_least_two_points_in_every_seed(full):
-    assert full("09.trust_gain").low >= 2
-
-
-def test_weights_seem_to_improve_the_ranking_where_both_fits_are_stopped_early_and_spoil_it_at_the_optimum(full):
-    assert full("09.ranking_stopped_gain").median < 0 < full("09.ranking_optimum_gain").low
+def test_the_average_precision_of_the_lesson_is_scikit_learn_s():
+    names = {"np": np}
+    (cell,) = [cell.source for cell in read("09_imbalance").cells if "def average_precision(" in cell.source]
+    exec(cell, names)
+    rng = np.random.default_rng(4)
+    for positives in (1, 7, 60):
+        y = rng.permutation(np.arange(100) < positives).astype(int)
+        probability = rng.random(100)
+        assert names["average_precision"](y, probability) == pytest.approx(average_precision_score(y, probability))

@@ -1,4 +1,4 @@
-"""What lesson 12 must reach: bands, outputs of its executed notebook, and its formulas and plans by other means."""
+"""What lesson 12 must reach: kills over all seeds, outputs of its notebook, its formulas and plans by other means."""
 
 import math
 from types import SimpleNamespace
@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from course.authoring.source import read
 
+KILLS = 8  # of each way of writing, in one run of the lesson
 LARGE = {
     "parameters": 1e9,
     "bytes_per_parameter": 16,
@@ -30,20 +31,14 @@ def lesson():
     return SimpleNamespace(**names)
 
 
-def test_kills_lose_no_checkpoint_of_the_course_and_some_of_both_naive_writers(full):
-    assert full("12.course_not_whole").high == 0
-    assert full("12.new_file_unreadable").low == 1
-    assert full("12.old_file_mixed").low == 1
+def test_not_one_of_at_least_fifty_kills_over_all_seeds_cost_the_course_s_writer_its_file(full):
+    lost = full("12.course_not_whole").values
+    assert KILLS * len(lost) >= 50
+    assert sum(lost) == 0
 
 
-def test_the_square_root_of_young_is_within_a_tenth_of_the_simulated_optimum_in_every_seed(full):
-    band = full("12.young_over_simulated")
-    assert 0.9 <= band.low <= band.high <= 1.1
-
-
-def test_twice_or_half_the_best_interval_loses_about_a_quarter_more(full):
-    for name in ("12.twice_the_interval", "12.half_the_interval"):
-        assert 1.2 <= full(name).low <= full(name).high <= 1.3
+def test_a_save_in_the_background_does_not_spare_training_two_thirds_of_the_work_in_every_run(full):
+    assert 1 < full("12.stall_ratio").low < 3
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""What lesson 16 must show. Times decide nothing here; order and sums do."""
+"""What lesson 16 must show. Of its times only medians are judged; sums and texts exactly."""
 
 import re
 
 
-def test_every_kernel_left_of_the_ridge_runs_at_a_lower_rate_than_every_kernel_right_of_it(full):
-    assert full("16.order").low == 1
+def test_the_roofline_predicts_all_but_axpy_within_30_percent_and_axpy_too_low(full):
+    assert full("16.within_30").low < 5
+    assert full("16.others_off").median <= 30
+    assert full("16.sgd_off").median < -15  # 25% too low, were the uncounted transfer all there is
 
 
 def test_124_million_parameters_fit_24_gb_and_7_billion_with_adam_do_not(printed):

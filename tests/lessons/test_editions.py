@@ -15,17 +15,17 @@ from nbformat.v4 import new_code_cell
 from course.authoring.source import EXERCISE, Source, read
 from course.catalog import Lesson, all_lessons
 from course.kernels.forked_kernel import LIBRARIES
-from course.runs.records import observe
+from course.outputs import claims_of, exercises_in
 
-IMPORTS = "\n".join(f"import {library}" for library in LIBRARIES)
+IMPORTS = "\n".join(["import os", *(f"import {library}" for library in LIBRARIES), "_before = sum(os.times()[:4])"])
+SPENT = "print(sum(os.times()[:4]) - _before)"  # processor seconds, with those of processes that ended
 CUT_SHORT = 80  # characters
 AGAIN = "-again"  # ends the id of a cell that runs a second time
 NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
-TIMED = {  # claims that rest on the clock: what killed processes have left, which kernels are fast
+TIMED = {  # claims on what processes left that were killed at a moment of the clock
     "12.new_file_unreadable",
     "12.old_file_mixed",
     "12.course_not_whole",
-    "16.order",
 }
 
 
@@ -38,12 +38,12 @@ def learners_run(request, tmp_path_factory):
 
 
 def test_the_learners_edition_runs_without_network_and_its_exercises_know_open_wrong_and_right_answers(
-    learners_run, record_property, exercise_records
+    learners_run, record_property
 ):
     name, executed, expected = learners_run
-    timed = NotebookNode(cells=executed.cells[1:])
-    record_property("seconds", [name, "fast", observe(timed)["cell_seconds"]])  # for tests/run_times.py
-    found = exercise_records(executed)
+    (spent,) = (cell.outputs[0].text for cell in executed.cells if cell.source == SPENT)
+    record_property("processor", [name, "fast", float(spent)])  # see tests/run_times.py
+    found = list(exercises_in(executed))
     assert [(record["name"], record["outcome"]) for record in found] == [entry[:2] for entry in expected]
     for record, (exercise, _, hint) in zip(found, expected, strict=True):
         assert hint in record["message"], f"exercise {exercise}: expected the hint {hint!r}"
@@ -59,7 +59,7 @@ def test_no_warning_reaches_a_learner(learners_run):
 
 
 def test_every_cell_says_the_same_when_it_is_run_twice_in_a_row_and_every_check_once_more_at_the_end(
-    learners_run, tmp_path, exercise_records
+    learners_run, tmp_path
 ):
     name, executed, _ = learners_run
     again = run(repeated(nbformat.read(Lesson(name).path("solutions"), as_version=4)), tmp_path)
@@ -68,7 +68,7 @@ def test_every_cell_says_the_same_when_it_is_run_twice_in_a_row_and_every_check_
     for cell in worked:
         assert said(cell) == once[cell.id.removesuffix(AGAIN)], f"cell {cell.id}: {cell.source}"
     assert sum(cell.id.endswith(AGAIN) for cell in worked) > 20
-    assert {record["outcome"] for record in exercise_records(again)} == {"right"}
+    assert {record["outcome"] for record in exercises_in(again)} == {"right"}
 
 
 def repeated(notebook: NotebookNode) -> NotebookNode:
@@ -95,11 +95,11 @@ def said(cell: NotebookNode) -> list[str]:
     """
     text = ""
     for output in cell.get("outputs", []):
-        claim = output.get("metadata", {}).get("course", {}).get("claim")
         shown = output.get("text") or output.get("data", {}).get("text/plain", "") + "\n"
-        if claim and claim["name"] in TIMED:
-            text += claim["name"] + "\n"
-        elif claim or "varies" not in cell.metadata.get("tags", []):
+        if claims := claims_of(output):
+            for claim, line in zip(claims, shown.splitlines(), strict=True):
+                text += (claim["name"] if claim["timed"] or claim["name"] in TIMED else line) + "\n"
+        elif "varies" not in cell.metadata.get("tags", []):
             text += NUMBERED.sub(r"\1", shown)
     return [line[:CUT_SHORT] if line.endswith("[...]") else line for line in text.splitlines()]
 
@@ -118,7 +118,8 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
 def tried(lesson: Lesson, source: Source) -> tuple[NotebookNode, list[tuple[str, str, str]]]:
     """The learner's notebook where each check is followed by every wrong answer and the solution, then left open again.
 
-    A cell before all others imports what a warm kernel has imported, so that the lesson's seconds can be compared.
+    A cell before all others imports what a warm kernel has imported, so that the lesson's seconds can be compared, and
+    one after all others prints them.
     Given with it, for every time that a check runs: exercise, outcome and a part of the hint.
     """
     notebook = nbformat.read(lesson.path("learner"), as_version=4)
@@ -139,7 +140,7 @@ def tried(lesson: Lesson, source: Source) -> tuple[NotebookNode, list[tuple[str,
             cells += map(new_code_cell, [*answers, cell.source, *stubs])
             expected.append((exercise, "right", ""))
             stubs = []
-    notebook.cells = cells
+    notebook.cells = [*cells, new_code_cell(SPENT)]
     return notebook, expected
 
 

@@ -3,12 +3,13 @@ import pandas as pd
 import pytest
 
 from course.catalog import find
+from course.claims import Claim
 from course.parameters import ParameterError
 from course.runs import cluster, plan
 from course.runs.records import Job, Record
 
 EPOCHS = "epochs: int = 20  # passes over the data, 1 to 200, fast 2"
-CLAIM = 'from course.claims import claim\nclaim("98.value", seed * seed + epochs, digits=1, unit="m")'
+CLAIM = 'from course.claims import spread\nspread("98.value", "a value", seed * seed + epochs, digits=1, unit="m")'
 
 
 def points(assignments):
@@ -20,8 +21,7 @@ def parameters(*more):
 
 
 def record(seed, epochs, value, outcome="passed"):
-    claim = {"name": "98.value", "value": value, "unit": "m", "digits": 1, "published": None, "source": None}
-    claims = {"98.value": claim}
+    claims = {"98.value": Claim("98.value", "spread", "a value", value, unit="m", digits=1)}
     parameters = {"seed": seed, "epochs": epochs}
     return Record(f"{seed}-{epochs}", "98_trial", parameters, outcome, 2.0, "", 1.0, claims, {}, None, {})
 
@@ -100,26 +100,29 @@ def test_a_summary_gives_the_results_over_the_seeds_of_each_point_also_of_runs_t
     assert list(summary) == [((("epochs", 1),), "98.value"), ((("epochs", 5),), "98.value")]
     for ((_, epochs),), name in summary:
         expected = [value for (_, other), value in values.items() if other == epochs]
-        assert summary[(("epochs", epochs),), name] == plan.Spread(expected, 1, "m")
+        assert summary[(("epochs", epochs),), name] == [
+            Claim("98.value", "spread", "a value", value, unit="m", digits=1) for value in expected
+        ]
 
 
-def test_a_sweep_shows_what_strays_from_the_band_and_what_is_not_finite(house):
-    house.claims('["98.value".full]\nmedian = 2.0\nlow = 1.9\nhigh = 2.1\nseeds = 10\n')
+def test_a_sweep_shows_what_breaks_a_promise_and_what_is_not_finite(house):
     house.add(
         "98_trial",
-        "from course import lesson\nfrom course.claims import claim",
-        "lesson.running = lesson.Running('98_trial', fast=False, standard=True)",
-        "claim('98.value', {0: 2, 1: 7, 2: float('nan'), 3: float('inf')}[seed])\nclaim('98.lost', float('nan'))",
+        "from course.claims import bound, fact",
+        "bound('98.value', 'a value', {0: 2, 1: 7, 2: float('nan'), 3: float('inf')}[seed], at_most=3)",
+        "fact('98.lost', 'nothing lost', float('nan'))",
         "assert seed != 1",
     )
     status, out, err = house.course("sweep", "98", "-p", "seed=0..3", "--out", house.out)
     assert status == 1
     assert "98_trial--seed=1: failed; cell 4, `assert seed != 1`: AssertionError" in err
-    rows = [line.replace("│", "|").split("|") for line in out.splitlines() if "98." in line]
+    rows = [
+        line.replace("│", "|").split("|") for line in out.splitlines() if "a value" in line or "nothing lost" in line
+    ]
     cells = [[cell.strip() for cell in row][2:-1] for row in rows]
     assert cells == [
-        ["98.value", "4.500", "2.000 to 7.000", "", "4, 2 of them not finite"],
-        ["98.lost", "", "", "", "4, 4 of them not finite"],
+        ["a value", "4.500", "2.000 to 7.000", "4, 2 of them not finite"],
+        ["nothing lost", "", "", "4, 4 of them not finite"],
     ]
     frame = pd.read_parquet(house.out / "runs.parquet")
     np.testing.assert_equal(list(frame["claim.98.value"]), [2, 7, np.nan, np.inf])

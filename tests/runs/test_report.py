@@ -2,19 +2,23 @@ from html.parser import HTMLParser
 
 import pytest
 
-from course.runs import report
+from course.claims import Claim
+from course.runs import judge, report
 from course.runs.records import Failure, Record
 
-BANDS = '["98.loss".full]\nmedian = 2.0\nlow = 1.9\nhigh = 2.1\nseeds = 10\n'
+MEASURED = '["98.loss"]\nunit = ""\ndigits = 1\n["98.loss".full]\nat_most = 5.0\nvalues = [2.0, 1.9, 2.1]\n'
 
 
 def made(name="98_trial", outcome="passed", failure=None, parameters=None, **values):
+    parameters = parameters or {}
+    mode, standard = ("fast" if "fast" in parameters else "full"), parameters.keys() <= {"seed", "fast"}
+    origin = {"published": 2.5, "source": "A & B", "mode": mode, "standard": standard}
     claims = {
-        f"98.{key}": {"value": value, "unit": "", "digits": 1, "published": 2.5, "source": "A & B"}
+        f"98.{key}": Claim(f"98.{key}", "bound", f"the {key}", value, digits=1, at_most=5.0, **origin)
         for key, value in values.items()
     }
     exercises = {"98.1": "right", "98.2": "right", "98.3": "wrong"}
-    return Record(name, name, parameters or {}, outcome, 3.14, "", 1.0, claims, exercises, failure, {"python": "3"})
+    return Record(name, name, parameters, outcome, 3.14, "", 1.0, claims, exercises, failure, {"python": "3"})
 
 
 class Page(HTMLParser):
@@ -41,28 +45,28 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    ("record", "held"),
+    ("record", "kept", "repeated"),
     [
-        (made(loss=2.0), "1 of 1"),
-        (made(loss=9.0), "0 of 1"),
-        (made(loss=2.0, speed=1.0), "1 of 1"),
-        (made(loss=9.0, parameters={"seed": 3}), "0 of 1"),
-        (made(loss=9.0, parameters={"epochs": 3}), "1 not judged"),
-        (made(loss=9.0, parameters={"fast": True}), "1 not judged"),
-        (made(), ""),
+        (made(loss=2.0), "1 of 1", "1 of 1 in the interval"),
+        (made(loss=9.0), "0 of 1", "0 of 1 in the interval"),
+        (made(loss=2.0, speed=1.0), "2 of 2", "1 of 1 in the interval"),
+        (made(loss=9.0, parameters={"seed": 3}), "1 of 1", "0 of 1 in the interval"),
+        (made(loss=9.0, parameters={"epochs": 3}), "", ""),
+        (made(), "", ""),
     ],
 )
-def test_claims_are_judged_by_the_bands_of_their_mode_and_only_for_standard_parameters(house, record, held):
-    house.claims(BANDS)
-    assert report.row(record)[4] == held
+def test_promises_are_counted_for_standard_parameters_and_apart_from_them_what_repeats(house, record, kept, repeated):
+    house.claims(MEASURED)
+    judge._expected.cache_clear()
+    assert report.row(record)[4:6] == (kept, repeated)
 
 
 def test_a_row_counts_exercises_by_outcome(house):
-    assert report.row(made()) == ("98_trial", "full", "passed", "3.1", "", "2 right, 1 wrong")
+    assert report.row(made()) == ("98_trial", "full", "passed", "3.1", "", "", "2 right, 1 wrong")
 
 
 def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(house, tmp_path):
-    house.claims(BANDS)
+    house.claims(MEASURED)
     (tmp_path / "98_trial--epochs=1.executed.ipynb").touch()
     failure = Failure(3, "x = '<script>'", "ValueError", "<b> & </b>")
     failed = made("98_trial--epochs=1", "failed", failure, loss=9.0)
@@ -73,11 +77,11 @@ def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(hou
     assert "ValueError: <b> & </b>" in page.text
     assert "x = '<script>'" in page.text
     assert "1 of 2 passed" in page.text
-    assert "2.5 (A & B)" in page.text
+    assert "published 2.5 (A & B)" in page.text
 
 
-def test_a_result_that_is_not_finite_is_shown_and_not_held(house, tmp_path):
-    house.claims(BANDS)
+def test_a_result_that_is_not_finite_is_shown_and_not_kept(house, tmp_path):
+    house.claims(MEASURED)
     records = [made(loss=float("nan")), made("97_other", loss=float("inf"))]
     assert [report.row(record)[4] for record in records] == ["0 of 1", "0 of 1"]
     page = Page(report.write(records, tmp_path).read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from course.claims import Claim
 from course.runs import records, runner
 from course.runs.records import Job
 
@@ -77,22 +78,16 @@ def test_notebook_results_and_temporary_files_may_lie_in_any_folder(odd_folder, 
 def test_claims_and_exercises_are_read_from_the_outputs(run):
     record = run(
         PARAMETERS,
-        "from course.claims import claim",
-        "claim('98.accuracy', 0.75, published=0.8, source='a paper')\nclaim('98.loss', 2, unit='nat', digits=1)",
+        "from course.claims import bound, spread",
+        "spread('98.accuracy', 'accuracy', 0.75, published=0.8, source='a paper')",
+        "bound('98.loss', 'loss', 2, unit='nat', digits=1, at_most=3)",
         "from course.exercises import exercise, expect",
         "@exercise('98.1', 4)\ndef check(answer):\n    expect(answer == 5, 'one more')",
         "@exercise('98.2', ...)\ndef check(answer):\n    pass",
     )
     assert record.claims == {
-        "98.accuracy": {
-            "name": "98.accuracy",
-            "value": 0.75,
-            "unit": "",
-            "digits": 3,
-            "published": 0.8,
-            "source": "a paper",
-        },
-        "98.loss": {"name": "98.loss", "value": 2.0, "unit": "nat", "digits": 1, "published": None, "source": None},
+        "98.accuracy": Claim("98.accuracy", "spread", "accuracy", 0.75, published=0.8, source="a paper"),
+        "98.loss": Claim("98.loss", "bound", "loss", 2.0, unit="nat", digits=1, at_most=3),
     }
     assert record.exercises == {"98.1": "wrong", "98.2": "not attempted"}
     assert record.outcome == "passed"
@@ -202,16 +197,16 @@ def test_what_a_notebook_says_is_made_fit_to_be_shown(run, tmp_path):
 def test_a_result_that_is_not_finite_survives_in_the_record(run, tmp_path):
     record = run(
         PARAMETERS,
-        "from course.claims import claim",
-        "claim('98.a', float('nan'))\nclaim('98.b', float('-inf'))\nclaim('98.c', 1)",
+        "from course.claims import spread",
+        "spread('98.a', 'a', float('nan'))\nspread('98.b', 'b', float('-inf'))\nspread('98.c', 'c', 1)",
     )
     kept = records.read(tmp_path / "out" / "98_trial.json")
     for found in (record, kept):
-        np.testing.assert_equal([claim["value"] for claim in found.claims.values()], [np.nan, -np.inf, 1.0])
+        np.testing.assert_equal([claim.value for claim in found.claims.values()], [np.nan, -np.inf, 1.0])
 
 
 def test_a_result_that_no_course_announces_fails_the_run(run):
-    record = run(PARAMETERS, "display({'text/plain': ''}, metadata={'course': {'claim': 5}}, raw=True)")
+    record = run(PARAMETERS, "display({'text/plain': ''}, metadata={'course': {'claims': 5}}, raw=True)")
     assert (record.failure.cell, record.failure.name) == (2, "ValidationError")
 
 

@@ -1,0 +1,65 @@
+"""Holds a run to what the course says: facts and bounds first, then, apart from them, whether values repeat.
+
+Facts hold with every seed, bounds with every seed that was measured. A value repeats when a measured seed on a machine
+of equal fingerprint prints the same digits; elsewhere it must lie where one more value lies.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+
+from course import claims
+from course.claims import Band, Claim
+from course.evidence import Interval, prediction_interval
+from course.runs.records import Record
+
+FALSE_ALARMS = 1 / 200  # runs of the whole course, in one mode, with a value outside though nothing is wrong
+
+
+def refusals(record: Record) -> Iterator[str]:
+    """Name every fact of a run that does not hold, and every bound that a measured seed misses."""
+    for claim in record.claims.values():
+        measured = claims.band(claim.name, claim.mode)
+        if claim.standard and claim.kept is False and (claim.kind == "fact" or _is_measured(record, measured)):
+            yield f"{claim.name}, {claim.words}: {claim.value:g}, {claim.promise}"
+
+
+def is_repeated(record: Record, claim: Claim) -> bool | None:
+    """Tell whether a value of `record` repeats what was measured.
+
+    None where it need not (other parameters, times) or where one measured seed says nothing of others.
+    """
+    measured = claims.band(claim.name, claim.mode)
+    if not measured or not claim.standard or claim.timed:
+        return None
+    if _is_measured(record, measured) and is_same_machine(record):
+        return measured.show(claim.value) == measured.show(measured.values[_seed(record)])
+    if measured.seeds < 2:
+        return None
+    return measured.low <= claim.value <= measured.high or claim.value in _expected(claim.name, claim.mode)
+
+
+def is_same_machine(record: Record) -> bool:
+    """Tell whether the run was made where its lesson was measured, as far as floating point can tell."""
+    return claims.stored().get(record.lesson[:2], {}).get(record.mode) == record.machine
+
+
+@cache
+def _expected(name: str, mode: str) -> Interval:
+    """The interval of one more value, so wide that all claims together leave theirs in one run of 200 at the most.
+
+    By Bonferroni: the share of false alarms allowed in a run of the course, divided by its claims.
+    """
+    measured = claims.band(name, mode)
+    assert measured
+    count = sum(mode in entry and not entry.get("timed") for entry in claims.stored().values())
+    found = prediction_interval(measured.values, FALSE_ALARMS / count)
+    last_digit = 10.0**-measured.decimals  # where all seeds agree, another machine may round otherwise
+    return Interval(found.low - last_digit, found.high + last_digit)
+
+
+def _is_measured(record: Record, measured: Band | None) -> bool:
+    return measured is not None and _seed(record) < measured.seeds
+
+
+def _seed(record: Record) -> int:
+    return record.parameters.get("seed", 0)

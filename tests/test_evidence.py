@@ -1,0 +1,86 @@
+"""What seeds and rows bear, against hand-worked cases, SciPy's quantiles and simulation."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from course import claims
+from course.evidence import has_margin, paired_bootstrap, prediction_interval, sign_test
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1] * 10, 2 / 2**10),
+        ([1] * 9 + [-1], 2 * 11 / 2**10),
+        ([1, -1], 1.0),
+        ([0, 0, 3], 1.0),
+        ([0.0], 1.0),
+        ([-2] * 8, 2 / 2**8),
+    ],
+)
+def test_the_sign_test_counts_coins_by_hand(differences, p):
+    assert sign_test(differences) == pytest.approx(p)
+
+
+def test_the_sign_test_cries_wolf_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    alarms = np.mean([sign_test(rng.normal(size=30)) < 0.05 for _ in range(2000)])
+    exact = 2 * stats.binom.cdf(9, 30, 0.5)  # the largest p below .05 that 30 coins can have
+    assert alarms == pytest.approx(exact, abs=3 * np.sqrt(exact / 2000))
+
+
+def test_the_paired_bootstrap_of_a_mean_difference_agrees_with_the_t_interval():
+    rng = np.random.default_rng(1)
+    first = rng.normal(size=400)
+    second = first + rng.normal(0.2, 0.5, size=400)
+    found = paired_bootstrap(lambda a, b: np.mean(b - a), first, second, confidence=0.95, resamples=4000)
+    difference = second - first
+    expected = stats.t.interval(0.95, 399, loc=difference.mean(), scale=stats.sem(difference))
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_the_paired_bootstrap_draws_whole_rows_and_repeats():
+    rows = np.arange(50)
+    same = paired_bootstrap(lambda a, b: float(np.all(a == b)), rows, rows)
+    assert same == (1.0, 1.0)
+    once = paired_bootstrap(lambda a: np.mean(a), rows, seed=3)
+    assert once == paired_bootstrap(lambda a: np.mean(a), rows, seed=3)
+    assert once != paired_bootstrap(lambda a: np.mean(a), rows, seed=4)
+
+
+def test_a_prediction_interval_holds_the_next_value_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    error = 0.1
+    missed = np.mean([rng.normal() not in prediction_interval(rng.normal(size=10), error) for _ in range(4000)])
+    assert missed == pytest.approx(error, abs=3 * np.sqrt(error * (1 - error) / 4000))
+
+
+def test_a_prediction_interval_needs_two_values():
+    with pytest.raises(ValueError, match="1 values: a prediction interval needs at least 2"):
+        prediction_interval([1.0], 0.01)
+
+
+def test_the_courses_own_values_leave_the_interval_of_the_others_hardly_ever():
+    """Each measured value against the interval that the other seeds give it, as wide as a run is judged by."""
+    modes = [entry[mode] for entry in claims.stored().values() for mode in ("full", "fast") if mode in entry]
+    results = [mode["values"] for mode in modes if "values" in mode and len(mode["values"]) > 2]
+    error = 1 / 200 / max(1, len(results) / 2)
+    tried = left = 0
+    for values in results:
+        for seed, value in enumerate(values):
+            others = values[:seed] + values[seed + 1 :]
+            tried += 1
+            left += value not in prediction_interval(others, error) and len(set(others)) > 1
+    print(f"{left} of {tried} values outside the interval of the other seeds")
+    assert left <= tried / 1000
+
+
+def test_a_margin_is_the_one_sided_t_interval_by_hand():
+    values = [0.9, 1.0, 1.1]
+    reach = 6.964557 * 0.1 * np.sqrt(4 / 3)  # t(.99) with two degrees of freedom, from a table
+    assert has_margin(values, at_least=1 - reach - 1e-6)
+    assert not has_margin(values, at_least=1 - reach + 1e-6)
+    assert has_margin(values, at_most=1 + reach + 1e-6)
+    assert not has_margin(values, at_least=0, at_most=1 + reach - 1e-6)
+    assert has_margin([2.0, 2.0], at_least=2.0, at_most=2.0)

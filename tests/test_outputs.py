@@ -1,0 +1,62 @@
+"""What a cell tells, in a real kernel: one output for the claims of a cell, data for programs in its metadata."""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from course import outputs
+
+CELLS = (
+    'from course.claims import bound, fact, spread\nspread("98.a", "a <loss>", 0.5)',
+    'fact("98.b", "all is well", True)\nprint("between")\nbound("98.c", "accuracy", 0.7, at_least=0.9)',
+    'spread("98.d", "before an error", 1.0)\n1 / 0',
+    "print('no claims')",
+)
+
+
+@pytest.fixture(scope="module")
+def executed():
+    cells = [nbformat.v4.new_code_cell(cell) for cell in CELLS]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3", allow_errors=True).execute()
+    return notebook
+
+
+def shown(cell):
+    return [output.data for output in cell.outputs if output.output_type == "display_data"]
+
+
+def test_a_claim_is_one_line_and_one_row_of_a_table(executed):
+    (data,) = shown(executed.cells[0])
+    assert data["text/plain"] == "a <loss>: yours 0.500"
+    assert "<td>a &lt;loss&gt;</td>" in data["text/html"]
+    assert '<td class="yours">0.500</td>' in data["text/html"]
+
+
+def test_claims_of_one_cell_are_one_output_at_its_end(executed):
+    first, second = executed.cells[1].outputs
+    assert first.text == "between\n"
+    assert second.data["text/plain"] == "all is well: holds\naccuracy: yours 0.700 · at least 0.9: missed"
+    assert second.data["text/html"].count("<tr>") == 3
+
+
+def test_claims_before_an_error_are_shown_and_nothing_is_shown_twice(executed):
+    assert len(shown(executed.cells[2])) == 1
+    assert shown(executed.cells[3]) == []
+
+
+def test_programs_read_the_claims_back(executed):
+    records = list(outputs.claims_in(executed))
+    assert [record["name"] for record in records] == ["98.a", "98.b", "98.c", "98.d"]
+    assert records[2] == {
+        "name": "98.c",
+        "kind": "bound",
+        "words": "accuracy",
+        "value": 0.7,
+        "unit": "",
+        "digits": 3,
+        "at_least": 0.9,
+        "timed": False,
+        "mode": "full",
+        "standard": True,
+    }
