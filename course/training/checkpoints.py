@@ -73,7 +73,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._changed = list(changed)
         self._order: dict[str, str] = {}
         self._named = _named(self.callbacks)
-        self._own_settings: dict[str, str] = Memory(self._named).settings
+        own = Memory(self._named)
+        self._own_settings: dict[str, str] = own.settings
+        self._fresh = dict(own.descriptions)  # what a new process has by itself; to be saved is what differs
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
@@ -126,6 +128,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
+        if not self._fresh.keys() & self._data_begin.descriptions.keys():  # a second `fit` finds them in training
+            self._fresh |= self._data_begin.descriptions
         self._checked: set[str] = set()
         self._resumed = self._files.newest()
         if self._resumed:
@@ -235,7 +239,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _walk(self, begin: Memory | None = None) -> Memory:
         """What model and callbacks remember now, beside the variables that `capture` takes."""
         known = variables(self.model) | {f"generator of {name}": each for name, each in random_variables().items()}
-        return Memory({"model": self.model, **self._named}, known=known, begin=begin)
+        return Memory({"model": self.model, **self._named}, known=known, begin=begin, fresh=self._fresh)
 
     def _note_begin(self) -> None:
         """Keep what there is when training begins: a resumed run has no more to put its checkpoint into."""
@@ -245,7 +249,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _note_epoch(self) -> None:
         """Keep what the data of an epoch follow from, for checkpoints within it."""
         self._random = random_state()
-        self._data_content = Memory(self._data, begin=self._data_begin).content
+        self._data_content = Memory(self._data, begin=self._data_begin, fresh=self._fresh).content
 
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
         if "settings" not in state:
@@ -291,8 +295,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         check_data(call, own=self._epoch)
         self._model_begin = model_settings(self.model)
         if getattr(self, "_model_settings", (None,))[0] is not self.model:
-            settings = self._model_begin | Memory({"model": self.model}).settings
-            self._model_settings = self.model, settings
+            memory = Memory({"model": self.model})
+            self._model_settings = self.model, self._model_begin | memory.settings
+            self._fresh |= memory.descriptions
         settings = self._model_settings[1] | self._own_settings | self._order | data_settings(call)
         return settings | {"monitor": repr(self._monitor), "mode": repr(self._mode)}
 
@@ -346,10 +351,13 @@ class Checkpoints(keras.callbacks.CallbackList):
         return model.get_metrics_result()
 
     def _set_random_state(self) -> None:
-        """The generators as they were at the save, except those from which the data have just drawn again."""
+        """The generators as they were at the save, except those from which the data have just drawn again.
+
+        These are left alone: the data may be read ahead, so that a thread draws from them at this moment.
+        """
         before, now, replayed = self._resumed.state["random"], self._resumed.state["random_now"], random_state()
         used = {name for name in ("python", "numpy", "tensorflow") if repr(replayed[name]) != repr(before[name])}
-        set_random_state(now | {name: replayed[name] for name in used})
+        set_random_state({name: value for name, value in now.items() if name not in used})
 
 
 def _named(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:

@@ -9,6 +9,7 @@ scaffolding. What an object keeps elsewhere, as in a file or a global variable, 
 """
 
 import collections
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,18 +38,25 @@ class Memory:
     `content` is what each object remembers, by its place; `variables` are those found beside the `known` ones, which
     are saved elsewhere; `optimizers` are all that were met. With `begin`, the walk at the start of training, the
     walk refuses what a new process would not have at that start: there would be nothing to put its content into.
+    Large arrays are left out if they are as in `fresh`, the `descriptions` of what a new process has by itself.
 
     Raises CheckpointError for what can neither be saved nor made again, with its place and a cure.
     """
 
     def __init__(
-        self, roots: dict[str, Any], *, known: dict[str, Any] | None = None, begin: "Memory | None" = None
+        self,
+        roots: dict[str, Any],
+        *,
+        known: dict[str, Any] | None = None,
+        begin: "Memory | None" = None,
+        fresh: Mapping[str, str] | None = None,
     ) -> None:
         self.content: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
         self.optimizers: dict[str, Any] = {}
+        self.descriptions: dict[str, str] = {}  # of large arrays and of what only a new process can make, by place
         self._begin = begin
-        self._descriptions: dict[str, str] = {}  # of what only a new process can make, by place
+        self._fresh = fresh or {}
         self._objects = roots | (known or {})  # all that was met, by place
         self._places = {objects.identity(value): place for place, value in self._objects.items()}
         self._passed: dict[int, Any] = {}  # containers of the frameworks
@@ -140,7 +148,7 @@ class Memory:
             isinstance(value, objects.CALLABLES) or objects.is_framework_object(value) or objects.is_of_the_user(value)
         )
         if is_object and self._meet(value, place):
-            self._descriptions[place] = objects.describe(value)
+            self.descriptions[place] = objects.describe(value)
             self._enter(value, place)
 
     def _take(self, value: Any, place: str) -> Any:
@@ -190,9 +198,9 @@ class Memory:
                 place, f"{objects.describe(value)} of {array.dtype} cannot be saved", "hold a plain array or a list"
             )
         if array.nbytes >= LARGE:
-            digest = self._descriptions[place] = objects.fingerprint(array)
-            if not self._begin or self._begin._descriptions.get(place) == digest:
-                return {"kind": "there", "place": place, "is": type(value).__qualname__}
+            digest = self.descriptions[place] = objects.fingerprint(array)
+            if not self._begin or self._fresh.get(place) == digest:
+                return {"kind": "there", "place": place, "is": type(value).__qualname__, "digest": digest}
         return {"kind": "array" if isinstance(value, np.ndarray) else "tensor", "array": np.array(array)}
 
     def _take_sequence(self, value: Any, place: str) -> Any:
@@ -254,10 +262,10 @@ class Memory:
 
     def _reference(self, value: Any, place: str) -> dict[str, Any]:
         """What stands for something that only a new process can make."""
-        description = self._descriptions[place] = objects.describe(value)
+        description = self.descriptions[place] = objects.describe(value)
         if objects.is_found_by_name(value):
             return {"kind": "named", "module": value.__module__, "name": value.__qualname__}
-        if self._begin and not objects.is_variable(value) and self._begin._descriptions.get(place) != description:
+        if self._begin and not objects.is_variable(value) and self._begin.descriptions.get(place) != description:
             self._refuse(
                 place,
                 f"{description} came there during training, and a resumed run would not have it",
@@ -275,7 +283,7 @@ class Memory:
         if saved["kind"] == "there" and isinstance(self._objects.get(saved["place"]), CONFIGURED):
             return repr(self._objects[saved["place"]].get_config() | {"name": ""})
         if saved["kind"] == "there":
-            return str(self._descriptions.get(saved["place"], saved["place"]))
+            return str(self.descriptions.get(saved["place"], saved["place"]))
         if saved["kind"] in ("array", "tensor"):
             return objects.fingerprint(saved["array"])
         if saved["kind"] in DICTIONARIES:
@@ -303,6 +311,11 @@ class Memory:
             if saved.get("is", type(there).__qualname__) != type(there).__qualname__:
                 raise CheckpointError(
                     f"{saved['place']}: a {saved['is']} when the checkpoint was saved, {objects.describe(there)} now"
+                )
+            if saved.get("digest", self.descriptions.get(saved["place"])) != self.descriptions.get(saved["place"]):
+                raise CheckpointError(
+                    f"{saved['place']}: {saved['digest']} when the run began, "
+                    f"{self.descriptions[saved['place']]} now; make it as it was then"
                 )
             return there
         if kind == "named":

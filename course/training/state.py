@@ -63,16 +63,18 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Put the global generators back."""
+    """Put the global generators back, those that `state` names."""
     for name, make in {"keras": global_seed_generator, "tensorflow": tf.random.get_global_generator}.items():
         if name in state["variables"]:
             make()  # unless it is there; first, since it draws from Python's generator
     for name, variable in random_variables().items():
         if name in state["variables"]:
             variable.assign(state["variables"][name])
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    if state["tensorflow"]:
+    if "python" in state:
+        random.setstate(state["python"])
+    if "numpy" in state:
+        np.random.set_state(state["numpy"])
+    if state.get("tensorflow"):
         context.context()._rng.setstate(state["tensorflow"])
 
 
