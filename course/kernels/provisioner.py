@@ -110,7 +110,7 @@ def connect(connection: socket.socket, environment: Mapping[str, str], directory
     installed = [*map(sysconfig.get_path, ("purelib", "platlib")), warm_parent.__file__, forked_kernel.__file__]
     versions = [Path(path).stat().st_mtime_ns for path in installed]
     state = sys.executable, versions, sorted(inherited.items()), warm_parent.standing(os.getpid())
-    key = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    key = f"{warm_parent.CHECKOUT}-{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
 
     sockets = warm_parent.runtime_directory()
     with warm_parent.locked(sockets) as folder:

@@ -5,13 +5,14 @@ of kernels (papermill, `course run`, pytest, a Jupyter server), since one that p
 itself would save nothing; it ends some minutes after the last of them (COURSE_KERNEL_LINGER seconds, by default 300).
 What a process inherits rather than asks for (variables that imports read, limits, namespaces, control group) is part of
 the parent's key, so that an owner with other ones gets another parent; everything else comes with the request.
-Linux only. `python -m course.kernels.warm_parent --stop` ends the user's parents; kernels already forked live on.
+Linux only. `python -m course.kernels.warm_parent --stop` ends those of its checkout; kernels already forked live on.
 """
 
 import atexit
 import contextlib
 import ctypes
 import fcntl
+import hashlib
 import os
 import signal
 import socket
@@ -23,6 +24,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from course.kernels import forked_kernel
+
+CHECKOUT = hashlib.sha256(os.fsencode(Path(__file__).resolve())).hexdigest()[:8]  # the names of its sockets begin so
 
 
 def standing(process: int) -> tuple[str, ...]:
@@ -97,9 +100,11 @@ def main() -> None:
 
 
 def stop() -> None:
-    """Ends all parents of the user."""
+    """End the user's parents that run this checkout's code; those of other checkouts go on."""
     with locked(runtime_directory()) as folder:
         for name in os.listdir(folder):  # noqa: PTH208
+            if not name.startswith(CHECKOUT):
+                continue
             with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(ConnectionRefusedError):
                 connection.connect(f"/proc/self/fd/{folder}/{name}")  # refused: its parent was killed
                 os.kill(peer(connection), signal.SIGTERM)
