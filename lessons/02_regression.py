@@ -27,10 +27,10 @@
 # comes out.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the rows and the folds, 0 to 1000000
+seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and trees
 log_rows: int = 74  # steps compared with the log of lesson 01, 15 to 74, fast 15
-epochs: int = 20  # passes over the training rows in each fit of a network, 2 to 200, fast 10
+epochs: int = 20  # passes in each fit of a network, 2 to 200, fast 10
 folds: int = 5  # parts in a cross-validation, 2 to 10, fast 2
 hidden_units: int = 64  # units in each hidden layer, 32 to 256
 trees: int = 300  # trees in each fit of gradient boosting, 50 to 1000, fast 100
@@ -82,8 +82,20 @@ from course.claims import bound, spread
 ones = np.ones((len(plane.x_train), 1))
 solution = np.linalg.lstsq(np.hstack([plane.x_train, ones]), plane.y_train)[0]
 off = np.linalg.norm([*weights[:, 0], *bias] - solution)
-bound("02.plane_distance", "weights and bias from least squares", off, at_most=1e-5, digits=7)
-bound("02.plane_test_rmse", "error on the test rows of the plane", np.sqrt(test_mse), at_most=1e-5, digits=7)
+bound(
+    "02.plane_distance",
+    "weights and bias from least squares",
+    off,
+    at_most=1e-5,
+    digits=7,
+)
+bound(
+    "02.plane_test_rmse",
+    "error on the test rows of the plane",
+    np.sqrt(test_mse),
+    at_most=1e-5,
+    digits=7,
+)
 
 # %% [markdown]
 # Weights and bias are {{02.plane_distance}} away from least squares. The root mean square error on the test rows is
@@ -118,7 +130,11 @@ from course.data import table, verified
 
 rows = table("linreg_plane")
 x, y = rows[["x1", "x2"]].to_numpy("float32"), rows[["y"]].to_numpy("float32")
-log = np.loadtxt(verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"), delimiter=",", skiprows=1)
+log = np.loadtxt(
+    verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"),
+    delimiter=",",
+    skiprows=1,
+)
 
 # %% [markdown]
 # Two things save time: the compiled model of the program serves again, from weights of 0, and `fit` gets the rows as
@@ -134,7 +150,13 @@ whole = model.fit(one_batch, epochs=log_rows, shuffle=False, verbose=0)
 
 weights, bias = model.get_weights()
 off = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
-bound("02.log_difference", "greatest difference from the log of lesson 01", off, at_most=1e-4, digits=5)
+bound(
+    "02.log_difference",
+    "greatest difference from the log of lesson 01",
+    off,
+    at_most=1e-4,
+    digits=5,
+)
 
 # %% [markdown]
 # After the last of these steps no weight differs from the log by more than {{02.log_difference}}, and the log itself
@@ -208,7 +230,8 @@ preparation = make_column_transformer(
 
 # %% tags=["solution"]
 def standardize(train, test):
-    """Return both arrays, (rows, columns) each, with mean and standard deviation taken from `train`."""
+    """Return both arrays, (rows, columns) each, with mean and standard deviation taken
+    from `train`."""
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     deviation = np.where(deviation == 0, 1, deviation)
     return (train - mean) / deviation, (test - mean) / deviation
@@ -227,28 +250,44 @@ def check(standardize):
         fitted, applied = map(np.asarray, standardize(train.copy(), test.copy()))
         shapes = "Two arrays must come back, with the shapes of the two that went in."
         expect((fitted.shape, applied.shape) == (train.shape, test.shape), shapes)
-        finite = "A test table of one row is no longer finite. Was it divided by its own standard deviation?"
+        finite = (
+            "A test table of one row is no longer finite. Was it divided by its own"
+            " standard deviation?"
+        )
         expect(np.isfinite(applied).all(), finite)
-        alone = "The training rows are off. Each column needs mean 0 and deviation 1 over the training rows alone."
+        alone = (
+            "The training rows are off. Each column needs mean 0 and deviation 1 over"
+            " the training rows alone."
+        )
         expect_close(fitted, scaler.transform(train), alone)
-        taken = "The test rows are off. They take over mean and deviation of the training rows, whatever their own are."
+        taken = (
+            "The test rows are off. They take over mean and deviation of the training"
+            " rows, whatever their own are."
+        )
         expect_close(applied, scaler.transform(test), taken)
     flat = np.column_stack([train[:, 0], np.full(30, 4.0)])
     fitted, applied = standardize(flat, flat[:5] + 1)
-    constant = "A column that is constant in the training rows was divided by 0. Divide it by 1."
+    constant = (
+        "A column that is constant in the training rows was divided by 0. Divide it"
+        " by 1."
+    )
     expect(np.allclose(fitted[:, 1], 0) and np.allclose(applied[:, 1], 1), constant)
 
 
 # %% tags=["wrong"] hint="over the training rows alone"
 def standardize(train, test):
     both = np.vstack([train, test])
-    return (train - both.mean(axis=0)) / both.std(axis=0), (test - both.mean(axis=0)) / both.std(axis=0)
+    return (train - both.mean(axis=0)) / both.std(axis=0), (
+        test - both.mean(axis=0)
+    ) / both.std(axis=0)
 
 
 # %% tags=["wrong"] hint="divided by its own standard deviation"
 def standardize(train, test):
     with np.errstate(invalid="ignore"):
-        return tuple((part - part.mean(axis=0)) / part.std(axis=0) for part in (train, test))
+        return tuple(
+            (part - part.mean(axis=0)) / part.std(axis=0) for part in (train, test)
+        )
 
 
 # %% tags=["wrong"] hint="constant in the training rows"
@@ -271,7 +310,8 @@ from sklearn.model_selection import KFold
 
 
 def cross_validate(pipeline, inputs, target, splits):
-    """Fit a clone of the pipeline for each split; predict every row by the one that was fitted without it."""
+    """Fit a clone of the pipeline for each split;
+    predict every row by the one that was fitted without it."""
     predicted, fitted = np.empty(len(target)), []
     for train, test in splits:
         fitted.append(clone(pipeline).fit(inputs.iloc[train], target[train]))
@@ -302,7 +342,9 @@ def rms(differences):
 
 gain = rms(mpg - honest) - rms(mpg - peeked)
 limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
-bound("02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg")
+bound(
+    "02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg"
+)
 
 # %% [markdown]
 # Peeking at the test cars takes {{02.gain_by_peeking}} off the error: less than a tenth of a mile per gallon, either
@@ -315,11 +357,16 @@ bound("02.gain_by_peeking", "what peeking takes off the error", gain, **limits, 
 # %%
 from sklearn.linear_model import LinearRegression
 
-line, lines = cross_validate(make_pipeline(preparation, LinearRegression()), cars, mpg, splits)
+line, lines = cross_validate(
+    make_pipeline(preparation, LinearRegression()), cars, mpg, splits
+)
 
 # %%
 plots.predicted_vs_measured(
-    mpg, {"linear regression": line}, title="A linear model of 398 cars", quantity="mileage (miles per gallon)"
+    mpg,
+    {"linear regression": line},
+    title="A linear model of 398 cars",
+    quantity="mileage (miles per gallon)",
 )
 
 # %% [markdown]
@@ -329,16 +376,42 @@ plots.predicted_vs_measured(
 
 # %%
 def misses(predicted):
-    """Mean of measured - predicted in the lowest tenth of the predictions, the middle half, the highest tenth."""
+    """Mean of measured - predicted in the lowest tenth of the predictions, the middle
+    half, the highest tenth."""
     low, first, third, high = np.quantile(predicted, [0.1, 0.25, 0.75, 0.9])
-    parts = (predicted <= low, (predicted >= first) & (predicted <= third), predicted >= high)
+    parts = (
+        predicted <= low,
+        (predicted >= first) & (predicted <= third),
+        predicted >= high,
+    )
     return [np.mean((mpg - predicted)[part]) for part in parts]
 
 
 low, middle, high = misses(line)
-bound("02.line_misses_low", "missed by the line, lowest tenth", low, at_least=1, unit="mpg", digits=1)
-bound("02.line_misses_middle", "missed by the line, middle half", middle, at_most=-0.5, unit="mpg", digits=1)
-bound("02.line_misses_high", "missed by the line, highest tenth", high, at_least={"full": 1}, unit="mpg", digits=1)
+bound(
+    "02.line_misses_low",
+    "missed by the line, lowest tenth",
+    low,
+    at_least=1,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.line_misses_middle",
+    "missed by the line, middle half",
+    middle,
+    at_most=-0.5,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.line_misses_high",
+    "missed by the line, highest tenth",
+    high,
+    at_least={"full": 1},
+    unit="mpg",
+    digits=1,
+)
 
 # %% [markdown]
 # - lowest tenth of the predictions: {{02.line_misses_low}}
@@ -358,7 +431,8 @@ bound("02.line_misses_high", "missed by the line, highest tenth", high, at_least
 
 # %%
 def build(inputs, hidden, activation):
-    """Return a network for rows of `inputs` numbers, with `hidden` units a layer and one linear output."""
+    """Return a network for rows of `inputs` numbers, with `hidden` units a layer and
+    one linear output."""
     layers = [keras.layers.Dense(units, activation=activation) for units in hidden]
     return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(1)])
 
@@ -386,10 +460,14 @@ from functools import cache
 
 @cache
 def compiled(inputs, hidden, activation, epochs, steps):
-    """Return a network that is ready to train for `epochs` passes of `steps` batches; made once for these arguments."""
+    """Return a network that is ready to train for `epochs` passes of `steps` batches;
+    made once for these arguments."""
     network = build(inputs, hidden, activation)
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, epochs * steps))
-    # No XLA, since compiling takes longer than it saves; all steps of an epoch in one call, not one by one.
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(0.01, epochs * steps)
+    )
+    # No XLA, since compiling takes longer than it saves; all steps of an epoch in one
+    # call, not one by one.
     network.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=steps)
     optimizer.build(network.trainable_variables)  # now, or fit prepares its step twice
     return network
@@ -408,7 +486,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 class Network(RegressorMixin, BaseEstimator):
     """A Keras network with the manners of scikit-learn."""
 
-    def __init__(self, hidden=(hidden_units, hidden_units), activation="relu", epochs=epochs):
+    def __init__(self, hidden=(hidden_units,) * 2, activation="relu", epochs=epochs):
         self.hidden, self.activation, self.epochs = hidden, activation, epochs
 
     def fit(self, X, y):
@@ -418,8 +496,11 @@ class Network(RegressorMixin, BaseEstimator):
         trainee.set_weights(self.network_.get_weights())
         for memory in trainee.optimizer.variables:
             memory.assign(keras.ops.zeros_like(memory))
-        rows = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X)).batch(32).repeat()
-        history = trainee.fit(rows, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+        rows = tf.data.Dataset.from_tensor_slices((X, y))
+        rows = rows.shuffle(len(X)).batch(32).repeat()
+        history = trainee.fit(
+            rows, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, verbose=0
+        )
         self.network_.set_weights(trainee.get_weights())
         self.loss_ = history.history["loss"]
         return self
@@ -445,9 +526,12 @@ def standardized(model):
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
-compiled.cache_clear()  # building draws random numbers: run again, this cell draws the same ones
+# building draws random numbers: run again, this cell draws the same ones
+compiled.cache_clear()
 keras.utils.set_random_seed(seed)
-network, networks = cross_validate(make_pipeline(preparation, standardized(Network())), cars, mpg, splits)
+network, networks = cross_validate(
+    make_pipeline(preparation, standardized(Network())), cars, mpg, splits
+)
 
 # %% [markdown] tags=["predict"]
 # On the first split we train two more: a single unit, which has 10 weights, and the same hidden layers *without* an
@@ -458,14 +542,20 @@ network, networks = cross_validate(make_pipeline(preparation, standardized(Netwo
 units = (hidden_units, hidden_units)
 train, test = splits[0]
 trained = {}
-for name, model in {"one unit": Network(hidden=()), "hidden layers": Network(units, activation=None)}.items():
+for name, model in {
+    "one unit": Network(hidden=()),
+    "hidden layers": Network(units, activation=None),
+}.items():
     keras.utils.set_random_seed(seed)
-    trained[name] = make_pipeline(preparation, standardized(model)).fit(cars.iloc[train], mpg[train])
+    trained[name] = make_pipeline(preparation, standardized(model)).fit(
+        cars.iloc[train], mpg[train]
+    )
 trained["hidden layers, relu"] = networks[0]
 
 # %%
 losses = {name: pipeline[-1].regressor_.loss_ for name, pipeline in trained.items()}
-least = 1 - lines[0].score(cars.iloc[train], mpg[train])  # what least squares leaves of a variance of 1
+# what least squares leaves of a variance of 1
+least = 1 - lines[0].score(cars.iloc[train], mpg[train])
 plots.lines(
     range(1, epochs + 1),
     losses | {"least squares": np.full(epochs, least)},
@@ -476,11 +566,27 @@ plots.lines(
 )
 
 # %%
-from_line = {name: rms(pipeline.predict(cars.iloc[test]) - line[test]) for name, pipeline in trained.items()}
+from_line = {
+    name: rms(pipeline.predict(cars.iloc[test]) - line[test])
+    for name, pipeline in trained.items()
+}
 one_unit, straight, curved = from_line.values()
-spread("02.one_unit_from_line", "one unit, away from the line", one_unit, unit="mpg", digits=2)
+spread(
+    "02.one_unit_from_line",
+    "one unit, away from the line",
+    one_unit,
+    unit="mpg",
+    digits=2,
+)
 words = "layers without activation, away from the line"
-bound("02.no_activation_from_line", words, straight, at_most={"full": 0.3}, unit="mpg", digits=2)
+bound(
+    "02.no_activation_from_line",
+    words,
+    straight,
+    at_most={"full": 0.3},
+    unit="mpg",
+    digits=2,
+)
 words = "layers with relu, away from the line"
 bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digits=2)
 words = "one unit minus layers without activation"
@@ -496,7 +602,9 @@ deep = trained["hidden layers"][-1].regressor_.network_
 W1, b1, W2, b2, W3, b3 = deep.get_weights()
 weights, bias = W1 @ W2 @ W3, (b1 @ W2 + b2) @ W3 + b3
 inputs = trained["hidden layers"][0].transform(cars.iloc[test])
-print(weights.size, "weights and", bias.size, "bias give the same predictions:", end=" ")
+print(
+    weights.size, "weights and", bias.size, "bias give the same predictions:", end=" "
+)
 print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
 
 # %% [markdown]
@@ -532,22 +640,36 @@ def check(forward):
     for hidden in ((), (5,), (4, 3), (6, 2, 5)):
         network, X = build(3, hidden, "relu"), random.normal(size=(20, 3))
         drawn = [random.normal(size=array.shape) for array in network.get_weights()]
-        network.set_weights([array if array.ndim == 2 else 0 * array for array in drawn])
+        network.set_weights(
+            [array if array.ndim == 2 else 0 * array for array in drawn]
+        )
         no_bias = network(X)
         network.set_weights(drawn)
         right = network(X)
         answer = np.asarray(forward([array.copy() for array in drawn], X.copy()))
         layers = f"With {len(hidden)} hidden layer{'' if len(hidden) == 1 else 's'}"
         mistakes = {
-            "The last layer has no activation: with one, the network could never predict less than 0.": np.maximum(
-                0, right
-            ),
-            "The biases are missing: every second array in the list is added to each row.": no_bias,
+            (
+                "The last layer has no activation: with one, the network could never "
+                "predict less than 0."
+            ): np.maximum(0, right),
+            (
+                "The biases are missing: every second array in the list is added to "
+                "each row."
+            ): (no_bias),
         }
-        rule = "Each hidden layer returns max(0, X @ matrix + bias), and that is the X of the next layer."
-        expect(answer.size == 20, f"{layers} 20 rows gave {answer.size} outputs, not 20.")
+        rule = (
+            "Each hidden layer returns max(0, X @ matrix + bias), and that is the X of"
+            " the next layer."
+        )
+        expect(
+            answer.size == 20, f"{layers} 20 rows gave {answer.size} outputs, not 20."
+        )
         expect_close(
-            answer.reshape(right.shape), right, f"{layers} the outputs differ from those of Keras. {rule}", mistakes
+            answer.reshape(right.shape),
+            right,
+            f"{layers} the outputs differ from those of Keras. {rule}",
+            mistakes,
         )
 
 
@@ -587,7 +709,11 @@ def forward(weights, X):
 from sklearn.ensemble import GradientBoostingRegressor
 
 boosting = GradientBoostingRegressor(
-    n_estimators=trees, learning_rate=0.05, subsample=0.5, max_features=0.5, random_state=seed
+    n_estimators=trees,
+    learning_rate=0.05,
+    subsample=0.5,
+    max_features=0.5,
+    random_state=seed,
 )
 boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, splits)
 
@@ -596,7 +722,9 @@ boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, spl
 # logarithms is a bent surface once they are turned back.
 
 # %%
-log_line = TransformedTargetRegressor(LinearRegression(), func=np.log, inverse_func=np.exp)
+log_line = TransformedTargetRegressor(
+    LinearRegression(), func=np.log, inverse_func=np.exp
+)
 bent, _ = cross_validate(make_pipeline(preparation, log_line), cars, mpg, splits)
 
 
@@ -606,8 +734,15 @@ def fold_errors(target, predicted, splits):
     return [rms(target[test] - predicted[test]) for _, test in splits]
 
 
-predictions = {"linear": line, "linear, of the logarithm": bent, "gradient boosting": boosted, "network": network}
-errors = {name: fold_errors(mpg, predicted, splits) for name, predicted in predictions.items()}
+predictions = {
+    "linear": line,
+    "linear, of the logarithm": bent,
+    "gradient boosting": boosted,
+    "network": network,
+}
+errors = {
+    name: fold_errors(mpg, predicted, splits) for name, predicted in predictions.items()
+}
 plots.bars(
     errors,
     title="Four models of mileage: median fold and range of the folds",
@@ -618,13 +753,37 @@ plots.bars(
 # %%
 by_line, by_log, by_boosting, by_network = map(np.mean, errors.values())
 spread("02.rmse_line", "error of the line", by_line, unit="mpg", digits=2)
-spread("02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2)
-spread("02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2)
-bound("02.rmse_network", "error of the network", by_network, at_most={"full": 2.98}, unit="mpg", digits=2)
+spread(
+    "02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2
+)
+spread(
+    "02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2
+)
+bound(
+    "02.rmse_network",
+    "error of the network",
+    by_network,
+    at_most={"full": 2.98},
+    unit="mpg",
+    digits=2,
+)
 share = (by_line - by_log) / (by_line - by_network)
-bound("02.share_by_logarithm", "share that the logarithm brings", share, at_least={"full": 0.3}, digits=2)
+bound(
+    "02.share_by_logarithm",
+    "share that the logarithm brings",
+    share,
+    at_least={"full": 0.3},
+    digits=2,
+)
 extra = 100 * (by_network / by_boosting - 1)
-bound("02.network_above_boosting", "network's error above boosting's", extra, at_most={"full": 10}, unit="%", digits=1)
+bound(
+    "02.network_above_boosting",
+    "network's error above boosting's",
+    extra,
+    at_most={"full": 10},
+    unit="%",
+    digits=1,
+)
 
 # %% [markdown]
 # | model | mean error over the folds |
@@ -650,15 +809,26 @@ def difference(measured, network, rival):
     return rms(measured - network) - rms(measured - rival)
 
 
-to_line, to_log, to_boosting = (paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted))
+to_line, to_log, to_boosting = (
+    paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted)
+)
 words = "network minus line, other cars, high end"
 bound("02.line_high", words, to_line.high, at_most={"full": 0}, unit="mpg", digits=2)
 words = "network minus line of logarithms, other cars, high end"
 spread("02.log_line_high", words, to_log.high, unit="mpg", digits=2)
 words = "network minus boosting, other cars, low end"
-bound("02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2)
+bound(
+    "02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2
+)
 words = "network minus boosting, other cars, high end"
-bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, unit="mpg", digits=2)
+bound(
+    "02.boosting_high",
+    words,
+    to_boosting.high,
+    at_least={"full": 0},
+    unit="mpg",
+    digits=2,
+)
 
 # %% [markdown]
 # The network beats the line: even the high end of its interval, {{02.line_high}}, is below 0. Against the line of
@@ -670,9 +840,27 @@ bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, unit="m
 
 # %%
 gaps = np.subtract(errors["network"], errors["gradient boosting"])
-spread("02.network_minus_boosting", "network minus boosting, mean of the folds", np.mean(gaps), unit="mpg", digits=2)
-spread("02.least_gap", "network minus boosting, least of the folds", np.min(gaps), unit="mpg", digits=2)
-spread("02.greatest_gap", "network minus boosting, greatest of the folds", np.max(gaps), unit="mpg", digits=2)
+spread(
+    "02.network_minus_boosting",
+    "network minus boosting, mean of the folds",
+    np.mean(gaps),
+    unit="mpg",
+    digits=2,
+)
+spread(
+    "02.least_gap",
+    "network minus boosting, least of the folds",
+    np.min(gaps),
+    unit="mpg",
+    digits=2,
+)
+spread(
+    "02.greatest_gap",
+    "network minus boosting, greatest of the folds",
+    np.max(gaps),
+    unit="mpg",
+    digits=2,
+)
 
 # %% [markdown]
 # On average over the folds the network's error differs by {{02.network_minus_boosting}}. A single fold would say even
@@ -688,12 +876,22 @@ spread("02.greatest_gap", "network minus boosting, greatest of the folds", np.ma
 
 # %%
 plots.predicted_vs_measured(
-    mpg, {"network": network}, title="A network of the same cars", quantity="mileage (miles per gallon)"
+    mpg,
+    {"network": network},
+    title="A network of the same cars",
+    quantity="mileage (miles per gallon)",
 )
 
 # %%
 worst = max(map(abs, misses(network)))
-bound("02.network_misses", "missed by the network, worst of three", worst, at_most={"full": 1.2}, unit="mpg", digits=1)
+bound(
+    "02.network_misses",
+    "missed by the network, worst of three",
+    worst,
+    at_most={"full": 1.2},
+    unit="mpg",
+    digits=1,
+)
 
 # %% [markdown]
 # This cloud lies straight along the diagonal. In the worst of the three parts (lowest tenth, middle half and highest
@@ -732,12 +930,34 @@ plots.lines(
 )
 
 # %%
-unscaled_error, scaled_error = (rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0]))
+unscaled_error, scaled_error = (
+    rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0])
+)
 unscaled_start, scaled_start = (curve[0] for curve in curves.values())
-bound("02.unscaled_first_epoch", "first epoch, target as it is", unscaled_start, at_least=15, unit="mpg", digits=1)
-bound("02.scaled_first_epoch", "first epoch, target standardized", scaled_start, at_most=8, unit="mpg", digits=1)
+bound(
+    "02.unscaled_first_epoch",
+    "first epoch, target as it is",
+    unscaled_start,
+    at_least=15,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.scaled_first_epoch",
+    "first epoch, target standardized",
+    scaled_start,
+    at_most=8,
+    unit="mpg",
+    digits=1,
+)
 words = "unscaled minus standardized, on the test cars"
-spread("02.unscaled_minus_scaled", words, unscaled_error - scaled_error, unit="mpg", digits=2)
+spread(
+    "02.unscaled_minus_scaled",
+    words,
+    unscaled_error - scaled_error,
+    unit="mpg",
+    digits=2,
+)
 
 # %% [markdown]
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}, against
@@ -767,7 +987,13 @@ concrete[mixture == mixture[2]].assign(strength=strength[mixture == mixture[2]])
 # %%
 by_row = list(KFold(folds, shuffle=True, random_state=seed).split(concrete))
 known = [np.isin(mixture[test], mixture[train]).mean() for train, test in by_row]
-bound("02.known_mixtures", "share of test rows of a known mixture", np.mean(known), at_least=0.5, digits=2)
+bound(
+    "02.known_mixtures",
+    "share of test rows of a known mixture",
+    np.mean(known),
+    at_least=0.5,
+    digits=2,
+)
 
 # %% [markdown]
 # On average a share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training
@@ -776,20 +1002,31 @@ bound("02.known_mixtures", "share of test rows of a known mixture", np.mean(know
 # %%
 from sklearn.model_selection import GroupKFold
 
-by_mixture = list(GroupKFold(folds, shuffle=True, random_state=seed).split(concrete, groups=mixture))
-print("known mixtures:", sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture))
+by_mixture = list(
+    GroupKFold(folds, shuffle=True, random_state=seed).split(concrete, groups=mixture)
+)
+print(
+    "known mixtures:",
+    sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture),
+)
 
 # %% [markdown] tags=["predict"]
 # Line, boosting, network: whose error will grow when whole mixtures are dealt? Whose will hardly change?
 
 # %%
-models = {"line": LinearRegression(), "boosting": boosting, "network": standardized(Network())}
+models = {
+    "line": LinearRegression(),
+    "boosting": boosting,
+    "network": standardized(Network()),
+}
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 strength_errors = {}
 for name, model in models.items():
     for dealt, parts in {"rows dealt": by_row, "mixtures dealt": by_mixture}.items():
-        predicted, _ = cross_validate(make_pipeline(StandardScaler(), model), concrete, strength, parts)
+        predicted, _ = cross_validate(
+            make_pipeline(StandardScaler(), model), concrete, strength, parts
+        )
         strength_errors[name, dealt] = fold_errors(strength, predicted, parts)
 
 # %%
@@ -803,12 +1040,44 @@ plots.bars(
 # %%
 mean_error = {key: np.mean(values) for key, values in strength_errors.items()}
 for (name, dealt), value in mean_error.items():
-    spread(f"02.{name}_{dealt}".replace(" ", "_"), f"error of the {name}, {dealt}", value, unit="MPa", digits=2)
-added = {name: 100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1) for name in models}
+    spread(
+        f"02.{name}_{dealt}".replace(" ", "_"),
+        f"error of the {name}, {dealt}",
+        value,
+        unit="MPa",
+        digits=2,
+    )
+added = {
+    name: (
+        100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1)
+    )
+    for name in models
+}
 words = "dealing mixtures adds to the error of the"
-bound("02.line_added", f"{words} line", added["line"], at_most={"full": 5}, unit="%", digits=1)
-bound("02.boosting_added", f"{words} boosting", added["boosting"], at_least={"full": 10}, unit="%", digits=0)
-bound("02.network_added", f"{words} network", added["network"], at_least={"full": 5}, unit="%", digits=0)
+bound(
+    "02.line_added",
+    f"{words} line",
+    added["line"],
+    at_most={"full": 5},
+    unit="%",
+    digits=1,
+)
+bound(
+    "02.boosting_added",
+    f"{words} boosting",
+    added["boosting"],
+    at_least={"full": 10},
+    unit="%",
+    digits=0,
+)
+bound(
+    "02.network_added",
+    f"{words} network",
+    added["network"],
+    at_least={"full": 5},
+    unit="%",
+    digits=0,
+)
 
 # %% [markdown]
 # | mean error on test rows | rows dealt | mixtures dealt | added |
@@ -847,7 +1116,8 @@ bound("02.network_added", f"{words} network", added["network"], at_least={"full"
 
 # %% tags=["solution"]
 def deal(groups, folds):
-    """Return the fold (0 to folds - 1) of each row; `groups` holds the group of each row, a number or a name."""
+    """Return the fold (0 to folds - 1) of each row;
+    `groups` holds the group of each row, a number or a name."""
     names, sizes = np.unique(groups, return_counts=True)
     filled, fold_of = np.zeros(folds), {}
     for place in np.argsort(-sizes):
@@ -861,27 +1131,39 @@ def deal(groups, folds):
 @exercise("02.3", deal)
 def check(deal):
     random = np.random.default_rng(3)
-    pairs, rising, large = np.full(40, 2), np.arange(1, 31), np.where(np.arange(30) % 5, 1, 19)
+    pairs, rising, large = (
+        np.full(40, 2),
+        np.arange(1, 31),
+        np.where(np.arange(30) % 5, 1, 19),
+    )
     for sizes, folds in ((pairs, 4), (rising, 5), (large, 5), (rising[::-1], 3)):
-        groups = random.permutation(np.repeat([f"group {number}" for number in range(len(sizes))], sizes))
+        groups = random.permutation(
+            np.repeat([f"group {number}" for number in range(len(sizes))], sizes)
+        )
         answer, share = np.asarray(deal(groups.copy(), folds)), sizes.sum() / folds
-        expect(answer.shape == groups.shape, f"{len(groups)} rows need {len(groups)} fold numbers, one a row.")
+        expect(
+            answer.shape == groups.shape,
+            f"{len(groups)} rows need {len(groups)} fold numbers, one a row.",
+        )
         expect(
             all(len(set(answer[groups == group])) == 1 for group in set(groups)),
-            "Rows of one group are in several folds. Deal groups, then look up the fold of each row's group.",
+            "Rows of one group are in several folds. Deal groups, then look up the fold"
+            " of each row's group.",
         )
         expect(
             set(answer.tolist()) == set(range(folds)),
-            f"With {folds} folds the numbers must be 0 to {folds - 1}, and no fold empty.",
+            f"With {folds} folds the numbers must be 0 to {folds - 1}, and no fold"
+            " empty.",
         )
         largest = np.unique(answer, return_counts=True)[1].max()
         expect(
             largest <= 1.5 * share,
-            f"A fold got {largest} rows, its share is {share:g}. Groups differ in size: give the largest first, each to "
-            "the fold that has the fewest rows.",
+            f"A fold got {largest} rows, its share is {share:g}. Groups differ in size:"
+            " give the largest first, each to the fold that has the fewest rows.",
         )
     expect(
-        len(set(np.asarray(deal([7, 7, 3, 3, 9, 9], 3)).tolist())) == 3, "Numbers must do as groups, also in a list."
+        len(set(np.asarray(deal([7, 7, 3, 3, 9, 9], 3)).tolist())) == 3,
+        "Numbers must do as groups, also in a list.",
     )
 
 

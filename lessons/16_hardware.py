@@ -31,13 +31,13 @@
 # your run prints its own.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
+seed: int = 0  # seed of the small network whose bytes are counted, 0 to 1000000
 fast: bool = False  # smaller arrays, fewer rounds of measurement and fewer batches
-rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 2
-megabytes: int = 128  # size of each large array; it should be far larger than the cache, 4 to 1024, fast 64
-utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
-price_consumer: float = 1.0  # an hour on the consumer card in your currency, 0.001 to 1000
-price_professional: float = 3.0  # an hour on the professional card in your currency, 0.001 to 1000
+rounds: int = 9  # times that each kernel is timed, 2 to 50, fast 2
+megabytes: int = 128  # size of each large array, beyond the cache, 4 to 1024, fast 64
+utilization: float = 0.4  # share of its peak that a card reaches, 0.01 to 1
+price_consumer: float = 1.0  # an hour on the consumer card, 0.001 to 1000
+price_professional: float = 3.0  # an hour on the professional card, 0.001 to 1000
 
 # %%
 from course.lesson import begin
@@ -62,7 +62,10 @@ for device in tf.config.list_physical_devices():
     details = tf.config.experimental.get_device_details(device)
     print(device.device_type, device.name, details.get("device_name", ""))
 if not tf.config.list_physical_devices("GPU"):
-    print("No GPU: TensorFlow computes on the processor, and all of this lesson works there.")
+    print(
+        "No GPU: TensorFlow computes on the processor, and all of this lesson works"
+        " there."
+    )
 
 # %% [markdown]
 # A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of the
@@ -110,20 +113,42 @@ from course.exercises import exercise, expect_close
 
 @exercise("16.1", product_intensity)
 def check(intensity):
-    for m, k, n, size in [(2, 3, 5, 4), (1, 4000, 4000, 4), (256, 4000, 4000, 4), (64, 64, 64, 2)]:
+    for m, k, n, size in [
+        (2, 3, 5, 4),
+        (1, 4000, 4000, 4),
+        (256, 4000, 4000, 4),
+        (64, 64, 64, 2),
+    ]:
         read, written = m * k + k * n, m * n
         true = 2 * m * k * n / (size * (read + written))
         mistakes = {
-            "You always move 4 bytes a number. What of bytes_per_number?": true * size / 4,
-            "Exactly right, but the table counts k additions as well, 2k in all.": true * (2 * k - 1) / (2 * k),
-            "Each of the k terms costs two operations, one product and one addition.": true / 2,
-            "You divided by how many numbers move. How many bytes is that?": true * size,
-            "Both factors are read. And the result: where does it go?": 2 * m * k * n / (size * read),
-            "You move the (k, n) matrix for every row. It is moved once.": 2 * k * n / (size * (k + k * n + n)),
+            "You always move 4 bytes a number. What of bytes_per_number?": (
+                true * size / 4
+            ),
+            "Exactly right, but the table counts k additions as well, 2k in all.": (
+                true * (2 * k - 1) / (2 * k)
+            ),
+            "Each of the k terms costs two operations, one product and one addition.": (
+                true / 2
+            ),
+            "You divided by how many numbers move. How many bytes is that?": (
+                true * size
+            ),
+            "Both factors are read. And the result: where does it go?": (
+                2 * m * k * n / (size * read)
+            ),
+            "You move the (k, n) matrix for every row. It is moved once.": (
+                2 * k * n / (size * (k + k * n + n))
+            ),
             "That is bytes for each FLOP: turn it around.": 1 / true,
         }
         found = intensity(m, k, n, size)
-        expect_close(found, true, f"({m}, {k}) x ({k}, {n}), {size} bytes a number: not {found}.", mistakes)
+        expect_close(
+            found,
+            true,
+            f"({m}, {k}) x ({k}, {n}), {size} bytes a number: not {found}.",
+            mistakes,
+        )
 
 
 # %% tags=["wrong"] hint="one product and one addition"
@@ -175,11 +200,16 @@ from course.topics.hardware import five_kernels, measure
 
 kernels = five_kernels(megabytes)
 for name, kernel in kernels.items():
-    print(f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB {kernel.intensity:8.2f} FLOP/byte")
+    print(
+        f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB"
+        f" {kernel.intensity:8.2f} FLOP/byte"
+    )
 
 # %% tags=["varies"]
 machine, seconds = measure(kernels, megabytes=megabytes, rounds=rounds)
-print(f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s")
+print(
+    f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s"
+)
 print(f"both limits meet at {machine.ridge:.1f} FLOP/byte: the ridge")
 
 # %% [markdown] tags=["predict"]
@@ -203,16 +233,34 @@ def attainable(rate, bandwidth, intensity):
 # %% tags=["check"]
 @exercise("16.2", attainable)
 def check(attainable):
-    for rate, bandwidth, intensity in [(100, 20, 0.5), (100, 20, 5), (100, 20, 50), (2, 8, 0.1), (2, 8, 1)]:
+    for rate, bandwidth, intensity in [
+        (100, 20, 0.5),
+        (100, 20, 5),
+        (100, 20, 50),
+        (2, 8, 0.1),
+        (2, 8, 1),
+    ]:
         found, memory = attainable(rate, bandwidth, intensity), bandwidth * intensity
         case = f"rate {rate}, bandwidth {bandwidth}, intensity {intensity}"
         mistakes = {
-            "You added both times. They go on side by side, and the longer one counts.": 1 / (1 / rate + 1 / memory),
-            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(rate, bandwidth / intensity),
-            "Those are the seconds of one FLOP: turn them around.": max(1 / rate, 1 / memory),
-            f"{case}: {found} is more than the arithmetic can do, or more bytes than arrive.": max(rate, memory),
+            (
+                "You added both times. They go on side by side, and the longer one "
+                "counts."
+            ): (1 / (1 / rate + 1 / memory)),
+            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(
+                rate, bandwidth / intensity
+            ),
+            "Those are the seconds of one FLOP: turn them around.": max(
+                1 / rate, 1 / memory
+            ),
+            (
+                f"{case}: {found} is more than the arithmetic can do, or more bytes "
+                "than arrive."
+            ): max(rate, memory),
         }
-        expect_close(found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes)
+        expect_close(
+            found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes
+        )
 
 
 # %% tags=["wrong"] hint="more than the arithmetic can do"
@@ -264,21 +312,35 @@ with drawing(title) as (figure, words):
     along = np.geomspace(0.1, 1000, 200)
     axes.plot(along, machine.attainable(along) / 1e9, color=GREY, label="roofline")
     words.append(
-        f"The roof rises to {machine.rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g} FLOP/byte and is flat from there."
+        f"The roof rises to {machine.rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g}"
+        " FLOP/byte and is flat from there."
     )
     for look, (name, kernel) in zip(looks(kernels), kernels.items(), strict=True):
         measured = kernel.flops / seconds[name] / 1e9
-        axes.plot(kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8})
-        words.append(f"{name}: {measured:.3g} GFLOP/s at {kernel.intensity:.3g} FLOP/byte.")
+        axes.plot(
+            kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8}
+        )
+        words.append(
+            f"{name}: {measured:.3g} GFLOP/s at {kernel.intensity:.3g} FLOP/byte."
+        )
     axes.legend()
 
 # %% tags=["varies"]
-print(f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19} {'prediction off by':>19}")
+print(
+    f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19}"
+    f" {'prediction off by':>19}"
+)
 errors = {}
 for name, kernel in kernels.items():
-    predicted, measured = machine.attainable(kernel.intensity), kernel.flops / seconds[name]
+    predicted, measured = (
+        machine.attainable(kernel.intensity),
+        kernel.flops / seconds[name],
+    )
     errors[name] = off = 100 * (predicted / measured - 1)
-    print(f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {measured / machine.rate:19.0%} {off:+18.0f}%")
+    print(
+        f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f}"
+        f" {measured / machine.rate:19.0%} {off:+18.0f}%"
+    )
 
 # %% [markdown]
 # Two numbers of the machine and counts made by hand: the last column says how far that carries on yours. **The first
@@ -296,15 +358,42 @@ for name, kernel in kernels.items():
 from course.claims import bound, spread
 
 rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
-left = max(rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge)
-right = min(rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge)
-sgd, *others = errors.values()
-bound("16.order", "slowest kernel right of the ridge over fastest left of it", right / left, at_least=1, timed=True)
-spread(
-    "16.within_30", "kernels of five predicted within 30%", sum(abs(off) < 30 for off in errors.values()), timed=True
+left = max(
+    rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge
 )
-spread("16.sgd_off", "how far the prediction for axpy is off", sgd, unit="%", digits=0, timed=True)
-spread("16.others_off", "largest error of the other four", max(map(abs, others)), unit="%", digits=0, timed=True)
+right = min(
+    rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge
+)
+sgd, *others = errors.values()
+bound(
+    "16.order",
+    "slowest kernel right of the ridge over fastest left of it",
+    right / left,
+    at_least=1,
+    timed=True,
+)
+spread(
+    "16.within_30",
+    "kernels of five predicted within 30%",
+    sum(abs(off) < 30 for off in errors.values()),
+    timed=True,
+)
+spread(
+    "16.sgd_off",
+    "how far the prediction for axpy is off",
+    sgd,
+    unit="%",
+    digits=0,
+    timed=True,
+)
+spread(
+    "16.others_off",
+    "largest error of the other four",
+    max(map(abs, others)),
+    unit="%",
+    digits=0,
+    timed=True,
+)
 
 # %% [markdown]
 # The order holds: the slowest kernel on the right runs at {{16.order}} times the rate of the fastest on the left. The
@@ -343,7 +432,8 @@ from course.topics.hardware import matrix_product
 
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
-machine, times = measure(layer, megabytes=megabytes, rounds=rounds)  # the core's two numbers anew, in the same rounds
+# the core's two numbers anew, in the same rounds
+machine, times = measure(layer, megabytes=megabytes, rounds=rounds)
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
 roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
 
@@ -354,11 +444,19 @@ with drawing(title) as (figure, words):
     axes.set_xlabel("rows in the batch")
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
-    for look, values in zip(looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True):
+    for look, values in zip(
+        looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True
+    ):
         axes.plot(batches, values / 1e9, **look)
-        ends = f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for {batches[-1]}"
+        ends = (
+            f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for"
+            f" {batches[-1]}"
+        )
         middle = len(batches) // 2
-        words.append(f"{look['label']}: {ends}, {values[middle] / 1e9:.3g} for {batches[middle]}.")
+        words.append(
+            f"{look['label']}: {ends}, {values[middle] / 1e9:.3g} for"
+            f" {batches[middle]}."
+        )
     axes.legend()
 
 # %% tags=["varies"]
@@ -398,7 +496,13 @@ for row in figures[figures["device"] == "GeForce RTX 4090"].head(3).itertuples()
 cards = devices()
 table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
 table["ridge"] = cards["fp16"] / cards["bandwidth"]
-table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s", "FP16 ridge, FLOP/byte"]
+table.columns = [
+    "memory, GB",
+    "bandwidth, GB/s",
+    "FP32, TFLOP/s",
+    "FP16, TFLOP/s",
+    "FP16 ridge, FLOP/byte",
+]
 print(table.round(1).to_string())
 
 # %% [markdown]
@@ -406,15 +510,27 @@ print(table.round(1).to_string())
 # mixed-precision training. All are published peaks; none was measured here.
 
 # %%
-drawn = ["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090", "A100 PCIe 80 GB", "L40S", "H100 SXM"]
+drawn = [
+    "GeForce RTX 3090",
+    "GeForce RTX 4090",
+    "GeForce RTX 5090",
+    "A100 PCIe 80 GB",
+    "L40S",
+    "H100 SXM",
+]
 title = "Six cards, half precision (published peaks)"
 with drawing(title) as (figure, words):
     axes = roofline_axes(figure, title, unit="TFLOP/s")
     along = np.geomspace(1, 3000, 200)
-    for look, (name, card) in zip(looks(drawn), cards.loc[drawn].iterrows(), strict=True):
+    for look, (name, card) in zip(
+        looks(drawn), cards.loc[drawn].iterrows(), strict=True
+    ):
         roof = Machine(card["fp16"], card["bandwidth"])
         axes.plot(along, roof.attainable(along) / 1e12, **look, markevery=40)
-        words.append(f"{name}: {roof.rate / 1e12:.4g} TFLOP/s from {roof.ridge:.3g} FLOP/byte on.")
+        words.append(
+            f"{name}: {roof.rate / 1e12:.4g} TFLOP/s from {roof.ridge:.3g}"
+            " FLOP/byte on."
+        )
     axes.legend()
 
 # %% [markdown]
@@ -435,7 +551,10 @@ with drawing(title) as (figure, words):
 # %%
 consumer, professional = cards.loc["GeForce RTX 4090"], cards.loc["A100 PCIe 80 GB"]
 for quantity in ("cuda_cores", "fp32"):
-    print(f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the A100's")
+    print(
+        f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the"
+        " A100's"
+    )
 
 # %% [markdown] tags=["predict"]
 # You take a Keras program as it is, `float32` and no settings changed, from the A100 to the RTX 4090. Its time goes
@@ -443,7 +562,10 @@ for quantity in ("cuda_cores", "fp32"):
 
 # %%
 for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
-    print(f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the A100's")
+    print(
+        f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the"
+        " A100's"
+    )
 
 # %% [markdown]
 # **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. Where a card has
@@ -471,7 +593,9 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
 peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
 for figure_quoted in (82.6, 165, 330, 312):
     for name, card in (("RTX 4090", consumer), ("A100", professional)):
-        meanings = [peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5]
+        meanings = [
+            peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5
+        ]
         if meanings:
             print(f"{figure_quoted:5} on the {name:8}: {', '.join(meanings)}")
 
@@ -527,16 +651,38 @@ def bytes_per_parameter(optimizer, precision):
 def check(count):
     stays = "What an optimizer keeps stays float32."
     cases = [
-        ("sgd", "full", 8, "SGD keeps nothing of its own. Are weights and gradients both counted?"),
-        ("momentum", "full", 12, "Momentum keeps one float32 number for each parameter."),
-        ("adam", "full", 16, "Adam keeps two float32 numbers: the means of g and of g squared."),
-        ("sgd", "mixed", 8, "Weights and gradients in FP16, and what is kept beside them?"),
+        (
+            "sgd",
+            "full",
+            8,
+            "SGD keeps nothing of its own. Are weights and gradients both counted?",
+        ),
+        (
+            "momentum",
+            "full",
+            12,
+            "Momentum keeps one float32 number for each parameter.",
+        ),
+        (
+            "adam",
+            "full",
+            16,
+            "Adam keeps two float32 numbers: the means of g and of g squared.",
+        ),
+        (
+            "sgd",
+            "mixed",
+            8,
+            "Weights and gradients in FP16, and what is kept beside them?",
+        ),
         ("momentum", "mixed", 12, stays),
         ("adam", "mixed", 16, stays),
     ]
     for optimizer, precision, true, hint in cases:
         found = count(optimizer, precision)
-        expect_close(found, true, f"{optimizer}, {precision}: you return {found}. {hint}")
+        expect_close(
+            found, true, f"{optimizer}, {precision}: you return {found}. {hint}"
+        )
 
 
 # %% tags=["wrong"] hint="what is kept beside them"
@@ -570,15 +716,23 @@ import keras
 
 for policy in ("float32", "mixed_float16"):
     keras.utils.set_random_seed(seed)
-    layers = [keras.layers.Dense(128, "relu", dtype=policy), keras.layers.Dense(10, dtype=policy)]
+    layers = [
+        keras.layers.Dense(128, "relu", dtype=policy),
+        keras.layers.Dense(10, dtype=policy),
+    ]
     model = keras.Sequential([keras.Input((784,)), *layers])
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
-    moments = [variable for variable in model.optimizer.variables if variable.ndim]  # not its two counters
-    weights, state = (sum(v.numpy().nbytes for v in group) for group in (model.variables, moments))
-    total = (2 * weights + state) / model.count_params()  # a gradient is as large as its weights
+    # not its two counters
+    moments = [variable for variable in model.optimizer.variables if variable.ndim]
+    weights, state = (
+        sum(v.numpy().nbytes for v in group) for group in (model.variables, moments)
+    )
+    # a gradient is as large as its weights
+    total = (2 * weights + state) / model.count_params()
     print(
-        f"{policy:13} computes in {layers[0].compute_dtype}, keeps {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
+        f"{policy:13} computes in {layers[0].compute_dtype}, keeps"
+        f" {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
     )
 
 # %% [markdown]
@@ -597,10 +751,14 @@ from course.topics.hardware import training_bytes
 for parameters in (124e6, 7e9):
     parts = training_bytes(parameters, optimizer="adam", precision="mixed")
     total = sum(parts.values())
-    print(f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB: {total <= 24e9}")
+    print(
+        f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB:"
+        f" {total <= 24e9}"
+    )
     print("   ", ", ".join(f"{part} {size / 1e9:.3g}" for part, size in parts.items()))
 print(
-    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB {professional['memory'] / 16 / 1e9:.3g}"
+    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB"
+    f" {professional['memory'] / 16 / 1e9:.3g}"
 )
 
 # %%
@@ -611,15 +769,22 @@ with drawing(title) as (figure, words):
     axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.1, 2000))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
-    for look, optimizer in zip(looks({"Adam": 0, "SGD": 0}), ("adam", "sgd"), strict=True):
-        need = [sum(training_bytes(round(size), optimizer=optimizer).values()) / 1e9 for size in sizes]
+    optimizers = ("adam", "sgd")
+    for look, name in zip(looks({"Adam": 0, "SGD": 0}), optimizers, strict=True):
+        stored = [training_bytes(round(size), optimizer=name) for size in sizes]
+        need = [sum(parts.values()) / 1e9 for parts in stored]
         axes.plot(sizes / 1e9, need, **look, markevery=8)
-        words.append(f"{look['label']}: {need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB for 100.")
+        ends = f"{need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB"
+        words.append(f"{look['label']}: {ends} for 100.")
     for name in ("GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
         memory = cards.loc[name, "memory"] / 1e9
         axes.axhline(memory, color=GREY, linewidth=1)
-        axes.text(0.011, 1.06 * memory, name if "GB" in name else f"{name} {memory:g} GB", fontsize=9)
-        words.append(f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion parameters.")
+        label = name if "GB" in name else f"{name} {memory:g} GB"
+        axes.text(0.011, 1.06 * memory, label, fontsize=9)
+        words.append(
+            f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion"
+            " parameters."
+        )
     axes.legend(loc="lower right")
 
 # %% [markdown]
@@ -639,7 +804,10 @@ for batch in (1, 8, 24):
     activations = 12 * 1024 * batch * 768 * (34 + 5 * 12 * 1024 / 768)
     total = sum(training_bytes(124e6, activations=activations).values())
     share = activations / total
-    print(f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits 24 GB: {total <= 24e9}")
+    print(
+        f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits"
+        f" 24 GB: {total <= 24e9}"
+    )
 
 # %% [markdown]
 # The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of several
@@ -665,13 +833,21 @@ from course.topics.hardware import Offer, training_seconds
 
 offers = [
     Offer("consumer", consumer["memory"], consumer["fp16"], price_consumer),
-    Offer("professional", professional["memory"], professional["fp16"], price_professional),
+    Offer(
+        "professional", professional["memory"], professional["fp16"], price_professional
+    ),
 ]
 for parameters in (124e6, 1.3e9, 7e9):
     for offer in offers:
-        hours = training_seconds(parameters, 20 * parameters, rate=offer.rate, utilization=utilization) / 3600
+        hours = (
+            training_seconds(
+                parameters, 20 * parameters, rate=offer.rate, utilization=utilization
+            )
+            / 3600
+        )
         print(
-            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours, costs {hours * offer.price:9,.0f}"
+            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours,"
+            f" costs {hours * offer.price:9,.0f}"
         )
 
 # %% [markdown]
@@ -715,7 +891,10 @@ def verdict(parameters, offers):
 
 
 for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
-    print(f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB: {verdict(parameters, offers)}")
+    print(
+        f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB:"
+        f" {verdict(parameters, offers)}"
+    )
 
 # %% [markdown]
 # With the prices preset, the verdict **flips with the size of the model**: consumer as long as its state fits, up to
@@ -730,9 +909,13 @@ even = professional["fp16"] / consumer["fp16"]
 print(f"the A100 does in an hour what the 4090 does in {even:.2f} hours")
 for ratio in (1.2, 1.8, 2.0, 4.0):
     dearer = [
-        Offer(offer.name, offer.memory, offer.rate, price) for offer, price in zip(offers, (1, ratio), strict=True)
+        Offer(offer.name, offer.memory, offer.rate, price)
+        for offer, price in zip(offers, (1, ratio), strict=True)
     ]
-    print(f"A100 at {ratio} times the price: 124 million parameters on the {verdict(124e6, dearer)} card")
+    print(
+        f"A100 at {ratio} times the price: 124 million parameters on the"
+        f" {verdict(124e6, dearer)} card"
+    )
 
 # %% [markdown]
 # Below that ratio the professional card wins at *every* size that it holds, above it the consumer card wins wherever
