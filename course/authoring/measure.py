@@ -11,11 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import nbformat
 import tomli_w
 
 from course import catalog, claims
-from course.authoring.notebook import make
+from course.authoring.notebook import make, text_of
 from course.authoring.source import read
 from course.catalog import LessonError
 from course.files import write_whole
@@ -30,9 +29,8 @@ SIGNIFICANT_DIGITS = 9
 
 def plan(name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lesson.ipynb"
-    nbformat.write(make(read(name), "solutions", quotes=False), path)
+    write_whole(path, text_of(make(read(name), "solutions", quotes=False)))
     return [Job(path, name, {"fast": mode == "fast", "seed": seed}) for mode in modes for seed in seeds]
 
 
@@ -51,7 +49,8 @@ def store(name: str, runs: Iterable[Record]) -> None:
     others = {key: entry for key, entry in stored.items() if not key.startswith(number)}
     machines = stored.get(number, {}) | {mode: chosen[0].machine for mode, chosen in by_mode.items()}
     entries = others | {number: machines} | _entries(number, by_mode, stored)
-    write_whole(claims.VALUES, HEAD + _values_on_one_line(tomli_w.dumps(dict(sorted(entries.items())))))
+    content = HEAD + _values_on_one_line(tomli_w.dumps(dict(sorted(entries.items()))))
+    write_whole(claims.VALUES, content, durable=True)  # the records of an hour's runs go when this is stored
     claims.stored.cache_clear()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from course.files import write_whole
 from course.training.checkpoint_files import CheckpointError, sha256
 
 CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
@@ -87,13 +88,8 @@ def save_sharded(
 
     with ThreadPoolExecutor(shards) as threads:
         sums = dict(threads.map(write, range(shards)))
-    partial = folder / "manifest.partial"
-    with partial.open("wb") as file:
-        arrays = [[name, np.shape(array)] for name, array in state.items()]
-        file.write(json.dumps({"arrays": arrays, "sha256": sums}).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / "manifest.json")
+    arrays = [[name, np.shape(array)] for name, array in state.items()]
+    write_whole(folder / "manifest.json", json.dumps({"arrays": arrays, "sha256": sums}), durable=True)
 
 
 def load_sharded(folder: Path) -> dict[str, NDArray]:

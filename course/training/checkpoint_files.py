@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import warnings
 import zipfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
+
+from course.files import PARTIAL, whole_file, write_whole
 
 NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 ARRAY, TUPLE = "<array>", "<tuple>"  # keys that stand for what JSON has not
@@ -66,7 +67,7 @@ class CheckpointFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             _lock(self.path)
-            for partial in self.path.glob("*.partial"):
+            for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
         except OSError as error:
             raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
@@ -187,22 +188,13 @@ def sha256(path: Path) -> str:
 
 
 def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
-    """Write one checkpoint, whole or not at all. Raises OSError."""
-    partial = folder / f"{os.getpid()}.partial"
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(partial)[:16]}.npz")
-    finally:
-        partial.unlink(missing_ok=True)
-    if sys.platform != "win32":  # where a new name is on the disk only when its folder is
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Write one checkpoint, whole or not at all, and onto the disk. Raises OSError."""
+
+    def name(written: Path) -> str:
+        return f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(written)[:16]}.npz"
+
+    with whole_file(folder, name, durable=True) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -256,5 +248,5 @@ def _lock(folder: Path) -> None:
     except Timeout:
         holder = f"process {process.read_text()}" if process.exists() else "another process"
         raise CheckpointError(f"{folder}: in use by {holder}; give each run its own folder") from None
-    process.write_text(str(os.getpid()))
+    write_whole(process, str(os.getpid()))
     _locks[folder.resolve()] = lock
