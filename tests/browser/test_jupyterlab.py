@@ -19,8 +19,9 @@ import pytest
 from course.catalog import all_lessons
 from course.cli.lab import environment, update
 
-api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the browser extra")
+MISSING = "Playwright is not installed; install it: python bootstrap.py browser"
+api = pytest.importorskip("playwright.sync_api", reason=MISSING)
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason=MISSING)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 if CHROMIUM is None:
     pytest.skip("no Chromium on this system", allow_module_level=True)
