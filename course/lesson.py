@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from course import cells
 from course.catalog import parameters_of
 from course.parameters import check, defaults
 
@@ -48,6 +49,7 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
     Raises ParameterError for a name that lesson `name` does not have or a value that it does not allow.
     """
     global running
+    cells.watch()
     logging.getLogger("tensorflow").addFilter(_concerns_a_learner)
     parameters = parameters_of(name)
     cell, injected = _parameters_cell(notebook.get("In", []))
@@ -80,13 +82,13 @@ def _older(lacking: list[str], gone: list[str]) -> str:
     return f"This notebook is older than the course: {'; '.join(filter(None, [new, old]))}."
 
 
-def _parameters_cell(cells: list[str]) -> tuple[str, set[str]]:
+def _parameters_cell(executed: list[str]) -> tuple[str, set[str]]:
     """Return the parameters cell, as it last ran, and the names that papermill assigned in a cell right after it.
 
-    `cells` is IPython's record of executed cells. Any other cell that looks like papermill's is a learner's.
+    `executed` is IPython's record of executed cells. Any other cell that looks like papermill's is a learner's.
     """
     declared, injected = "", set[str]()
-    for before, cell in pairwise(cells):
+    for before, cell in pairwise(executed):
         if not before.startswith(INJECTED) and EVERY_LESSON.issubset(ASSIGNED.findall(before)):
             declared, injected = before, _assigned(cell) - PATHS
     return declared, injected

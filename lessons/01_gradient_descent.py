@@ -173,7 +173,13 @@ def mean_step(weights, X, y, learning_rate):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("01.1", mean_step)
+def draw(rng):
+    rows, columns = rng.integers(1, 7, 2)
+    X, y = rng.normal(size=(rows, columns)), rng.normal(size=rows)
+    return rng.normal(size=columns), X, y, rng.uniform(0.1, 1)
+
+
+@exercise("01.1", mean_step, draw=draw)
 def check(step):
     inputs, targets = (
         np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]),
@@ -696,7 +702,11 @@ def mean_limit(X):
 
 
 # %% tags=["check"]
-@exercise("01.2", mean_limit)
+def draw(rng):
+    return (rng.normal(1, 2, (rng.integers(3, 40), rng.integers(1, 4))),)
+
+
+@exercise("01.2", mean_limit, draw=draw)
 def check(limit_of):
     random = np.random.default_rng(1)
     for count, columns in ((4, 1), (30, 3), (500, 5)):
@@ -831,7 +841,13 @@ def diverged(log):
 
 
 # %% tags=["check"]
-@exercise("01.3", diverged)
+def draw(rng):
+    later = rng.choice([1.0, 2.0, 4.0, np.inf, np.nan], rng.integers(0, 5))
+    log = np.concatenate([rng.choice([1.0, 2.0, 4.0], 1), later])
+    return (log if rng.random() < 0.5 else log.tolist(),)
+
+
+@exercise("01.3", diverged, draw=draw)
 def check(diverged):
     cases = [  # a log, whether it has diverged, a hint
         ([100.0, 40.0, 15.0], False, "It falls, and was called diverged."),
@@ -1089,7 +1105,16 @@ def raw_weights(weights, mean, scale):
 
 
 # %% tags=["check"]
-@exercise("01.4", raw_weights)
+def draw(rng):
+    columns = rng.integers(1, 6)
+    return (
+        rng.normal(size=columns + 1),
+        rng.normal(size=columns),
+        rng.uniform(0.5, 2, columns),
+    )
+
+
+@exercise("01.4", raw_weights, draw=draw)
 def check(convert):
     random = np.random.default_rng(2)
     for columns in (1, 3, 6):

@@ -5,17 +5,23 @@ Pure text work: the same source and the same bands give the same bytes. Cell ids
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import nbformat
 from nbformat import NotebookNode, v4
 
-from course.authoring.source import Cell, Source, stub
+from course.authoring.source import UNPUBLISHED, Cell, Source, stub
 from course.catalog import Edition, LessonError, times
 from course.claims import quote, stored
 
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")
 OPTION = re.compile(r"^- \[([ x])\] (.*)$")
+CHECK = """# Run this cell to check exercise {name}.
+from course.exercises import check, hint
+
+check("{name}")"""
+CHECKED = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
 IMPORT = "from course.lesson import begin\n"
@@ -31,9 +37,9 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
     Raises LessonError when the prose quotes a claim that was never measured.
     """
     cells = [v4.new_markdown_cell(_opening(source), id=f"{source.number}-opening")]
-    for cell, id_ in zip(source.cells, _ids(source), strict=True):
-        if "wrong" not in cell.tags:
-            cells.append(_node(source, cell, id_, edition, quotes))
+    published = list(_published(source))
+    for cell, id_ in zip(published, _ids(source.number, published), strict=True):
+        cells.append(_node(source, cell, id_, edition, quotes))
     reading = "\n".join(f"- {item}" for item in source.header["reading"])
     cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
     course = {"lesson": source.name, "edition": edition}
@@ -44,6 +50,15 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
 def text_of(notebook: NotebookNode) -> str:
     """The notebook as it is stored: one spelling for one content."""
     return nbformat.writes(notebook) + "\n"
+
+
+def _published(source: Source) -> Iterator[Cell]:
+    """The cells that a notebook holds; of a check only its call, since its text would give the answer away."""
+    for cell in source.cells:
+        if "check" in cell.tags:
+            yield replace(cell, source=CHECK.format(name=cell.exercise))
+        elif not cell.tags & UNPUBLISHED:
+            yield cell
 
 
 def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) -> NotebookNode:
@@ -62,9 +77,9 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
 
 
 def _grading(cell: Cell) -> dict:
-    """The metadata by which nbgrader releases, collects and grades exercises; checks and their helpers are folded."""
+    """The metadata by which nbgrader releases, collects and grades exercises; checks are folded."""
     if not cell.exercise:
-        return FOLDED if "helper" in cell.tags else {}
+        return {}
     graded = "check" in cell.tags
     grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + ("-check" if graded else "-" + _digest(cell.source))
     data = {"grade": graded, "grade_id": grade_id, "locked": graded, "schema_version": 3}
@@ -72,13 +87,13 @@ def _grading(cell: Cell) -> dict:
     return {"nbgrader": data} | (FOLDED if graded else {})
 
 
-def _ids(source: Source) -> Iterator[str]:
+def _ids(number: str, cells: Iterable[Cell]) -> Iterator[str]:
     """A stable id a cell: lesson number and digest of the content, counted up where content repeats."""
     seen: dict[str, int] = {}
-    for cell in source.cells:
+    for cell in cells:
         digest = _digest(cell.source)
         seen[digest] = seen.get(digest, 0) + 1
-        yield f"{source.number}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")
+        yield f"{number}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")
 
 
 def _digest(text: str) -> str:

@@ -117,9 +117,19 @@ def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
     assert answer.grade_id != check.grade_id
 
 
-def test_checks_and_their_helpers_start_folded(source):
-    folded = [cell.source for cell in make(source, "learner").cells if "jupyter" in cell.metadata]
-    assert [text.splitlines()[0] for text in folded] == ["truth = 42", '@exercise("98.1", answer)']
+def test_a_check_is_folded_and_says_first_what_it_is_for(source):
+    [folded] = [cell for cell in make(source, "learner").cells if "jupyter" in cell.metadata]
+    assert folded.source.splitlines()[0] == "# Run this cell to check exercise 98.1."
+    assert folded.source.splitlines()[-1] == 'check("98.1")'
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.name)
+def test_no_notebook_of_a_learner_holds_a_check_its_helper_a_wrong_answer_or_a_solution(lesson):
+    text = read(lesson.name)
+    published = "\n".join(sources(make(text, "learner", quotes=False)))
+    for cell in text.cells:
+        if cell.tags & {"check", "helper", "wrong", "solution"} and cell.kind == "code":
+            assert cell.source not in published
 
 
 def test_nbval_compares_every_output_but_those_that_vary(source):
