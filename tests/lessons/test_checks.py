@@ -54,6 +54,6 @@ def test_each_wrong_answer_is_refused_with_its_hint(name):
 
 
 def test_an_answer_that_should_return_nothing_is_not_blamed_for_it():
-    space = answered("11.3", *solutions("11.3"), "def resume(trainer, state):\n    trainer.step = 3")
-    (told,) = verdict("11.3", space).hints
+    hidden = solutions("11.3")[0] + "\n    trainer.step = 3"  # where the method was
+    (told,) = verdict("11.3", answered("11.3", hidden)).hints
     assert told.startswith("TypeError: 'int' object is not callable")
