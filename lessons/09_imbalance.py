@@ -681,29 +681,10 @@ points = {
 }
 
 # %% tags=["varies"]
-from course.figure import COLORS, add_axes, drawing, looks
+from course.topics.imbalance import points_on_curve
 
 title = "One model at every threshold, and three at one half"
-with drawing(title, size=(6.0, 4.5)) as (figure, words):
-    alarms, recall = "false alarms (share of the healthy)", "recall (share of the ill)"
-    axes = add_axes(figure, title, alarms, recall)
-    axes.plot(
-        1 - curve["specificity"],
-        curve["recall"],
-        color=COLORS[0],
-        label="unweighted, every threshold",
-    )
-    axes.set(xlim=(-0.005, 0.15), ylim=(0.5, 1.01))
-    for look, (name, probability) in zip(looks(points), points.items(), strict=True):
-        score = figures(probability > 0.5)
-        look |= {"linestyle": "", "markersize": 10}
-        axes.plot(1 - score["specificity"], score["recall"], **look)
-        closest = np.argmin(np.abs(curve["specificity"] - score["specificity"]))
-        nearby = curve["recall"][closest]
-        words.append(
-            f"{name}: recall {score['recall']:.3f}; the curve there: {nearby:.3f}."
-        )
-    axes.legend()
+points_on_curve(curve, points, y, title=title)
 
 # %% [markdown]
 # The weighted models land on or near the curve. Allow the unweighted model as many false alarms as the balanced one ($t

@@ -64,19 +64,9 @@ x_train, y_train, x_test, y_test = x[:100], y[:100], x[100:], y[100:]
 print(x_train.shape, x_test.shape)
 
 # %%
-from course.figure import add_axes, drawing, looks
+from course.topics.ensembles import clouds
 
-with drawing("One hundred training points") as (figure, words):
-    axes = add_axes(
-        figure, "One hundred training points", "first feature", "second feature"
-    )
-    for number, look in enumerate(looks({f"class {c}": None for c in range(3)})):
-        axes.plot(*x_train[y_train == number].T, **look | {"linestyle": ""})
-        words.append(
-            f"Class {number} lies around ({centers[number][0]:.1f},"
-            f" {centers[number][1]:.1f})."
-        )
-    axes.legend()
+clouds(x_train, y_train, centers, title="One hundred training points")
 
 # %% [markdown]
 # The clouds overlap, two of them widely, so no classifier can be right everywhere. We train as in the tutorial's first

@@ -99,58 +99,11 @@ print({part: array.shape for part, array in pictures.items()}, truth["train"].bo
 # detector found is blue where it is right, and orange, dash-dotted, where it is wrong.
 
 # %%
-from course.figure import COLORS, GREY, drawing
-from course.topics.detection import matches
+from course.topics.detection import show_canvases
 
-
-def outline(axes, boxes, color, dash, *, named=True):
-    for (left, top, right, bottom), label, score in zip(
-        boxes.box, boxes.label, boxes.score, strict=True
-    ):
-        axes.plot(
-            [left, right, right, left, left],
-            [top, top, bottom, bottom, top],
-            color=color,
-            linestyle=dash,
-        )
-        if named:
-            paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-            axes.text(
-                left,
-                top - 1,
-                f"{label}: {score:.2f}",
-                color=color,
-                fontsize=8,
-                bbox=paper,
-            )
-
-
-# %%
-def show(part, found, title):
-    """Draw eight canvases with their true boxes and with what was found."""
-    right, first = matches(truth[part], found), found.canvas < 8
-    with drawing(title, size=(8.0, 4.6)) as (figure, words):
-        figure.suptitle(title, x=0.01, ha="left")
-        for number, axes in enumerate(figure.subplots(2, 4).flat):
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(True)
-            axes.imshow(pictures[part][number], cmap="gray_r")
-            axes.autoscale(False)  # a wild box does not shrink the canvas
-            true = truth[part].where(truth[part].canvas == number)
-            outline(axes, true, GREY, "--", named=False)
-            outline(axes, found.where(right & (found.canvas == number)), COLORS[0], "-")
-            outline(
-                axes, found.where(~right & (found.canvas == number)), COLORS[1], "-."
-            )
-        words.append(f"Eight canvases with {sum(truth[part].canvas < 8)} digits.")
-        words.append(
-            f"{sum(right & first)} boxes are right, {sum(~right & first)} wrong."
-        )
-
-
-# %%
 nothing = truth["train"].where(slice(0))
-show("train", nothing, "Eight training canvases and their true boxes")
+title = "Eight training canvases and their true boxes"
+show_canvases(pictures["train"], truth["train"], nothing, title=title)
 
 # %% [markdown]
 # ## What a detector answers
@@ -1198,18 +1151,14 @@ def sure(boxes):
     return boxes.where(boxes.score >= 0.3)
 
 
-show(
-    "test",
-    sure(found["weak, re-tuned"][0]),
-    "Weak backbone, re-tuned: boxes with a confidence of at least 0.3",
-)
+title = "Weak backbone, re-tuned: boxes with a confidence of at least 0.3"
+boxes = sure(found["weak, re-tuned"][0])
+show_canvases(pictures["test"], truth["test"], boxes, title=title)
 
 # %%
-show(
-    "test",
-    sure(found["strong, re-tuned"][0]),
-    "Strong backbone, re-tuned: the same canvases",
-)
+title = "Strong backbone, re-tuned: the same canvases"
+boxes = sure(found["strong, re-tuned"][0])
+show_canvases(pictures["test"], truth["test"], boxes, title=title)
 
 # %% [markdown]
 # Sort the orange boxes: right place, wrong name; right name, but a box that overlaps too little; a second box for a

@@ -539,24 +539,10 @@ parts = [
 ]
 
 # %%
-from course.figure import COLORS, add_axes, drawing
+from course.topics.placement import schedule
 
 title = "The plan for one step: computing, then the exchange"
-with drawing(title, size=(7.0, 2.4)) as (figure, words):
-    axes = add_axes(figure, title, "time (milliseconds)", "")
-    axes.set_yticks([0, 1], ["worker 0", "worker 1"])
-    for number, name in enumerate(costs):
-        begin_at, worker, cost = plan.begin[name], plan.device[name], costs[name]
-        axes.barh(worker, cost, left=begin_at, color=COLORS[5], edgecolor="black")
-        middle = begin_at + cost / 2
-        axes.text(middle, worker, str(number), ha="center", va="center")
-        words.append(f"Branch {number} on worker {worker}")
-        words[-1] += f" from {begin_at:.2g} for {cost:.2g}."
-    hatched = {"color": "white", "edgecolor": "black", "hatch": "//"}
-    axes.barh([0, 1], delay, left=plan.end, label="exchange of logits", **hatched)
-    words.append(f"From {plan.end:.2g} both exchange logits for {delay:.2g}.")
-    axes.set_ylim(-0.5, 2.2)  # room for the legend
-    axes.legend(loc="upper left")
+schedule(plan, costs, exchange=delay, title=title)
 
 # %% [markdown]
 # Numbered bars are branches, forward and backward; a gap is a worker that waits. (In a real step the exchange lies

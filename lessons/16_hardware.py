@@ -287,43 +287,11 @@ def attainable(rate, bandwidth, intensity):
 # Drawn over the intensity, both axes logarithmic, the limit looks like a roof: it rises with the bandwidth and goes
 # flat at the rate.
 
-# %%
-import numpy as np
-from matplotlib.ticker import LogLocator
-
-from course.figure import GREY, add_axes, drawing, looks
-
-
-def roofline_axes(figure, title, unit="GFLOP/s"):
-    """Logarithmic axes with plain numbers."""
-    axes = add_axes(figure, title, "arithmetic intensity (FLOP/byte)", f"rate ({unit})")
-    axes.set(xscale="log", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
-    return axes
-
-
 # %% tags=["varies"]
+from course.topics.hardware_figures import roofline
+
 title = "One core of this machine: predicted and measured"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title)
-    along = np.geomspace(0.1, 1000, 200)
-    axes.plot(along, machine.attainable(along) / 1e9, color=GREY, label="roofline")
-    words.append(
-        f"The roof rises to {machine.rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g}"
-        " FLOP/byte and is flat from there."
-    )
-    for look, (name, kernel) in zip(looks(kernels), kernels.items(), strict=True):
-        measured = kernel.flops / seconds[name] / 1e9
-        axes.plot(
-            kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8}
-        )
-        words.append(
-            f"{name}: {measured:.3g} GFLOP/s at {kernel.intensity:.3g} FLOP/byte."
-        )
-    axes.legend()
+roofline(machine, kernels, seconds, title=title)
 
 # %% tags=["varies"]
 print(
@@ -428,6 +396,8 @@ spread(
 # still?
 
 # %% tags=["varies"]
+import numpy as np
+
 from course.topics.hardware import matrix_product
 
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
@@ -438,26 +408,10 @@ reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()
 roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
 
 # %% tags=["varies"]
+from course.topics.hardware_figures import batch_roofline
+
 title = "A dense layer, 4,000 to 4,000: what the batch does"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title)
-    axes.set_xlabel("rows in the batch")
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:g}")
-    for look, values in zip(
-        looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True
-    ):
-        axes.plot(batches, values / 1e9, **look)
-        ends = (
-            f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for"
-            f" {batches[-1]}"
-        )
-        middle = len(batches) // 2
-        words.append(
-            f"{look['label']}: {ends}, {values[middle] / 1e9:.3g} for"
-            f" {batches[middle]}."
-        )
-    axes.legend()
+batch_roofline(batches, roof, reached, title=title)
 
 # %% tags=["varies"]
 ratio = times["batch of 2"] / times["batch of 1"]
@@ -485,7 +439,7 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
 # NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
 
 # %%
-from course.topics.hardware import Machine, devices, sourced_figures
+from course.topics.hardware import devices, sourced_figures
 
 figures = sourced_figures()
 print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
@@ -510,6 +464,8 @@ print(table.round(1).to_string())
 # mixed-precision training. All are published peaks; none was measured here.
 
 # %%
+from course.topics.hardware_figures import card_rooflines
+
 drawn = [
     "GeForce RTX 3090",
     "GeForce RTX 4090",
@@ -518,20 +474,7 @@ drawn = [
     "L40S",
     "H100 SXM",
 ]
-title = "Six cards, half precision (published peaks)"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title, unit="TFLOP/s")
-    along = np.geomspace(1, 3000, 200)
-    for look, (name, card) in zip(
-        looks(drawn), cards.loc[drawn].iterrows(), strict=True
-    ):
-        roof = Machine(card["fp16"], card["bandwidth"])
-        axes.plot(along, roof.attainable(along) / 1e12, **look, markevery=40)
-        words.append(
-            f"{name}: {roof.rate / 1e12:.4g} TFLOP/s from {roof.ridge:.3g}"
-            " FLOP/byte on."
-        )
-    axes.legend()
+card_rooflines(cards.loc[drawn], title="Six cards, half precision (published peaks)")
 
 # %% [markdown]
 # Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more FLOP
@@ -762,30 +705,11 @@ print(
 )
 
 # %%
+from course.topics.hardware_figures import memory_needed
+
+drawn = ["GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"]
 title = "Memory for weights, gradients and optimizer"
-sizes = np.geomspace(1e7, 1e11, 50)
-with drawing(title) as (figure, words):
-    axes = add_axes(figure, title, "parameters (billions)", "memory (GB)")
-    axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.1, 2000))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    optimizers = ("adam", "sgd")
-    for look, name in zip(looks({"Adam": 0, "SGD": 0}), optimizers, strict=True):
-        stored = [training_bytes(round(size), optimizer=name) for size in sizes]
-        need = [sum(parts.values()) / 1e9 for parts in stored]
-        axes.plot(sizes / 1e9, need, **look, markevery=8)
-        ends = f"{need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB"
-        words.append(f"{look['label']}: {ends} for 100.")
-    for name in ("GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
-        memory = cards.loc[name, "memory"] / 1e9
-        axes.axhline(memory, color=GREY, linewidth=1)
-        label = name if "GB" in name else f"{name} {memory:g} GB"
-        axes.text(0.011, 1.06 * memory, label, fontsize=9)
-        words.append(
-            f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion"
-            " parameters."
-        )
-    axes.legend(loc="lower right")
+memory_needed(cards["memory"][drawn], title=title)
 
 # %% [markdown]
 # **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than any
