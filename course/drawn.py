@@ -6,8 +6,10 @@ common often names one: a sign, a factor, an order.
 
 import copy
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -38,8 +40,9 @@ def difference(answer: Callable, reference: Callable, draw: Draw) -> Difference 
     pairs, wrong = [], []
     for rng in generators():
         arguments = draw(rng)
-        expected = plain(reference(*copy.deepcopy(arguments)))
-        found = plain(answer(*copy.deepcopy(arguments)))
+        with warnings.catch_warnings(action="ignore"):
+            expected = plain(reference(*copy.deepcopy(arguments)))
+            found = plain(answer(*copy.deepcopy(arguments)))
         pairs.append((found, expected))
         if not alike(found, expected):
             wrong.append(_example(reference, arguments, found, expected))
@@ -76,6 +79,8 @@ def plain(value: Any) -> Any:
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | range | Iterator):
         return [plain(each) for each in value]
+    if isinstance(value, Real):
+        return value if isinstance(value, int) else float(value)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):

@@ -241,7 +241,15 @@ def standardize(train, test):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("02.1", standardize)
+def draw(rng):
+    columns = rng.integers(1, 5)
+    train = rng.normal(5, 3, (rng.integers(2, 9), columns))
+    if rng.random() < 0.3:
+        train[:, 0] = 4.0
+    return train, rng.normal(9, 1, (rng.integers(1, 6), columns))
+
+
+@exercise("02.1", standardize, draw=draw)
 def check(standardize):
     random = np.random.default_rng(1)
     for rows in (1, 7, 40):
@@ -634,7 +642,16 @@ def forward(weights, X):
 
 
 # %% tags=["check"]
-@exercise("02.2", forward)
+def draw(rng):
+    widths = [*rng.integers(1, 5, rng.integers(1, 4)), 1]
+    weights = []
+    for place in range(1, len(widths)):
+        matrix = rng.normal(size=widths[place - 1 : place + 1])
+        weights += [matrix, rng.normal(size=widths[place])]
+    return weights, rng.normal(size=(rng.integers(1, 5), widths[0]))
+
+
+@exercise("02.2", forward, draw=draw)
 def check(forward):
     random = np.random.default_rng(2)
     for hidden in ((), (5,), (4, 3), (6, 2, 5)):

@@ -98,7 +98,12 @@ def cross_entropy(probabilities, y):
 from course.exercises import exercise, expect
 
 
-@exercise("03.1", cross_entropy)
+def draw(rng):
+    rows, classes = rng.integers(1, 7), rng.integers(2, 6)
+    return rng.dirichlet(np.ones(classes), rows), rng.integers(0, classes, rows)
+
+
+@exercise("03.1", cross_entropy, draw=draw)
 def check(cross_entropy):
     table = np.array([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
     labels = np.array([1, 0, 2])
@@ -383,7 +388,12 @@ def steps(rows, validation_split, batch_size, epochs):
 
 
 # %% tags=["check"]
-@exercise("03.2", steps)
+def draw(rng):
+    rows, split = int(rng.integers(8, 200)), float(rng.choice([0, 0.125, 0.25, 0.5]))
+    return rows, split, int(rng.integers(1, 40)), int(rng.integers(1, 6))
+
+
+@exercise("03.2", steps, draw=draw)
 def check(steps):
     expect(
         steps(100, 0.0, 10, 3) == 30,

@@ -372,7 +372,12 @@ def logged(batch_losses, rows, batch_size):
 from course.exercises import exercise, expect
 
 
-@exercise("04.1", logged)
+def draw(rng):
+    rows, size = int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    return rng.uniform(0.1, 1, -(-rows // size)).tolist(), rows, size
+
+
+@exercise("04.1", logged, draw=draw)
 def check(logged):
     for losses, rows, size in (
         ([0.8, 0.5, 0.2], 10, 4),
@@ -683,7 +688,18 @@ def diagnose(history):
 
 
 # %% tags=["check"]
-@exercise("04.2", diagnose)
+def draw(rng):
+    epoch = np.arange(rng.integers(4, 17))
+    loss = 0.7 * rng.choice([0.7, 0.9, 0.97]) ** epoch
+    val_loss = 0.6 * 0.6**epoch + rng.choice([0, 0.02, 0.05]) * epoch + 0.1
+    if rng.random() < 0.3:
+        loss[rng.integers(len(loss))] = rng.choice([1.3, 1.5, 6, np.inf, np.nan])
+    if rng.random() < 0.3:
+        val_loss[rng.integers(len(loss))] *= rng.choice([0.3, 1.5, 6])
+    return ({"loss": loss.tolist(), "val_loss": val_loss.tolist()},)
+
+
+@exercise("04.2", diagnose, draw=draw)
 def check(diagnose):
     nan, epoch = float("nan"), np.arange(12)
     falling, slow = 0.7 * 0.7**epoch, 0.7 * 0.96**epoch
@@ -855,7 +871,12 @@ def early_stop(val_loss, patience):
 
 
 # %% tags=["check"]
-@exercise("04.3", early_stop)
+def draw(rng):
+    losses = rng.integers(1, 8, rng.integers(1, 12)) / 8
+    return losses.tolist(), int(rng.integers(1, 5))
+
+
+@exercise("04.3", early_stop, draw=draw)
 def check(early_stop):
     for text, patience, last, best, hint in (
         (

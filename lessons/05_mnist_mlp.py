@@ -211,7 +211,11 @@ def count_parameters(widths):
 from course.exercises import exercise, expect
 
 
-@exercise("05.1", count_parameters)
+def draw(rng):
+    return (rng.integers(1, 20, rng.integers(2, 7)).tolist(),)
+
+
+@exercise("05.1", count_parameters, draw=draw)
 def check(count):
     for widths in ([784, 10], [784, 128, 128, 10], [5, 4, 3, 2]):
         pairs = list(pairwise(widths))
@@ -439,7 +443,12 @@ def at_equal_epochs(accuracies):
 
 
 # %% tags=["check"]
-@exercise("05.2", at_equal_epochs)
+def draw(rng):
+    names = "abcd"[: rng.integers(1, 5)]
+    return ({name: rng.random(rng.integers(1, 7)).tolist() for name in names},)
+
+
+@exercise("05.2", at_equal_epochs, draw=draw)
 def check(fair):
     runs = {
         "long": [0.5, 0.65, 0.7, 0.9, 0.95],
@@ -962,7 +971,13 @@ def choose(validation, test):
 
 
 # %% tags=["check"]
-@exercise("05.4", choose)
+def draw(rng):
+    names = "abcdef"[: rng.integers(1, 7)]
+    validation, tested = (dict(zip(names, rng.random(6), strict=False)) for _ in "vt")
+    return validation, tested.get
+
+
+@exercise("05.4", choose, draw=draw)
 def check(choose):
     for validation, tested, best in (
         ({"a": 0.97, "b": 0.98, "c": 0.96}, {"a": 0.985, "b": 0.975, "c": 0.99}, "b"),

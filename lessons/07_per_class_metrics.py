@@ -363,7 +363,15 @@ from sklearn.metrics import precision_recall_fscore_support
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("07.1", figures)
+def draw(rng):
+    classes = rng.integers(2, 6)
+    counts = rng.integers(0, 9, (classes, classes))
+    counts[rng.integers(classes)] *= rng.integers(2)
+    counts[:, rng.integers(classes)] *= rng.integers(2)
+    return (counts,)
+
+
+@exercise("07.1", figures, draw=draw)
 def check(figures):
     tables = [
         [[5, 1, 2], [0, 4, 0], [3, 2, 7]],
@@ -984,7 +992,12 @@ def best_epoch(f1):
 
 
 # %% tags=["check"]
-@exercise("07.3", best_epoch)
+def draw(rng):
+    epochs, names = rng.integers(1, 8), "abcd"[: rng.integers(1, 5)]
+    return ({name: (rng.integers(1, 9, epochs) / 8).tolist() for name in names},)
+
+
+@exercise("07.3", best_epoch, draw=draw)
 def check(best_epoch):
     cases = [
         ({"a": [0.7, 0.1], "b": [0.6, 0.9]}, 1),

@@ -432,7 +432,22 @@ def exact_match(y_true, probability, threshold):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("08.1", exact_match)
+def draw(rng):
+    rows, labels = rng.integers(1, 7), rng.integers(1, 4)
+    threshold = rng.choice([0.25, 0.5, 0.75], labels)
+    if rng.random() < 0.5:
+        threshold = float(threshold[0])
+    true = rng.integers(0, 2, (rows, labels))
+    probability = np.where(true == 1, 0.75, 0.25)
+    other = rng.choice([0.0, 0.25, 0.5, 0.75, 1.0], (rows, labels))
+    return (
+        true,
+        np.where(rng.random((rows, labels)) < 0.3, other, probability),
+        threshold,
+    )
+
+
+@exercise("08.1", exact_match, draw=draw)
 def check(match):
     true = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
     sure = np.where(true == 1, 0.9, 0.1)
@@ -529,7 +544,15 @@ def macro_f1(y_true, predicted):
 
 
 # %% tags=["check"]
-@exercise("08.2", macro_f1)
+def draw(rng):
+    shape = rng.integers(1, 9), rng.integers(1, 5)
+    true, predicted = (rng.random((2, *shape)) < rng.choice([0.2, 0.5, 0.8])).astype(
+        int
+    )
+    return true, predicted
+
+
+@exercise("08.2", macro_f1, draw=draw)
 def check(macro):
     random = np.random.default_rng(0)
     for on in ((0.5, 0.3, 0.02), (0.9, 0.1), (0.4, 0.4, 0.4, 0.05)):
@@ -780,7 +803,11 @@ def moved_threshold(threshold, weight):
 
 
 # %% tags=["check"]
-@exercise("08.3", moved_threshold)
+def draw(rng):
+    return float(rng.uniform(0.01, 0.99)), float(rng.choice([0.2, 0.5, 1, 2, 5, 20]))
+
+
+@exercise("08.3", moved_threshold, draw=draw)
 def check(moved):
     answers = np.linspace(0.0005, 0.9995, 1000)
     expect(

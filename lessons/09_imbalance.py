@@ -238,7 +238,16 @@ def combined(y, class_weight, sample_weight):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("09.1", combined)
+def draw(rng):
+    y = rng.integers(0, 4, rng.integers(1, 8))
+    named = {
+        label: float(rng.uniform(0.5, 4)) for label in range(4) if rng.random() < 0.6
+    }
+    own = rng.uniform(0.5, 3, len(y))
+    return (y[:, None] if rng.random() < 0.5 else y), named, own
+
+
+@exercise("09.1", combined, draw=draw)
 def check(combined):
     labels, own = np.array([0, 1, 2, 1]), np.array([1.0, 0.5, 3.0, 2.0])
     answer = np.asarray(combined(labels, {0: 4.0, 1: 2.0, 2: 1.5}, own))
@@ -419,7 +428,11 @@ def balanced(y):
 
 
 # %% tags=["check"]
-@exercise("09.2", balanced)
+def draw(rng):
+    return (rng.choice(rng.integers(0, 9, rng.integers(1, 5)), rng.integers(1, 30)),)
+
+
+@exercise("09.2", balanced, draw=draw)
 def check(balanced):
     for labels in (
         np.repeat([0, 1], [90, 10]),
@@ -1023,7 +1036,11 @@ def decide(probability, miss, alarm):
 
 
 # %% tags=["check"]
-@exercise("09.3", decide)
+def draw(rng):
+    return rng.random(rng.integers(1, 9)), *rng.uniform(0.5, 9, 2).tolist()
+
+
+@exercise("09.3", decide, draw=draw)
 def check(decide):
     p = np.array([0.01, 0.04, 0.051, 0.22, 0.3, 0.45, 0.55, 0.7, 0.85, 0.96])
     for miss, alarm in ((19, 1), (3, 2), (1, 4), (1, 1)):

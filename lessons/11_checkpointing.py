@@ -215,7 +215,12 @@ def to_keep(losses, last):
 from course.exercises import exercise, expect
 
 
-@exercise("11.1", to_keep)
+def draw(rng):
+    losses = rng.choice([1.0, 2.0, 3.0, np.nan], rng.integers(1, 8))
+    return losses.tolist(), int(rng.integers(1, 5))
+
+
+@exercise("11.1", to_keep, draw=draw)
 def check(to_keep):
     nan = float("nan")
     kept = to_keep([3.0, 1.0, 2.0, 2.5, 2.6], 2)
@@ -588,7 +593,13 @@ def batches_left(rows, batch_size, seed, epoch, done):
 
 
 # %% tags=["check"]
-@exercise("11.2", batches_left)
+def draw(rng):
+    rows, size = int(rng.integers(1, 20)), int(rng.integers(1, 8))
+    done = int(rng.integers(0, -(-rows // size) + 1))
+    return rows, size, int(rng.integers(9)), int(rng.integers(5)), done
+
+
+@exercise("11.2", batches_left, draw=draw)
 def check(batches_left):
     for rows, size, epoch in ((20, 5, 0), (23, 5, 3), (7, 10, 1)):
         true = epoch_order(rows, 4, epoch)

@@ -977,7 +977,17 @@ def background_interval(stall, write, node_mtbf, nodes):
 
 
 # %% tags=["check"]
-@exercise("12.3", background_interval)
+def draw(rng):
+    stall, write = rng.uniform(0.5, 5), rng.uniform(5, 300)
+    return (
+        float(stall),
+        float(write),
+        float(rng.uniform(1e5, 1e7)),
+        int(rng.integers(1, 200)),
+    )
+
+
+@exercise("12.3", background_interval, draw=draw)
 def check(interval):
     for stall, write, node_mtbf, nodes in [
         (2, 10, 1e6, 1),

@@ -341,7 +341,11 @@ def weights_from(shares):
 from course.exercises import exercise, expect
 
 
-@exercise("13.1", weights_from)
+def draw(rng):
+    return ([1.0, *rng.uniform(0.05, 0.9, rng.integers(0, 6)).tolist()],)
+
+
+@exercise("13.1", weights_from, draw=draw)
 def check(weights_from):
     for shares in (
         [1, 1 / 2, 1 / 3, 1 / 4],
@@ -549,7 +553,12 @@ def chosen(validation, test):
 
 
 # %% tags=["check"]
-@exercise("13.2", chosen)
+def draw(rng):
+    validation, test = rng.random((2, rng.integers(1, 6), rng.integers(1, 6)))
+    return validation, test
+
+
+@exercise("13.2", chosen, draw=draw)
 def check(chosen):
     random = np.random.default_rng(0)
     for lengths, trials in ((3, 2), (30, 10), (5, 5)):
@@ -694,7 +703,12 @@ def paired(before, after):
 
 
 # %% tags=["check"]
-@exercise("13.3", paired)
+def draw(rng):
+    before, after = rng.integers(0, 9, (2, rng.integers(2, 12))) / 4
+    return before, after
+
+
+@exercise("13.3", paired, draw=draw)
 def check(paired):
     random = np.random.default_rng(1)
     for number in (4, 10, 25):

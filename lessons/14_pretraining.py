@@ -197,7 +197,13 @@ def misjudged(box, boxes):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("14.1", intersection_over_union)
+def draw(rng):
+    corners = rng.integers(0, 12, (rng.integers(2, 7), 2)).astype(float)
+    boxes = np.hstack([corners, corners + rng.integers(1, 9, corners.shape)])
+    return boxes[0], boxes[1:]
+
+
+@exercise("14.1", intersection_over_union, draw=draw)
 def check(overlap):
     box = np.array([10.0, 10.0, 20.0, 30.0])
     cases = {  # left, top, right, bottom: overlap
@@ -298,7 +304,14 @@ def keep(boxes, scores, limit):
 
 
 # %% tags=["check"]
-@exercise("14.2", keep)
+def draw(rng):
+    corners = rng.integers(0, 8, (rng.integers(1, 8), 2)).astype(float)
+    boxes = np.hstack([corners, corners + rng.integers(3, 9, corners.shape)])
+    scores = rng.permutation(len(boxes)) / 10 + 0.1
+    return boxes, scores, float(rng.choice([0.1, 0.25, 0.5]))
+
+
+@exercise("14.2", keep, draw=draw)
 def check(keep):
     apart, half = np.array(
         [[[0, 0, 4, 4], [20, 20, 24, 24]], [[0, 0, 4, 4], [0, 0, 4, 2]]]
@@ -498,7 +511,13 @@ def misread(right, truths):
 
 
 # %% tags=["check"]
-@exercise("14.3", precision_on_average)
+def draw(rng):
+    right = rng.random(rng.integers(1, 10)) < 0.6
+    truths = [t for t in (3, 7, 9, 11, 13) if t >= right.sum()]
+    return right, int(rng.choice(truths))
+
+
+@exercise("14.3", precision_on_average, draw=draw)
 def check(answer):
     for right, truths in (
         ([1, 0, 1], 4),

@@ -209,7 +209,13 @@ def combine(gradients, rows):
 from course.exercises import NOTHING, exercise, expect
 
 
-@exercise("15.1", combine)
+def draw(rng):
+    workers = rng.integers(1, 6)
+    gradients = rng.normal(size=(workers, rng.integers(1, 5)))
+    return gradients, rng.integers(1, 9, workers)
+
+
+@exercise("15.1", combine, draw=draw)
 def check(combine):
     # one gradient a row of the batch
     data = np.random.default_rng(1).normal(size=(12, 3))
@@ -609,7 +615,15 @@ def finish(costs, edges, device):
 
 
 # %% tags=["check"]
-@exercise("15.2", finish)
+def draw(rng):
+    tasks = "abcdef"[: rng.integers(1, 7)]
+    pairs = [(a, b) for a in tasks for b in tasks if a < b and rng.random() < 0.5]
+    edges = {pairs[i]: float(rng.integers(1, 9)) for i in rng.permutation(len(pairs))}
+    costs = {task: float(rng.integers(1, 6)) for task in tasks}
+    return costs, edges, {task: int(rng.integers(0, 3)) for task in tasks}
+
+
+@exercise("15.2", finish, draw=draw)
 def check(finish):
     fork = {("a", "b"): 2.0, ("a", "c"): 1.0}
     cases = [
@@ -838,7 +852,15 @@ def first_win(model_speedup, ways, efficiency, epochs):
 
 
 # %% tags=["check"]
-@exercise("15.3", first_win)
+def draw(rng):
+    numbers = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if rng.random() < 0.8]
+    numbers = [numbers[place] for place in rng.permutation(len(numbers))]
+    efficiency = {n: float(rng.uniform(0.3, 1)) for n in numbers}
+    epochs = {n: float(rng.uniform(1, 9)) for n in numbers}
+    return float(rng.uniform(1, 2)), int(rng.choice([2, 4])), efficiency, epochs
+
+
+@exercise("15.3", first_win, draw=draw)
 def check(first_win):
     ones, flat = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0}, {1: 5, 2: 5, 4: 5, 8: 5}
     falls, grows = {1: 1.0, 2: 0.9, 4: 0.5, 8: 0.4}, {1: 5, 2: 5, 4: 6, 8: 12}

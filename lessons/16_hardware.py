@@ -111,7 +111,11 @@ def product_intensity(m, k, n, bytes_per_number=4):
 from course.exercises import exercise, expect_close
 
 
-@exercise("16.1", product_intensity)
+def draw(rng):
+    return *rng.integers(1, 500, 3).tolist(), int(rng.choice([1, 2, 4, 8]))
+
+
+@exercise("16.1", product_intensity, draw=draw)
 def check(intensity):
     for m, k, n, size in [
         (2, 3, 5, 4),
@@ -231,7 +235,11 @@ def attainable(rate, bandwidth, intensity):
 
 
 # %% tags=["check"]
-@exercise("16.2", attainable)
+def draw(rng):
+    return tuple(rng.uniform(0.1, 10, 3).tolist())
+
+
+@exercise("16.2", attainable, draw=draw)
 def check(attainable):
     for rate, bandwidth, intensity in [
         (100, 20, 0.5),
@@ -590,7 +598,12 @@ def bytes_per_parameter(optimizer, precision):
 
 
 # %% tags=["check"]
-@exercise("16.3", bytes_per_parameter)
+def draw(rng):
+    names = rng.choice(["sgd", "momentum", "adam"]), rng.choice(["full", "mixed"])
+    return tuple(map(str, names))
+
+
+@exercise("16.3", bytes_per_parameter, draw=draw)
 def check(count):
     stays = "What an optimizer keeps stays float32."
     cases = [
