@@ -64,6 +64,7 @@ Jobs = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
 Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Mine = Annotated[Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")]
 Scheduler = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
@@ -216,18 +217,27 @@ def measure(
 
 
 @app.command()
-def lab(
-    folder: Annotated[
-        Path | None, typer.Argument(help="For your notebooks; by default the course's my-course/.")
-    ] = None,
-) -> None:
-    """Open JupyterLab on your own copy of the notebooks."""
+def lab(folder: Mine = None) -> None:
+    """Open JupyterLab on your own copy of the notebooks, brought up to date; what you wrote is never lost."""
     from course.cli import lab
+    from course.learner import copies
 
     mine = folder.absolute() if folder else lab.MINE
-    for line in lab.update(mine):
+    for line in copies.update(mine):
         print(line)
     lab.open_lab(mine)
+
+
+@app.command()
+def copy(folder: Mine = None) -> None:
+    """Copy the notebooks for another editor than JupyterLab; the same command brings your copy up to date."""
+    from course.cli import lab
+    from course.learner import copies
+
+    mine = folder.absolute() if folder else lab.MINE
+    for line in copies.update(mine):
+        print(line)
+    print(f"Your notebooks are in {mine}")
 
 
 @app.command()

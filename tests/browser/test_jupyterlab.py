@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from course.catalog import all_lessons
-from course.cli.lab import environment, update
+from course.cli.lab import environment
+from course.learner.copies import update
 
 MISSING = "Playwright is not installed; install it: python bootstrap.py browser"
 api = pytest.importorskip("playwright.sync_api", reason=MISSING)

@@ -1,0 +1,132 @@
+"""The learner's own copy of the notebooks, in which no update loses a word that they wrote.
+
+A lesson that they did not write in follows the course, also where JupyterLab has rewritten its file or its cells have
+run. In one that they worked in, their work is carried into the newer text, and the file as they left it is kept beside
+it as `NAME.kept-1.ipynb`. What the course gives is trusted: otherwise JupyterLab leaves out the script in stored
+outputs that gives a figure its alt text.
+"""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
+
+from course.catalog import NOTEBOOKS
+from course.files import write_whole
+from course.learner.merge import Work, handed_out, merge, version
+from course.runs.folder import FolderError
+
+
+def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
+    """Bring the lessons in `mine`, and their solutions, to the text of those in `given`; return what was done to
+    work of the learner's, a line a notebook.
+
+    Raises FolderError when `mine`, or where Jupyter keeps what is trusted, cannot be written to.
+    """
+    with _writing("Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"):
+        notary = NotebookNotary()
+        Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
+    told = []
+    with _writing("name a folder of your own, as in: course copy FOLDER"):
+        for lesson in sorted(given.glob("*.ipynb")) + sorted(given.glob("solutions/*.ipynb")):
+            fresh = handed_out(nbformat.read(lesson, as_version=4))
+            told += _bring(mine / lesson.relative_to(given), fresh, notary)
+    return told
+
+
+def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]:
+    """Bring one copy to the text of `fresh`."""
+    if not copy.exists():
+        _place(copy, fresh, notary)
+        return []
+    content = copy.read_bytes()
+    if _is_current(content, fresh):
+        return []
+    made, work = _merged(content, fresh)
+    kept = _set_aside(copy)
+    if (saved := kept.read_bytes()) != content:  # by an editor, in the meantime
+        made, work = _merged(saved, fresh)
+    _place(copy, made, notary)
+    if work is not None and not work:
+        kept.unlink()
+        return []
+    return [f"{copy.name}: {_words(work)}; as you left it, it is kept in {kept.name}"]
+
+
+def _merged(content: bytes, fresh: NotebookNode) -> tuple[NotebookNode, Work | None]:
+    """The newer text with the learner's work, and what that is; None where their file cannot be read."""
+    try:
+        return merge(_read(content), fresh)
+    except Exception:  # whatever a damaged file makes of a reader: it is kept
+        return fresh, None
+
+
+def _is_current(content: bytes, fresh: NotebookNode) -> bool:
+    try:
+        return version(_read(content)) == version(fresh)
+    except Exception:
+        return False
+
+
+def _read(content: bytes) -> NotebookNode:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of ids that are missing or not unique; the merge copes with both
+        return nbformat.reads(content.decode(), as_version=4)
+
+
+def _words(work: Work | None) -> str:
+    if work is None:
+        return "a new copy, since it could not be read"
+    carried = []
+    if work.answers:
+        carried.append(f"your answer{'s' * (len(work.answers) > 1)} to {', '.join(work.answers)}")
+    if work.others:
+        carried.append(f"{work.others} other cell{'s' * (work.others > 1)} of yours")
+    if not carried:
+        return f"has the course's new text, without what you changed in {work.left} cell{'s' * (work.left > 1)}"
+    return f"has the course's new text, with {' and '.join(carried)}"
+
+
+def _set_aside(copy: Path) -> Path:
+    """Rename `copy` to the next name that is free for what is kept, and return that."""
+    for number in count(1):
+        kept = copy.with_name(f"{copy.stem}.kept-{number}.ipynb")
+        with contextlib.suppress(FileExistsError):
+            kept.touch(exist_ok=False)  # the name is taken, for any other process too
+            break
+    return copy.replace(kept)
+
+
+def _place(copy: Path, made: NotebookNode, notary: NotebookNotary) -> None:
+    """Write `made` to `copy`, unless a file has come there in the meantime; then that one stays."""
+    temporary = copy.with_name(f".{copy.name}.{os.getpid()}.new")
+    write_whole(temporary, _text(made))
+    try:
+        os.link(temporary, copy)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not copy.exists():
+            temporary.replace(copy)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if any(cell.get("outputs") for cell in made.cells):  # all of them the course's
+        notary.sign(made)
+
+
+def _text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+@contextlib.contextmanager
+def _writing(cure: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(f"{error.filename}: cannot be written to ({error.strerror}); {cure}") from error
