@@ -397,11 +397,17 @@ spread(
 # threshold of 1e-4. What do you know about the weights?
 #
 # - [ ] They are within 1e-4 of the least-squares solution.
+#   The rule looks at the change of the SSE alone. With a rate that small, steps change it little even far from the
+#   solution.
 # - [ ] Their SSE is below 1e-4.
+#   It is the *change* of the SSE that was below the threshold. The SSE itself may be any size; with noise it never
+#   gets that small.
 # - [ ] The learning rate was too large, since the descent ended so soon.
+#   A rate that is too large makes the SSE grow, and its changes with it. This descent ended soon since its steps are
+#   tiny.
 # - [x] Only that one more step would have changed the SSE by about 1e-4 or less.
-#
-# With a rate that small, steps change the SSE little even far from the solution. Ask for the gradient's norm.
+#   That is all the rule says. Steps with so small a rate change the SSE little even far from the solution: ask for
+#   the gradient's norm.
 
 # %% [markdown]
 # ## Too large a step
@@ -680,12 +686,14 @@ bound(
 # summed. What happens?
 #
 # - [ ] Nothing changes, since the least-squares solution is the same.
+#   The solution is indeed the same, but the step is not: the summed gradient of the doubled file is twice as long.
 # - [x] The descent diverges.
+#   Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution stays where it
+#   was; the descent does not get there.
 # - [ ] It converges in half the iterations.
+#   Longer steps help only below the limit. Here every step jumps farther across the valley than it came from.
 # - [ ] It converges to weights twice as large.
-#
-# Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution is indeed the
-# same; the descent does not get there.
+#   The least-squares weights do not change when every row counts twice. What changes is how long a step is.
 
 # %% [markdown]
 # ### Exercise 01.2: its limit
@@ -1080,12 +1088,15 @@ bound(
 # Standardizing shortened the descent. What did it do to the least SSE that the linear model can reach?
 #
 # - [ ] It lowered it, since the data are now better behaved.
+#   The descent behaves better. How well a plane can fit depends on which planes there are, and they are the same.
 # - [x] It left it as it was.
+#   Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
+#   the same predictions; only the ground between them has another shape.
 # - [ ] It raised it, since information about the units was lost.
+#   Nothing is lost: mean and deviation are known, and the weights can be turned back into the units of the file, as
+#   in the exercise below.
 # - [ ] It depends on the learning rate.
-#
-# Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
-# the same predictions; only the ground between them has another shape.
+#   The rate decides whether and how fast the least SSE is reached, not how small it is.
 
 # %% [markdown]
 # ### Exercise 01.4: back to the units of the file

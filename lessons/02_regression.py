@@ -105,11 +105,13 @@ bound(
 # The program fits 600 training rows in batches of 32, for 10 epochs. How many steps does it take?
 #
 # - [ ] 10, one an epoch
+#   An epoch is a pass over all rows. Keras takes a step after every batch of it.
 # - [ ] 187, since 600 / 32 x 10 is 187.5
+#   An epoch ends with a batch of its own: the 24 rows that are left do not wait for the next epoch.
 # - [x] 190, since an epoch has 19 batches
+#   Eighteen batches of 32 hold 576 rows. The other 24 make a nineteenth, smaller batch; Keras does not drop it.
 # - [ ] 6,000, one a row and epoch
-#
-# Eighteen batches of 32 hold 576 rows. The other 24 make a nineteenth, smaller batch; Keras does not drop it.
+#   That would be batches of one row. Here 32 rows share a step.
 
 # %% [markdown]
 # ## The same descent, step for step
@@ -918,12 +920,13 @@ bound(
 # A colleague reports from one test set of 80 cars: network 2.6 mpg, boosting 2.7. What follows?
 #
 # - [ ] The network is better on cars of these years.
+#   One test set of 80 cars is a draw. With another, the order may turn around, as the two gaps above show.
 # - [ ] The network is better, but only by 4 %.
+#   The size of the gap is as uncertain as its sign: another choice of 80 cars can turn it around.
 # - [x] Not yet anything: she needs the same comparison on more splits and seeds.
+#   Another choice of 80 cars can turn such a difference around, as the two gaps above show. So can another seed.
 # - [ ] Nothing: she should test on the training cars, since there are more of them.
-#
-# Another choice of 80 cars can turn such a difference round, as the two gaps above show. And training cars say little
-# about new ones.
+#   Training cars say little about new ones: a model that has learned them by heart would win.
 
 # %% [markdown]
 # ## Scale the target, too?
@@ -1116,12 +1119,14 @@ bound(
 # A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split?
 #
 # - [ ] The 3,000 images at random, since then both parts look alike
+#   They do look alike, and that is the trouble: pictures of one patient are on both sides, so the model may recognize
+#   patients.
 # - [ ] The 3,000 images at random, as long as no image is in both parts
+#   Other images of the same patient are still there, and they show the same body.
 # - [x] All the images of a patient on one side
+#   New patients bring images of bodies that the model has never seen. So must the test.
 # - [ ] Eight images of each patient for training, two for testing
-#
-# New patients bring images of bodies that the model has never seen. The last option answers another question: how
-# well does it do on new images of patients it knows?
+#   This answers another question: how well does it do on new images of patients it knows?
 
 # %% [markdown]
 # ### Exercise 02.3: deal whole groups

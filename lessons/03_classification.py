@@ -441,11 +441,12 @@ def steps(rows, validation_split, batch_size, epochs):
 # You change `batch_size` from 16 to 64 and leave `epochs` as it is. What happens to the number of steps?
 #
 # - [ ] It stays, since the epochs stay.
+#   The epochs say how often all rows are seen, not in how many steps.
 # - [x] It falls to about a quarter.
+#   An epoch is a pass over the rows, however they are grouped. Four times the rows in a step means a quarter of the
+#   steps, so a comparison of batch sizes at equal epochs is one at unequal steps.
 # - [ ] It grows fourfold.
-#
-# An epoch is a pass over the rows, however they are grouped. Four times the rows in a step means a quarter of the
-# steps, so a comparison of batch sizes at equal epochs is one at unequal steps.
+#   It is the other way around: a larger batch holds more rows, so fewer batches make an epoch.
 
 # %% [markdown]
 # ## Is the network any better?
@@ -693,10 +694,11 @@ bound(
 # The rows of a table are sorted by date, oldest first. What does `validation_split=0.1` hold back?
 #
 # - [ ] A random tenth.
+#   Nothing is drawn: `validation_split` cuts the table before any shuffling.
 # - [x] The latest tenth.
+#   The last rows in the order of the table. If the model is to predict the future, that may be just what you want.
 # - [ ] A tenth of every month.
-#
-# The last rows in the order of the table. If the model is to predict the future, that may be just what you want.
+#   Keras does not know of months. It takes the end of the table as one piece.
 
 # %% [markdown]
 # ### Exercise 03.3: split by class

@@ -658,12 +658,13 @@ bound(
 # do you say?
 #
 # - [ ] Yes: the validation loss is above the training loss, so the network over-fits.
+#   A small gap is no over-fitting. What counts is whether the validation loss still falls, and it does.
 # - [ ] Yes: dropout lets a network train longer.
+#   It makes the training longer, not better. Dropout is a remedy against over-fitting, which is not to be seen here.
 # - [x] No: the fit was cut off; train longer first, or with a larger rate.
+#   The two agree and both still fall: under-fitting. Dropout would slow this fit down further.
 # - [ ] No: collect more data first.
-#
-# The two agree and both still fall: under-fitting. Dropout is a remedy against over-fitting and would slow this fit
-# down further.
+#   More data help where training and validation drift apart. Here they agree, and the fit has not ended yet.
 
 # %% [markdown]
 # ### Exercise 04.2: a diagnosis
@@ -1067,12 +1068,13 @@ for p in (0.95, 0.98):
 # Two networks, one run each, 254 validation rows: accuracies of 0.965 and 0.961. What do you conclude?
 #
 # - [ ] The first is better, by 0.4 points.
+#   0.4 points of 254 rows are one row. Another seed, or other rows, may turn that around.
 # - [ ] The first is better, but not by much.
+#   One row is no evidence of even a small difference.
 # - [x] Nothing: they differ by one row, and another seed may turn them around.
+#   They differ by one row. More seeds make the luck of training small, more rows the luck of the rows.
 # - [ ] They are equally good.
-#
-# "Equally good" would need evidence as well. More seeds make the luck of training small, more rows the luck of the
-# rows.
+#   That would need evidence as well: one run each cannot tell equal from different.
 
 # %% [markdown]
 # ## The legend says "test"

@@ -552,12 +552,15 @@ bound(
 # accuracy. What is the most likely reason?
 #
 # - [ ] Validation digits have leaked into the training digits.
+#   A leak would raise the validation accuracy to the training accuracy at best, not above it, and this is seen
+#   without any leak.
 # - [x] The training accuracy is measured while units are dropped, the validation accuracy is not.
+#   The logged training accuracy is that of a crippled network, and a mean over the epoch besides (lesson 04).
+#   Evaluate both after training, when nothing is dropped: only then is like compared with like.
 # - [ ] The learning rate is too high.
+#   Too high a rate spoils both figures. It does not put one of them below the other.
 # - [ ] The network is overfitting.
-#
-# The logged training accuracy is that of a crippled network, and a mean over the epoch besides (lesson 04).
-# Evaluate both after training, when nothing is dropped: only then is like compared with like.
+#   Then it would be the other way around: training above validation.
 
 # %% [markdown]
 # ### Exercise 05.3: dropout by hand
@@ -775,12 +778,14 @@ spread(
 # `fast_fit` gain?
 #
 # - [ ] The same factor as in the figure above.
+#   That factor came from a small network, whose products take little of the time.
 # - [x] Hardly anything.
+#   `fast_fit` removes what is around the products, a fixed time a batch. When the products take nearly all of the
+#   time, there is hardly anything to remove. The remedy for a large network is faster products (lesson 16).
 # - [ ] More than above, since there is more to compile.
+#   The products themselves are compiled in either case, and they take as long as before.
 # - [ ] Nothing at all: XLA compiles small networks only.
-#
-# It removes what is around the products, a fixed time a batch. When the products take nearly all of the time, there
-# is hardly anything to remove. The remedy for a large network is faster products (lesson 16).
+#   XLA compiles large networks as well. It just cannot make their products much shorter.
 
 # %% [markdown]
 # ## Choosing a recipe

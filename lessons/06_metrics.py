@@ -310,12 +310,14 @@ for mse, shown in ((1.2992e-06, 9.7909e-04), (1.1788e-06, 9.3261e-04)):
 # A network has two outputs. What does `copied` then report?
 #
 # - [ ] The root mean square error over all rows and outputs.
+#   The root is taken in each row, before the mean over the rows. A root of the overall mean would come last.
 # - [ ] The mean absolute error over all rows and outputs.
+#   That holds for one output, where the root of a square is the absolute error. Two outputs share one root.
 # - [x] The mean over the rows of each row's root mean square error.
+#   `axis=-1` is the axis of the outputs. So the root is taken of each row's mean over its two outputs, and the mean
+#   over the rows comes last. The result lies between mae and rmse and is neither.
 # - [ ] The mean of the two outputs' root mean square errors.
-#
-# `axis=-1` is the axis of the outputs. So the root is taken of each row's mean over its two outputs, and the mean
-# over the rows comes last. The result lies between mae and rmse and is neither.
+#   For that, the mean over the *rows* would have to come first, once for each output.
 
 # %% [markdown]
 # ## Without the axis
@@ -1092,12 +1094,14 @@ fact(
 # any size?
 #
 # - [ ] the root mean square error and the mean absolute error
+#   The mean absolute error, yes. But a root of a mean is not the mean of the batches' roots.
 # - [x] the accuracy and the mean absolute error
+#   Both are means over rows, and Keras weights each batch by its rows.
 # - [ ] the accuracy and the recall
+#   The accuracy, yes. But recall is a quotient of two sums, and a batch has its own number of positives to divide by.
 # - [ ] the coefficient of determination and the mean squared error
-#
-# Accuracy, mae and mse are means over rows. A root of a mean, a quotient of two sums (recall) and one minus a
-# quotient of sums are made from such means at the end; they need a state.
+#   The mean squared error, yes. But the coefficient of determination is one minus a quotient of two sums. It needs a
+#   state.
 
 # %% [markdown]
 # ## What you have learned

@@ -545,12 +545,14 @@ print(
 # say?
 #
 # - [ ] The network is worse on small classes.
+#   There are no small classes here: all ten are equally large.
 # - [ ] The accuracy counts some images twice.
+#   Counted twice in both figures, an image would change both alike. They would still agree.
 # - [x] These two cannot come from the same predictions.
+#   With equal classes the mean recall is the accuracy, whatever the network does. One of the two figures was
+#   collected differently.
 # - [ ] That is normal: recall is always below accuracy.
-#
-# With equal classes the mean recall is the accuracy, whatever the network does. One of the two figures was collected
-# differently.
+#   No such rule exists. With equal classes the two are the same number, and else either may be larger.
 
 # %% [markdown]
 # ### Exercise 07.2: a metric with several results
@@ -859,12 +861,14 @@ print("all others equal:", all(equal))
 # Which of these wishes takes more than metrics and callbacks?
 #
 # - [ ] Log the recall of each class after every epoch.
+#   That is a result of a metric with a state for each class, as in this lesson.
 # - [ ] Log the F1 of the class that is worst at the moment.
+#   That is a result of a metric, too: the least of its figures at that moment.
 # - [x] Weight each row by its class, with weights that change between epochs of one `fit`.
+#   `class_weight` is fixed when `fit` begins. The step, or a loss function of your own, must look up a weight that
+#   has changed since.
 # - [ ] Stop when the recall of shirts no longer rises.
-#
-# The first two are results of a metric, the last is a callback that watches one. But `class_weight` is fixed when
-# `fit` begins: the step, or a loss function of your own, must look up a weight that has changed since.
+#   That is a callback that watches a metric, such as `EarlyStopping`.
 
 # %% [markdown]
 # ## Keep the best epoch of the worst class

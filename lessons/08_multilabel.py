@@ -272,12 +272,14 @@ spread("08.exact_match", "exact match, last epoch", history["val_exact_match"][-
 # accuracy and exact match have not. Why?
 #
 # - [ ] The network has learned the order of the labels.
+#   A network has no order of labels: with other columns it learns other columns of its last layer, and nothing else.
 # - [x] Another label is now the first of those that are on.
+#   Categorical accuracy compares with the *first* label that is on in each row, and which one is first depends on the
+#   order of the columns. A good metric for sets must not.
 # - [ ] The new order made the labels correlated.
+#   Labels are as correlated as before. To reorder columns changes no row.
 # - [ ] It is the noise of training; a second run would agree.
-#
-# Categorical accuracy compares with the *first* one in each row, and which one is first depends on the order of the
-# columns. A good metric for sets must not.
+#   Noise would move binary accuracy and exact match as well, and they stayed.
 
 # %% [markdown]
 # ## What to measure
@@ -893,12 +895,14 @@ bound(
 # weighting made the network better at telling labels apart. What should you look at first?
 #
 # - [ ] The binary accuracy of both.
+#   Most labels are off, so binary accuracy hardly sees who finds the positives.
 # - [x] Average precision of both, or both at thresholds chosen on validation data.
+#   At a fixed 0.5, weights move the threshold in disguise; lowering your own threshold raises recall, too. Average
+#   precision depends on the order of the probabilities alone: no threshold changes it.
 # - [ ] The weighted loss of both on test data.
+#   The two were trained on different losses, so neither loss is a fair judge of both.
 # - [ ] The recall of both on training data.
-#
-# At a fixed 0.5, weights move the threshold in disguise; lowering your own threshold raises recall, too. Average
-# precision depends on the order of the probabilities alone: no threshold changes it.
+#   Training rows say what was learned by heart. And recall at a fixed threshold is the very figure in doubt.
 
 # %%
 ap = {

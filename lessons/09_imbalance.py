@@ -915,12 +915,14 @@ spread(
 # you ask first?
 #
 # - [ ] Whether the weights were scaled to a mean of 1.
+#   The scale changes the steps, not what is compared. The figure is in doubt with any weights.
 # - [x] What recall the old network reaches at a threshold with the same number of false alarms.
+#   Any model reaches any recall, at some threshold. Two models are compared at equal false alarms (or equal
+#   precision, or over the whole curve), otherwise one compares thresholds.
 # - [ ] Whether the accuracy rose as well.
+#   With few positives, accuracy hardly moves when all of them are missed. It cannot settle this.
 # - [ ] Whether an even larger weight was tried.
-#
-# Any model reaches any recall, at some threshold. Two models are compared at equal false alarms (or equal precision,
-# or over the whole curve), otherwise one compares thresholds.
+#   It would raise recall once more, for the same reason: more alarms. That says nothing about which model is better.
 
 # %% [markdown]
 # ## What weighting costs
@@ -1010,12 +1012,14 @@ bound(
 # of the patient's risk?
 #
 # - [ ] 0.5
+#   That is the answer of a model which believes positives to be 20 times as frequent as they are.
 # - [ ] 0.5 / 20 = 0.025
+#   Odds are divided by the weight, not probabilities. For small probabilities that is nearly the same; for 0.5 it is
+#   not.
 # - [x] 0.5 / (0.5 + 20 * 0.5) = 0.048
+#   The *odds* are divided by 20: from 1 to 1/20, which is a probability of 1/21.
 # - [ ] It cannot be told without training again.
-#
-# The *odds* are divided by 20: from 1 to 1/20, which is a probability of 1/21. For small probabilities, odds and
-# probabilities are nearly the same; for 0.5 they are not.
+#   The weight is known, and so is what it did to the odds. That can be undone without any training.
 
 # %% [markdown]
 # ## What should the threshold be?

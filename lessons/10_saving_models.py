@@ -298,12 +298,15 @@ plots.lines(
 # dies. You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
 #
 # - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
+#   `compile` brings back the schedule itself. But it reads the optimizer's step counter, and that is skipped with the
+#   rest.
 # - [x] The step counter: the learning rate starts again at its first, large value.
+#   The schedule comes back with `compile`, and its counter does not. Steps as large as the first ones now hit weights
+#   that were nearly done.
 # - [ ] The weights of the last layer.
+#   All the model's weights are in the file. What is skipped is the optimizer's part.
 # - [ ] The loss, which must be trained anew.
-#
-# The schedule itself comes back with `compile`, but it reads the optimizer's step counter, and that is skipped with
-# the rest. Steps as large as the first ones now hit weights that were nearly done.
+#   A loss is a function of weights and data. It has nothing to be trained.
 
 # %% [markdown]
 # ### Structure alone: JSON
@@ -1162,13 +1165,14 @@ def audit(folder, sums):
 # do you know?
 #
 # - [ ] The model contains no harmful code.
+#   A sum says which bytes these are, not what they do. The author may have put in anything.
 # - [ ] The file has not been changed since its author saved it.
+#   It may have been changed together with its sum: who can change the one on the page can change the other.
 # - [x] The file arrived as the page offers it, no more.
+#   Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must
+#   come by another way than the file. And it says nothing about what its author put in.
 # - [ ] Nothing: two files may have the same sum.
-#
-# Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must come
-# by another way than the file. And it says nothing about what its author put in. (No two files with the same SHA-256
-# sum are known.)
+#   No two files with the same SHA-256 sum are known.
 
 # %% [markdown]
 # ## Files that run code

@@ -346,12 +346,14 @@ spread("11.best_lost", "how much higher its loss is now", after - before)
 # `initial_epoch` right. From now on its loss only grows. When does it stop?
 #
 # - [ ] After one more epoch, as the run left alone would have.
+#   The run left alone had counted four bad epochs. That count lived in the callback, which died with the process.
 # - [x] After six more epochs: the callback begins anew.
+#   The count died with the process, and so did the best value: the first epoch of the second life counts as an
+#   improvement. So it takes six epochs, not five.
 # - [ ] At once.
+#   Nothing stops it at once: the new callback has seen no epoch yet.
 # - [ ] Never: `EarlyStopping` needs a history.
-#
-# The count lives in the callback, and the callback died with the process. Its best value died as well: the first
-# epoch of the second life counts as an improvement, so it takes six epochs, not five.
+#   It needs only what it has seen itself, and it starts to look again.
 
 # %% [markdown]
 # ## BackupAndRestore
@@ -813,12 +815,14 @@ fact(
 # can be loaded afterwards?
 #
 # - [ ] The new checkpoint.
+#   It was still being written. A part of a file is no checkpoint.
 # - [ ] The old checkpoint.
+#   Its bytes have been overwritten from the first on: the same file holds both, in turn.
 # - [x] Perhaps nothing: the old one has been overwritten, the new one is not complete.
+#   The moment of danger is the save itself, and the more often one saves, the more often it comes. Write a new file,
+#   and let it take the old one's name only when it is whole.
 # - [ ] Both.
-#
-# The moment of danger is the save itself, and the more often one saves, the more often it comes. Write a new file, and
-# let it take the old one's name only when it is whole.
+#   One name holds one content. For both you need two files.
 
 # %% [markdown]
 # ## The same in plain TensorFlow

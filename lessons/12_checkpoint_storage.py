@@ -643,13 +643,16 @@ fact(
 # A colleague leaves out `fsync`, kills her writer a thousand times, and never loses a checkpoint. What has she shown?
 #
 # - [ ] That `fsync` is not needed.
+#   It is not needed against a kill. Against a power failure it may be, and she has tested none.
 # - [x] That a killed *process* rarely or never loses one; about a power failure she knows nothing yet.
+#   What a process has written lies in the memory of the operating system, which survives the process and writes it
+#   out later. When the whole machine goes down, that memory goes too, and the new *name* may reach the disk before
+#   the bytes do. `fsync` is for that case; our kills do not test it.
 # - [ ] That her disk has no cache.
+#   A kill never reaches the disk's cache: the operating system still has all the bytes. So nothing was learned about
+#   it.
 # - [ ] That `replace` calls `fsync` itself.
-#
-# What a process has written lies in the memory of the operating system, which survives the process and writes it out
-# later. When the whole machine goes down, that memory goes too, and the new *name* may reach the disk before the
-# bytes do. `fsync` is for that case; our kills do not test it.
+#   It does not. `replace` changes a name, and says nothing of when the bytes reach the disk.
 
 # %% [markdown]
 # ### Exercise 12.2: whole or not at all
@@ -954,12 +957,15 @@ bound(
 # happens to the best interval?
 #
 # - [ ] It stays what it was; only the number of failures grows.
+#   More failures mean that each interval costs more lost work. So it pays to save more often.
 # - [x] It is halved.
+#   With four times the nodes a failure comes four times as often: $M$ is a quarter, and the interval goes with its
+#   square root.
 # - [ ] It is a quarter.
+#   That would be so if the interval were proportional to $M$. It goes with the square root.
 # - [ ] It doubles, since four times as much work is done between two saves.
-#
-# With four times the nodes a failure comes four times as often: $M$ is a quarter, and the interval goes with its
-# square root.
+#   Four times as much work is lost by a failure as well, and failures come more often. Saves must come closer
+#   together.
 
 # %% [markdown]
 # ### Exercise 12.3: the interval of a background save

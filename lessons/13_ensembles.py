@@ -854,11 +854,13 @@ for name, gain in list(cures.items())[1:]:
 # zero. What do you expect of averaging their weights?
 #
 # - [ ] A gain, since more networks are combined.
+#   More networks help where they differ. These hardly do.
 # - [x] Next to nothing.
+#   The snapshots hardly differ. An average removes what scatters, and a lowered rate has removed it already.
 # - [ ] A loss, since older epochs are worse.
+#   They are hardly worse: their validation loss is nearly the same.
 # - [ ] It depends on whether the weights are equal, linear or exponential.
-#
-# The snapshots hardly differ. An average removes what scatters, and a lowered rate has removed it already.
+#   Weights of an average matter where its members differ. Of equal things every average is the same.
 
 # %% [markdown]
 # ## What Keras has built in
@@ -1074,12 +1076,13 @@ spread(
 # use for that?
 #
 # - [x] The training rows.
+#   The statistics are part of the fitted network, and they are measured on what it is fitted to.
 # - [ ] The validation rows, since the network is judged there.
+#   Then the network would be adapted to the rows that judge it.
 # - [ ] The test rows, since no labels are needed.
+#   Labels or not, the network would be adapted to the rows on which it is to be judged.
 # - [ ] None; the statistics must be averaged with the weights.
-#
-# The statistics are part of the fitted network, with or without labels. Measured on the rows that judge the network,
-# they would adapt it to those rows.
+#   The averaged network has activations of its own, and averages of the old statistics do not describe them.
 
 # %% [markdown]
 # ## Networks of different seeds

@@ -459,13 +459,16 @@ print(f"{average_precision(right, 4):.4f} = {(26 + 25 * 2 / 3) / 101:.4f}")
 # confidence. What happens to its AP?
 #
 # - [ ] It falls to about zero, since nearly all of its boxes are wrong.
+#   AP does not count the boxes. At each level of recall it asks for the best precision there or beyond, and the wrong
+#   ones come last.
 # - [ ] It falls to half.
+#   Nothing is halved: the wrong boxes come after all the right ones.
 # - [x] Nothing.
+#   At every level of recall counts the greatest precision there or beyond, and that was reached before the first
+#   wrong box. AP is the right score for comparing detectors, and the wrong one for deciding whether to show a user
+#   all these boxes: for that choose a threshold, as in lesson 08.
 # - [ ] It depends on how low the confidence is.
-#
-# At every level of recall counts the greatest precision there or beyond, and that was reached before the first wrong
-# box. Only the *order* matters. AP is the right score for comparing detectors, and the wrong one for deciding whether
-# to show a user all these boxes: for that choose a threshold, as in lesson 08.
+#   Only the *order* matters. They come last, however low their confidence is.
 
 # %% [markdown]
 # ### Exercise 14.3: average precision
@@ -730,12 +733,15 @@ print(
 # You find such a network, trained well, with running averages that lag behind. What repairs it with the least effort?
 #
 # - [ ] Training it again with a lower learning rate.
+#   That may help in the end, but it changes weights that are right already, and takes longest.
 # - [x] Sending training batches through it in training mode, without changing any weights.
+#   The weights never saw the averages. Passing batches lets the averages settle; lesson 13 does this after it has
+#   averaged weights.
 # - [ ] Nothing: the weights have adapted to the wrong averages.
+#   In training mode each batch brings its own statistics. So the weights have never met the averages and cannot have
+#   adapted to them.
 # - [ ] Rounding the weights.
-#
-# The weights never saw the averages. Passing batches lets the averages settle; lesson 13 does this after it has
-# averaged weights.
+#   Rounding changes every weight a little, and no average.
 
 # %% [markdown]
 # ## Two recipes
@@ -1093,12 +1099,13 @@ bound("14.gain_pretraining", "weak backbone against none", gain["pretraining"], 
 # more experiment to find out what the new pretraining is worth. Which?
 #
 # - [ ] The new backbone with the old optimizer.
+#   It holds the new backbone to a setting chosen for the old one, and answers what a careless swap is worth.
 # - [x] The old backbone with an optimizer re-tuned by an equal search.
+#   It completes the pair in which both backbones have the best setting that an equal search finds.
 # - [ ] The new backbone once more, with another seed.
+#   It tells how far seeds scatter. The question is which share of the gain the search has brought.
 # - [ ] A detector from scratch.
-#
-# It completes the pair in which both backbones have the best setting that an equal search finds. The first option
-# holds the new backbone to a setting chosen for the old one: it answers what a careless swap is worth.
+#   It tells what any pretraining is worth, and nothing about the new one against the old.
 
 # %% [markdown]
 # ## What did pretraining improve?

@@ -355,12 +355,14 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # Two workers run at an efficiency of 0.9 and train with twice the batch. How much sooner is the training done?
 #
 # - [ ] 1.8 times, that is what the efficiency says.
+#   That is how much sooner the *rows* are done. With twice the batch the network may need to see more of them.
 # - [ ] 0.9 times: it takes longer than with one.
+#   Two workers at 0.9 get through 1.8 times the rows a second. Whether that is enough depends on the epochs.
 # - [x] One cannot say yet.
+#   The efficiency speaks of rows a second. The training is done when the *network* is good enough, and with the
+#   larger batch that may take more epochs. That is the next section.
 # - [ ] Twice, since 0.9 is nearly 1.
-#
-# The efficiency speaks of rows a second. The training is done when the *network* is good enough, and with the larger
-# batch that may take more epochs. That is the next section.
+#   0.9 is not 1, and even 1 would speak of rows a second only.
 
 # %% [markdown]
 # ## What a larger batch costs
@@ -1075,12 +1077,15 @@ for n, data_speed, pair_speed in zip(counts[1:], data_parallel, in_pairs, strict
 # win against data parallelism?
 #
 # - [ ] No: without any cost of talking, data parallelism is perfect.
+#   The exchanges are. The larger batch still costs epochs, and no link gives them back.
 # - [x] Yes, as soon as doubling the batch costs more than a third more epochs.
+#   With equal efficiencies the condition is $1.5 > 2 E_N / E_{2N}$, that is $E_{2N} > 1.33\, E_N$. Epochs are lost in
+#   learning, and no link gives them back.
 # - [ ] Only when $SU^2$ rises to 2.
+#   That would be needed if epochs did not grow. They do, and that lowers the bar.
 # - [ ] Yes, at any number of devices.
-#
-# With equal efficiencies the condition is $1.5 > 2 E_N / E_{2N}$, that is $E_{2N} > 1.33\, E_N$. Epochs are lost in
-# learning, and no link gives them back.
+#   Not at few devices: while doubling the batch costs hardly any epochs, 1.5 is less than the 2 that data parallelism
+#   gains.
 
 # %% [markdown]
 # ## The same step in TensorFlow

@@ -385,12 +385,14 @@ spread(
 # over all weights, speed up?
 #
 # - [ ] four times
+#   That holds for work which waits for arithmetic. `axpy` waits for memory.
 # - [ ] twice, the mean of both
+#   Times do not average like that: the longer of the two counts, and it has not changed.
 # - [x] not at all
+#   It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
+#   cache, another roof holds, that of the cache.)
 # - [ ] it depends on how many weights there are
-#
-# It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
-# cache, another roof holds, that of the cache.)
+#   More weights take longer on both processors alike: each brings its two operations and its bytes.
 
 # %% [markdown]
 # ## What the batch buys
@@ -565,11 +567,13 @@ for figure_quoted in (82.6, 165, 330, 312):
 # with sums in FP32. Which trains faster?
 #
 # - [ ] Q, by a factor of two
+#   Only where memory sets the time. Where arithmetic does, both have 200 TFLOP/s dense.
 # - [ ] they are equal, since dense and sparse cancel
+#   Arithmetic is equal. But Q reads its memory twice as fast, and some of the work waits for that.
 # - [x] Q up to twice as fast where memory sets the time, equal where arithmetic does
+#   Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
 # - [ ] P, since sparse figures are not real
-#
-# Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
+#   Q's figure is real for matrices with the right zeros. Even without them Q is never the slower one.
 
 # %% [markdown]
 # ## What must fit

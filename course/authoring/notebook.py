@@ -16,7 +16,8 @@ from course.catalog import Edition, LessonError, times
 from course.claims import quote, stored
 
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")
-OPTION = re.compile(r"^- \[([ x])\] (.*)$")
+OPTION = re.compile(r"^- \[([ x])\] ", re.MULTILINE)
+LETTERS, VERDICTS = "ABCDEFGH", {"x": "**Right.**", " ": "**Not so.**"}
 CHECK = """# Run this cell to check exercise {name}.
 from course.exercises import check, hint
 
@@ -136,18 +137,20 @@ def _round(minutes: float) -> int:
 
 
 def _quiz(text: str) -> str:
-    """Letter the options and fold the answer: the lines after the options say why."""
-    lines = text.splitlines()
-    options = [(position, found) for position, line in enumerate(lines) if (found := OPTION.match(line))]
-    right = [letter for letter, (_, found) in zip("ABCDEFGH", options, strict=False) if found[1] == "x"]
-    if len(right) != 1:
-        raise LessonError(f"quiz {lines[0]!r}: exactly one option must be marked - [x]")
-    first, last = options[0][0], options[-1][0]
-    question = "\n".join(lines[:first]).strip()
-    choices = "\n".join(f"- **{a}.** {found[2]}" for a, (_, found) in zip("ABCDEFGH", options, strict=False))
-    why = "\n".join(lines[last + 1 :]).strip()
-    folded = f"<details><summary>Answer</summary>\n\n**{right[0]}.** {why}\n\n</details>"
-    return f"**Quiz.** {question}\n\n{choices}\n\n{folded}"
+    """Letter the options and fold, for each, whether it is right and why: the indented lines below it."""
+    question, *parts = OPTION.split(text)
+    marks, options = parts[::2], [part.partition("\n") for part in parts[1::2]]
+    if marks.count("x") != 1:
+        raise LessonError(f"quiz {question.strip()!r}: exactly one option must be marked - [x]")
+    reasons = [" ".join(reason.split()) for _, _, reason in options]
+    if not all(reasons):
+        raise LessonError(f"quiz {question.strip()!r}: option {options[reasons.index('')][0]!r} gives no reason")
+    choices = [f"- **{letter}.** {option}" for letter, (option, _, _) in zip(LETTERS, options, strict=False)]
+    answers = [
+        f"<details><summary>If you say {letter}</summary>\n\n{VERDICTS[mark]} {reason}\n\n</details>"
+        for letter, mark, reason in zip(LETTERS, marks, reasons, strict=False)
+    ]
+    return "\n\n".join([f"**Quiz.** {question.strip()}", "\n".join(choices), *answers])
 
 
 def _fill(source: Source, text: str) -> str:

@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 
@@ -19,9 +20,10 @@ BODY = """
 # Why is the loss **higher**?
 #
 # - [ ] Chance.
+#   Chance is not one-sided.
 # - [x] Dropout is on.
-#
-# It is off when validating.
+#   It is off
+#   when validating.
 
 # %% [markdown]
 # It reached {{98.accuracy}}, never less than {{98.accuracy:limit}}, {{98.accuracy:sign}}.
@@ -101,12 +103,42 @@ def test_prose_cannot_quote_what_was_never_measured(source):
         make(source, "learner")
 
 
-def test_a_quiz_folds_its_answer_behind_the_question(source):
+def test_a_quiz_folds_what_each_option_is_worth_behind_the_question(source):
     [quiz] = [text for text in sources(make(source, "learner")) if text.startswith("**Quiz.**")]
-    question, answer = quiz.split("<details>")
+    question, *answers = quiz.split("<details>")
     assert "- **A.** Chance.\n- **B.** Dropout is on." in question
-    assert "Dropout is on" not in answer
-    assert "**B.** It is off when validating." in answer
+    assert [" ".join(answer.split()) for answer in answers] == [
+        "<summary>If you say A</summary> **Not so.** Chance is not one-sided. </details>",
+        "<summary>If you say B</summary> **Right.** It is off when validating. </details>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("#   Chance is not one-sided.\n", "", "option 'Chance.' gives no reason"),
+        ("[x] Dropout", "[ ] Dropout", "exactly one option must be marked"),
+        ("[ ] Chance", "[x] Chance", "exactly one option must be marked"),
+    ],
+)
+def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_refused(lessons, old, new, message):
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text() + BODY.replace(old, new))
+    claims.VALUES.write_text(MEASURED)
+    with pytest.raises(LessonError, match=message):
+        make(read("98_trial"), "learner")
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.name)
+def test_every_quiz_of_the_course_has_as_many_reasons_as_options(lesson):
+    quizzes = [cell.source for cell in read(lesson.name).cells if "quiz" in cell.tags]
+    published = [text for text in sources(make(read(lesson.name), "learner", quotes=False)) if "**Quiz.**" in text]
+    assert len(published) == len(quizzes) >= 2
+    for quiz, text in zip(quizzes, published, strict=True):
+        options = quiz.count("- [ ] ") + quiz.count("- [x] ")
+        reasons = re.findall(r"\*\*(?:Not so|Right)\.\*\* \S.{20,}", text)
+        assert len(reasons) == len({*reasons}) == options >= 3
+        assert text.count("**Right.**") == 1
 
 
 def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
