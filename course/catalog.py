@@ -156,6 +156,6 @@ def parameters_of(name: str) -> dict[str, Parameter]:
 
 
 def _cells(path: Path) -> Iterable[tuple[str, str]]:
-    """The cells of a lesson's source: what stands behind `# %%`, and the text below."""
+    """Return the cells of a lesson's source: what stands behind `# %%`, and the text below."""
     _, *parts = CELL.split(path.read_text(encoding="utf-8"))
     return zip(parts[::2], parts[1::2], strict=True)

@@ -199,7 +199,7 @@ def row(claim: Claim) -> Row:
 
 
 def _shown(claim: Claim, measured: Band | None = None) -> str:
-    """This run's value, and on which side of the course's range it lies."""
+    """Return this run's value, and on which side of the course's range it lies."""
     own = (measured or Band([claim.value], claim.digits, claim.unit)).show(claim.value)
     if not measured or measured.low <= claim.value <= measured.high:
         return own

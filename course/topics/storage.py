@@ -30,13 +30,17 @@ class TokenBucket:
 
     def __init__(self, rate: float, burst: float) -> None:
         above_zero(rate=rate, burst=burst)
-        self.rate, self.burst = rate, burst
-        self._tokens, self._last, self._lock = 0.0, -math.inf, threading.Lock()
+        self.rate = rate
+        self.burst = burst
+        self._tokens = 0.0
+        self._last = -math.inf
+        self._lock = threading.Lock()
 
     def delay(self, size: int, now: float) -> float:
         """Take `size` tokens at the time `now`, on credit if need be; returns the seconds until they are paid."""
         with self._lock:
-            self._tokens = min(self.burst, self._tokens + (now - self._last) * self.rate) - size
+            earned = (now - self._last) * self.rate
+            self._tokens = min(self.burst, self._tokens + earned) - size
             self._last = now
             return max(0.0, -self._tokens / self.rate)
 
@@ -93,10 +97,14 @@ def save_sharded(
 
 
 def load_sharded(folder: Path) -> dict[str, NDArray]:
-    """The arrays that `save_sharded` saved. Raises CheckpointError, which names the file, if one is not as saved."""
+    """Return the arrays that `save_sharded` saved.
+
+    Raises CheckpointError, which names the file, if one is not as saved.
+    """
     if not (folder / "manifest.json").exists():
         raise CheckpointError(f"{folder}: has no manifest.json, so its save did not come to an end")
-    manifest, shards = json.loads((folder / "manifest.json").read_bytes()), []
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    shards = []
     for name, expected in manifest["sha256"].items():
         path = folder / name
         if not path.exists() or sha256(path) != expected:

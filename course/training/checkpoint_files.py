@@ -73,7 +73,7 @@ class CheckpointFolder:
             raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
 
     def newest(self) -> Checkpoint | None:
-        """The newest whole checkpoint, or None in a folder without any.
+        """Return the newest whole checkpoint, or None in a folder without any.
 
         A warning names every damaged checkpoint, and every foreign file that looks like one.
 
@@ -97,7 +97,7 @@ class CheckpointFolder:
         return None
 
     def find(self, position: Position) -> Path | None:
-        """The file of one position, if it is kept."""
+        """Return the file of one position, if it is kept."""
         return next((path for path in self._checkpoints() if _position(path) == position), None)
 
     def save(self, position: Position, state: dict[str, Any], *, best: Position | None) -> None:
@@ -127,7 +127,7 @@ class CheckpointFolder:
                 lock.release()
 
     def _checkpoints(self) -> list[Path]:
-        """The files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
+        """Return the files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
         try:
             paths = [path for path in self.path.iterdir() if NAME.fullmatch(path.name)]
         except OSError as error:
@@ -182,7 +182,7 @@ def read(path: str | Path) -> Checkpoint:
 
 
 def sha256(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal. Raises OSError."""
+    """Return the sha256 of a file's content, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -198,7 +198,7 @@ def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> N
 
 
 def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a nested state by their place in it, and the rest of it as JSON."""
+    """Return the arrays of a nested state by their place in it, and the rest of it as JSON."""
     arrays: dict[str, np.ndarray] = {}
     arrays["state"] = np.array(json.dumps(_take_out(arrays, state, "")))
     return arrays
@@ -219,7 +219,7 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
 
 
 def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What `_flat` took apart."""
+    """Return what `_flat` took apart."""
 
     def put_back(value: dict[str, Any]) -> Any:
         if ARRAY in value:
