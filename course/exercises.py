@@ -38,6 +38,7 @@ __all__ = [
     "generators",
     "hint",
     "judge",
+    "tally",
     "verdict",
 ]
 
@@ -145,6 +146,13 @@ def hint(name: str) -> None:
         return
     _tries[name].shown += 1
     _show(name, _tries[name])
+
+
+def tally(lesson: str) -> None:
+    """Print how many exercises of `lesson`, such as "01", are right, and which are not, by what ran in this kernel."""
+    names = find(lesson).exercises
+    left = [name for name in names if name not in _tries or _tries[name].verdict.outcome != "right"]
+    print(f"{len(names) - len(left)} of {len(names)} exercises right" + (f"; to do: {', '.join(left)}" if left else ""))
 
 
 def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None) -> Verdict:

@@ -139,7 +139,7 @@ def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
 
 def _own(cell: NotebookNode) -> bool:
     """True for the cells in which the learner's edition has outputs of its own."""
-    return bool({"solution", "check"} & set(cell.metadata.get("tags", [])))
+    return bool({"solution", "check", "tally"} & set(cell.metadata.get("tags", [])))
 
 
 def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:

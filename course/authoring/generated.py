@@ -1,11 +1,13 @@
-"""Files made from others: environment.yml from pyproject.toml, the README's table of lessons from the lessons."""
+"""Files made from others: environment.yml from pyproject.toml; from the lessons the README's table and the pages."""
 
 import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from course import ROOT
+from course import ROOT, catalog
+from course.authoring import glossary, start
+from course.authoring.links import GLOSSARY, START
 from course.catalog import all_lessons
 from course.files import write_whole
 
@@ -17,7 +19,8 @@ def generated() -> dict[Path, str]:
     readme = ROOT / "README.md"
     table = "\n".join(_table()) + "\n"
     text = TABLE.sub(lambda found: found[1] + table + found[2], readme.read_text(encoding="utf-8"))
-    return {ROOT / "environment.yml": _environment(), readme: text}
+    pages = {catalog.NOTEBOOKS / START: start.page(), catalog.NOTEBOOKS / GLOSSARY: glossary.page()}
+    return {ROOT / "environment.yml": _environment(), readme: text} | pages
 
 
 def write_all() -> None:

@@ -11,11 +11,13 @@ from dataclasses import replace
 import nbformat
 from nbformat import NotebookNode, v4
 
-from course.authoring.source import UNPUBLISHED, Cell, Source, stub
-from course.catalog import Edition, LessonError, times
-from course.claims import quote, stored
+from course.authoring import frame
+from course.authoring.glossary import glossary, is_linked
+from course.authoring.links import linked
+from course.authoring.source import QUOTE, UNPUBLISHED, Cell, Source, stub
+from course.catalog import Edition, LessonError
+from course.claims import quote
 
-QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")
 OPTION = re.compile(r"^- \[([ x])\] ", re.MULTILINE)
 LETTERS, VERDICTS = "ABCDEFGH", {"x": "**Right.**", " ": "**Not so.**"}
 CHECK = """# Run this cell to check exercise {name}.
@@ -27,9 +29,8 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
 IMPORT = "from course.lesson import begin\n"
 ORIGIN = "comes with the notebooks, not from PyPI: get the whole course and run `make lab` there"
+PREDICTION = "*My prediction (double-click here and write it down):*"
 FOLDED = {"jupyter": {"source_hidden": True}}
-WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
-LIMITS = (10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)  # seconds: a notebook need not change with every timing
 
 
 def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNode:
@@ -37,12 +38,18 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
 
     Raises LessonError when the prose quotes a claim that was never measured.
     """
-    cells = [v4.new_markdown_cell(_opening(source), id=f"{source.number}-opening")]
+    up = "../" if edition == "solutions" else ""
+    cells = [frame.opening(source, edition, up)]
+    seen: set[str] = set()
     published = list(_published(source))
     for cell, id_ in zip(published, _ids(source.number, published), strict=True):
-        cells.append(_node(source, cell, id_, edition, quotes))
-    reading = "\n".join(f"- {item}" for item in source.header["reading"])
-    cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
+        node = _node(source, cell, id_, edition, quotes)
+        if cell.kind == "markdown":
+            node.source = linked(node.source, up)
+        if is_linked(cell):
+            node.source = glossary().linked(node.source, seen, up)
+        cells.append(node)
+    cells += frame.closing(source, edition, up)
     course = {"lesson": source.name, "edition": edition}
     metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, "course": course}
     return v4.new_notebook(cells=cells, metadata=metadata)
@@ -68,7 +75,10 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
         if "quiz" in cell.tags:
             text = _quiz(text)
         elif "predict" in cell.tags:
-            text = "\n".join(f"> {line}".rstrip() for line in f"**Predict before you run.** {text}".splitlines())
+            asked = f"**Predict before you run.** {text}\n\n{PREDICTION}"
+            text = "\n".join(f"> {line}".rstrip() for line in asked.splitlines())
+        elif "answer" in cell.tags:
+            text = f"<details><summary>Then open</summary>\n\n{text}\n\n</details>"
         return v4.new_markdown_cell(_fill(source, text) if quotes else text, id=id_)
     text = text.replace(IMPORT, f"{IMPORT.rstrip()}  # {ORIGIN}\n")
     if edition == "learner" and "solution" in cell.tags:
@@ -99,41 +109,6 @@ def _ids(number: str, cells: Iterable[Cell]) -> Iterator[str]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _opening(source: Source) -> str:
-    header = source.header
-    lines = [f"# {int(source.number)}. {header['title']}", "", f"*Part {header['part']}*", ""]
-    lines += ["**After this lesson you can**", "", *(f"- {item}" for item in header["objectives"]), ""]
-    lines += [f"**Before you start:** {'; '.join(header['prerequisites'])}.", "", f"**Time:** {_time(source)}"]
-    if any(QUOTE.search(cell.source) for cell in source.cells if cell.kind == "markdown"):
-        lines += ["", _how_to_read(source)]
-    return "\n".join(lines)
-
-
-def _how_to_read(source: Source) -> str:
-    """How many runs stand behind the results that the prose quotes."""
-    seeds = {len(entry["full"]["values"]) for name, entry in stored().items() if name.startswith(f"{source.number}.")}
-    runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
-    return f"**Results** read 0.752 (0.715 to 0.768): the median, and the least to the greatest, of {runs}."
-
-
-def _time(source: Source) -> str:
-    """Reading and exercise time estimated from the text, run time as measured."""
-    words = sum(len(cell.source.split()) for cell in source.cells if cell.kind == "markdown")
-    code = sum(cell.kind == "code" and not cell.exercise for cell in source.cells)
-    reading = words / WORDS_A_MINUTE + code * MINUTES_A_CODE_CELL
-    exercises = len(source.exercises) * MINUTES_AN_EXERCISE
-    text = f"about {_round(reading)} minutes to work through and {_round(exercises)} for the exercises"
-    if measured := times().get(source.number):
-        full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast"))
-        quick = f" (with `fast = True` {fast})" if fast < full else ""
-        text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
-    return text + "."
-
-
-def _round(minutes: float) -> int:
-    return max(5, 5 * round(minutes / 5))
 
 
 def _quiz(text: str) -> str:

@@ -13,10 +13,12 @@ import jupytext
 
 from course.catalog import Lesson, LessonError
 
-TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
+TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "program"}  # of code
+TAGS |= {"predict", "answer", "quiz"}  # of prose
 UNPUBLISHED = {"helper", "check", "wrong"}  # a notebook holds the call of a check alone
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
 CLAIM = re.compile(r"^\s*(fact|bound|spread)\(", re.MULTILINE)
+QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
 LONGEST = 25  # lines of a worked cell, as `length` counts them

@@ -7,9 +7,19 @@ import sys
 from pathlib import Path
 
 from course import ROOT
+from course.authoring import glossary, start
+from course.authoring.links import GLOSSARY, START
+from course.files import write_whole
 from course.kernels.kernelspec import FOR_LAB
 
+FOR_JUPYTER = Path(__file__).parent / "jupyter"  # opens START.md rendered, shows one kernel, asks nobody for news
 MINE = ROOT / "my-course"
+
+
+def write_pages(mine: Path) -> None:
+    """Write the start page, with a tick for what is done in the notebooks in `mine`, and the glossary beside them."""
+    write_whole(mine / START, start.page(start.right_answers(mine)))
+    write_whole(mine / GLOSSARY, glossary.page())
 
 
 def open_lab(mine: Path = MINE) -> None:
@@ -22,5 +32,6 @@ def open_lab(mine: Path = MINE) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What makes Jupyter find the warm kernel under the name `python3`, which the learner's notebooks carry."""
-    return {"JUPYTER_PATH": os.pathsep.join(filter(None, [str(FOR_LAB), os.environ.get("JUPYTER_PATH")]))}
+    """What makes Jupyter find the course's settings, and the warm kernel under the notebooks' name `python3`."""
+    ours = {"JUPYTER_PATH": FOR_LAB, "JUPYTER_CONFIG_PATH": FOR_JUPYTER}
+    return {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in ours.items()}

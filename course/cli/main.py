@@ -225,6 +225,7 @@ def lab(folder: Mine = None) -> None:
     mine = folder.absolute() if folder else lab.MINE
     for line in copies.update(mine):
         print(line)
+    lab.write_pages(mine)
     lab.open_lab(mine)
 
 
@@ -237,6 +238,7 @@ def copy(folder: Mine = None) -> None:
     mine = folder.absolute() if folder else lab.MINE
     for line in copies.update(mine):
         print(line)
+    lab.write_pages(mine)
     print(f"Your notebooks are in {mine}")
 
 

@@ -8,13 +8,19 @@ import pytest
 from nbconvert import ScriptExporter
 
 from course import ROOT, claims
-from course.authoring.notebook import make, text_of
+from course.authoring.notebook import PREDICTION, make, text_of
 from course.authoring.source import read
 from course.catalog import LessonError, all_lessons
 
 BODY = """
 # %% [markdown] tags=["predict"]
 # Which one wins?
+
+# %%
+print("the second")
+
+# %% [markdown] tags=["answer"]
+# The **second** wins.
 
 # %% [markdown] tags=["quiz"]
 # Why is the loss **higher**?
@@ -76,10 +82,9 @@ def test_both_editions_are_valid_and_the_same_source_gives_the_same_bytes(source
 
 
 def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(source):
-    solutions, learner = sources(make(source, "solutions")), sources(make(source, "learner"))
-    assert [pair for pair in zip(solutions, learner, strict=True) if pair[0] != pair[1]] == [
-        ("answer = 42", "answer = ...  # your code here")
-    ]
+    solutions, learner = (sources(make(source, edition)) for edition in ("solutions", "learner"))
+    pairs = list(zip(solutions, learner, strict=True))[1:-1]  # without the ways to other notebooks
+    assert [pair for pair in pairs if pair[0] != pair[1]] == [("answer = 42", "answer = ...  # your code here")]
     assert "answer = 41" not in solutions
 
 
@@ -169,11 +174,31 @@ def test_nbval_compares_every_output_but_those_that_vary(source):
     assert ignored == ['print("0.3 s")']
 
 
-def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading(source):
-    first, *_, last = sources(make(source, "learner"))
-    assert first.startswith("# 98. A trial")
+def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading_and_a_count_of_its_exercises(source):
+    first, *_, reading, count, _ = sources(make(source, "learner"))
+    assert "\n# 98. A trial\n" in first
     assert "- try it" in first
-    assert last == "## Further reading\n\n- A book, 2020"
+    assert reading.startswith("## Further reading\n\n- A book, 2020\n")
+    assert count == 'from course.exercises import tally\n\ntally("98")'
+
+
+def test_a_lesson_leads_to_its_neighbors_the_start_page_and_its_solutions(source, lessons):
+    for name in ("97_before", "99_after"):
+        (lessons / f"{name}.py").write_text((lessons / "98_trial.py").read_text().replace("98", name[:2]))
+    learner, solved = (sources(make(source, edition)) for edition in ("learner", "solutions"))
+    way = "← [97 A trial](97_before.ipynb) · [Start page](START.md) · [99 A trial](99_after.ipynb) →\n"
+    assert learner[0].startswith(way)
+    assert learner[-1].startswith(
+        "**Next: [99 A trial](99_after.ipynb)** · [This lesson, solved](solutions/98_trial.ipynb) · [Start page]"
+    )
+    assert solved[0].startswith("**Solved.** [Back to your own notebook](../98_trial.ipynb) · ← [97 A trial](../97_")
+    assert solved[-1].startswith("**Next: [99 A trial](../99_after.ipynb)** · [Start page](../START.md)")
+
+
+def test_an_answer_to_a_prediction_is_folded_and_the_prediction_has_a_line_to_write_on(source):
+    predict, answer = [text for text in sources(make(source, "learner")) if text.startswith(("> ", "<details>"))]
+    assert predict == f"> **Predict before you run.** Which one wins?\n>\n> {PREDICTION}"
+    assert answer == "<details><summary>Then open</summary>\n\nThe **second** wins.\n\n</details>"
 
 
 ALONE = """

@@ -94,7 +94,7 @@ def test_a_recorded_result_counts_as_one_line_however_it_is_wrapped():
 
 
 def test_an_unknown_tag_is_refused(lessons):
-    with pytest.raises(LessonError, match="tag 'puzzle' must be one of check, helper, parameters"):
+    with pytest.raises(LessonError, match="tag 'puzzle' must be one of answer, check, helper, parameters"):
         extend(lessons, '\n# %% tags=["puzzle"]\nx = 1\n')
 
 
