@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 DRAWS = 100
+TRIED = 20  # of the draws, with one argument changed
 LONGEST = 160  # characters that show one value
 NOTHING = "Your function returns nothing. Does it end in a return?"
 
@@ -37,20 +38,15 @@ def generators(count: int = DRAWS) -> Iterator[np.random.Generator]:
 
 def difference(answer: Callable, reference: Callable, draw: Draw) -> Difference | None:
     """Run both on DRAWS inputs; return how they differ, None where they agree."""
-    pairs, wrong = [], []
-    for rng in generators():
-        arguments = draw(rng)
-        with warnings.catch_warnings(action="ignore"):
-            expected = plain(reference(*copy.deepcopy(arguments)))
-            found = plain(answer(*copy.deepcopy(arguments)))
-        pairs.append((found, expected))
-        if not alike(found, expected):
-            wrong.append(_example(reference, arguments, found, expected))
+    calls = [draw(rng) for rng in generators()]
+    pairs = [(_called(answer, call), _called(reference, call)) for call in calls]
+    wrong = [place for place, pair in enumerate(pairs) if not alike(*pair)]
     if not wrong:
         return None
-    behavior = _behavior(pairs)
+    behavior = _behavior(pairs) or _unused(answer, reference, calls)
     counted = f"It is wrong for {len(wrong)} of {DRAWS} inputs drawn at random."
-    return Difference(behavior or counted, min(wrong, key=len), general=not behavior)
+    examples = (_example(reference, calls[place], *pairs[place]) for place in wrong)
+    return Difference(behavior or counted, min(examples, key=len), general=not behavior)
 
 
 def alike(found: Any, expected: Any) -> bool:
@@ -86,6 +82,40 @@ def plain(value: Any) -> Any:
     except (TypeError, ValueError):
         return value
     return array.item() if array.ndim == 0 else array
+
+
+def _called(function: Callable, arguments: tuple) -> Any:
+    """What `function` returns; it may change its arguments, and warn."""
+    with warnings.catch_warnings(action="ignore"):
+        return plain(function(*copy.deepcopy(arguments)))
+
+
+def _unused(answer: Callable, reference: Callable, calls: list[tuple]) -> str:
+    """Name an argument that never makes a difference to the answer, though it does to the reference."""
+    for place, name in enumerate(inspect.signature(reference).parameters):
+        changed = [_with_other(call, place) for call in calls[:TRIED]]
+        if all(other is None for other in changed):
+            continue
+        told, wanted = (
+            [
+                alike(_called(function, call), _called(function, other))
+                for call, other in zip(calls, changed, strict=False)
+                if other
+            ]
+            for function in (answer, reference)
+        )
+        if all(told) and not all(wanted):
+            return f"It returns the same, whatever `{name}` is."
+    return ""
+
+
+def _with_other(call: tuple, place: int) -> tuple | None:
+    """The call with half the value of a number, or of each of an array's; None where that argument holds no such."""
+    if place >= len(call) or not isinstance(call[place], float | np.ndarray) or isinstance(call[place], np.bool_):
+        return None
+    if isinstance(call[place], np.ndarray) and call[place].dtype.kind != "f":
+        return None
+    return (*call[:place], call[place] / 2, *call[place + 1 :])
 
 
 def _ragged(values: Sequence) -> bool:

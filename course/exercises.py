@@ -13,6 +13,7 @@ solution stands.
 """
 
 import ast
+import contextlib
 import os
 import re
 import sys
@@ -133,7 +134,7 @@ def verdict(name: str, notebook: Mapping[str, Any]) -> Verdict:
     judging = tree.body[-1]
     assert isinstance(judging, ast.FunctionDef)
     judging.decorator_list.clear()  # it would judge, and show, on the spot
-    space = {**notebook, "expect": expect, "expect_close": expect_close, "generators": generators}
+    space = {**notebook, **{tool: globals()[tool] for tool in ("NOTHING", "expect", "expect_close", "generators")}}
     exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
     answers = tuple(notebook[answer] for answer in text.answers)
     return judge(name, space[judging.name], answers, space["draw"] if "draw=draw" in text.check else None)
@@ -169,7 +170,7 @@ def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw:
     except Hint as hint:
         if results and results[-1] is None:
             return Verdict("wrong", _steps(NOTHING))
-        return Verdict("wrong", _with_example(name, check, watched, draw, _steps(str(hint))), hint.general)
+        return _nearer(name, check, watched, draw, hint)
     except Exception as error:
         if results and results[-1] is None:  # what the check could not work with
             return Verdict("wrong", _steps(NOTHING))
@@ -252,17 +253,17 @@ def _difference(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw
     return drawn.difference(answers[0], space[text.answers[0]], draw)
 
 
-def _with_example(
-    name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, steps: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Give a hint of one sentence an example to come nearer with, where drawn inputs have one."""
-    if len(steps) > 1:
-        return steps
-    try:
-        found = _difference(name, check, answers, draw)
-    except Exception:  # the answer breaks on other inputs, too; the hint came first
-        return steps
-    return (*steps, found.example) if found else steps
+def _nearer(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint) -> Verdict:
+    """The verdict by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
+    steps, found = _steps(str(hint)), None
+    if hint.general or len(steps) == 1:
+        with contextlib.suppress(Exception):  # the answer breaks on other inputs, too; the hint came first
+            found = _difference(name, check, answers, draw)
+    if not found:
+        return Verdict("wrong", steps, hint.general)
+    if hint.general and not found.general:
+        return Verdict("wrong", (found.behavior, str(hint), found.example))
+    return Verdict("wrong", (*steps, found.example), hint.general)
 
 
 def _gives(name: str, place: int) -> bool:

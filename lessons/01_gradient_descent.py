@@ -219,6 +219,19 @@ def check(step):
         "Three rows, three times the step. A mean divides by the number of rows.": (
             -0.03 * gradient
         ),
+        "You multiply by the number of rows. A mean divides by it.": (-0.09 * gradient),
+        "The weights have not moved. Where is the step?": 0 * before,
+        "This is the step alone. Add it to the weights.": (-0.01 * gradient - before),
+        "The learning rate does not scale the step.": -gradient,
+        "The predictions are missing. An error is y - X @ weights.": (
+            0.02 / 3 * inputs.T @ targets
+        ),
+        "The targets are missing. An error is y - X @ weights.": (
+            0.02 / 3 * inputs.T @ inputs @ before
+        ),
+        "You add the predictions to the targets. An error is their difference.": (
+            0.02 / 3 * inputs.T @ (targets + inputs @ before)
+        ),
     }
     expect_close(moved, -0.01 * gradient, wanted, mistakes)
     twice = (

@@ -1158,7 +1158,9 @@ def check(deal):
         np.arange(1, 31),
         np.where(np.arange(30) % 5, 1, 19),
     )
-    for sizes, folds in ((pairs, 4), (rising, 5), (large, 5), (rising[::-1], 3)):
+    drawn = [(rng.integers(1, 5, 24), int(rng.integers(2, 6))) for rng in generators()]
+    cases = [(pairs, 4), (rising, 5), (large, 5), (rising[::-1], 3), *drawn]
+    for sizes, folds in cases:
         groups = random.permutation(
             np.repeat([f"group {number}" for number in range(len(sizes))], sizes)
         )

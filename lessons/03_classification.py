@@ -105,24 +105,60 @@ def draw(rng):
 
 @exercise("03.1", cross_entropy, draw=draw)
 def check(cross_entropy):
-    table = np.array([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
-    labels = np.array([1, 0, 2])
-    expected = -(np.log(0.7) + np.log(0.6) + np.log(0.2)) / 3
+    table = np.array(
+        [
+            [0.1, 0.6, 0.2, 0.1],
+            [0.1, 0.2, 0.4, 0.3],
+            [0.5, 0.1, 0.3, 0.1],
+            [0.7, 0.1, 0.1, 0.1],
+            [0.2, 0.3, 0.1, 0.4],
+        ]
+    )
+    labels = np.array([1, 2, 2, 0, 3])
+    true, likeliest = np.array([0.6, 0.4, 0.3, 0.7, 0.4]), table.max(axis=1)
+    expected = -np.log(true).mean()
     answer = cross_entropy(table, labels)
     expect(np.ndim(answer) == 0, "One number must come back: the mean over the rows.")
-    expect(
-        not np.isclose(answer, 3 * expected),
-        "This is the sum over the rows. Keras takes the mean.",
-    )
-    expect(
-        not np.isclose(answer, -np.log([0.7, 0.6, 0.5]).mean()),
-        "The last row was predicted wrong and cost little. Look up the true class, not"
-        " the most probable one.",
-    )
+    mistakes = {
+        "This is the sum over the rows. Keras takes the mean.": 5 * expected,
+        (
+            "A row that was predicted wrong cost little. Look up the true class, not"
+            " the most probable one."
+        ): -np.log(likeliest).mean(),
+        (
+            "The loss is negative. A log of a probability is below 0; the loss is minus"
+            " that."
+        ): -expected,
+        (
+            "You took the log of a mean. Take the log in each row, that of the true"
+            " class; then the mean."
+        ): -np.log(true.mean()),
+        "Another logarithm was taken. Keras uses the natural one.": [
+            -np.log2(true).mean(),
+            -np.log10(true).mean(),
+        ],
+        (
+            "All probabilities of the table were counted. In each row only that of the"
+            " true class does."
+        ): [-np.log(table).mean(), -np.log(table).sum(axis=1).mean()],
+        ("These are probabilities without a logarithm. Take minus the log of each."): [
+            true.mean(),
+            -true.mean(),
+            true.sum(),
+            1 - true.mean(),
+        ],
+        (
+            "Each log is weighted by its probability. That is the entropy; here each"
+            " row counts once."
+        ): [-(true * np.log(true)).mean(), -(table * np.log(table)).sum(axis=1).mean()],
+    }
+    for hint, losses in mistakes.items():
+        expect(not np.isclose(answer, losses).any(), hint)
     expect(
         np.isclose(answer, expected),
         "In each row take minus the natural log of one probability, that of the true"
         " class; then take the mean.",
+        general=True,
     )
 
 
@@ -722,28 +758,59 @@ def stratified(y, share, rng):
 # %% tags=["check"]
 @exercise("03.3", stratified)
 def check(split):
-    targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [50, 30, 20]))
-    train, validate = (
-        np.asarray(part) for part in split(targets, 0.2, np.random.default_rng(1))
-    )
-    again = np.asarray(split(targets, 0.2, np.random.default_rng(2))[1])
+    def parts(y, share, seed):
+        given = y.copy()
+        found = split(given, share, np.random.default_rng(seed))
+        expect(
+            np.array_equal(given, y),
+            "The labels that you were given have changed. Work on a copy.",
+        )
+        expect(
+            found is None or len(list(found)) == 2,
+            "Two parts must come back: the rows to train and those to validate.",
+        )
+        return [np.array(list(part), dtype=int) for part in found]
+
+    for rng in generators():
+        classes = rng.choice(9, rng.integers(2, 5), replace=False)
+        counts = 4 * rng.integers(1, 8, len(classes))
+        targets = rng.permutation(np.repeat(classes, counts))
+        share = float(rng.choice([0.25, 0.5]))
+        train, validate = parts(targets, share, seed=1)
+        expect(
+            np.array_equal(
+                np.sort(np.concatenate([train, validate])), np.arange(len(targets))
+            ),
+            "Together the two parts must hold the number of every row exactly once.",
+        )
+        taken = [(targets[validate] == label).sum() for label in classes]
+        expect(
+            np.array_equal(taken, share * counts)
+            or not np.array_equal(taken, counts - share * counts),
+            "The two parts are exchanged. First come the rows to train.",
+        )
+        expect(
+            np.array_equal(taken, share * counts),
+            "The classes do not have their share among the validation rows. Choose"
+            f" within each class: of {counts.tolist()} rows a share of {share:g} each,"
+            f" not {list(map(int, taken))}.",
+        )
+        expect(
+            set(validate) == set(parts(targets, share, seed=1)[1]),
+            "The same generator chose other rows. Choose with `rng` alone, so that a"
+            " seed repeats the split.",
+        )
+    targets = np.repeat([0, 1], 20)  # sorted, as tables often are
+    validate, *others = (set(parts(targets, 0.25, seed)[1]) for seed in range(8))
     expect(
-        np.array_equal(np.sort(np.concatenate([train, validate])), np.arange(100)),
-        "Together the two parts must hold the number of every row exactly once.",
-    )
-    expect(
-        len(validate) == 20,
-        f"A fifth of 100 rows is 20; {len(validate)} came back to validate.",
-    )
-    expect(
-        np.array_equal(np.bincount(targets[validate], minlength=3), [10, 6, 4]),
-        "The classes do not have their share among the validation rows. Choose within"
-        " each class.",
-    )
-    expect(
-        set(validate) != set(again),
+        any(validate != other for other in others),
         "Another generator chose the same rows. Choose at random with `rng`, not the"
         " first or last.",
+    )
+    first = [np.sort([row for row in other if row < 20]) for other in others]
+    expect(
+        any(np.ptp(rows) >= len(rows) for rows in first),
+        "The rows of a class come in one block. Choose them one by one.",
     )
 
 

@@ -408,6 +408,7 @@ def check(logged):
             right,
             f"For {losses}, {rows} rows and batches of {size} it returns {answer};"
             f" Keras logs {judge.result():.4f}.",
+            general=True,
         )
 
 

@@ -240,7 +240,9 @@ def check(count):
             "You counted one bias a layer. Every unit of the layer has its own.",
         )
         expect(
-            answer == true, f"For {widths} it returns {answer}; Keras counts {true}."
+            answer == true,
+            f"For {widths} it returns {answer}; Keras counts {true}.",
+            general=True,
         )
 
 
@@ -480,6 +482,7 @@ def check(fair):
     expect(
         found == {"long": 0.7, "short": 0.72, "other": 0.3},
         f"For {runs} it returns {found}.",
+        general=True,
     )
     same = fair({"a": [0.1, 0.2], "b": [0.3, 0.4]})
     expect(

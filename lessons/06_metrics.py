@@ -636,7 +636,19 @@ def check(within):
     expect(
         all(rows == right),
         "Some row is judged wrongly. Count 1 for |error| <= 0.1 |target|, else 0.",
+        general=True,
     )
+    for rng in generators():
+        target = rng.integers(-20, 21, (rng.integers(1, 7), 1)).astype("float32")
+        guess = target + target * rng.uniform(-0.2, 0.2, target.shape).astype("float32")
+        found = within(ops.convert_to_tensor(target), ops.convert_to_tensor(guess))
+        hits = (np.abs(guess - target) <= 0.1 * np.abs(target))[:, 0]
+        expect_close(
+            np.ravel(ops.convert_to_numpy(found)),
+            hits.astype(float),
+            f"For targets {target[:, 0]} and predictions {guess[:, 0]} it returns"
+            f" {np.ravel(found)}.",
+        )
     try:
         within(keras.KerasTensor((None, 1)), keras.KerasTensor((None, 1)))
     except Exception:

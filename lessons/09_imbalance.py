@@ -259,7 +259,7 @@ def check(combined):
     )
     expect(
         answer.shape == (4,),
-        f"One weight a row must come back, not an array of shape {answer.shape}.",
+        f"One weight per row must come back, not an array of shape {answer.shape}.",
     )
     mistakes = {
         (
@@ -304,8 +304,16 @@ def check(combined):
     expect(
         np.allclose(unnamed, [1, 1, 3, 4]),
         f"With class 1 alone named the weights came out as {unnamed}.",
+        general=True,
     )
-    column = np.asarray(combined(labels[:, None], {1: 2.0}, own))
+    try:
+        column = np.asarray(combined(labels[:, None], {1: 2.0}, own))
+    except (TypeError, IndexError, ValueError):
+        expect(
+            False,
+            "It breaks on labels of shape (4, 1), where each label is an array of its"
+            " own. Flatten them first.",
+        )
     expect(
         column.shape == (4,),
         f"Labels of shape (4, 1) gave weights of shape {column.shape}. Flatten them"
@@ -419,7 +427,7 @@ bound(
 
 # %% tags=["solution"]
 def balanced(y):
-    """Return class -> weight for labels (rows,)."""
+    """Return a dictionary class -> weight for labels (rows,)."""
     classes, counts = np.unique(y, return_counts=True)
     return {
         int(c): len(y) / (len(classes) * count)
@@ -1051,7 +1059,7 @@ def check(decide):
         answer = np.asarray(decide(p.copy(), miss, alarm))
         expect(
             answer.shape == p.shape,
-            f"One decision a patient must come back, not shape {answer.shape}.",
+            f"One decision per patient must come back, not shape {answer.shape}.",
         )
         fair = alarm / (miss + alarm)
         costs = f"a miss costs {miss} and a false alarm {alarm}"
@@ -1067,6 +1075,11 @@ def check(decide):
             ): (alarm / miss),
             f"Where {costs}, you decide as if a false alarm cost 1.": 1 / (1 + miss),
         }
+        expect(
+            not np.array_equal(answer, p < fair),
+            "You raise the alarm for those who are probably well. Turn the comparison"
+            " around.",
+        )
         for hint, threshold in mistakes.items():
             expect(
                 np.array_equal(answer, p > fair)
@@ -1076,6 +1089,7 @@ def check(decide):
         expect(
             np.array_equal(answer, p > fair),
             f"Where {costs}, the decisions for {p} came out as {answer}.",
+            general=True,
         )
 
 

@@ -225,6 +225,11 @@ def check(to_keep):
     nan = float("nan")
     kept = to_keep([3.0, 1.0, 2.0, 2.5, 2.6], 2)
     expect(
+        kept is None or np.iterable(kept),
+        f"Return a set of the epochs that stay, not {kept!r}.",
+    )
+    kept = set(kept)
+    expect(
         4 in kept and 5 in kept,
         f"Of five epochs the last two are 4 and 5; you keep {set(kept)}.",
     )
@@ -630,6 +635,11 @@ def check(batches_left):
         )
         for done in range(len(whole) + 1):
             left = [list(batch) for batch in batches_left(rows, size, 4, epoch, done)]
+            expect(
+                all(left) or done == 0,
+                f"With {done} of {len(whole)} batches done an empty one comes back. An"
+                " empty batch is no batch: leave it out.",
+            )
             expect(
                 len(left) == len(whole) - done,
                 f"{done} of {len(whole)} batches done, and {len(left)} left? `done`"
@@ -1055,10 +1065,18 @@ def check(snapshot, resume):
     true, dying = trained(Trainer(5), 40).weights, trained(Trainer(5), 15)
     state = snapshot(dying)
     expect(isinstance(state, dict), "snapshot must return a dictionary.")
+    snapshot(trained(Trainer(8), 2))  # what it keeps must be in what it returns
     unchanged = np.array_equal(trained(dying, 25).weights, true)
     expect(unchanged, "Taking a snapshot has changed the training. It must only look.")
     other = trained(Trainer(6), 3)
+    before, place = other.weights.copy(), other.rng.bit_generator.state
     resume(other, state)
+    expect(
+        not np.array_equal(other.weights, before)
+        or other.rng.bit_generator.state != place,
+        "The trainer that resume was given has not changed. Change that one, not a new"
+        " one.",
+    )
     moved = np.array_equal(other.weights, dying.weights)
     expect(
         not moved,

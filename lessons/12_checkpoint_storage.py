@@ -1028,6 +1028,7 @@ def check(interval):
             f"For stall = {stall}, write = {write}, node_mtbf = {node_mtbf:g}, nodes ="
             f" {nodes} it returns {answer:.4g}; trying many intervals finds"
             f" {best:.4g}.",
+            general=True,
         )
 
 

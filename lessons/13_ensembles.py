@@ -379,7 +379,11 @@ def check(weights_from):
             np.isclose(found.sum(), 1),
             f"The weights of an average add up to 1; yours to {found.sum():.3f}.",
         )
-        expect(np.allclose(found, true), f"For {shares} it returns {found}.")
+        expect(
+            np.allclose(found, true),
+            f"For {shares} it returns {found}.",
+            general=True,
+        )
 
 
 # %% tags=["wrong"] hint="Each later one takes something"
@@ -589,6 +593,7 @@ def check(chosen):
         expect(
             np.allclose(found, true),
             f"Wrong rows were picked: {found[:3]} instead of {np.round(true[:3], 3)}.",
+            general=True,
         )
 
 
@@ -757,6 +762,7 @@ def check(paired):
         expect(
             np.isclose(error, d.std(ddof=1) / root),
             f"The standard error is off: {error:.4f}.",
+            general=True,
         )
         expect(wins != (d >= 0).sum(), "A tie is no win.")
         expect(wins == (d > 0).sum(), f"{(d > 0).sum()} runs were won, not {wins}.")

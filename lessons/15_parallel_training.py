@@ -239,6 +239,11 @@ def check(combine):
                 not np.allclose(found, 12 * true),
                 "Weighted by rows, but never divided by all of them.",
             )
+            by_workers = 12 * true / len(sizes)
+            expect(
+                np.allclose(by_workers, true) or not np.allclose(found, by_workers),
+                "Divided by the number of workers. Divide by that of all rows.",
+            )
         if not np.allclose(plain, true):
             expect(
                 not np.allclose(found, plain),
@@ -247,6 +252,7 @@ def check(combine):
         expect(
             np.allclose(found, true),
             f"With shards of {sizes} rows this is not the mean over all twelve.",
+            general=True,
         )
 
 
@@ -617,6 +623,9 @@ def finish(costs, edges, device):
 
 
 # %% tags=["check"]
+import numbers
+
+
 def draw(rng):
     tasks = "abcdef"[: rng.integers(1, 7)]
     pairs = [(a, b) for a in tasks for b in tasks if a < b and rng.random() < 0.5]
@@ -684,7 +693,7 @@ def check(finish):
             dict(costs), dict(edges), dict(zip(costs, map(int, devices), strict=True))
         )
         expect(
-            isinstance(found, int | float),
+            isinstance(found, numbers.Real | np.generic),
             f"Return one number, the time of the end, not {found!r}.",
         )
         expect(
@@ -934,8 +943,18 @@ def check(first_win):
             "Return the *least* number that wins; three devices make no groups of two.",
         ),
     ]
-    for model, ways, efficiency, epochs, true, hint in cases:
-        found = first_win(model, ways, dict(efficiency), dict(epochs))
+    results = [
+        first_win(model, ways, dict(efficiency), dict(epochs))
+        for model, ways, efficiency, epochs, _, _ in cases
+    ]
+    expect(any(found is not None for found in results), NOTHING)
+    for found, case in zip(results, cases, strict=True):
+        model, ways, efficiency, epochs, true, hint = case
+        expect(
+            found is None
+            or (isinstance(found, int | np.integer) and not isinstance(found, bool)),
+            f"Return a number of devices, or None where none wins, not {found!r}.",
+        )
         groups = true and true // ways
         expect(
             groups is None or found != groups,
