@@ -174,7 +174,7 @@ def _order(pairs: list[tuple[Any, Any]]) -> str:
 
 
 def _kind(value: Any) -> str:
-    """What `value` is, in words."""
+    """Return what `value` is, in words."""
     if value is None:
         return "nothing"
     if isinstance(value, str):

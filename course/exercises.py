@@ -179,7 +179,7 @@ def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw:
 
 
 def is_stub(answer: Any) -> bool:
-    """True for `...`, for a function that only holds `...`, and for a class with such a method."""
+    """Return true for `...`, for a function that only holds `...`, and for a class with such a method."""
     if isinstance(answer, type):
         return any(is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType))
     if isinstance(answer, FunctionType):
@@ -225,7 +225,7 @@ def _steps(text: str) -> tuple[str, ...]:
 
 
 def _unrun(name: str, notebook: Mapping[str, Any]) -> Verdict | None:
-    """The verdict where a cell of the answers has not run, or has stopped with an error."""
+    """Return the verdict where a cell of the answers has not run, or has stopped with an error."""
     for answer in _text(name).answers:
         if error := cells.stopped(answer):
             again = "Mend that cell, run it, then run this one again."
@@ -280,7 +280,7 @@ def _gives(name: str, place: int) -> bool:
 
 
 def _watched(answer: Any, results: list[Any], gives: bool) -> Any:
-    """The answer; where it is a function, `results` then holds what its last call returned, if it came to its end."""
+    """Return the answer; of a function, `results` then holds what its last call returned, if it came to its end."""
     if not isinstance(answer, FunctionType):
         return answer
 
@@ -296,7 +296,7 @@ def _watched(answer: Any, results: list[Any], gives: bool) -> Any:
 
 
 def _own_error(error: Exception, check: Callable, answers: tuple[Any, ...], results: list[Any]) -> str:
-    """An error in the learner's words: the line of the answer where it arose, or what the check could not work with."""
+    """Tell of an error in the learner's words: the line of the answer where it arose or what the check cannot use."""
     files = {code.co_filename for answer in answers for code in _codes(answer)}
     own = getattr(check, "__code__", None)
     frames = [

@@ -71,7 +71,7 @@ def begin(name: str, notebook: MutableMapping[str, Any]) -> None:
 
 
 def _concerns_a_learner(record: logging.LogRecord) -> bool:
-    """False for the warning of frequent tracing: TensorFlow takes many models of few steps for one function."""
+    """Return false for the warning of frequent tracing: TensorFlow takes many models of few steps for one function."""
     return "triggered tf.function retracing" not in record.getMessage()
 
 

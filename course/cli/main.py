@@ -31,7 +31,7 @@ class Course(TyperGroup):
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What a command refuses; asked for only when something was raised."""
+    """Return what a command refuses; asked for only when something was raised."""
     from course.catalog import LessonError
     from course.parameters import ParameterError
     from course.runs.folder import FolderError

@@ -60,7 +60,7 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
 
 
 def _merged(content: bytes, fresh: NotebookNode) -> tuple[NotebookNode, Work | None]:
-    """The newer text with the learner's work, and what that is; None where their file cannot be read."""
+    """Return the newer text with the learner's work, and what that is; None where their file cannot be read."""
     try:
         return merge(_read(content), fresh)
     except Exception:  # whatever a damaged file makes of a reader: it is kept

@@ -89,7 +89,7 @@ def digest(cell: NotebookNode) -> str:
 
 
 def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:
-    """The copy with an id of its own in every cell, which older formats and other editors may leave out."""
+    """Return the copy with an id of its own in every cell, which older formats and other editors may leave out."""
     copy, taken = deepcopy(copy), {cell.get("id") for cell in copy.cells}
     ids = {text: id_ for id_, text in given.items() if id_ not in taken}
     seen: set[str] = set()
@@ -129,7 +129,7 @@ def _same_names(cell: NotebookNode, other: NotebookNode) -> bool:
 
 
 def _with(cells: list[NotebookNode], below: dict[str, list[NotebookNode]]) -> Iterator[NotebookNode]:
-    """The cells, and below each those that are to stand there, without outputs."""
+    """Return the cells, and below each those that are to stand there, without outputs."""
     ids = {cell.id for cell in cells}
     for place in [None, *cells]:
         if place:
@@ -143,7 +143,7 @@ def _with(cells: list[NotebookNode], below: dict[str, list[NotebookNode]]) -> It
 
 
 def _exercise(cell: NotebookNode) -> str | None:
-    """The exercise, such as "01.1", that a cell answers, if it does."""
+    """Return the exercise, such as "01.1", that a cell answers, if it does."""
     grading = cell.metadata.get("nbgrader", {})
     found = ANSWER.match(grading.get("grade_id", "")) if grading.get("solution") else None
     return f"{found[1]}.{found[2]}" if found else None

@@ -179,7 +179,7 @@ def _execute(attempt: Attempt) -> Failure | None:
 
 
 def _connection(folder: Path) -> dict[str, Any]:
-    """Settings of a kernel's manager: connected by files in `folder`, since a free port may be taken before its use.
+    """Return a kernel manager's settings: connected by files in `folder`, since a free port may be taken before use.
 
     Where there are no such files (Windows), or their paths would be too long for a socket, it is connected by ports.
     """

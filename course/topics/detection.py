@@ -1,4 +1,4 @@
-"""Finding digits on canvases: what an anchor-free detector learns from, and how it is judged.
+"""Lesson 14: digits found on canvases: what an anchor-free detector learns from, and how it is judged.
 
 A canvas is cut into square cells. The cell in which an object has its center is to say so, and to say where in the
 cell the center lies, how wide and high the object is, and what it is (after Zhou, Wang, Krähenbühl, *Objects as

@@ -1,4 +1,4 @@
-"""Ensembles: many networks trained and asked at once, and averages over the weights that a training passes through.
+"""Lesson 13: many networks trained and asked at once, and averages over the weights that a training passes through.
 
 Two ideas. The weights of k dense networks fit into the arrays of one with a further axis in front, and NumPy's matrix
 product works through it: k networks cost one call a layer. And an average needs no stored snapshots: each new one

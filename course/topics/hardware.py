@@ -1,4 +1,4 @@
-"""What a device can do and what a training run asks of it: a roofline, figures with their sources, a calculator.
+"""Lesson 16: what a device can do and what a training run asks of it: a roofline, sourced figures, a calculator.
 
 To one piece of arithmetic a device is two numbers: FLOP a second and bytes a second. Whichever runs out first sets
 the time (the roofline: Williams, Waterman, Patterson, CACM 52(4), 2009, doi:10.1145/1498765.1498785). To a training

@@ -1,4 +1,4 @@
-"""Linear regression by batch gradient descent: the algorithm, three stop rules, and a command that prints its log.
+"""Lesson 01: linear regression by batch gradient descent: algorithm, three stop rules, a command that prints its log.
 
 The weights start at 0; every iteration adds learning_rate * sum((y - f(x)) * x) over all rows. A stop rule is a
 number measured on two successive steps: the descent ends when that number is at or below the threshold.

@@ -1,4 +1,4 @@
-"""Training on several worker processes at once: what each computes, what they exchange, when more of them pay.
+"""Lesson 15: training on several worker processes: what each computes, what they exchange, when more of them pay.
 
 A network here is a sum of branches, and there are two ways to share its work. Data parallel: each worker has every
 branch and some of the rows; gradients are added up. Model parallel: each has every row and some of the branches;

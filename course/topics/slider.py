@@ -1,4 +1,4 @@
-"""A slider over a figure.
+"""Lesson 01: a slider over a figure.
 
 `ipywidgets.interact` would do, but it redirects output through an Output widget, and a notebook with one sometimes
 hangs when it is executed rather than clicked through (jupyter/nbclient, issue 312). So the picture is put into an HTML

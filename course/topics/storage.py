@@ -1,4 +1,4 @@
-"""Checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
+"""Lesson 12: checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
 
 The disk is a token bucket: every byte written costs a token, and tokens come at a fixed rate. A file system in a
 network also limits each stream, which is why large checkpoints are written as many files. They are one checkpoint

@@ -1,4 +1,4 @@
-"""Worker processes that compute together: real ones, a thread each, pinned to cores, with memory in common.
+"""Lesson 15: worker processes that compute together: real ones, a thread each, pinned to cores, with memory in common.
 
 `run_workers` starts them, gives each the shared arrays and a barrier, and collects what they return. When one fails,
 all end, with an error that names it. A worker imports this module and the one that holds its work, and nothing else.
