@@ -85,7 +85,7 @@ def plain(value: Any) -> Any:
 
 
 def _called(function: Callable, arguments: tuple) -> Any:
-    """What `function` returns; it may change its arguments, and warn."""
+    """Return what `function` returns; it may change its arguments, and warn."""
     with warnings.catch_warnings(action="ignore"):
         return plain(function(*copy.deepcopy(arguments)))
 
@@ -110,7 +110,7 @@ def _unused(answer: Callable, reference: Callable, calls: list[tuple]) -> str:
 
 
 def _with_other(call: tuple, place: int) -> tuple | None:
-    """The call with half the value of a number, or of each of an array's; None where that argument holds no such."""
+    """Return the call with half the value of a number, or each of an array's; None where there is no such argument."""
     if place >= len(call) or not isinstance(call[place], float | np.ndarray) or isinstance(call[place], np.bool_):
         return None
     if isinstance(call[place], np.ndarray) and call[place].dtype.kind != "f":

@@ -254,7 +254,7 @@ def _difference(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw
 
 
 def _nearer(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint) -> Verdict:
-    """The verdict by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
+    """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
     steps, found = _steps(str(hint)), None
     if hint.general or len(steps) == 1:
         with contextlib.suppress(Exception):  # the answer breaks on other inputs, too; the hint came first

@@ -94,7 +94,7 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The outputs, where text that a busy machine sent in pieces is one again."""
+    """Return the outputs, where text that a busy machine sent in pieces is one again."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.get("name") and output.get("name") == joined[-1].get("name"):
@@ -138,7 +138,7 @@ def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
 
 
 def _own(cell: NotebookNode) -> bool:
-    """True for the cells in which the learner's edition has outputs of its own."""
+    """Return true for the cells in which the learner's edition has outputs of its own."""
     return bool({"solution", "check", "tally"} & set(cell.metadata.get("tags", [])))
 
 

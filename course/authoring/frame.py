@@ -26,7 +26,7 @@ def opening(source: Source, edition: Edition, up: str) -> NotebookNode:
 
 
 def _way(source: Source, edition: Edition, up: str) -> str:
-    """The lesson before, the start page, and the lesson after; from solutions first of all the lesson itself."""
+    """Return the lesson before, the start page, and the lesson after; from solutions first of all the lesson itself."""
     before, after = _neighbors(source)
     links = [f"[Start page]({up}{START})"]
     if before:
@@ -85,7 +85,7 @@ def minutes(source: Source) -> tuple[int, int]:
 
 
 def _time(source: Source) -> str:
-    """Reading and exercise time estimated from the text, run time as measured."""
+    """Return reading and exercise time estimated from the text, run time as measured."""
     reading, exercises = minutes(source)
     text = f"about {reading} minutes to work through and {exercises} for the exercises"
     if measured := times().get(source.number):

@@ -56,12 +56,12 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
 
 
 def text_of(notebook: NotebookNode) -> str:
-    """The notebook as it is stored: one spelling for one content."""
+    """Return the notebook as it is stored: one spelling for one content."""
     return nbformat.writes(notebook) + "\n"
 
 
 def _published(source: Source) -> Iterator[Cell]:
-    """The cells that a notebook holds; of a check only its call, since its text would give the answer away."""
+    """Return the cells that a notebook holds; of a check only its call, since its text would give the answer away."""
     for cell in source.cells:
         if "check" in cell.tags:
             yield replace(cell, source=CHECK.format(name=cell.exercise))
@@ -88,7 +88,7 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
 
 
 def _grading(cell: Cell) -> dict:
-    """The metadata by which nbgrader releases, collects and grades exercises; checks are folded."""
+    """Return the metadata by which nbgrader releases, collects and grades exercises; checks are folded."""
     if not cell.exercise:
         return {}
     graded = "check" in cell.tags
@@ -99,7 +99,7 @@ def _grading(cell: Cell) -> dict:
 
 
 def _ids(number: str, cells: Iterable[Cell]) -> Iterator[str]:
-    """A stable id a cell: lesson number and digest of the content, counted up where content repeats."""
+    """Return a stable id a cell: lesson number and digest of the content, counted up where content repeats."""
     seen: dict[str, int] = {}
     for cell in cells:
         digest = _digest(cell.source)

@@ -41,14 +41,14 @@ def statements(source: Source, exercise: str) -> list[ast.stmt]:
 
 
 def _helpers(source: Source, exercise: str) -> Iterator[Any]:
-    """The helper cells above the check of `exercise`."""
+    """Return the helper cells above the check of `exercise`."""
     check = next(place for place, cell in enumerate(source.cells) if cell.exercise == exercise and "check" in cell.tags)
     before = [place for place, cell in enumerate(source.cells[:check]) if "check" in cell.tags]
     return (cell for cell in source.cells[before[-1] if before else 0 : check] if "helper" in cell.tags)
 
 
 def _made(*statements: ast.stmt) -> set[str]:
-    """The names that statements of a cell bind there."""
+    """Return the names that statements of a cell bind there."""
     names = {
         symbol.get_name()
         for symbol in _table(ast.unparse(ast.Module([*statements], []))).get_symbols()
@@ -58,7 +58,7 @@ def _made(*statements: ast.stmt) -> set[str]:
 
 
 def _used(text: str) -> set[str]:
-    """The names that `text` takes from the notebook."""
+    """Return the names that `text` takes from the notebook."""
     names, tables = set(), [_table(text)]
     while tables:
         table = tables.pop()

@@ -68,7 +68,7 @@ def read(name: str) -> Source:
 
 
 def problems(source: Source) -> list[str]:
-    """What in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
+    """Return what in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
     found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
     found += [f"header: {key} is not known" for key in sorted(source.header.keys() - HEADER)]
     tagged = {tag: [cell for cell in source.cells if tag in cell.tags] for tag in TAGS}
@@ -124,7 +124,7 @@ def stub(source: str) -> str:
 
 
 def _cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
-    """The line ranges of `node` to replace, with what replaces them."""
+    """Return the line ranges of `node` to replace, with what replaces them."""
     mark = "...  # your code here"
     if isinstance(node, ast.ClassDef):
         return [cut for child in node.body for cut in _cuts(child) if isinstance(child, ast.FunctionDef)]

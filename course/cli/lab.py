@@ -32,6 +32,6 @@ def open_lab(mine: Path = MINE) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What makes Jupyter find the course's settings, and the warm kernel under the notebooks' name `python3`."""
+    """Return what makes Jupyter find the course's settings, and the warm kernel under the notebooks' name `python3`."""
     ours = {"JUPYTER_PATH": FOR_LAB, "JUPYTER_CONFIG_PATH": FOR_JUPYTER}
     return {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in ours.items()}
