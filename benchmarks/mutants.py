@@ -54,6 +54,7 @@ OPERATORS = {
 CALLS = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "argmax": "argmin", "argmin": "argmax"}
 CALLS |= {"ceil": "floor", "floor": "ceil", "sum": "mean", "mean": "sum", "all": "any", "any": "all"}
 CALLS |= {"zeros": "ones", "nanargmin": "nanargmax"}
+GUARDS = {"strict"}  # arguments that only watch over what never happens
 SYMMETRIC = {"max", "min", "maximum", "minimum", "pairwise"}  # in their first two arguments
 
 
@@ -93,16 +94,21 @@ def mutations(node: ast.AST) -> Iterator[ast.AST]:
             other = copy.deepcopy(node)
             setattr(other.func, "attr" if isinstance(node.func, ast.Attribute) else "id", CALLS[_called(node)])
             yield other
-        for place in range(len(node.keywords)):
-            yield ast.Call(node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :])
+        for place, keyword in enumerate(node.keywords):
+            if keyword.arg not in GUARDS:
+                yield ast.Call(node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :])
     if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.For | ast.Return) and not _docstring(node):
         yield ast.Pass()
 
 
 def mutants(solution: str) -> Iterator[tuple[str, str]]:
     """Give the name and the text of every mutant of `solution`, each text once."""
-    seen = {ast.unparse(ast.parse(solution))}
-    for place, node in enumerate(ast.walk(ast.parse(solution))):
+    original = ast.parse(solution)
+    seen = {ast.unparse(original)}
+    guards = {id(each.value) for each in ast.walk(original) if isinstance(each, ast.keyword) and each.arg in GUARDS}
+    for place, node in enumerate(ast.walk(original)):
+        if id(node) in guards:
+            continue
         for number, _ in enumerate(mutations(node)):
             tree = ast.parse(solution)
             target = list(ast.walk(tree))[place]

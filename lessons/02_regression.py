@@ -240,7 +240,7 @@ def standardize(train, test):
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect, expect_close
+from course.exercises import exercise, expect, expect_close, generators
 
 
 def draw(rng):

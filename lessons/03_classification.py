@@ -95,7 +95,7 @@ def cross_entropy(probabilities, y):
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect
+from course.exercises import exercise, expect, generators
 
 
 def draw(rng):

@@ -584,7 +584,7 @@ def within_a_tenth(y_true, y_pred):
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect, expect_close
+from course.exercises import exercise, expect, expect_close, generators
 
 
 @exercise("06.1", within_a_tenth)
