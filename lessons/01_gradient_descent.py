@@ -351,7 +351,7 @@ bound(
     digits=1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution. With the careful rate they
 # are {{01.distance_change_rule_slow}} away, {{01.times_farther}} times **farther**.
 #
@@ -359,7 +359,8 @@ bound(
 # order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
 # $|d| \approx \sqrt{\text{threshold} / (2\eta)}$: a rate that is a hundred times smaller stops at a gradient that
 # is ten times larger.
-#
+
+# %% [markdown]
 # So measure $d$ itself. At the solution $w^*$ it is 0, and elsewhere $d = X^T X (w^* - w)$. Hence
 #
 # $$|w - w^*| \le |d| \,/\, \lambda_{\min}$$
@@ -567,7 +568,7 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The fastest of these rates is **{{01.fastest_share}}** of the limit. From the left the descent gets faster, because
 # the slowest direction, that of $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of
 # $\lambda_{\max}$, which jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
@@ -683,7 +684,7 @@ bound(
     unit="%",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1,000 and
 # {{01.limit_10000_rows}} with 10,000. A hundred times the rows make it {{01.limit_shrinks}} times smaller: **it
 # shrinks about in proportion to the rows**. (For an input of mean 0 and standard deviation 1, $X^T X$ is nearly $N$
@@ -1003,14 +1004,15 @@ bound(
     at_most=0.1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The descent took {{01.iterations_raw}} iterations on the raw inputs and {{01.iterations_scaled}} on the scaled ones:
 # **more than 50 times fewer**. And **neither** has arrived. The change rule stopped the raw descent with weights
 # {{01.distance_raw}} away from least squares, and the scaled one, in its own units, {{01.distance_scaled}} away. The
 # *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
 # square): the weights that it missed are those that the data hardly determine. If you predict, you can live with
 # that. If you read the weights, you cannot.
-#
+
+# %% [markdown]
 # So this factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
 # descent has stopped.) When would the raw one have come as close? Along each eigenvector the error shrinks by a
 # factor that we know:

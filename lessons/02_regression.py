@@ -123,7 +123,7 @@ bound(
 # Keras can be made to take exactly those steps: one batch of 1,000 rows, weights from 0. But its loss is the *mean*
 # squared error. Which learning rate does it need: 1e-4, 0.05, 0.1 or 0.2?
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The gradient of the mean is $-\frac{2}{N} \sum (y - f(x))\, x$. A step of the same length therefore needs
 # $\eta_{\text{mean}} \cdot \frac{2}{N} = \eta_{\text{sum}}$, that is, a rate of $1e{-4} \cdot 1000 / 2 = 0.05$.
 
@@ -602,10 +602,13 @@ bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digi
 words = "one unit minus layers without activation"
 spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The layers without activation end {{02.no_activation_from_line}} from least squares, and their loss does not fall
 # below its level: thousands of weights, and still a line. It cannot be otherwise. Without activations each layer is a
-# product with a matrix, and a product of matrices is a matrix. We can multiply the layers out:
+# product with a matrix, and a product of matrices is a matrix.
+
+# %% [markdown]
+# We can multiply the layers out:
 
 # %%
 deep = trained["hidden layers"][-1].regressor_.network_
@@ -617,7 +620,7 @@ print(
 )
 print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With `relu` between them the same layers fall below the least that any line can reach: a sum of bent pieces can
 # follow a bend. That network is {{02.relu_from_line}} away from the line.
 #
@@ -804,7 +807,7 @@ bound(
     digits=1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | model | mean error over the folds |
 # | --- | --- |
 # | line | {{02.rmse_line}} |
@@ -814,7 +817,8 @@ bound(
 #
 # One logarithm, suggested by the bent cloud, brings a share of {{02.share_by_logarithm}} of what the network gains on
 # the line. And its ten weights can still be read. Try the simple remedy before the large model.
-#
+
+# %% [markdown]
 # Do 398 cars bear such differences? Draw 398 of them anew, with replacement, and compute a difference again; repeat
 # that two thousand times. This is the **bootstrap** (more in lesson 09). It shows how far the difference would swing
 # with other cars of the same kind. The intervals below hold 99% of the results.
@@ -849,12 +853,13 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The network beats the line: even the high end of its interval, {{02.line_high}}, is below 0. Against the line of
 # logarithms the high end is {{02.log_line_high}}, close to 0: 398 cars can only just tell these two apart. Against
 # boosting the interval goes from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars cannot
 # tell** which of the two is better, and we call that a tie.
-#
+
+# %% [markdown]
 # Network and boosting were tested on the same folds, so we can also subtract fold by fold:
 
 # %%
@@ -881,12 +886,13 @@ spread(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # On average over the folds the network's error differs by {{02.network_minus_boosting}}. A single fold would say even
 # less: within one run the difference goes from {{02.least_gap}} on the fold that suits the network best to
 # {{02.greatest_gap}} on the one that suits it least. TensorFlow's tutorial on these cars, *Basic regression: Predict
 # fuel efficiency*, trains two layers of 64 units and judges by one test set of a fifth of the cars.
-#
+
+# %% [markdown]
 # One doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so were
 # the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that are
 # set apart for it.
@@ -1099,7 +1105,7 @@ bound(
     digits=0,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | mean error on test rows | rows dealt | mixtures dealt | added |
 # | --- | --- | --- | --- |
 # | line | {{02.line_rows_dealt}} | {{02.line_mixtures_dealt}} | {{02.line_added}} |
@@ -1109,7 +1115,8 @@ bound(
 # The models are the same, the rows are the same, and still boosting and network look better when rows are dealt.
 # They can remember: a test row whose sibling, of another age, was in the training part is half answered. The
 # line with its nine weights cannot remember a mixture, so it hardly gains.
-#
+
+# %% [markdown]
 # **The larger error is the honest one**, because it answers the question that a mixing plant has: how strong will a
 # mixture be that nobody has poured yet? No training row knows that mixture. If the question were how strong a known
 # mixture will be in a month, its siblings would be fair; one would then train on the young samples and test on the

@@ -312,10 +312,13 @@ plots.learning_curves(
     y_label="cross-entropy (nats)",
 )
 
+# %% [markdown] tags=["answer"]
+# The training loss goes on falling; the validation loss soon turns and climbs. What the network learns late is true
+# of the training penguins only: this is **overfitting**.
+
 # %% [markdown]
-# The training loss goes on falling; the validation loss soon turns and climbs. What the network learns late is true of
-# the training penguins only: this is **overfitting**. A callback can end it. `EarlyStopping` watches `val_loss`; when
-# that has not improved for five epochs, it stops the fit, and here it puts back the weights of the best epoch.
+# A callback can end a fit early. `EarlyStopping` watches `val_loss`; when that has not improved for five epochs, it
+# stops the fit, and here it puts back the weights of the best epoch.
 #
 # Is the stop worth it? The validation rows choose the epoch, so they are no fair judges of it. The test rows are, and
 # they judge the fit to the end first, since the next fit is to use its network again.
@@ -616,7 +619,7 @@ fact(
     min(losses) == max(losses),
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Each model has $4 \cdot 16 + 16 + 16 \cdot 3 + 3 = 131$ parameters, and the three losses are the same to the last bit.
 # Which spelling you choose changes how the program reads, not what it computes. Take the shortest one that can say
 # what you need.
@@ -669,9 +672,12 @@ bound(
     at_most=0.01,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
-# the last rows, before anything is shuffled**; only the rest is shuffled. Which digits were those?
+# the last rows, before anything is shuffled**; only the rest is shuffled.
+
+# %% [markdown]
+# Which digits were held back?
 
 # %%
 held_back = labels[round(len(labels) * 0.8) :]

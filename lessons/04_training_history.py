@@ -224,7 +224,7 @@ plots.learning_curves(
     y_label="loss (nats)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # In the first epoch the **validation** loss is by far the lower one. Are rows that the network never saw easier than
 # those that it learns? No. The two curves are measured differently:
 #
@@ -232,7 +232,8 @@ plots.learning_curves(
 #   network learns from it. The first batch still meets the weights that the epoch began with. And it is measured
 #   **with dropout on**.
 # - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
-#
+
+# %% [markdown]
 # To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
 # the remedies (`plain`, for the table below) shows what a running mean does alone.
 
@@ -594,7 +595,7 @@ bound(
     digits=1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
 # {{04.validation_loss_growth}}. The validation accuracy hardly changes: between the same two epochs it loses
 # {{04.accuracy_lost}}, where a minus is a gain.
@@ -826,10 +827,13 @@ def stopped(run, restore):
 _, history, loss = stopped(run=0, restore=False)
 print("the model in hand is that of the last epoch:", loss == history["val_loss"][-1])
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Those of the **last**, `patience` epochs beyond the best. The best ones come back only with
-# `restore_best_weights=True`. Do they come back exactly? The validation loss of the restored network must then be the
-# least in its history, to the last bit.
+# `restore_best_weights=True`.
+
+# %% [markdown]
+# `restore_best_weights=True` brings the best weights back. Do they come back exactly? The validation loss of the
+# restored network must then be the least in its history, to the last bit.
 
 # %%
 restored = [stopped(run, restore=True) for run in range(runs)]

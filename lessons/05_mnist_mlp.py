@@ -127,7 +127,7 @@ bound(
     at_least={"full": 0.8},
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # {{05.program}}: **more than four fifths**, from a model that cannot see a stroke or a loop, only how dark
 # single pixels are. Its figure is the one to beat. (*Sparse* cross-entropy takes labels as whole numbers. The book's
 # programs turn each into ten zeros and ones first; the loss is the same.)
@@ -418,7 +418,7 @@ bound(
     unit="points",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The order, worst first: no hidden layer, dropout, hidden, SGD at 0.1, Adam. It is the same with every seed.
 #
 # - **Hidden layers help**: {{05.none}} without, {{05.hidden}} with them.
@@ -763,10 +763,11 @@ spread(
     timed=True,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Where this course was measured, {{05.around}} of the time of plain `fit` went to **everything around the products**,
 # and `fast_fit` was {{05.faster}} as fast. (These are times: your machine has its own, and a busy one is no measure.)
-#
+
+# %% [markdown]
 # - **Plain fit** comes back to Python after every batch: it fetches the next one, starts the step, updates the logs
 #   and asks the callbacks.
 # - **`steps_per_execution`**, an argument of `compile`, lets TensorFlow take many steps before it comes back. The
@@ -898,7 +899,7 @@ spread(
     unit="points",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | recipe | validation accuracy | minus plain | direction |
 # | --- | --- | --- | --- |
 # | plain | {{05.recipe_plain}} | | |

@@ -175,14 +175,15 @@ bound(
 never_less = all(np.greater_equal(history["val_rmse"], history["val_mae"]))
 fact("06.rmse_never_less", "rmse never below mae", never_less)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The mae ends at {{06.mae}}, beside the mean resistance printed above. While it and the mse fell, the percentage
 # climbed to {{06.mape_highest}} before it came down to {{06.mape}}. A network that always answers 0
 # has exactly 100 %, so by this measure ours was worst when it had learned something already. Divide an error of 0.5
 # by a resistance of 0.05: this one row contributes 1,000 %. **A percentage error belongs to targets that stay away
 # from zero**; here it is mostly a report on the slowest trials. To these the other two are nearly blind: they count
 # an error of 0.5 the same at a resistance of 0.05 as at 60.
-#
+
+# %% [markdown]
 # The root of the mse, the *rmse*, is {{06.rmse}}, in the unit of the target like the mae. It can never be the smaller
 # of the two: a variance is not negative, so
 # $\mathrm{mean}(\lvert e \rvert^2) - \mathrm{mean}(\lvert e \rvert)^2 \ge 0$. The wider they are apart, the more the
@@ -205,7 +206,7 @@ bound(
 )
 spread("06.cosine_lost", "cosine lost since then", early - cosine, digits=2)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The cosine ends at {{06.cosine}}. With one output, $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the
 # product of two signs: a row scores 1 if its prediction is above zero, however wrong, and -1 if it is below zero,
 # however close. The share of rows predicted above zero is $(1 + c)/2$ at a cosine of $c$, and that is all it says.
@@ -281,7 +282,7 @@ bound(
     digits=0,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It lies **on the absolute error**: in no epoch do the two differ by more than 32-bit numbers round, and at the end
 # `copied` is {{06.copied_too_low}} below the rmse that it is taken for. The algebra is one line. Along
 # `axis=-1` a row has as many entries as the network has outputs, here one, and the mean of one number is the number:
@@ -290,7 +291,8 @@ bound(
 #
 # The root comes **before** the mean over the rows, which Keras takes afterward. In `mean_squared_error` this order
 # does no harm, since a mean of means is a mean. A root in between does not commute.
-#
+
+# %% [markdown]
 # The tutorial's own output shows it. It trains on ten rows in one batch with the loss `mse`, so the root of each
 # printed loss must be the printed RMSE. Its log of the epochs 496 and 500 (published figures):
 
@@ -398,7 +400,7 @@ bound(
     digits=1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With one row per batch the root of each batch **is the absolute error again** ({{06.too_low_at_1}} too low). With all
 # rows it is right. In between it depends on a number that has nothing to do with the network: at 10 rows it is
 # {{06.too_low_at_10}} too low. `RootMeanSquaredError` says the same at every batch size.
@@ -408,7 +410,8 @@ bound(
 #
 # $$\mathrm{RMSE}^2 = \overline{r^2} = \bar r^{\,2} + \mathrm{Var}(r)
 # \quad\Longrightarrow\quad \bar r = \sqrt{\mathrm{RMSE}^2 - \mathrm{Var}(r)}$$
-#
+
+# %% [markdown]
 # **What is missing is the variance between the batches.** Where all batches are equally hard nothing is missing. In
 # NumPy, with batches of 8 rows (which divide the 184 evenly):
 
@@ -874,7 +877,7 @@ fact(
     min(reported) >= y_validation.std(),
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **A wrong one, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the truth. A column of shape
 # (N, 1) less a row of shape (N,) is a table of N x N, every prediction less *every* target. Its mean square is
 #
@@ -1055,13 +1058,14 @@ spread(
 )
 bound("06.exact_accuracy", "Accuracy()", exact, at_most=0.01)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The accuracy is {{06.accuracy}}, and `BinaryAccuracy` adds {{06.binary_adds}}: {{06.binary_adds:sign}}. A network
 # that is wrong about a penguin, and sure, has two of three entries wrong but the third right. If $a$ is the accuracy
 # and every row has one probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$. So it hides a
 # third of the mistakes, and with more classes nearly all (lesson 08). `Accuracy()` gives {{06.exact_accuracy}}: it asks
 # whether a probability *equals* the label.
-#
+
+# %% [markdown]
 # Broadcasting once more: a common definition of sensitivity, the share of positive rows that are found:
 
 

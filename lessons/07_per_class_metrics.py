@@ -224,13 +224,14 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Published: **less than 0.4**, 0.3250 for the shirt, under an accuracy of 0.8135. Ours: {{07.first_worst_recall}} for
 # the worst class, under an accuracy of {{07.first_accuracy}}. The figures need not agree: the published network is
 # another one, saw over seven times as many images, and is judged on the test set, which it calls validation. Nor need
 # the worst class be the shirt, whose recall here is {{07.first_shirt_recall}}: which is it in your figure? What agrees
 # is what matters: the accuracy lies above the worst recall by {{07.hidden}}, so it says little about any one class.
-#
+
+# %% [markdown]
 # Nor does one epoch. We let the training go on (`fast_fit` takes the same steps, but runs each epoch as one program)
 # and look how the figures move. `KeepBest` is for later, and changes nothing here: it stores the weights of the
 # epoch in which the F1 of the worst class was best.
@@ -756,7 +757,7 @@ fact(
 )
 bound("07.right_loss", "loss of plain fit", first_history["loss"][-1], at_least=0.3)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It **trains correctly and logs nonsense**. The weights are those of plain fit, whose loss is {{07.right_loss}}. The
 # log says 0.1; and the accuracy and all per-class figures, for which the override was written, are gone.
 #
@@ -1162,7 +1163,7 @@ spread(
     digits=1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The shirt ends with a weight of {{07.shirt_weight}}. On these validation images the weights change
 #
 # | figure | by |

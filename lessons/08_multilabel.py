@@ -145,9 +145,12 @@ no = np.zeros((1, 10), "float32")
 binary_accuracy = keras.metrics.BinaryAccuracy()
 print("binary accuracy:", round(float(binary_accuracy(one, no)), 6))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **0.8**, for having found nothing: eight of the ten noes are right. With a hundred labels of which two are on, it
-# would be 0.98. (1 minus this share is called the *Hamming loss*.) And what does the usual string say?
+# would be 0.98. (1 minus this share is called the *Hamming loss*.)
+
+# %% [markdown]
+# And what does the usual string say?
 
 # %%
 lazy = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten()])
@@ -196,11 +199,12 @@ bound(
     digits=6,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Binary accuracy is {{08.nothing_binary}}, from a network that has never looked. And `"accuracy"` reports
 # {{08.nothing_accuracy}}: **the share of canvases with a 0 on them**, since label 0 is the first in every tie. Neither
 # figure says that the network is useless.
-#
+
+# %% [markdown]
 # The string has a history. In 2016 Keras was changed so that with binary cross-entropy `"accuracy"` meant binary
 # accuracy (keras-team/keras, pull request 3098). TensorFlow 2.2 looked at shapes alone (tensorflow/tensorflow,
 # issue 41361, 2020), and a user saw the same program on the same data fall from 100 % to 60 % (issue 41114). Keras' own
@@ -719,7 +723,7 @@ spread(
     **points,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. A lower threshold never loses recall; exact match,
 # for which they were not chosen, may rise or fall. Those chosen for accuracy change it by {{08.plain_gain_exact}}:
 # little. That is no accident. Cross-entropy is least when the probabilities are honest, that is, when of all answers
@@ -729,7 +733,10 @@ spread(
 # in turn, wants of honest probabilities a threshold of half the F1 that it reaches, so never above 0.5 (Lipton and
 # others, 2014, in the reading).
 #
-# So thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off for that, too?
+# So thresholds are worth choosing for F1, and hardly for exact match.
+
+# %% [markdown]
+# When is 0.5 far off for exact match, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -781,11 +788,12 @@ bound(
     **points,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # At 0.5, weighting changes the recall by {{08.weighted_recall}} and exact match by {{08.weighted_exact}}. The network
 # finds more and invents more, and exact match forgives no invention. Macro F1 weighs one against the other: it changes
 # by {{08.weighted_macro}}, and which sign you get depends on the seed.
-#
+
+# %% [markdown]
 # Here 0.5 *is* far off: the weights have made the probabilities dishonest. The chosen thresholds repair much of it.
 # Where do they lie?
 
@@ -958,10 +966,13 @@ by_the_first = [
 ]
 fact("08.first_label", "the first label that is on decides", all(by_the_first))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **The first label that is on decides**, for the whole canvas, yes and no alike. The 7 beside a 3 and the 9 beside a
 # 0 might as well have no weight, and an empty canvas counts as a 0. It is `argmax` again, and no warning is given:
-# Keras takes ten columns for a one-hot class. How much is lost?
+# Keras takes ten columns for a one-hot class.
+
+# %% [markdown]
+# How much is lost?
 
 # %%
 unheard = 1 - (y_train.any(axis=1).sum() / y_train.sum())

@@ -410,7 +410,7 @@ bound(
     at_most=0.1,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # - With **SGD** the model's own weights end elsewhere, by up to {{09.sgd_ten}}. It is the training with ten times the
 #   learning rate: the largest difference between the two is {{09.sgd_ten_or_rate}}.
 # - With **Adam**, which divides each step by the size of the gradients, hardly anything happens: {{09.adam_ten}}.
@@ -509,7 +509,7 @@ model.optimizer.learning_rate = 0.1  # as it was
 for name, value in logs.items():
     print(f"{name:12} {value[0]:.4f}")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The accuracies agree, the losses do not. `class_weight` enters the training loss **and nothing else**: no metric
 # (unless listed under `weighted_metrics`), and nothing of validation. So the two curves of a weighted run cannot be
 # compared: the gap between them does not measure overfitting. And early stopping on `val_loss` watches the *unweighted*
@@ -676,15 +676,18 @@ bound(
     at_least=0,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | threshold 0.5 | recall | precision | accuracy |
 # | --- | --- | --- | --- |
 # | unweighted | {{09.recall_unweighted}} | {{09.precision_unweighted}} | {{09.accuracy_unweighted}} |
 # | balanced | {{09.recall_balanced}} | {{09.precision_balanced}} | {{09.accuracy_balanced}} |
 #
-# Recall rises by {{09.recall_gain}}: that is why weights are recommended. (We had hoped for 0.15 with every deal of the
-# patients. That was not reached.) Precision pays for it: it falls by {{09.precision_lost}}, since many more alarms are
-# false, and the accuracy falls as well. Has the model learned more about the ill, or does it only say "ill" more often?
+# Recall rises by {{09.recall_gain}}: that is why weights are recommended. (We had hoped for 0.15 with every deal of
+# the patients. That was not reached.) Precision pays for it: it falls by {{09.precision_lost}}, since many more
+# alarms are false, and the accuracy falls as well.
+
+# %% [markdown]
+# Has the model learned more about the ill, or does it only say "ill" more often?
 
 # %% [markdown]
 # ## Or move the threshold
@@ -856,7 +859,7 @@ spread(
     ranking_interval.high,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | unweighted against weighted | 99% interval begins at | ends at |
 # | --- | --- | --- |
 # | lead of the unweighted in F1 | {{09.f1_lead_low}} | {{09.f1_lead_high}} |
@@ -865,7 +868,8 @@ spread(
 # The gain in recall is real: its interval begins at {{09.recall_gain_low}}. The other two intervals reach, as a rule,
 # from below 0 to above it. **These data cannot tell which of the two models is better.** That is a result, too: if you
 # want to know, you need more patients, not more seeds.
-#
+
+# %% [markdown]
 # ### The trap: equal epochs
 #
 # Seeds that agree can mislead in another way. We fit both models twice more: with Keras, stopped after `epochs` passes,
@@ -960,10 +964,12 @@ plots.reliability_curve(
     bins=8,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Clearly **fewer**. The weighted model speaks of the world that its weights describe, in which half of the patients are
 # ill, and its curve sags far below the diagonal. (Each point of a curve stands for equally many of the patients drawn.)
-# But we know by which factor the odds were multiplied, so we can divide them by it:
+
+# %% [markdown]
+# We know by which factor the weights multiplied the odds, so we can divide them by it:
 #
 # $$p \;\leftarrow\; \frac{p}{p + w\,(1 - p)}$$
 #
@@ -1324,7 +1330,7 @@ bound(
     "09.trust_gain_over_none", "a tenth over left out, best epochs", over_none, **more
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # At the end: {{09.trust_full}} with full weight, {{09.trust_tenth}} with a tenth, {{09.trust_none}} with the careless
 # half left out. Full weight is last; the order of the other two may change with the seed. A tenth gains
 # {{09.trust_gain}} over full weight, but read the curves before you quote that. With full weight the accuracy rises

@@ -255,12 +255,14 @@ bound(
     at_least=0.001,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The weights are right, and yet the resumed training goes another way: the largest difference of any weight is
 # {{10.weights_only}}. (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why: a fresh
 # optimizer has only its counter and its learning rate, and no arrays yet (they come with the first step), so there is
-# nowhere to put what the file holds, and Keras skips it. In a long log that line is easily missed. The cure is one
-# line, *before* loading:
+# nowhere to put what the file holds, and Keras skips it. In a long log that line is easily missed.
+
+# %% [markdown]
+# The cure is one line, *before* loading:
 
 # %%
 loaded = compiled(build())
@@ -440,9 +442,12 @@ bound(
     at_least=0.001,
 )
 
+# %% [markdown] tags=["answer"]
+# {{10.dropout_keras}}: not 0, and far more than rounding. The loaded layer begins a new sequence of random numbers,
+# and what goes on is another training.
+
 # %% [markdown]
-# {{10.dropout_keras}}: not 0, and far more than rounding. The loaded layer begins a new sequence of random numbers, and
-# what goes on is another training. Is the seed state really all that is missing? Put it back by hand and see:
+# Is the seed state really all that is missing? Put it back by hand and see:
 
 # %%
 loaded = keras.models.load_model(folder / "dropout.keras")
@@ -748,9 +753,12 @@ for name in ("left", "right"):
     )
     print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes
-# differ, Keras raises an error; where they agree, only you can know what belongs where. So say it:
+# differ, Keras raises an error; where they agree, only you can know what belongs where.
+
+# %% [markdown]
+# So say it:
 
 # %%
 source, target = keras.models.load_model(folder / "model.keras"), other(hidden="Hidden")
@@ -981,10 +989,13 @@ with quoted():
         if attempt(open_model, path):
             print("loaded")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # All three halves are refused. But look at the texts: a zip archive has its list of contents at the end, so Keras
 # does not recognize half of it and says that the file, which is right there, was not *found*; HDF5 counts bytes and
-# does not say of which file. Now the bit:
+# does not say of which file.
+
+# %% [markdown]
+# Now the bit:
 
 # %% tags=["varies"]
 for path in sorted(damaged.glob("flipped_*")):
@@ -993,11 +1004,13 @@ for path in sorted(damaged.glob("flipped_*")):
         changed = open_model(path).get_layer("species").get_weights()[0]
         print("loaded: a weight of", weight[0, 0], "is now", changed[0, 0])
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition. A zip archive
 # keeps a checksum of each member. But when it fails, Keras tries again and reads the member in pieces, and whether
-# Python then compares the sum depends on its version. So three of the six files are refused, or four. Do not wait for
-# Keras to notice: the archive can be asked, and names the member that is bad:
+# Python then compares the sum depends on its version. So three of the six files are refused, or four.
+
+# %% [markdown]
+# Do not wait for Keras to notice: the archive can be asked, and names the member that is bad:
 
 # %%
 for name in ("model.keras", "damaged/flipped_model.keras"):
@@ -1216,10 +1229,11 @@ open_stranger(keras.models.model_from_json, (stranger / "trap.json").read_text()
 # %%
 open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With `safe_mode=False` **the code ran while the model was being loaded**: to build a model, Keras calls each layer
 # once. Here it touched a file; it could have deleted all of yours. By default Keras refuses, for all three files.
-#
+
+# %% [markdown]
 # How far does that carry? Keras once wrote YAML, and reading YAML could run code (CVE-2021-37678); the format was
 # given up:
 

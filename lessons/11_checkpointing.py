@@ -331,14 +331,15 @@ spread("11.best_before_the_kill", "its validation loss before the kill", before)
 spread("11.best_after", "its validation loss after the second life", after)
 spread("11.best_lost", "how much higher its loss is now", after - before)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Something else, and often something worse.** The file held a loss of {{11.best_before_the_kill}} before the kill and
 # now holds {{11.best_after}}. The new callback had never heard of the old best. It wrote the first model of the second
 # life over it, whatever its loss (in your figure: the first point after the kill), and later only what was better than
 # that. So the best model of the first life is gone, with every seed. Whether a better one follows is luck: the loss in
 # the file changed by {{11.best_lost}}, {{11.best_lost:sign}}. (With `fast` the run is too short to overfit, and the
 # second life often goes on to better models.)
-#
+
+# %% [markdown]
 # And the curve takes its own path: Adam starts without its memory, and its first step moves each weight with a
 # gradient, however small, by about the learning rate. If such a jolt undoes some of the overfitting, that is luck.
 #
@@ -465,10 +466,12 @@ bound(
 )
 print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 
+# %% [markdown] tags=["answer"]
+# {{11.backup_and_restore}}, **more than {{11.backup_and_restore:limit}}**: another run. The history has only the
+# epochs of the second life, and no other callback gets its memory back.
+
 # %% [markdown]
-# {{11.backup_and_restore}}, **more than {{11.backup_and_restore:limit}}**: another run. The history has only the epochs
-# of the second life, and no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states.
-# Put them back by hand:
+# Lesson 10 gives one suspect: dropout's seed states. Put them back by hand:
 
 # %%
 shutil.copytree(copied, empty_folder(backup), dirs_exist_ok=True)
@@ -925,7 +928,7 @@ bound(
     at_least=0.01,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It matters: the difference is 0 with it and {{11.tensorflow_without_seeds}} without. TensorFlow follows objects of its
 # own kind only, and Keras' `SeedGenerator` is none. The weights and Adam's memory come back in both cases, and nothing
 # warns. The only way to find out what a tool saves is to resume a run and compare.

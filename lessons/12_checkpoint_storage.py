@@ -142,14 +142,15 @@ plots.bars(
     label="median time (milliseconds)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The third and fourth bars begin with the copy already made, so a save without a format takes the third and the last
 # together: copy, then write and `fsync`. What the formats take beyond copy and plain `write` is the price of packing,
 # and of the structure that `.keras` carries. (Neither calls `fsync`, so there is still the disk to come.) The plain
 # `write` may be about as quick as the copy, since it *is* one, into the memory of the operating system. Where `fsync`
 # seems to cost nothing, or less, the disk is quick, or only says that it is done, or the folder lies in memory, as
 # `/tmp` does on some systems; the rest is chance, with three runs a bar.
-#
+
+# %% [markdown]
 # Only the first copy has to happen while training stands still: nothing may change the numbers while they are read.
 
 # %% [markdown]
@@ -282,7 +283,7 @@ plots.lines(
     y_label="standing still at a save (times of a write)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # A save in the background costs what is left of the previous write: $\max(0,\ \text{write} - \text{work})$. (Both lines
 # also hold the copy, the file system, and whatever else keeps the machine busy: more, the shorter `write_time` is.)
 # Once the work between two saves is longer than a write, the slow disk is hidden. Before that it is not: **saving in
@@ -452,10 +453,11 @@ plots.lines(
     y_label="time to save (seconds)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Files help until together they use the whole bandwidth, then no more. (More files do not shrink what is measured
 # above the second line: the sums, the `fsync` of every file, and the manifest.)
-#
+
+# %% [markdown]
 # Eight files bring a new danger: a checkpoint of which seven exist. So a **manifest** that names all files, with
 # their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
 
@@ -633,11 +635,14 @@ fact(
     equals=0,
 )
 
+# %% [markdown] tags=["answer"]
+# The new file under the old name was unreadable after {{12.new_file_unreadable}}. The old file that was overwritten
+# was mixed after {{12.old_file_mixed}}, and that is the worst of all, since it loads without a word. Written aside
+# and renamed, the file was whole after every kill.
+
 # %% [markdown]
-# The new file under the old name was unreadable after {{12.new_file_unreadable}}. The old file that was overwritten was
-# mixed after {{12.old_file_mixed}}, and that is the worst of all, since it loads without a word. Written aside and
-# renamed, the file was whole after every kill. A few kills can show a danger, never that there is none: `python -m
-# benchmarks.kill_and_resume --kills 50` kills real training, as often as you like.
+# A few kills can show a danger, never that there is none: `python -m benchmarks.kill_and_resume --kills 50` kills
+# real training, as often as you like.
 
 # %% [markdown] tags=["quiz"]
 # A colleague leaves out `fsync`, kills her writer a thousand times, and never loses a checkpoint. What has she shown?
@@ -943,7 +948,7 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Young's interval divided by the best of the simulated ones, which lie a few percent apart, is
 # {{12.young_over_simulated}}, and with it {{12.lost_at_best}} of all time is lost. The surprise is how flat the valley
 # is: twice the interval loses {{12.twice_the_interval}} times as much, half of it {{12.half_the_interval}} times. The

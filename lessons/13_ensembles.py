@@ -193,12 +193,13 @@ bound(
     unit="points",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The network itself reaches {{13.published_test}}, the equal average {{13.published_equal}}, the linear one
 # {{13.published_linear}} and the exponential one {{13.published_exponential}}. The published gains are two or three of
 # the 1,000, or 0.2 and 0.3 percentage points. (A gain in points is always in percentage points.) The standard error of
 # an accuracy is {{13.standard_error}}: **several times as much**.
-#
+
+# %% [markdown]
 # You may object that both networks are judged on the *same* points: the luck of the sample falls on both. True. In
 # their difference only those points count that one gets right and the other does not:
 
@@ -316,7 +317,7 @@ bound(
     unit="times",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The memory for stored snapshots grows in a straight line, at twice their size, since `np.average` first copies them
 # into one array; that of the stream stays **flat**.
 
@@ -530,7 +531,7 @@ plots.lines(
     y_label="test accuracy gained (percentage points)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The curves start at 0, where the "average" is the last epoch. Converged runs lie on the axis for every $n$, or very
 # close: nearly equal snapshots have nearly the same average. In the noisy regime most runs gain, and how much differs
 # greatly between them.
@@ -844,7 +845,7 @@ for name, gain in list(cures.items())[1:]:
         **points,
     )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | cure | gains | minus the weight average's {{13.noisy_gain}} |
 # | --- | --- | --- |
 # | falling rate | {{13.falling_rate}} | {{13.falling_rate_lead}}, {{13.falling_rate_lead:sign}} |
@@ -1064,7 +1065,7 @@ spread(
     unit="points",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | weights | statistics | validation digits read |
 # | --- | --- | --- |
 # | last epoch | its own | {{13.bn_last}} |
@@ -1196,7 +1197,7 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # - **Averaging the weights of networks trained apart ruins them**: {{13.weights_apart}} right in the converged regime,
 #   where guessing gets a third. Hidden unit 7 of one network has nothing to do with hidden unit 7 of another; their
 #   mean is no unit at all. In snapshots of one run, unit 7 is the same unit, a little later.
@@ -1205,7 +1206,8 @@ bound(
 # - In the converged regime it gains {{13.converged_ensemble}}, nearly nothing. All networks of a set agree on a share
 #   of {{13.converged_agreement}} of the test points, against {{13.noisy_agreement}} in the noisy regime. What they get
 #   wrong together, where the clouds overlap or the same 100 points misled them all, no mean puts right.
-#
+
+# %% [markdown]
 # The price is `members` trainings and as many predictions. The weight average costs one of each, and in the noisy
 # regime it gained {{13.noisy_gain}} (with 1,000 labels to choose $n$ by).
 
@@ -1284,7 +1286,7 @@ spread(
     "13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Stacking beats the mean, {{13.combined_stacked_validation}} against {{13.combined_mean}}, when it is fitted on rows
 # that the members have not seen: it gains {{13.stacking_gain}}, {{13.stacking_gain:sign}}. Fitted on the training
 # points it reaches {{13.combined_stacked_training}}: there the members look better than they are, and the combiner

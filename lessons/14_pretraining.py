@@ -714,10 +714,12 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The training losses are **the same, to the last bit**: training never uses the running averages. And the validation
-# accuracy is {{14.momentum_default}} with 0.99, {{14.momentum_lower}} with 0.9. After $n$ steps the averages still hold
-# a share of $0.99^n$ of what they began with, mean 0 and variance 1:
+# accuracy is {{14.momentum_default}} with 0.99, {{14.momentum_lower}} with 0.9.
+
+# %% [markdown]
+# After $n$ steps the averages still hold a share of $0.99^n$ of what they began with, mean 0 and variance 1:
 
 # %%
 steps = -(-known // 128)
@@ -1029,13 +1031,14 @@ for name, key in zip(
 ):
     spread(f"14.{key}", f"mean mAP@.5, {name}", score[name].mean(), digits=2)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | mean mAP@.5 on test canvases | plain | re-tuned |
 # | --- | --- | --- |
 # | weak backbone | {{14.weak_plain}} | {{14.weak_tuned}} |
 # | strong backbone | {{14.strong_plain}} | {{14.strong_tuned}} |
 # | from scratch, rate borrowed | | {{14.scratch}} |
-#
+
+# %% [markdown]
 # Each range is over whole lessons with other seeds, each value in it a mean over runs (the figure marks medians).
 # Within a run the arms share canvases and order, so the honest yardstick is the **paired difference**, run by run:
 
@@ -1076,7 +1079,7 @@ bound(
 )
 bound("14.gain_pretraining", "weak backbone against none", gain["pretraining"], **gains)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | | mAP@.5 gained | direction |
 # | --- | --- | --- |
 # | **both changes together**, as published | {{14.gain_both}} | {{14.gain_both:sign}} |
@@ -1164,7 +1167,7 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Finding works about equally well in every arm: {{14.finding_scratch}} from scratch, {{14.finding_weak}} with the weak
 # backbone, {{14.finding_strong}} with the strong one. From scratch to the strong backbone, finding changes by
 # {{14.finding_gain}}, and finding *with* naming by {{14.naming_gain}}. Four passes over a few hundred canvases are

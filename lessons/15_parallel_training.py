@@ -116,7 +116,7 @@ print([gradient.shape for gradient in single])
 print("gradients of one worker:", sum(map(len, single)))
 print("logits of one worker:   ", worker_rows * 10)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Divide the two: there is a gradient for every weight, however many rows, and ten logits for every row. With so few
 # rows gradients are by far the longer message. (Where branches meet after every layer, activations are exchanged
 # instead of logits, and that side of the balance grows.)
@@ -350,7 +350,7 @@ print(
 )
 print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchange")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The exchange moves the same numbers for every batch: gradients are as long as the weights, however many rows made
 # them. The computing grows with the rows. So the efficiency should rise from left to right: **larger batches scale
 # better**, until workers compete for the memory and the cache that they share. Strong scaling suffers twice: only the
@@ -476,7 +476,7 @@ if {64, 1024} <= best_epochs.keys():
         digits=1,
     )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # In full mode, with the best rate, it takes {{15.epochs_64}} epochs with batches of 64, {{15.epochs_256}} with 256, and
 # {{15.epochs_1024}} with 1024. In many runs the curve begins with a flat stretch (not in all: where two or three
 # epochs are enough, one lucky order of the digits shows). There the rate grows with the batch, and larger steps do
@@ -526,12 +526,15 @@ delay = max(0.0, step_time(worker_rows, placement=[everything, []]) - step_alone
 # Suppose that the costs were just the widths: 24, 20, 16, 12 and 8. A natural rule gives the largest branch left to
 # whoever has less to do so far. When is the slower worker done by that rule, and can you do better?
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Greedy**: 24 to the first worker, 20 and 16 to the second (36), 12 to the first (36), and the 8 makes one of them
-# 44. But {24, 16} and {20, 12, 8} make 40 each. Greedy is never far off (Graham proved how far, in 1969), yet the best
-# placement takes an **integer program**: unknowns, some only 0 or 1, inequalities, and something to be made least. Is
-# task $i$ on device $d$? When does it begin? Is an edge cut, so that its result has to travel? Of two tasks, which
-# comes first? `place` writes the inequalities down, and SciPy solves them.
+# 44. But {24, 16} and {20, 12, 8} make 40 each.
+
+# %% [markdown]
+# Greedy is never far off (Graham proved how far, in 1969), yet the best placement takes an **integer program**:
+# unknowns, some only 0 or 1, inequalities, and something to be made least. Is task $i$ on device $d$? When does it
+# begin? Is an edge cut, so that its result has to travel? Of two tasks, which comes first? `place` writes the
+# inequalities down, and SciPy solves them.
 
 # %%
 from course.topics.placement import place
@@ -827,7 +830,7 @@ print(
 )
 print(f"the hybrid gains {100 * (ratio - 1):.1f}%")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It is not: anything above 1.043 would win, and 1.32 wins by 26.5%. This is arithmetic, not a measurement. The abstract
 # of the paper says "at least 26.5%" for this network, so the two counts of epochs fit it; they do not confirm it. The
 # abstract has two more gains, 8% for GNMT (translation) and 22% for BigLSTM (language). From those we can only infer

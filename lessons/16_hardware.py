@@ -318,7 +318,7 @@ for name, kernel in kernels.items():
         f" {measured / machine.rate:19.0%} {off:+18.0f}%"
     )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Two numbers of the machine and counts made by hand: the last column says how far that carries on yours. **The first
 # three are limited by memory.** The share of the rate that the roof leaves them is intensity divided by ridge, and for
 # the rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
@@ -326,7 +326,8 @@ for name, kernel in kernels.items():
 # simplification: most processors read the target of a sum from memory before they overwrite it, a transfer that the
 # count leaves out. `axpy` and `dot` move nothing uncounted, so their points can lie *above* the roof. A point *below*
 # it belongs to a routine that does not reach the limit.
-#
+
+# %% [markdown]
 # So much for single numbers; now the claim. The roofline says that every kernel left of the ridge runs at a lower rate
 # than every kernel right of it. And how close does it come?
 
@@ -429,14 +430,15 @@ print(f"a batch of 2 takes {ratio:.1f} times as long as a single row")
 for m, share in zip(batches, reached / machine.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, we measured
 # **longer still**: two rows together were slower than two rows one after the other. The cause is in the library. For a
 # single row it streams the weights. From two rows on it uses its routine for matrix products, which first copies blocks
 # of the matrix into an order that its inner loop likes, and that pays when many rows share the copy. The roofline
 # counts only what *must* be moved and does not know of it. (Your run shows no such step? Another library, version or
 # processor may have another routine for two rows.)
-#
+
+# %% [markdown]
 # **A roof promises nothing**: it says what sets the limit, and around the corner software can stay far below. And **the
 # batch buys intensity**: each weight that is read serves more rows. That is one reason why an epoch in large batches
 # takes less time (lesson 05 met another, the overhead of a step).
@@ -520,13 +522,14 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
         " A100's"
     )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. Where a card has
 # **TF32** (from the A100's generation on), TensorFlow multiplies `float32` matrices in it by default: on the matrix
 # units, with factors rounded to ten bits of mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more
 # than half of what the A100 has. The roofline sums it up: slope and flat part shrink by nearly the same factor, so at
 # *every* intensity the 4090 is a bit more than half an A100.
-#
+
+# %% [markdown]
 # What remains of the four times is arithmetic that neither uses matrix units nor waits for memory. And three lines of
 # the table are gaps that none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks),
 # and NVLink, the direct road to a second card, which the 4090 does not have.
@@ -728,11 +731,12 @@ drawn = ["GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"]
 title = "Memory for weights, gradients and optimizer"
 memory_needed(cards["memory"][drawn], title=title)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than any
 # card in the table has; no consumer card there holds even Adam's two numbers. Both axes are logarithmic: the three
 # cards differ little more than threefold, the models drawn ten thousandfold.
-#
+
+# %% [markdown]
 # ### And the activations
 #
 # They grow with the batch, and the state does not. For one layer of a transformer with 16-bit activations, Korthikanti

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from course import catalog, claims, outputs
 from course.authoring import notebook as notebooks
+from course.authoring import predictions
 from course.authoring.source import Source, problems, read
 from course.catalog import Edition, Lesson, LessonError
 from course.claims import Claim
@@ -31,7 +32,7 @@ def build(name: str, *, execute: bool = True) -> None:
     breaks a rule, a cell fails, or a fact or a bound does not hold.
     """
     source = read(name)
-    if broken := problems(source):
+    if broken := _problems(source):
         raise LessonError(f"lessons/{name}.py: " + "; ".join(broken))
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
     if execute or not _keep_outputs(name, solutions, learner):
@@ -45,7 +46,7 @@ def build(name: str, *, execute: bool = True) -> None:
 def differences(name: str) -> Iterator[str]:
     """Where the stored notebooks of lesson `name` differ from what its source makes; executes nothing."""
     source = read(name)
-    yield from (f"lessons/{name}.py: {problem}" for problem in problems(source))
+    yield from (f"lessons/{name}.py: {problem}" for problem in _problems(source))
     stored = {}
     for edition in EDITIONS:
         path = Lesson(name).path(edition)
@@ -61,6 +62,11 @@ def differences(name: str) -> Iterator[str]:
         twin = worked.get(cell.id)
         if twin and cell.cell_type == "code" and not _own(cell) and cell.outputs != twin.outputs:
             yield f"notebooks/{name}.ipynb: cell {cell.id}: its output is not that of the solutions edition"
+
+
+def _problems(source: Source) -> list[str]:
+    """What breaks the rules of a lesson."""
+    return [*problems(source), *predictions.problems(source.cells)]
 
 
 def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
