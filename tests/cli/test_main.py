@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from jupyter_client.kernelspec import find_kernel_specs
 
 from course.catalog import find
 from course.runs import cluster, plan, records
+from tests.conftest import LESSON
 
 PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
 COURSE = Path(sysconfig.get_path("scripts"), "course")
@@ -173,6 +175,35 @@ def test_a_killed_grid_goes_on_where_it_stopped(house):
     assert len(pd.read_parquet(house.out / "runs.parquet")) == 4
     assert "4 of 4 passed" in (house.out / "report.html").read_text(encoding="utf-8")
     assert sorted(path.name for path in house.out.glob(".*")) == [".lock"]
+
+
+def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(house):
+    name = "01_gradient_descent"  # what closes a notebook asks for a lesson of the course
+    waiting = "import pathlib, time\ntime.sleep(600 if seed and not pathlib.Path({!r}).exists() else 0)"
+    cells = (CLAIM.replace("98", "01"), waiting.format(str(house.folder / "go")), PID.format(folder=str(house.folder)))
+    (house.folder / "lessons" / f"{name}.py").write_text(
+        LESSON.partition("# %%\nfrom")[0] + "".join(f"# %%\n{cell}\n\n" for cell in cells), encoding="utf-8"
+    )
+    arguments = ("measure", "01", "--seeds", 3, "--mode", "full", "--jobs", 1)
+    process = house.start(*arguments)
+    results = house.folder / "runs" / "measure-01" / "results"
+    first = results / f"{name}--fast=False--seed=0.json"
+    wait_until(first.exists)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith(f"Stopped; what had finished is in {results.relative_to(house.folder)}\n")
+    assert records.read(first).outcome == "passed"
+    assert not (house.folder / "lessons" / "claims.toml").exists()
+
+    (house.folder / "go").touch()
+    process = house.start(*arguments)
+    _, err = process.communicate(timeout=240)
+    assert (process.returncode, err.splitlines()[0]) == (0, "3 runs, 1 of them done before")
+    measured = tomllib.loads((house.folder / "lessons" / "claims.toml").read_text(encoding="utf-8"))
+    assert measured["01.value"]["full"]["values"] == [0, 1, 2]
+    assert len(kernels(house)) == 3
+    assert not results.parent.exists()
 
 
 def test_one_command_runs_values_and_grids_goes_on_and_reports_both(house):
