@@ -86,7 +86,8 @@ class Lesson:
                     raise LessonError(f'lessons/{self.name}.py: no @exercise("NN.N", answer) in {body[:60]!r}')
                 answers = tuple(named[2].split(", "))
                 found[named[1]] = Exercise(named[1], answers, "\n".join(solution), "\n".join([*helpers, body]))
-                solution, helpers = [], []
+                solution = []
+                helpers = []
         return found
 
     def path(self, edition: Edition) -> Path:

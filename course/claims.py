@@ -219,7 +219,8 @@ def _verdict(claim: Claim) -> str:
 def _direction(found: Band) -> str:
     above = sum(value > 0 for value in found.values)
     below = sum(value < 0 for value in found.values)
-    side, count = ("above 0", above) if above >= below else ("below 0", below)
+    side = "above 0" if above >= below else "below 0"
+    count = max(above, below)
     p = sign_test(found.values)
     shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     verdict = "" if p < SIGNIFICANT else ", too few to tell a direction"

@@ -154,7 +154,8 @@ def _factor(found: np.ndarray, expected: np.ndarray) -> str:
         return f"It returns {found[0]:.4g} whatever the input."
     if {*np.unique(expected)} == {0, 1} and np.array_equal(found, 1 - expected):
         return "It says True where False is right, and False where True is."
-    ratio, shift = found[used] / expected[used], found[used] - expected[used]
+    ratio = found[used] / expected[used]
+    shift = found[used] - expected[used]
     if np.allclose(ratio, -1):
         return "The sign is turned: it always returns minus what is right."
     if np.allclose(ratio, ratio[0], rtol=1e-4):

@@ -190,7 +190,8 @@ def is_stub(answer: Any) -> bool:
 
 def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
     """Show a verdict, a wrong one with one hint more where another answer does the same; return its outcome."""
-    before, now = _tries.get(name), _Try(answers, verdict)
+    before = _tries.get(name)
+    now = _Try(answers, verdict)
     if before and before.verdict.hints[:1] == verdict.hints[:1]:
         same = all(old is new for old, new in zip(before.answers, answers, strict=True))
         now.shown = before.shown if same else before.shown + 1

@@ -87,10 +87,12 @@ def _parameters_cell(executed: list[str]) -> tuple[str, set[str]]:
 
     `executed` is IPython's record of executed cells. Any other cell that looks like papermill's is a learner's.
     """
-    declared, injected = "", set[str]()
+    declared = ""
+    injected: set[str] = set()
     for before, cell in pairwise(executed):
         if not before.startswith(INJECTED) and EVERY_LESSON.issubset(ASSIGNED.findall(before)):
-            declared, injected = before, _assigned(cell) - PATHS
+            declared = before
+            injected = _assigned(cell) - PATHS
     return declared, injected
 
 

@@ -59,7 +59,8 @@ def _made(*statements: ast.stmt) -> set[str]:
 
 def _used(text: str) -> set[str]:
     """Return the names that `text` takes from the notebook."""
-    names, tables = set(), [_table(text)]
+    names: set[str] = set()
+    tables = [_table(text)]
     while tables:
         table = tables.pop()
         tables += table.get_children()
