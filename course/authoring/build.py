@@ -65,7 +65,7 @@ def differences(name: str) -> Iterator[str]:
 
 
 def _problems(source: Source) -> list[str]:
-    """What breaks the rules of a lesson."""
+    """Tell what breaks the rules of a lesson."""
     return [*problems(source), *predictions.problems(source.cells)]
 
 

@@ -28,7 +28,7 @@ def problems(cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _spoilers(cells: Sequence[Cell], asked: int, answer: int) -> Iterator[str]:
-    """What between a prediction and its answer, or in the prose above both, gives the result away."""
+    """Tell what gives a result away between a prediction and its answer, or in the prose above both."""
     between = cells[asked + 1 : answer]
     worked = [cell for cell in between if cell.kind == "code" and not cell.exercise]
     if between and not worked:
