@@ -10,10 +10,13 @@ learner/     what a learner owns: their copy of the notebooks, practice, progres
 authoring/   from lessons/ to notebooks/: source, notebook, build, measure
 cli/         the command `course`: reads what was typed, calls, prints
 
-cli -> authoring, learner -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson imports
+cli -> learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson imports
 reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads nothing else.
 """
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent  # lessons/, notebooks/ and data/ stand beside the package
+_HERE = Path(__file__).resolve().parent
+_CONTENT = _HERE / "content"  # lessons, notebooks and data where the course is installed without its checkout
+ROOT = _CONTENT if _CONTENT.is_dir() else _HERE.parent  # lessons/, notebooks/ and data/ stand in it
+INSTALLED = ROOT == _CONTENT

@@ -185,14 +185,23 @@ def images(pictures: ArrayLike, titles: Iterable[Any] = (), *, title: str, colum
 
 
 def contour_path(
-    loss: Callable[[NDArray, NDArray], NDArray], paths: Series, *, title: str, x_label: str, y_label: str
+    loss: Callable[[NDArray, NDArray], NDArray],
+    paths: Series,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    around: ArrayLike | None = None,
 ) -> None:
-    """Draw the level lines of `loss(first weight, second weight)`, taken on arrays, and `paths` (steps, 2)."""
+    """Draw the level lines of `loss(first weight, second weight)`, taken on arrays, and `paths` (steps, 2).
+
+    Axes and level lines are those around the paths, or around points (rows, 2), so that figures can be compared.
+    """
     paths = {name: np.asarray(path, dtype=float) for name, path in paths.items()}
     with drawing(title, size=(6.5, 5.0)) as (figure, alt_text):
         axes = add_axes(figure, title, x_label, y_label)
         axes.grid(visible=False)
-        _level_lines(axes, loss, np.concatenate(list(paths.values())))
+        _level_lines(axes, loss, np.concatenate(list(paths.values())) if around is None else np.asarray(around))
         for style, path in styled(paths):
             axes.plot(*path.T, **style, markevery=max(1, len(path) // 15))
             begin = _weights_in_words(path[0])
@@ -211,6 +220,7 @@ def _level_lines(axes: Axes, loss: Callable[[NDArray, NDArray], NDArray], points
     heights = np.asarray(loss(*grid))
     shares = np.linspace(0, 1, 14)[1:] ** 2  # squared: the level lines of a bowl then lie evenly apart
     levels = heights.min() + np.ptp(heights) * shares
+    axes.set(xlim=grid[0][0, [0, -1]], ylim=grid[1][[0, -1], 0])
     contours = axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
     axes.clabel(contours, levels[1::2], fmt="%.3g")
 

@@ -487,6 +487,8 @@ for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
 # %% tags=["widget"]
 from course.topics.slider import slider
 
+around = np.concatenate(list(paths.values()))  # the same axes for every rate
+
 
 def show(share):
     steps = {f"rate {share:.2f} x limit": path(S, resistance, share * speed_limit, 25)}
@@ -496,6 +498,7 @@ def show(share):
         title="25 steps",
         x_label="weight w0",
         y_label="weight w1",
+        around=around,
     )
 
 

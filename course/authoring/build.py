@@ -91,12 +91,22 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
     code = [cell for cell in made.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
-        cell.outputs = [] if "widget" in cell.metadata.get("tags", []) else _joined(outputs[cell.id])
+        cell.outputs = _joined(outputs[cell.id])
+        if "widget" in cell.metadata.get("tags", []):
+            cell.outputs = list(_stills(cell.outputs))
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
             if output.get("name") == "stderr":
                 raise LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
+
+
+def _stills(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Give the pictures of widgets, which stand where no kernel runs; a widget itself is nothing without one."""
+    for output in outputs:
+        if "image/png" in output.get("data", {}):
+            output.data = NotebookNode({"image/png": output.data["image/png"]})
+            yield output
 
 
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
-from pathlib import Path
-
-import nbformat
 
 from course.authoring.frame import minutes, named
 from course.authoring.links import linked
 from course.authoring.source import Source, read
 from course.catalog import Lesson, all_lessons
-from course.outputs import exercises_in
 
 AUDIENCE = """\
 **For whom.** You write Python and want to know what happens when a network trains: what the figures on the screen mean,
@@ -50,20 +46,6 @@ def page(right: Mapping[str, int] | None = None) -> str:
         lines += [f"## Part {number}: {name}", "", *_table(dict(group), done), ""]
     lines += ["Your ticks are counted anew each time the lab starts, from the notebooks that you have saved.", ""]
     return linked("\n".join(lines) + "\n" + HOW)
-
-
-def right_answers(folder: Path) -> dict[str, int]:
-    """Count for each lesson the exercises whose last check, as stored in the notebook in `folder`, says right."""
-    return {lesson.name: _right(folder / f"{lesson.name}.ipynb") for lesson in all_lessons()}
-
-
-def _right(path: Path) -> int:
-    try:
-        records = list(exercises_in(nbformat.read(path, as_version=4)))
-    except (OSError, ValueError, AttributeError, KeyError):  # not opened yet, or no notebook any more
-        return 0
-    outcomes = {record["name"]: record["outcome"] for record in records}
-    return sum(outcome == "right" for outcome in outcomes.values())
 
 
 def _onward(sources: Mapping[Lesson, Source], right: Mapping[str, int]) -> str:

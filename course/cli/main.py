@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,6 +64,7 @@ Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records
 Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
 Mine = Annotated[Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")]
+MineOption = Annotated[Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")]
 Scheduler = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
@@ -221,7 +223,7 @@ def lab(folder: Mine = None) -> None:
     from course.cli import lab
     from course.learner import copies
 
-    mine = folder.absolute() if folder else lab.MINE
+    mine = _mine(folder)
     for line in copies.update(mine):
         print(line)
     lab.write_pages(mine)
@@ -234,11 +236,65 @@ def copy(folder: Mine = None) -> None:
     from course.cli import lab
     from course.learner import copies
 
-    mine = folder.absolute() if folder else lab.MINE
+    mine = _mine(folder)
     for line in copies.update(mine):
         print(line)
     lab.write_pages(mine)
     print(f"Your notebooks are in {mine}")
+
+
+@app.command()
+def practice(
+    lesson: Annotated[str | None, typer.Argument(metavar="[LESSON]", help="Such as 05, or an exercise: 05.2.")] = None,
+    folder: MineOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Judge what is saved, and end; exit status 1: not right.")
+    ] = False,
+    hint: Annotated[bool, typer.Option("--hint", help="Show one hint more, and end.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Put the stub back, and end; your file is kept.")] = False,
+) -> None:
+    """Name the next open exercise and judge your answer at every save, with hint after hint."""
+    from course.cli import practice
+
+    if not (once or hint or reset):
+        practice.watch(_mine(folder), lesson)
+    elif not practice.once(_mine(folder), lesson, hint=hint, reset=reset) and once:
+        raise typer.Exit(1)
+
+
+@app.command()
+def progress(
+    folder: Mine = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Say how many exercises of each lesson are right, and which is next."""
+    from course.cli import progress as shown
+    from course.learner import progress
+
+    shown.show(progress.table(_mine(folder)), as_json=json)
+
+
+@app.command()
+def certificate(
+    verify: Annotated[Path | None, typer.Option(metavar="FILE", help="Say what a certificate proves.")] = None,
+    folder: MineOption = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("certificate.json"),
+) -> None:
+    """Judge your answers again and write a certificate of those that are right; or verify one, offline.
+
+    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when.
+    """
+    from course.cli import progress
+    from course.files import write_whole
+    from course.learner import certificate
+
+    if verify:
+        if not progress.findings(certificate.verify(verify, folder.absolute() if folder else None)):
+            raise typer.Exit(1)
+        return
+    content = certificate.issue(_mine(folder))
+    write_whole(out, dumps(content, indent=1) + "\n")
+    print(f"{len(content['exercises'])} exercises, judged again, are right: {out}")
 
 
 @app.command()
@@ -252,6 +308,13 @@ def doctor() -> None:
 
 def main() -> None:
     app()
+
+
+def _mine(folder: Path | None) -> Path:
+    """Where the learner's notebooks are: in the checkout, or where the course was installed without one, here."""
+    from course import INSTALLED, ROOT
+
+    return folder.absolute() if folder else (Path.cwd() if INSTALLED else ROOT) / "my-course"
 
 
 def _execute(planned: list, out: Path, **how: Any) -> list:

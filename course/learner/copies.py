@@ -8,7 +8,6 @@ outputs that gives a figure its alt text.
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -19,7 +18,9 @@ from nbformat.sign import NotebookNotary
 
 from course.catalog import NOTEBOOKS
 from course.files import write_whole
-from course.learner.merge import Work, handed_out, merge, version
+from course.learner import progress
+from course.learner.merge import Work, answer_in, exercise_of, handed_out, merge, version
+from course.learner.reading import parse
 from course.runs.folder import FolderError
 
 
@@ -34,10 +35,33 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
         Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
     told = []
     with _writing("name a folder of your own, as in: course copy FOLDER"):
+        mine.mkdir(parents=True, exist_ok=True)
+        progress.standings(mine)  # remembers what outputs say, which a new text does not have
         for lesson in sorted(given.glob("*.ipynb")) + sorted(given.glob("solutions/*.ipynb")):
             fresh = handed_out(nbformat.read(lesson, as_version=4))
             told += _bring(mine / lesson.relative_to(given), fresh, notary)
     return told
+
+
+def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
+    """Put the stub of `exercise` back into the learner's notebook `copy`; return where the file is kept as it was.
+
+    None where no cell answers the exercise, or the stub stands there.
+    """
+    old, fresh = parse(copy.read_bytes()), nbformat.read(given / copy.name, as_version=4)
+    stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
+    if old is None or answer_in(old, exercise) in ("", answer_in(fresh, exercise)):
+        return None
+    answers = [cell for cell in old.cells if exercise_of(cell) == exercise]
+    for number, cell in enumerate(answers):
+        cell["source"] = stubs[number].source if number < len(stubs) else ""
+    for cell in old.cells:
+        for output in cell.get("outputs", []):
+            if output.get("metadata", {}).get("course", {}).get("exercise", {}).get("name") == exercise:
+                cell["outputs"] = []
+    kept = _set_aside(copy)
+    write_whole(copy, _text(old))
+    return kept
 
 
 def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]:
@@ -46,7 +70,7 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
         _place(copy, fresh, notary)
         return []
     content = copy.read_bytes()
-    if _is_current(content, fresh):
+    if (old := parse(content)) and version(old) == version(fresh):
         return []
     made, work = _merged(content, fresh)
     kept = _set_aside(copy)
@@ -61,23 +85,8 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
 
 def _merged(content: bytes, fresh: NotebookNode) -> tuple[NotebookNode, Work | None]:
     """Return the newer text with the learner's work, and what that is; None where their file cannot be read."""
-    try:
-        return merge(_read(content), fresh)
-    except Exception:  # whatever a damaged file makes of a reader: it is kept
-        return fresh, None
-
-
-def _is_current(content: bytes, fresh: NotebookNode) -> bool:
-    try:
-        return version(_read(content)) == version(fresh)
-    except Exception:
-        return False
-
-
-def _read(content: bytes) -> NotebookNode:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of ids that are missing or not unique; the merge copes with both
-        return nbformat.reads(content.decode(), as_version=4)
+    old = parse(content)
+    return merge(old, fresh) if old else (fresh, None)
 
 
 def _words(work: Work | None) -> str:

@@ -64,13 +64,13 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     below: dict[str, list[NotebookNode]] = {}  # cells to insert, by the id of the cell that they stand below
     above = ""
     for cell in copy.cells:
-        home, exercise = homes.get(cell.id), _exercise(cell)
+        home, exercise = homes.get(cell.id), exercise_of(cell)
         above = home.id if home else above
         if cell not in written or (home and digest(home) == digest(cell)):
             continue
-        if home and (_exercise(home) or digest(home) == given.get(home.id)):
+        if home and (exercise_of(home) or digest(home) == given.get(home.id)):
             _take(home, cell)
-        elif not home and given and (cell.id not in given or exercise in map(_exercise, merged.cells)):
+        elif not home and given and (cell.id not in given or exercise in map(exercise_of, merged.cells)):
             below.setdefault(above, []).append(cell)
         else:
             work.left += 1
@@ -86,6 +86,18 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
 def digest(cell: NotebookNode) -> str:
     """Return the digest of what can be read in a cell: its kind and its source."""
     return _digest(f"{cell.cell_type}\n{cell.source}".replace("\r\n", "\n"))
+
+
+def exercise_of(cell: NotebookNode) -> str | None:
+    """Return the exercise, such as "01.1", that a cell answers; None where it answers none."""
+    grading = cell.metadata.get("nbgrader", {})
+    found = ANSWER.match(grading.get("grade_id", "")) if grading.get("solution") else None
+    return f"{found[1]}.{found[2]}" if found else None
+
+
+def answer_in(notebook: NotebookNode, exercise: str) -> str:
+    """Return the source of the cells in which `exercise` is answered; "" where there is none."""
+    return "\n\n".join(cell.source for cell in notebook.cells if exercise_of(cell) == exercise)
 
 
 def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:
@@ -104,10 +116,10 @@ def _homes(written: list[NotebookNode], copy: NotebookNode, merged: NotebookNode
     """By id of the copy's cells, those of the newer text: of the same id, or where the same exercise is answered."""
     cells = {cell.id: cell for cell in merged.cells}
     homes = {cell.id: cells[cell.id] for cell in copy.cells if cell.id in cells}
-    free = [cell for cell in merged.cells if _exercise(cell) and cell.id not in homes]
+    free = [cell for cell in merged.cells if exercise_of(cell) and cell.id not in homes]
     for matches in (_same_names, lambda cell, other: True):
         for cell in written:
-            fitting = (other for other in free if _exercise(other) == _exercise(cell) and matches(cell, other))
+            fitting = (other for other in free if exercise_of(other) == exercise_of(cell) and matches(cell, other))
             if cell.id not in homes and (home := next(fitting, None)):
                 homes[cell.id] = home
                 free.remove(home)
@@ -140,13 +152,6 @@ def _with(cells: list[NotebookNode], below: dict[str, list[NotebookNode]]) -> It
             if cell.id in ids:  # as where an answer was pasted below itself
                 cell["id"] = f"mine-{_digest(cell.id + cell.source)}"
             yield cell
-
-
-def _exercise(cell: NotebookNode) -> str | None:
-    """Return the exercise, such as "01.1", that a cell answers, if it does."""
-    grading = cell.metadata.get("nbgrader", {})
-    found = ANSWER.match(grading.get("grade_id", "")) if grading.get("solution") else None
-    return f"{found[1]}.{found[2]}" if found else None
 
 
 def _given(copy: NotebookNode) -> NotebookNode:
