@@ -176,6 +176,15 @@ def build(
 
 
 @app.command()
+def book(site: Annotated[Path, typer.Option("--out", help="Folder for the site.")] = Path("site")) -> None:
+    """Build the course as a site, from what is stored: no lesson is run."""
+    from course.book.site import build
+
+    build(site)
+    print(f"The site: {site / 'index.html'}")
+
+
+@app.command()
 def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 30,
