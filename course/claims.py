@@ -199,11 +199,12 @@ def row(claim: Claim) -> Row:
 
 
 def _shown(claim: Claim, measured: Band | None = None) -> str:
-    """Return this run's value, and on which side of the course's range it lies."""
-    own = (measured or Band([claim.value], claim.digits, claim.unit)).show(claim.value)
-    if not measured or measured.low <= claim.value <= measured.high:
-        return own
-    return f"{own} ({'above' if claim.value > measured.high else 'below'})"
+    """Return this run's value, and on which side of the course's range it lies, if its digits show that."""
+    if not measured:
+        return Band([claim.value], claim.digits, claim.unit).show(claim.value)
+    low, value, high = (round(number, measured.decimals) for number in (measured.low, claim.value, measured.high))
+    side = " (above)" if value > high else " (below)" if value < low else ""
+    return measured.show(claim.value) + side
 
 
 def _verdict(claim: Claim) -> str:
