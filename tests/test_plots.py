@@ -242,6 +242,16 @@ def test_a_path_over_contours_is_read_out(drawn):
         assert bowl(*line.vertices.T) == pytest.approx(level, rel=0.02)
 
 
+def test_figures_around_the_same_points_have_the_same_axes_and_level_lines(drawn):
+    around = [[-3, -2], [3, 2]]
+    for path in ([[2, 1], [1, 0.5]], [[200, 100], [0.1, 0.1]]):
+        plots.contour_path(bowl, {"slow": path}, **axes_of, around=around)
+    first, second = (figure.axes[0] for figure in drawn)
+    assert first.get_xlim() == second.get_xlim() == (-4.5, 4.5)
+    assert first.get_ylim() == second.get_ylim() == (-3, 3)
+    np.testing.assert_array_equal(first.collections[0].levels, second.collections[0].levels)
+
+
 def test_predictions_are_read_out_as_scikit_learn_measures_them():
     first, second = numbers(alt_of(FIGURES["predicted_vs_measured"]))[:2]
     assert first == pytest.approx(root_mean_squared_error(y, 2 * x), rel=5e-3)
