@@ -17,6 +17,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from course.authoring.slice import namespace
@@ -26,7 +27,30 @@ from course.exercises import Verdict, verdict
 
 COUNTED = ("mutants", "equivalent", "refused", "specific", "broken")
 TIME_LIMIT = 5  # seconds for one mutant; an endless loop counts as refused: the learner sees that it hangs
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {  # the exercise, and the line as the mutant has it: why it does the same
+    "02.2 3: for matrix, bias in zip(weights[:-3:2], weights[1:-2:2], strict=True):": "the list has an even length",
+    "02.2 3: for matrix, bias in zip(weights[:-2:2], weights[1:-1:2], strict=True):": "the list has an even length",
+    "02.3 5: filled, fold_of = (np.ones(folds), {})": "all folds begin alike",
+    "05.3 6: keep = rng.random(x.shape) > rate": "no draw equals the rate",
+    "06.1 4: within = ops.abs(y_true - y_pred) <= 0.1 * ops.abs(y_true)": "|a - b| = |b - a|",
+    "06.1 5: return ops.mean(ops.cast(within, 'float32'), axis=1)": "the last axis of two",
+    "06.1 5: return ops.sum(ops.cast(within, 'float32'), axis=-1)": "a single column",
+    "06.2 6: super().__init__()": "only the name differs",
+    "06.2 7: self.worst = self.add_variable((), initializer='zeros')": "only the name differs",
+    "06.2 11: self.worst.assign(ops.maximum(self.worst, ops.max(ops.abs(y_true - y_pred))))": "|a - b| = |b - a|",
+    "06.3 4: return np.var(y_true) + np.var(y_pred) + (np.mean(y_true) - np.mean(y_pred)) ** 2": "a square",
+    "08.2 6: return np.mean(2 * hits / np.maximum(total, 2))": "a total of 1 has no hit",
+    "09.3 3: return probability * miss >= (1 - probability) * alarm": "where both cost the same, either is least",
+    "12.2 3: partial = path.with_name('.partial')": "any name in that folder will do",
+    "14.3 6: return np.mean([max(precision[recall >= level], default=0) for level in np.linspace(1, 0, 101)])": (
+        "the same levels"
+    ),
+    "15.3 11: pass": "a function without a return gives None",
+    "16.3 4: return 4 + 4 + moments": "both precisions take 8 bytes",
+    "16.3 4: return 2 + 2 + 4 + moments": "both precisions take 8 bytes",
+    "16.3 4: return (2 + 2 + 4 if precision == 'full' else 4 + 4) + moments": "both precisions take 8 bytes",
+    "16.3 4: return (4 + 4 if precision != 'full' else 2 + 2 + 4) + moments": "both precisions take 8 bytes",
+}
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt),
     ast.LtE: (ast.Lt, ast.GtE),
@@ -116,7 +140,7 @@ def mutants(solution: str) -> Iterator[tuple[str, str]]:
             text = ast.unparse(ast.fix_missing_locations(_Replace(target, other).visit(tree)))
             if text not in seen:
                 seen.add(text)
-                yield f"{_short(target)} -> {_short(other)}", text
+                yield _changed(ast.unparse(original), text), text
 
 
 def judged(source: Source, exercise: str, text: str) -> Verdict:
@@ -150,7 +174,7 @@ def main() -> None:
 def _tried(source: Source, exercise: str, solution: str) -> dict[str, int]:
     counts = dict.fromkeys(COUNTED, 0)
     for change, text in mutants(solution):
-        name = f"{exercise}: {change}"
+        name = f"{exercise} {change}"
         found = judged(source, exercise, text)
         if name in EQUIVALENT:
             assert found.outcome == "right", f"{name} is no equivalent: {found}"
@@ -199,9 +223,11 @@ def _docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
-def _short(node: ast.AST) -> str:
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= 70 else f"{text[:70]} ..."
+def _changed(solution: str, text: str) -> str:
+    """The first line of `text` that is not the solution's, with its number."""
+    pairs = zip_longest(solution.splitlines(), text.splitlines(), fillvalue="")
+    number, line = next((number, new) for number, (old, new) in enumerate(pairs, 1) if old != new)
+    return f"{number}: {line.strip()}"
 
 
 if __name__ == "__main__":

@@ -136,6 +136,10 @@ def _behavior(pairs: list[tuple[Any, Any]]) -> str:
     for kind, wanted in kinds:
         if kind != wanted and wanted != "a set":
             return f"It returns {kind}, and {wanted} is wanted."
+    said = {pair for pair in pairs if not alike(*pair)} if _texts(pairs) else set()
+    if len(said) == 1:
+        [(told, right)] = said
+        return f'It says "{told}" where "{right}" is right.'
     try:
         sides = ([np.ravel(each) for each in side] for side in zip(*pairs, strict=True))
         found, expected = (np.concatenate(side).astype(float) for side in sides)
@@ -143,7 +147,7 @@ def _behavior(pairs: list[tuple[Any, Any]]) -> str:
         return ""
     if not np.isfinite(found[np.isfinite(expected)]).all():
         return "It returns numbers that are not finite."
-    return _factor(found, expected) or _order(pairs)
+    return _factor(found, expected) or _order(pairs) or _side(found, expected)
 
 
 def _factor(found: np.ndarray, expected: np.ndarray) -> str:
@@ -163,6 +167,23 @@ def _factor(found: np.ndarray, expected: np.ndarray) -> str:
     if np.allclose(shift, shift[0], rtol=1e-4):
         return f"It is always {abs(shift[0]):.4g} too {'large' if shift[0] > 0 else 'small'}."
     return ""
+
+
+def _side(found: np.ndarray, expected: np.ndarray) -> str:
+    """Say of numbers that they leave the range of what can be right, or on which side all wrong ones lie."""
+    low, high = np.nanmin(expected), np.nanmax(expected)
+    if low >= 0 and high <= 1 and (found.min() < -1e-5 or found.max() > 1 + 1e-5):
+        return f"It returns {found.min() if found.min() < 0 else found.max():.4g}, where all is right from 0 to 1."
+    wrong = ~np.isclose(found, expected, atol=1e-5, equal_nan=True)
+    if (found[wrong] > expected[wrong]).all():
+        return "Where it is wrong, it is always too large."
+    if (found[wrong] < expected[wrong]).all():
+        return "Where it is wrong, it is always too small."
+    return ""
+
+
+def _texts(pairs: list[tuple[Any, Any]]) -> bool:
+    return all(isinstance(each, str) for pair in pairs for each in pair)
 
 
 def _order(pairs: list[tuple[Any, Any]]) -> str:

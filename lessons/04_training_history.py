@@ -695,8 +695,9 @@ def draw(rng):
     epoch = np.arange(rng.integers(4, 17))
     loss = 0.7 * rng.choice([0.7, 0.9, 0.97]) ** epoch
     val_loss = 0.6 * 0.6**epoch + rng.choice([0, 0.02, 0.05]) * epoch + 0.1
+    loss[1] *= rng.choice([0.6, 1, 1])
     if rng.random() < 0.3:
-        loss[rng.integers(len(loss))] = rng.choice([1.3, 1.5, 6, np.inf, np.nan])
+        loss[rng.integers(len(loss))] = rng.choice([1.3, 1.4, 1.5, 6, np.inf, np.nan])
     if rng.random() < 0.3:
         val_loss[rng.integers(len(loss))] *= rng.choice([0.3, 1.5, 6])
     return ({"loss": loss.tolist(), "val_loss": val_loss.tolist()},)
@@ -752,6 +753,18 @@ def check(diagnose):
                 "The training loss has not even halved when the fit ends: that is"
                 ' "under-fit".'
             ),
+        ),
+        (
+            [0.8, 0.6, 0.5, 0.4],
+            settled[:4],
+            "sound",
+            "The loss has fallen to just half of its first value, and that is enough.",
+        ),
+        (
+            falling[:4],
+            [0.5, 0.5, 0.5, 0.7],
+            "sound",
+            "Just 1.4 times the least value is not above it.",
         ),
         (
             slow,

@@ -366,7 +366,7 @@ from course.exercises import exercise, expect, expect_close
 
 def draw(rng):
     classes = rng.integers(2, 6)
-    counts = rng.integers(0, 9, (classes, classes))
+    counts = rng.integers(0, rng.choice([2, 9]), (classes, classes))
     counts[rng.integers(classes)] *= rng.integers(2)
     counts[:, rng.integers(classes)] *= rng.integers(2)
     return (counts,)
@@ -641,6 +641,16 @@ def check(Recalls):
                 "stay in the counts."
             ): (last.mean()),
         }
+        mean = float(found["recall_mean"])
+        expect(
+            mean <= 1 + 1e-6,
+            f"The mean recall is {mean:.3g}, and a recall is at most 1. Divide the rows"
+            " that are right by all rows of the class.",
+        )
+        expect(
+            mean > 0,
+            "The recalls came out as 0. Does update_state add to both counts?",
+        )
         wanted = (
             f"is wrong for {len(true)} rows in batches of {batch}. Add up counts, and"
             " divide only in result."

@@ -285,7 +285,12 @@ def check(combined):
         answer,
         [4, 1, 4.5, 4],
         f"For labels {labels} the weights came out as {answer}.",
-        mistakes,
+        mistakes
+        | {
+            "These are the weights of the rows alone. Each class has one, too.": own,
+            "Every row got the weight of the same class. Look up its own label.": own
+            * 2,
+        },
     )
     try:
         unnamed = np.asarray(combined(labels, {1: 2.0}, own))
@@ -303,8 +308,8 @@ def check(combined):
     )
     expect(
         np.allclose(unnamed, [1, 1, 3, 4]),
-        f"With class 1 alone named the weights came out as {unnamed}.",
-        general=True,
+        "A class that is not named has another weight than 1. With class 1 alone named"
+        f" the weights came out as {unnamed}.",
     )
     try:
         column = np.asarray(combined(labels[:, None], {1: 2.0}, own))

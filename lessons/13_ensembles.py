@@ -586,6 +586,11 @@ def check(chosen):
             "This is the validation accuracy at the choice. It was selected for being"
             " high: report the test.",
         )
+        worst = reported[judged.argmin(axis=0), np.arange(trials)]
+        expect(
+            not np.allclose(found, worst),
+            "This is the test at the worst n. The best has the greatest accuracy.",
+        )
         common = reported[judged.mean(axis=1).argmax()]
         expect(
             not np.allclose(found, common) or np.allclose(true, common),
@@ -750,6 +755,9 @@ def check(paired):
                 "only in differences."
             ): (unpaired),
             "Divide the squares by n - 1: ddof=1.": [d.std() / root],
+            "You multiply by the root of n. Of more runs the mean is surer.": [
+                d.std(ddof=1) * root
+            ],
             (
                 "This is the spread of single runs. The mean of n is surer, by the "
                 "root of n."

@@ -38,6 +38,26 @@ def test_what_all_answers_have_in_common_is_said_in_words(answer, words):
     assert behavior(answer) == words
 
 
+@pytest.mark.parametrize(
+    ("answer", "reference", "words"),
+    [
+        (lambda x: abs(np.mean(x)), np.mean, "Where it is wrong, it is always too large."),
+        (lambda x: -abs(np.mean(x)), np.mean, "Where it is wrong, it is always too small."),
+        (lambda x: 1 + x.max() ** 2, lambda x: 1 / (1 + x.max() ** 2), "all is right from 0 to 1."),
+        (lambda x: "up", lambda x: "up" if x[0] > 0 else "down", 'It says "up" where "down" is right.'),
+        (lambda x: np.ones(2), lambda x: np.ones(2) * x[0], "It returns 1 whatever the input."),
+        (lambda x: x > 0, lambda x: x <= 0, "It says True where False is right, and False where True is."),
+    ],
+)
+def test_a_side_a_range_and_a_single_confusion_are_named(answer, reference, words):
+    assert behavior(answer, reference).endswith(words)
+
+
+def test_an_argument_that_makes_no_difference_is_named():
+    found = difference(lambda x, rate: x + 1, lambda x, rate: x + 1 + np.sin(rate) * x, lambda rng: (*draw(rng), 2.0))
+    assert found.behavior == "It returns the same, whatever `rate` is."
+
+
 def test_a_difference_on_some_inputs_is_counted_and_the_shortest_of_them_is_shown():
     def on_even(x):
         return np.cumsum(x) if len(x) % 2 else np.cumsum(x) * x

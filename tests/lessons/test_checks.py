@@ -1,14 +1,27 @@
 """Every check by itself, on the part of its lesson that it needs: what it refuses, how, and what it accepts."""
 
 import time
+from functools import wraps
 
 import pytest
 
 from course.authoring.slice import namespace
 from course.authoring.source import read, stub
-from course.catalog import all_lessons
+from course.catalog import all_lessons, find
+from course.drawn import DRAWS
 from course.exercises import verdict
 
+NOT_DRAWN = {  # why an answer is not run on drawn inputs
+    "05.3": "draws numbers itself",
+    "06.2": "is a class",
+    "07.2": "is a class",
+    "10.1": "works on models",
+    "10.2": "works on models",
+    "10.3": "works on files",
+    "11.3": "works on a trainer",
+    "12.1": "works on threads",
+    "12.2": "works on files",
+}
 LIMIT = 1.0  # seconds that a learner waits for a check
 SOURCES = {lesson.number: read(lesson.name) for lesson in all_lessons()}
 EXERCISES = [name for source in SOURCES.values() for name in source.exercises]
@@ -38,6 +51,22 @@ def test_the_solution_is_right_within_a_second(name):
     found = verdict(name, space)
     assert (found.outcome, found.hints) == ("right", ())
     assert time.process_time() - started < LIMIT
+
+
+@pytest.mark.parametrize("name", [name for name in EXERCISES if name not in NOT_DRAWN])
+def test_an_answer_is_run_on_a_hundred_drawn_inputs(name):
+    space, calls = answered(name, *solutions(name)), []
+    [answer] = find(name[:2]).exercises[name].answers
+    solution = space[answer]
+
+    @wraps(solution)
+    def counted(*arguments):
+        calls.append(repr(arguments))
+        return solution(*arguments)
+
+    assert verdict(name, space | {answer: counted}).outcome == "right"
+    assert len(calls) >= DRAWS == 100
+    assert len({*calls}) > (5 if name == "16.3" else 50)  # 16.3 has six inputs in all
 
 
 @pytest.mark.parametrize("name", EXERCISES)
