@@ -7,6 +7,9 @@ A mutant changes a comparison, an operator, a constant, a boundary or an index, 
 statement. EQUIVALENT names mutants that do what the solution does; they are shown and left out. A hint is specific
 unless the check marks it as one that fits any mistake; `broken` counts those told by an error at their own line, which
 are among the specific. The last line is JSON.
+
+Reached with the fifty exercises: 892 mutants (and 20 equivalent ones), all refused, 842 (94%) with a specific hint, of
+which 172 were told by an error.
 """
 
 import ast
