@@ -303,7 +303,7 @@ def certificate(
         return
     content = certificate.issue(_mine(folder))
     write_whole(out, dumps(content, indent=1) + "\n")
-    print(f"{len(content['exercises'])} exercises, judged again, are right: {out}")
+    print(f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}")
 
 
 @app.command()

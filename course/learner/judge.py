@@ -5,9 +5,9 @@ harm the session. The process runs the lesson's own cells above the exercise, th
 """
 
 import contextlib
-import io
 import linecache
 import multiprocessing
+import os
 from multiprocessing.connection import Connection
 from types import TracebackType
 
@@ -34,7 +34,10 @@ class Judge:
     def verdict(self, answer: str, *, seconds: float = SECONDS) -> Verdict:
         """Judge the source of an answer; one that takes longer than `seconds` is broken."""
         if not self._ready:
-            self._connection.recv()
+            try:
+                self._connection.recv()
+            except EOFError:
+                return Verdict("broken", ("What the exercise rests on does not run here; see: course doctor",))
             self._ready = True
         self._connection.send(answer)
         ended = False
@@ -62,13 +65,14 @@ def _serve(connection: Connection, exercise: str) -> None:
     """Run what the exercise rests on, say so, and answer until nobody asks any more."""
     from course.authoring import slice, source
 
-    quiet = io.StringIO()
-    with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
-        space = slice.namespace(source.read(find(exercise[:2]).name), exercise)
-        connection.send("ready")
-        with contextlib.suppress(EOFError, KeyboardInterrupt):
-            while True:
-                connection.send(_judge(exercise, connection.recv(), dict(space)))
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # also what C++ code prints
+        os.dup2(nowhere, stream)
+    space = slice.namespace(source.read(find(exercise[:2]).name), exercise)
+    connection.send("ready")
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            connection.send(_judge(exercise, connection.recv(), dict(space)))
 
 
 def _judge(exercise: str, answer: str, space: dict) -> Verdict:

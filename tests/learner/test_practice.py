@@ -61,6 +61,12 @@ def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
         assert judge.verdict(RIGHT).outcome == "right"
 
 
+def test_where_a_lesson_does_not_run_the_learner_is_told():
+    with Judge("01.1") as judge:
+        judge._process.kill()
+        assert judge.verdict(RIGHT).hints == ("What the exercise rests on does not run here; see: course doctor",)
+
+
 def test_an_exercise_that_there_is_not_is_refused(tmp_path):
     with pytest.raises(LessonError, match=r"exercise '01\.9': must be one of 01\.1, 01\.2, 01\.3, 01\.4"):
         next_open(tmp_path, "01.9")
