@@ -68,7 +68,7 @@ def lab(tmp_path_factory):
             time.sleep(0.5)
     yield address, work
     server.terminate()
-    server.wait(20)
+    server.wait(60)
 
 
 @pytest.fixture(scope="module")

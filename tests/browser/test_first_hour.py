@@ -34,6 +34,14 @@ def open_anew(page, address):
     page.locator(PREVIEW).get_by_role("heading", name="Training neural networks").wait_for(timeout=60_000)
 
 
+def open_lesson(page, address, name):
+    """Open a lesson in a workspace of its own, and return its panel when its first cell can be read."""
+    page.goto(f"{address}/lab/workspaces/read-{name}/tree/{name}.ipynb", wait_until="domcontentloaded")
+    panel = page.locator(PANEL)
+    panel.get_by_role("link", name="Start page").first.wait_for(timeout=60_000)
+    return panel
+
+
 def test_the_lab_opens_on_the_start_page_and_asks_nothing(opened, page):
     page.wait_for_timeout(3_000)
     assert page.locator(".jp-Launcher").count() == 0
@@ -59,3 +67,14 @@ def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_
     lesson.get_by_role("link", name="learning rate").first.click()
     term = page.locator(PREVIEW).get_by_role("heading", name="learning rate", exact=True)
     api.expect(term).to_be_in_viewport(timeout=10_000)
+
+    lesson = open_lesson(page, address, FIRST.name)
+    solved = lesson.get_by_role("link", name="This lesson, solved")
+    to_the_end = "panel => panel.scrollTo(0, panel.scrollHeight)"  # JupyterLab renders a cell when it comes into view
+    while not solved.count():
+        lesson.locator(".jp-WindowedPanel-outer").evaluate(to_the_end)
+        page.wait_for_timeout(200)
+    solved.click()
+    page.locator(PANEL).get_by_role("link", name="Back to your own notebook").wait_for(timeout=30_000)
+    page.locator(PANEL).get_by_role("link", name="Start page").first.click()
+    api.expect(page.locator(PREVIEW).get_by_role("heading", name="Training neural networks")).to_be_visible()
