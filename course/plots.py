@@ -95,10 +95,10 @@ def learning_curves(
     lines(np.arange(1, epochs + 1), series, title=title, x_label="epoch", y_label=y_label, log=log)
 
 
-def _padded(values: list[float], length: int) -> list[float]:
+def _padded(values: Sequence[float], length: int) -> list[float]:
     """Fill up with NaN, for the epochs that a run did not have."""
     missing = length - len(values)
-    return values + [np.nan] * missing
+    return [*values, *[np.nan] * missing]
 
 
 def threshold_curve(thresholds: ArrayLike, scores: Series, *, title: str, chosen: float) -> None:

@@ -182,7 +182,7 @@ class Fitted:
 
 
 def test_learning_curves_take_what_fit_returns_and_runs_that_stopped_early(drawn):
-    short = {"loss": [1.0], "val_loss": [5.0]}
+    short = {"loss": np.array([1.0]), "val_loss": np.array([5.0])}
     outputs(lambda: plots.learning_curves([Fitted(history), short], title="A title", y_label="loss (nats)"))
     (axes,) = drawn[0].axes
     training, validation = (curve.get_ydata().tolist() for curve in axes.lines)

@@ -35,7 +35,7 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
     """
     if not model.built and captured["build"]:
         model.build_from_config(captured["build"])
-    if model.compiled and captured["optimizer_is_built"]:
+    if model.compiled and captured["optimizer_is_built"] and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     ours = _variables(model, metrics=metrics)
     groups = {name.split("/")[0] for name in ours}
