@@ -33,10 +33,11 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
     with _writing("Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"):
         notary = NotebookNotary()
         Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
-    told = []
-    with _writing("name a folder of your own, as in: course copy FOLDER"):
+    told, cure = [], "name a folder of your own, as in: course copy FOLDER"
+    with _writing(cure):
         mine.mkdir(parents=True, exist_ok=True)
-        progress.standings(mine)  # remembers what outputs say, which a new text does not have
+    progress.standings(mine)  # remembers what outputs say, which a new text does not have
+    with _writing(cure):
         for lesson in sorted(given.glob("*.ipynb")) + sorted(given.glob("solutions/*.ipynb")):
             fresh = handed_out(nbformat.read(lesson, as_version=4))
             told += _bring(mine / lesson.relative_to(given), fresh, notary)
