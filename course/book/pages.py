@@ -3,6 +3,7 @@
 The pages lie side by side, as the notebooks do, so that a link from one to another is the same in both.
 """
 
+import re
 import shutil
 import tomllib
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from course.files import write_whole
 
 BOOK = ROOT / "book"
 MATHJAX = "static/mathjax/es5/tex-svg-full.js"  # of the package: one file, which asks for no other
+TO_SOURCE = re.compile(r"\]\((\w+)\.(?:md|ipynb)(?=[#)])")  # a link from one notebook or page to another
 HOURS_A_WEEK = 6  # in class and at home
 ALONGSIDE = ("START.md", "GLOSSARY.md")  # pages that the build writes beside the notebooks
 
@@ -127,8 +129,13 @@ def _context(entries: list[Entry]) -> dict[str, Any]:
 def _filled(name: str, context: dict[str, Any]) -> str:
     """Return one file of book/ with the context filled in. Raises BookError for what it does not know."""
     environment = Environment(loader=FileSystemLoader(BOOK), undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"strip_plot": strip, "inline": MarkdownIt("commonmark").renderInline}
+    environment.filters |= {"strip_plot": strip, "inline": _inline}
     try:
         return environment.get_template(name).render(context) + "\n"
     except TemplateError as error:
         raise BookError(f"book/{name}: {error}") from None
+
+
+def _inline(text: str) -> str:
+    """Return Markdown of a notebook as HTML of a page, its links led to the pages."""
+    return MarkdownIt("commonmark").renderInline(TO_SOURCE.sub(r"](\1.html", text))
