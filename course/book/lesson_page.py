@@ -62,6 +62,8 @@ def page(lesson: Lesson, anchors: Collection[str] = (), opening: str = "") -> No
         if cell.id in anchors:
             cells.append(v4.new_markdown_cell(f'<a id="{anchor(cell.id)}"></a>', id=f"{cell.id}-anchor"))
         cells += _markdown(cell) if cell.cell_type == "markdown" else _code(lesson, cell, worked)
+        if "check" in cell.metadata.get("tags", []):
+            _put_before_solution(cells, _hints(cell))
     if opening:
         cells.insert(1, v4.new_markdown_cell(opening, id=f"{lesson.number}-open"))
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": LANGUAGE}
@@ -113,10 +115,7 @@ def _code(lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]) -
         answer.id = f"{cell.id}-solution"
         return [stub, answer]
     if "check" in tags:
-        listed = "\n".join(f"- {hint}" for hint in hints(cell.source))
-        fold = f"<details><summary>Hints</summary>\n\n{listed}\n\n</details>"
-        tips = [v4.new_markdown_cell(fold, id=f"{cell.id}-hints")] if listed else []
-        return [*tips, _folded(_shown(lesson, solved, solved.outputs), "Check, and what it says of the solution")]
+        return [_folded(_shown(lesson, solved, solved.outputs), "Check, and what it says of the solution")]
     if "helper" in tags:
         return [_folded(_shown(lesson, solved, solved.outputs), "Helper of the check")]
     shown = _shown(lesson, solved, solved.outputs)
@@ -124,6 +123,19 @@ def _code(lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]) -
         note = "*The slider works in JupyterLab, where the lesson can be run.*"
         return [shown, v4.new_markdown_cell(note, id=f"{cell.id}-widget")]
     return [shown]
+
+
+def _hints(check: NotebookNode) -> list[NotebookNode]:
+    """Return a folded list of what a check can hint at, if anything."""
+    listed = "\n".join(f"- {hint}" for hint in hints(check.source))
+    fold = f"<details><summary>Hints</summary>\n\n{listed}\n\n</details>"
+    return [v4.new_markdown_cell(fold, id=f"{check.id}-hints")] if listed else []
+
+
+def _put_before_solution(cells: list[NotebookNode], added: list[NotebookNode]) -> None:
+    """Insert cells before the last solution, so that nobody must pass it to be helped."""
+    place = max((i for i, cell in enumerate(cells) if cell.id.endswith("-solution")), default=len(cells) - 1)
+    cells[place:place] = added
 
 
 def _folded(cell: NotebookNode, words: str) -> NotebookNode:

@@ -11,7 +11,7 @@ def by_id(notebook):
 def test_below_the_stub_of_an_exercise_stand_folded_its_hints_its_solution_and_its_check(trial):
     cells = page(trial.lesson).cells
     ids = [cell.id for cell in cells]
-    assert ids[ids.index("98-answer") :] == ["98-answer", "98-answer-solution", "98-check-hints", "98-check"]
+    assert ids[ids.index("98-answer") :] == ["98-answer", "98-check-hints", "98-answer-solution", "98-check"]
     found = by_id(page(trial.lesson))
     assert found["98-answer"].source == "answer = ..."
     assert found["98-answer-solution"].source == "answer = 1 + 1"
