@@ -3,7 +3,7 @@ BIN := .venv/bin
 PYTHON ?= $(if $(wildcard .venv/.ready),$(BIN)/python,python3)  # named: .venv is made, or made anew, with it
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode, importing TensorFlow takes four times as long
 
-.PHONY: lab run test lesson lock setup
+.PHONY: lab run test book lesson lock setup
 
 lab: setup
 	@$(BIN)/course lab
@@ -14,13 +14,16 @@ run: setup
 test: setup
 	@$(BIN)/python -m tests
 
+book: setup  # the course as a site, in site/: from what is stored, nothing is run
+	@$(BIN)/course book
+
 lesson: setup  # make lesson N=05: measure its claims over ten seeds and build its notebooks
 	@$(BIN)/course measure $(N)
 	@$(BIN)/course build $(N)
 
 lock: setup  # exact versions of everything, with hashes, for every system
-	@$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile pyproject.toml --extra test --extra book --universal --python-version 3.11 --generate-hashes \
 	  --no-header --quiet --upgrade --output-file requirements.lock
 
-setup:
-	@$(PYTHON) bootstrap.py
+setup:  # make setup EXTRAS="browser torch": as well what some tests need
+	@$(PYTHON) bootstrap.py $(EXTRAS)

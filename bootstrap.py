@@ -2,6 +2,9 @@
 
 Needs only Python 3.11 to 3.13 with venv. A second call finds nothing to do; one by another version of Python makes
 the environment anew. Run: python bootstrap.py
+
+Extras of pyproject.toml, which only some tests need, are installed as well when they are named:
+python bootstrap.py browser torch
 """
 
 import hashlib
@@ -15,6 +18,7 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+PIP = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 READY = ENVIRONMENT / ".ready"
 INPUTS = ("requirements.lock", "pyproject.toml", "bootstrap.py", "course/kernels/kernelspec.py")
 VERSION = "{}.{}".format(*sys.version_info)
@@ -27,9 +31,27 @@ def main() -> None:
             f"Python {found} at {sys.executable}: must be 3.11, 3.12 or 3.13; name one: make PYTHON=python3.12 lab"
         )
     try:
+        packages = requirements(sys.argv[1:])
         set_up()
+        if packages:
+            run([*PIP, *packages])
     except (OSError, ValueError, subprocess.CalledProcessError) as error:  # ValueError: venv refuses the folder's name
         sys.exit(f"set-up failed: {error}")
+
+
+def requirements(extras: list[str]) -> list[str]:
+    """Return what the named extras of pyproject.toml consist of. Raises ValueError for one that is not there.
+
+    They are not installed as `.[browser]`, since pip would then also install what the lock leaves out on purpose.
+    """
+    import tomllib  # which Pythons lack that are too old, and that is to be said in words
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    known = project["optional-dependencies"]
+    for extra in extras:
+        if extra not in known:
+            raise ValueError(f"{extra}: no such extra; must be one of {', '.join(known)}")
+    return [package for extra in extras for package in known[extra]]
 
 
 def set_up() -> None:
@@ -40,7 +62,7 @@ def set_up() -> None:
     make_environment()
     uv = [str(PYTHON), "-m", "uv"]
     if subprocess.run([*uv, "--version"], capture_output=True).returncode:
-        run([str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv"])
+        run([*PIP, "uv"])
     inside = ["--quiet", "--python", str(PYTHON)]
     run([*uv, "pip", "sync", *inside, "--require-hashes", str(ROOT / "requirements.lock")])
     run([*uv, "pip", "install", *inside, "--no-deps", "--editable", str(ROOT)])

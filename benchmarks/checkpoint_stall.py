@@ -126,7 +126,9 @@ def measure(model: keras.Model, writers: dict[str, Writer], *, rounds: int, stat
 
 def memory_growth(writer: Writer) -> int:
     """By how many bytes the process grows while it saves and writes, sampled every millisecond."""
-    process, sizes, done = psutil.Process(), [], threading.Event()
+    process = psutil.Process()
+    sizes: list[int] = []
+    done = threading.Event()
 
     def sample() -> None:
         while not done.wait(0.001):

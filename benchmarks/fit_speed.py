@@ -137,8 +137,10 @@ def pytorch(x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
     for inputs, outputs in pairwise(SIZES):
         layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
-    optimizer, loss = torch.optim.Adam(model.parameters()), torch.nn.CrossEntropyLoss()
-    images, labels = torch.from_numpy(x), torch.from_numpy(y)
+    optimizer = torch.optim.Adam(model.parameters())
+    loss = torch.nn.CrossEntropyLoss()
+    images = torch.from_numpy(x)
+    labels = torch.from_numpy(y)
 
     def epoch() -> None:
         for rows in torch.randperm(len(images)).split(BATCH):
@@ -150,8 +152,11 @@ def pytorch(x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
 
 
 def numpy_products(batch: np.ndarray, steps: int, *, needed: bool) -> Callable[[], Any]:
-    weights, values = _weights(), _values(batch)
-    forward, gradients, backward = ([np.empty_like(a) for a in arrays] for arrays in (values, weights, values))
+    weights = _weights()
+    values = _values(batch)
+    forward = [np.empty_like(value) for value in values]
+    gradients = [np.empty_like(weight) for weight in weights]
+    backward = [np.empty_like(value) for value in values]
 
     def epoch() -> None:
         for _ in range(steps):

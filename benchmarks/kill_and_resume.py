@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import killed_process
+from course.files import PARTIAL
 from course.training.checkpoint_files import CheckpointError, Position, read
 
 # Where processes can be forked, from one that has TensorFlow imported but not started: no kill waits for an import.
@@ -134,7 +135,7 @@ class Life:
 def _half_written(folder: Path) -> bool:
     """Whether a checkpoint is being written, or was when the process died."""
     naive = folder / "latest.keras"
-    return any(folder.glob("*.partial")) or (naive.exists() and not zipfile.is_zipfile(naive))
+    return any(folder.glob(f"*{PARTIAL}")) or (naive.exists() and not zipfile.is_zipfile(naive))
 
 
 def _names(folder: Path) -> set[str]:

@@ -99,8 +99,10 @@ class Reports(keras.callbacks.Callback):
 def train_naively(reports: Connection, folder: Path) -> tuple[keras.Model, Any]:
     """Train with the model saved in place after every epoch, and the number of epochs in a text file."""
     folder.mkdir(exist_ok=True)
-    latest, epochs = folder / "latest.keras", folder / "epochs.txt"
-    model, first = network(), 0
+    latest = folder / "latest.keras"
+    epochs = folder / "epochs.txt"
+    model = network()
+    first = 0
     if latest.exists():
         try:
             model, first = keras.models.load_model(latest), int(epochs.read_text())

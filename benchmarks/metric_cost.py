@@ -77,15 +77,15 @@ def main() -> None:
     for _ in range(ROUNDS + 1):
         for name, model in models.items():
             labels = np.eye(CLASSES, dtype="float32")[y] if name.startswith("keras") else y
-            clock, batches = EpochClock(), tf.data.Dataset.from_tensor_slices((x, labels)).batch(BATCH).repeat()
+            clock = EpochClock()
+            batches = tf.data.Dataset.from_tensor_slices((x, labels)).batch(BATCH).repeat()
             model.fit(batches, epochs=2, steps_per_epoch=len(x) // BATCH, verbose=0, callbacks=[clock])
             seconds[name].append(clock.seconds)
     seconds = {name: times[1:] for name, times in seconds.items()}  # the first epoch compiles
     base = seconds["accuracy alone"]
-    ratios = {
-        name: statistics.median(time / plain for time, plain in zip(times, base, strict=True))
-        for name, times in seconds.items()
-    }
+    ratios = {}
+    for name, times in seconds.items():
+        ratios[name] = statistics.median(time / plain for time, plain in zip(times, base, strict=True))
     print(f"{len(x):,} images, batches of {BATCH}, median of {ROUNDS} epochs")
     for name, times in seconds.items():
         print(f"{name:<26} {statistics.median(times):7.3f} s   {ratios[name]:.3f} times")

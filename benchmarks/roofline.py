@@ -30,7 +30,8 @@ def main() -> None:
     print(f"{'kernel':26} FLOP/byte predicted  measured GFLOP/s     off")
     off = {}
     for name, kernel in kernels.items():
-        predicted, measured = float(machine.attainable(kernel.intensity)), kernel.flops / seconds[name]
+        predicted = float(machine.attainable(kernel.intensity))
+        measured = kernel.flops / seconds[name]
         off[name] = round(predicted / measured - 1, 3)
         print(f"{name:26} {kernel.intensity:9.2f} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {off[name]:+15.1%}")
     within = sum(abs(value) < 0.3 for value in off.values())

@@ -45,7 +45,8 @@ def course(workers: int, fast: bool) -> tuple[float, float, float]:
     """Run all lessons; returns wall seconds, seconds that the cores were busy, and the sum over the lessons' cells."""
     jobs = cluster.plan(all_lessons(), ["fast=true"] if fast else [], "solutions")
     with tempfile.TemporaryDirectory() as folder:
-        start, busy = time.perf_counter(), busy_seconds()
+        start = time.perf_counter()
+        busy = busy_seconds()
         records = cluster.execute(jobs, out=Path(folder), timeout=900, workers=workers)
         taken = time.perf_counter() - start, busy_seconds() - busy
     if failed := [record.name for record in records if record.outcome != "passed"]:

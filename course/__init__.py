@@ -1,18 +1,23 @@
 """The package of the course. Each room has one purpose, and arrows run one way.
 
-lesson, parameters, catalog, claims, exercises, data, figure, plots, files
+lesson, cells, parameters, catalog, claims, exercises, drawn, data, figure, plots, files
     the protocol of every lesson: what a lesson is, and what any lesson may import
 training/    Keras helpers that several lessons use: fast fit, metrics, checkpoints
 topics/      what one lesson alone uses; each docstring names its lesson
 kernels/     warm kernels; knows nothing of lessons
 runs/        one notebook, many notebooks: runner, records, plan, cluster, report
+learner/     what a learner owns: their copy of the notebooks, practice, progress
+book/        the course as a site, from what is stored
 authoring/   from lessons/ to notebooks/: source, notebook, build, measure
 cli/         the command `course`: reads what was typed, calls, prints
 
-cli -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson imports reaches the
-tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads nothing else.
+cli -> book, learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson
+imports reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads nothing else.
 """
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent  # lessons/, notebooks/ and data/ stand beside the package
+_HERE = Path(__file__).resolve().parent
+_CONTENT = _HERE / "content"  # lessons, notebooks and data where the course is installed without its checkout
+ROOT = _CONTENT if _CONTENT.is_dir() else _HERE.parent  # lessons/, notebooks/ and data/ stand in it
+INSTALLED = ROOT == _CONTENT

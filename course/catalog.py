@@ -15,6 +15,7 @@ SOURCES = ROOT / "lessons"
 TIMES = SOURCES / "times.toml"
 NOTEBOOKS = ROOT / "notebooks"
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+ANSWERS = re.compile(r'^@exercise\("(\d\d\.\d+)", ([\w, ]+?)(?:, draw=\w+)?\)', re.MULTILINE)
 HEADER = re.compile(r"\A# ---\n(.*?)^# ---$", re.MULTILINE | re.DOTALL)
 
 Edition = Literal["solutions", "learner"]
@@ -22,6 +23,19 @@ Edition = Literal["solutions", "learner"]
 
 class LessonError(ValueError):
     """A lesson that there is not, or one without what it must have."""
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What a lesson holds of one exercise, as text: its `solution`, and its `check` with the helpers above it.
+
+    `answers` are the names of the functions or classes that the check judges.
+    """
+
+    name: str
+    answers: tuple[str, ...]
+    solution: str
+    check: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,26 @@ class Lesson:
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
         return parameters_of(self.name)
+
+    @cached_property
+    def exercises(self) -> dict[str, Exercise]:
+        """The exercises by name, such as "05.1", in order. Raises LessonError for a check that names none."""
+        found: dict[str, Exercise] = {}
+        solution: list[str] = []
+        helpers: list[str] = []
+        for head, body in _cells(self.source):
+            if '"solution"' in head:
+                solution.append(body)
+            elif '"helper"' in head:
+                helpers.append(body)
+            elif '"check"' in head:
+                if not (named := ANSWERS.search(body)):
+                    raise LessonError(f'lessons/{self.name}.py: no @exercise("NN.N", answer) in {body[:60]!r}')
+                answers = tuple(named[2].split(", "))
+                found[named[1]] = Exercise(named[1], answers, "\n".join(solution), "\n".join([*helpers, body]))
+                solution = []
+                helpers = []
+        return found
 
     def path(self, edition: Edition) -> Path:
         """Where the built notebook is stored."""
@@ -116,8 +150,13 @@ def parameters_of(name: str) -> dict[str, Parameter]:
     path = SOURCES / f"{name}.py"
     if not path.exists():
         raise ParameterError(f"lesson {name!r}: not in {SOURCES.name}/")
-    _, *parts = CELL.split(path.read_text(encoding="utf-8"))
-    for head, body in zip(parts[::2], parts[1::2], strict=True):
+    for head, body in _cells(path):
         if '"parameters"' in head:
             return read_parameters(body)
     raise ParameterError(f"lesson {name!r}: has no parameters cell")
+
+
+def _cells(path: Path) -> Iterable[tuple[str, str]]:
+    """Return the cells of a lesson's source: what stands behind `# %%`, and the text below."""
+    _, *parts = CELL.split(path.read_text(encoding="utf-8"))
+    return zip(parts[::2], parts[1::2], strict=True)

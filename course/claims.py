@@ -199,11 +199,12 @@ def row(claim: Claim) -> Row:
 
 
 def _shown(claim: Claim, measured: Band | None = None) -> str:
-    """This run's value, and on which side of the course's range it lies."""
-    own = (measured or Band([claim.value], claim.digits, claim.unit)).show(claim.value)
-    if not measured or measured.low <= claim.value <= measured.high:
-        return own
-    return f"{own} ({'above' if claim.value > measured.high else 'below'})"
+    """Return this run's value, and on which side of the course's range it lies, if its digits show that."""
+    if not measured:
+        return Band([claim.value], claim.digits, claim.unit).show(claim.value)
+    low, value, high = (round(number, measured.decimals) for number in (measured.low, claim.value, measured.high))
+    side = " (above)" if value > high else " (below)" if value < low else ""
+    return measured.show(claim.value) + side
 
 
 def _verdict(claim: Claim) -> str:
@@ -219,7 +220,8 @@ def _verdict(claim: Claim) -> str:
 def _direction(found: Band) -> str:
     above = sum(value > 0 for value in found.values)
     below = sum(value < 0 for value in found.values)
-    side, count = ("above 0", above) if above >= below else ("below 0", below)
+    side = "above 0" if above >= below else "below 0"
+    count = max(above, below)
     p = sign_test(found.values)
     shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     verdict = "" if p < SIGNIFICANT else ", too few to tell a direction"

@@ -85,7 +85,8 @@ def verified(file: str) -> Path:
 
     Raises DataError with the expected and the found sum and how to get the file back.
     """
-    path, expected = DATA / file, sums().get(file)
+    path = DATA / file
+    expected = sums().get(file)
     if expected is None:
         raise DataError(f"data/{file}: has no sum in data/SHA256SUMS; {_cure('SHA256SUMS')}")
     if not path.is_file():
@@ -116,8 +117,10 @@ def _cure(file: str) -> str:
 
 
 def _load_images(name: str, share: float) -> Dataset:
-    files = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    x, y, x_test, y_test = (_read_idx(f"{name}/{file}-ubyte.gz") for file in files)
+    x = _read_idx(f"{name}/train-images-idx3-ubyte.gz")
+    y = _read_idx(f"{name}/train-labels-idx1-ubyte.gz")
+    x_test = _read_idx(f"{name}/t10k-images-idx3-ubyte.gz")
+    y_test = _read_idx(f"{name}/t10k-labels-idx1-ubyte.gz")
     split = IMAGES[name]
     parts = (x[:split], y[:split], x[split:], y[split:], x_test, y_test)
     return Dataset(*(part[: round(len(part) * share)] for part in parts))

@@ -1,109 +1,324 @@
 """Checks that answer a learner: right, wrong with a hint, not attempted, or broken by an error of their own.
 
-A check is a function of the learner's answers, run at once by its decorator:
+A check stands in its lesson's source, as a function of the learner's answers:
 
-    @exercise("02.1", rmse)
+    @exercise("02.1", rmse, draw=draw)
     def check(rmse):
         expect(abs(rmse([0.0], [3.0]) - 3.0) < 1e-9, "Take the root after the mean, not before.")
 
-It judges what an answer does, never how it is written; `expect_close` judges numbers. The outcome is printed and kept
-in the output's metadata.
+Notebooks hold only `check("02.1")`, which gets it from there, so no answer lies beside the question. A check judges
+what an answer does, never how it is written: first by its own cases, whose hints name typical mistakes, then against
+the solution on the inputs that `draw` makes. Hints come one at a time: the behavior, then nearer, then where the
+solution stands.
 """
 
+import ast
+import contextlib
 import os
+import re
+import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from types import FunctionType
 from typing import Any
 
-import numpy as np
+from course import cells, drawn
+from course.catalog import Exercise, LessonError, find
+from course.drawn import NOTHING, Draw, generators
+from course.outputs import announce_exercise
 
-from course.outputs import announce
+__all__ = [
+    "NOTHING",
+    "Verdict",
+    "check",
+    "exercise",
+    "expect",
+    "expect_close",
+    "generators",
+    "hint",
+    "judge",
+    "tally",
+    "verdict",
+]
 
 GRADING = "COURSE_GRADING"  # set by graders: then everything but "right" also raises
 OUTCOMES = ("right", "wrong", "not attempted", "broken")
-NOTHING = "Your function returns nothing. Does it end in a return?"
+SENTENCE = re.compile(r"(?<=[.?!]) +(?=[A-Z`\"(])")
 
 
 class Hint(AssertionError):
-    """An expectation that the answer does not meet; its text is the hint."""
+    """An expectation that the answer does not meet; its text is the hint, `general` where it fits any mistake."""
+
+    def __init__(self, text: str, *, general: bool = False) -> None:
+        super().__init__(text)
+        self.general = general
 
 
-def expect(condition: Any, hint: str) -> None:
+@dataclass(frozen=True)
+class Verdict:
+    """How an answer stands: one of OUTCOMES, and the hints in the order in which a learner gets them.
+
+    `general` is true where the first hint would fit any mistake.
+    """
+
+    outcome: str
+    hints: tuple[str, ...] = ()
+    general: bool = False
+
+
+@dataclass
+class _Try:
+    """The last try at an exercise: what was judged, and how many of its hints were shown."""
+
+    answers: tuple[Any, ...]
+    verdict: Verdict
+    shown: int = 1
+
+
+_tries: dict[str, _Try] = {}
+
+
+def expect(condition: Any, hint: str, *, general: bool = False) -> None:
     """Judge one behavior of an answer; `hint` tells the learner where to look when `condition` is false."""
     if not condition:
-        raise Hint(hint)
+        raise Hint(hint, general=general)
 
 
 def expect_close(found: Any, expected: Any, hint: str, mistakes: Mapping[str, Any] | None = None) -> None:
     """Judge numbers (of any shape, to 1e-5); `mistakes` maps the hint of a typical mistake to what it would give."""
+    found = drawn.plain(found)
 
     def close(numbers: Any) -> bool:
-        return np.shape(found) == np.shape(numbers) and np.allclose(found, numbers, atol=1e-5)
+        return drawn.alike(found, drawn.plain(numbers))
 
     expect(found is not None, NOTHING)
     if not close(expected):
         for mistake, numbers in (mistakes or {}).items():
             expect(not close(numbers), mistake)
-        raise Hint(hint)
+        raise Hint(hint, general=bool(mistakes))
 
 
-def exercise(name: str, *answers: Any) -> Callable[[Callable[..., None]], str]:
+def exercise(name: str, *answers: Any, draw: Draw | None = None) -> Callable[[Callable[..., None]], str]:
     """Run the decorated check on `answers` now; the decorated name becomes the outcome (see OUTCOMES).
 
-    An answer is not attempted while it is `...`, or a function or class whose stub is untouched.
+    An answer is not attempted while it is `...`, or a function or class whose stub is untouched. `draw` gives from a
+    random generator the arguments of a call; the answer must then agree with the solution on drawn.DRAWS of them.
     """
 
     def run(check: Callable[..., None]) -> str:
-        outcome, message = _judge(check, answers)
-        line = f"Exercise {name}: {outcome}" + (f". {message}" if message else ".")
-        announce(line, {"exercise": {"name": name, "outcome": outcome, "message": message}})
-        if outcome != "right" and GRADING in os.environ:
-            raise AssertionError(line)
-        return outcome
+        return _tell(name, answers, judge(name, check, answers, draw))
 
     return run
 
 
-def _judge(check: Callable[..., None], answers: tuple[Any, ...]) -> tuple[str, str]:
+def check(name: str) -> None:
+    """Judge the answers to exercise `name`, such as "01.1", that the running notebook holds, and show how they stand.
+
+    Raises LessonError when no lesson has that exercise.
+    """
+    notebook = vars(sys.modules["__main__"])
+    answers = tuple(notebook.get(answer, ...) for answer in _text(name).answers)
+    _tell(name, answers, _unrun(name, notebook) or verdict(name, notebook))
+
+
+def verdict(name: str, notebook: Mapping[str, Any]) -> Verdict:
+    """Judge the answers to exercise `name` among the names of `notebook`, and show nothing.
+
+    `notebook` must hold what the answers and their check use of the lesson's cells. Raises LessonError when no lesson
+    has that exercise, KeyError when an answer is missing.
+    """
+    text = _text(name)
+    tree = ast.parse(text.check)
+    judging = tree.body[-1]
+    assert isinstance(judging, ast.FunctionDef)
+    judging.decorator_list.clear()  # it would judge, and show, on the spot
+    space = {**notebook, **{tool: globals()[tool] for tool in ("NOTHING", "expect", "expect_close", "generators")}}
+    exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
+    answers = tuple(notebook[answer] for answer in text.answers)
+    return judge(name, space[judging.name], answers, space["draw"] if "draw=draw" in text.check else None)
+
+
+def hint(name: str) -> None:
+    """Show one more hint for the last wrong answer to exercise `name`."""
+    if name not in _tries or _tries[name].verdict.outcome != "wrong":
+        print(f"Exercise {name}: run its check first. There are hints for an answer that is wrong.")
+        return
+    _tries[name].shown += 1
+    _show(name, _tries[name])
+
+
+def tally(lesson: str) -> None:
+    """Print how many exercises of `lesson`, such as "01", are right, and which are not, by what ran in this kernel."""
+    names = find(lesson).exercises
+    left = [name for name in names if name not in _tries or _tries[name].verdict.outcome != "right"]
+    print(f"{len(names) - len(left)} of {len(names)} exercises right" + (f"; to do: {', '.join(left)}" if left else ""))
+
+
+def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None) -> Verdict:
+    """Judge `answers` by `check` and by drawn inputs, and show nothing."""
     if any(map(is_stub, answers)):
-        return "not attempted", "Replace the ... above and run both cells again."
+        return Verdict("not attempted", ("Replace the ... above and run both cells again.",))
     results: list[Any] = []
+    watched = tuple(_watched(answer, results, _gives(name, place)) for place, answer in enumerate(answers))
     try:
-        check(*(_watched(answer, results) for answer in answers))
+        check(*watched)
+        found = _difference(name, check, watched, draw)
+        if found:
+            return Verdict("wrong", (*_steps(found.behavior), found.example), found.general)
     except Hint as hint:
-        return "wrong", str(hint)
+        if results and results[-1] is None:
+            return Verdict("wrong", _steps(NOTHING))
+        return _nearer(name, check, watched, draw, hint)
     except Exception as error:
-        if results and results[0] is None:  # what the check could not work with
-            return "wrong", NOTHING
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        return "broken", f"{type(error).__name__}: {error} (at `{last.line or last.name}`)"
-    return "right", ""
-
-
-def _watched(answer: Any, results: list[Any]) -> Any:
-    """The answer; where it is a function, `results` then holds what its last call returned, if it came to its end."""
-    if not isinstance(answer, FunctionType):
-        return answer
-
-    @wraps(answer)
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        results.clear()
-        results.append(answer(*args, **kwargs))
-        return results[0]
-
-    return watched
+        if results and results[-1] is None:  # what the check could not work with
+            return Verdict("wrong", _steps(NOTHING))
+        return Verdict("broken", (_own_error(error, check, answers, results),))
+    return Verdict("right")
 
 
 def is_stub(answer: Any) -> bool:
-    """True for `...`, for a function that only holds `...`, and for a class with such a method."""
+    """Return true for `...`, for a function that only holds `...`, and for a class with such a method."""
     if isinstance(answer, type):
         return any(is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType))
     if isinstance(answer, FunctionType):
         code = answer.__code__
         return code.co_code in _EMPTY and {*code.co_consts} <= {None, answer.__doc__}
     return answer is Ellipsis
+
+
+def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
+    """Show a verdict, a wrong one with one hint more where another answer does the same; return its outcome."""
+    before = _tries.get(name)
+    now = _Try(answers, verdict)
+    if before and before.verdict.hints[:1] == verdict.hints[:1]:
+        same = all(old is new for old, new in zip(before.answers, answers, strict=True))
+        now.shown = before.shown if same else before.shown + 1
+    _tries[name] = now
+    message = _show(name, now)
+    if verdict.outcome != "right" and GRADING in os.environ:
+        raise AssertionError(f"Exercise {name}: {verdict.outcome}. {message}")
+    return verdict.outcome
+
+
+def _show(name: str, tried: _Try) -> str:
+    verdict = tried.verdict
+    hints = (*verdict.hints, _place(name)) if verdict.outcome == "wrong" else verdict.hints
+    message = " ".join(hints[: tried.shown])
+    more = f'For one more hint run hint("{name}").' if tried.shown < len(hints) else ""
+    record = {"name": name, "outcome": verdict.outcome, "message": message, "hints": list(verdict.hints)}
+    announce_exercise(record, message, more)
+    return message
+
+
+def _place(name: str) -> str:
+    """Where the solution stands."""
+    try:
+        return f"A solution stands in solutions/{find(name[:2]).name}.ipynb, under Exercise {name}."
+    except LessonError:
+        return "A solution stands in the lesson's solutions edition."
+
+
+def _steps(text: str) -> tuple[str, ...]:
+    """Cut a hint into the behavior that it names, its first sentence, and the rest."""
+    return tuple(SENTENCE.split(text, maxsplit=1))
+
+
+def _unrun(name: str, notebook: Mapping[str, Any]) -> Verdict | None:
+    """Return the verdict where a cell of the answers has not run, or has stopped with an error."""
+    for answer in _text(name).answers:
+        if error := cells.stopped(answer):
+            again = "Mend that cell, run it, then run this one again."
+            return Verdict("broken", (f"The cell of `{answer}` did not run: {error}. {again}",))
+        if answer not in notebook:
+            missing = f"The cell of `{answer}` has not run yet. Run it, then run this one again."
+            return Verdict("not attempted", (missing,))
+    return None
+
+
+def _text(name: str) -> Exercise:
+    exercises = find(name[:2]).exercises
+    if name not in exercises:
+        raise LessonError(f"exercise {name!r}: must be one of {', '.join(exercises)}")
+    return exercises[name]
+
+
+def _difference(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None) -> drawn.Difference | None:
+    """How the answer differs from the lesson's solution on drawn inputs; None where it does not, or none are drawn."""
+    if draw is None:
+        return None
+    text = _text(name)
+    space = dict(getattr(check, "__globals__", {}))
+    exec(compile(text.solution, f"<solution of exercise {name}>", "exec"), space)
+    return drawn.difference(answers[0], space[text.answers[0]], draw)
+
+
+def _nearer(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint) -> Verdict:
+    """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
+    steps, found = _steps(str(hint)), None
+    if hint.general or len(steps) == 1:
+        with contextlib.suppress(Exception):  # the answer breaks on other inputs, too; the hint came first
+            found = _difference(name, check, answers, draw)
+    if not found:
+        return Verdict("wrong", steps, hint.general)
+    if hint.general and not found.general:
+        return Verdict("wrong", (found.behavior, str(hint), found.example))
+    return Verdict("wrong", (*steps, found.example), hint.general)
+
+
+def _gives(name: str, place: int) -> bool:
+    """Whether the solution's function at that place always returns a value, so that nothing is a mistake."""
+    try:
+        text = _text(name)
+    except LessonError:
+        return True
+    for node in ast.parse(text.solution).body:
+        if isinstance(node, ast.FunctionDef) and node.name == text.answers[place]:
+            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+            return bool(returned) and not any(value is None or ast.unparse(value) == "None" for value in returned)
+    return False
+
+
+def _watched(answer: Any, results: list[Any], gives: bool) -> Any:
+    """Return the answer; of a function, `results` then holds what its last call returned, if it came to its end."""
+    if not isinstance(answer, FunctionType):
+        return answer
+
+    @wraps(answer)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        results.clear()
+        found = answer(*args, **kwargs)
+        if gives:
+            results.append(found)
+        return found
+
+    return watched
+
+
+def _own_error(error: Exception, check: Callable, answers: tuple[Any, ...], results: list[Any]) -> str:
+    """Tell of an error in the learner's words: the line of the answer where it arose or what the check cannot use."""
+    files = {code.co_filename for answer in answers for code in _codes(answer)}
+    own = getattr(check, "__code__", None)
+    frames = [
+        frame
+        for (held, _), frame in zip(
+            traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__), strict=True
+        )
+        if frame.filename in files and held.f_code is not own and held.f_code.co_filename != __file__
+    ]
+    told = f"{type(error).__name__}: {error}"
+    if frames:
+        return f"{told} (at `{frames[-1].line or frames[-1].name}`)"
+    if isinstance(error, NameError):
+        return f"{told}. The cells above make it: run them from the first on, then run this one again."
+    given = f", which your function gave: {results[-1]!r:.80}" if results else ""
+    return f"{told}. The check cannot work with the answer{given}."
+
+
+def _codes(answer: Any) -> list[Any]:
+    members = vars(answer).values() if isinstance(answer, type) else [answer]
+    return [member.__code__ for member in members if isinstance(member, FunctionType)]
 
 
 def _plain() -> None: ...

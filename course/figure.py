@@ -1,8 +1,8 @@
-"""How a figure of the course looks and is shown: a picture and, in words, what it shows.
+"""How a figure of the course looks and is shown: a picture and its alt text, which says what the picture shows.
 
-The words (the alt text) are computed from the data. They are stored with the output, where the book finds them,
-and in the PNG file itself, where JupyterLab is taught to find them. Neither is compared when a notebook is tested,
-so that they may quote results. Series differ in color (Okabe and Ito's palette, safe for color-blind readers),
+The alt text is computed from the data. It is stored with the output, where the book finds it, and in the PNG file
+itself, where JupyterLab is taught to find it. Neither is compared when a notebook is tested, so that it may quote
+results. Series differ in color (Okabe and Ito's palette, safe for color-blind readers),
 dash and marker, so that grey print will do.
 """
 
@@ -63,11 +63,13 @@ def drawing(title: str, *, size: tuple[float, float] = (7.0, 4.0)) -> Iterator[t
 
     It is made wide enough for the title.
     """
+    width, height = size
+    width_of_title = 1 + TITLE_LETTER * len(title)
     with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(max(size[0], 1 + TITLE_LETTER * len(title)), size[1]), layout="constrained")
-        sentences = [f"{title}."]
-        yield figure, sentences
-        show(figure, title, " ".join(sentences))
+        figure = Figure(figsize=(max(width, width_of_title), height), layout="constrained")
+        alt_text = [f"{title}."]
+        yield figure, alt_text
+        show(figure, title, " ".join(alt_text))
 
 
 def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
@@ -86,12 +88,15 @@ def make_logarithmic(axes: Axes, which: str) -> None:
         axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
-def looks(names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give each of `names` its label, color, dash and marker. Raises ValueError for more than can be told apart."""
-    if len(names) > len(COLORS):
-        raise ValueError(f"{len(names)} series in one figure: must be at most {len(COLORS)}; draw those that matter")
-    for name, color, dash, marker in zip(names, COLORS, DASHES, MARKERS, strict=False):
-        yield {"label": name, "color": color, "linestyle": dash, "marker": marker}
+def styled(series: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Give the values of each series with its style: label, color, dash and marker.
+
+    Raises ValueError for more than can be told apart.
+    """
+    if len(series) > len(COLORS):
+        raise ValueError(f"{len(series)} series in one figure: must be at most {len(COLORS)}; draw those that matter")
+    for (name, values), color, dash, marker in zip(series.items(), COLORS, DASHES, MARKERS, strict=False):
+        yield {"label": name, "color": color, "linestyle": dash, "marker": marker}, values
 
 
 def show(figure: Figure, title: str, alt: str) -> None:

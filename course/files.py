@@ -1,20 +1,47 @@
-"""Files are written whole or not at all: who reads one meanwhile, or after a crash, finds the old one or the new."""
+"""Files are written whole or not at all: who reads one meanwhile, or after a crash, finds the old one or the new.
 
+Everything in the course that must not be found half written is written here. The content goes to a file with a name of
+its own in the same folder, which then takes the final name in one step. A killed process is thus harmless. A machine
+that loses its power may still forget what it had not forced to the disk; `durable` forces it, and waits for that.
+"""
+
+import contextlib
 import os
+import secrets
 import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
+
+PARTIAL = ".partial"  # how the names of files end that are being written, or that a kill has left
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
     """Write `content` to `path`, text as UTF-8 with plain newlines; folders that are missing are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with whole_file(path.parent, path.name, durable=durable) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextlib.contextmanager
+def whole_file(folder: Path, name: str | Callable[[Path], str], *, durable: bool = False) -> Iterator[BinaryIO]:
+    """Open a new file in `folder`, which takes its `name` when the block has ended and goes when the block fails.
+
+    A function as `name` is called with the path of the finished content, which it may read, as to name it by its hash.
+    """
+    partial = folder / f".{secrets.token_hex(8)}{PARTIAL}"
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        with partial.open("xb") as file:
+            yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(folder / (name if isinstance(name, str) else name(partial)))
+    finally:
+        partial.unlink(missing_ok=True)
+    if durable and sys.platform != "win32":  # elsewhere a new name is on the disk only when its folder is
+        _force_folder(folder)
 
 
 def empty_folder(path: Path) -> Path:
@@ -23,3 +50,11 @@ def empty_folder(path: Path) -> Path:
         shutil.rmtree(path)
     path.mkdir(parents=True)
     return path
+
+
+def _force_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

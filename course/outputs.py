@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and lessons do not need it
 
+LOOKS = {  # of an exercise's outcome: sign, color of the text, of the ground; both are given, so any theme will do
+    "right": ("✓", "#0b4d1a", "#e3f5e6"),
+    "wrong": ("✗", "#7f1010", "#fdeaea"),
+    "broken": ("!", "#5c3700", "#fff3d6"),
+    "not attempted": ("○", "#333333", "#eeeeee"),
+}
 HEADINGS = ("", "yours", "course: median (range)", "")
 _waiting: list[tuple[dict[str, Any], "Row"]] = []  # claims of the cell that is running
 
@@ -28,13 +34,28 @@ class Row(NamedTuple):
         return f"{self.words}: {' · '.join(filter(None, parts))}"
 
 
-def announce(line: str, record: dict[str, Any]) -> None:
-    """Show `line` with `record` in the output's metadata; in a plain program print it."""
-    shell = _shell()
-    if shell:
-        _display({"text/plain": line}, record)
+def announce_exercise(record: dict[str, Any], message: str, more: str = "") -> None:
+    """Show how an exercise stands, with `record` in the output's metadata; in a plain program print it.
+
+    `record` has its "name" and "outcome"; `message` says what to look at, `more` how to learn more.
+    """
+    if _shell():
+        _display(feedback(record["name"], record["outcome"], message, more), {"exercise": record})
     else:
-        print(line)
+        print(feedback(record["name"], record["outcome"], message, more)["text/plain"])
+
+
+def feedback(name: str, outcome: str, message: str, more: str = "") -> dict[str, str]:
+    """Return an outcome as a notebook shows it: a line of text, and a box that a screen reader announces."""
+    sign, color, ground = LOOKS[outcome]
+    words = " ".join(filter(None, [message, more]))
+    style = f"color:{color};background:{ground};border-left:5px solid {color};padding:.5em .8em;max-width:60em"
+    small = f'<br><small style="color:{color}">{escape(more)}</small>' if more else ""
+    box = (
+        f'<div role="status" style="{style}"><span aria-hidden="true">{sign} </span>'
+        f"<strong>Exercise {name}: {outcome}.</strong> {escape(message)}{small}</div>"
+    )
+    return {"text/plain": f"Exercise {name}: {outcome}." + (f" {words}" if words else ""), "text/html": box}
 
 
 def announce_claim(record: dict[str, Any], row: Row) -> None:

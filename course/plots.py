@@ -1,17 +1,18 @@
 """The figures of the lessons: each function draws one from data, shows it, and returns nothing.
 
 Several runs of one thing are drawn as their median with a band from the least to the greatest. Labels carry units.
-Look and alt text are made in `course.figure`.
+The style is that of `course.figure`, which also shows picture and alt text.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, DASHES, GREY, add_axes, drawing, looks, make_logarithmic
+from course.figure import COLORS, DASHES, GREY, add_axes, drawing, make_logarithmic, styled
 
 Series = Mapping[str, Any]  # name -> what NumPy makes an array of
 
@@ -31,25 +32,45 @@ def lines(
     `log` names the logarithmic axes, "x", "y" or "xy"; `marked` names places on the x axis.
     """
     x = np.asarray(x)
-    often, band = max(1, len(x) // 8), None
-    with drawing(title) as (figure, words):
+    spacing = max(1, len(x) // 8)  # of markers
+    band = None
+    with drawing(title) as (figure, alt_text):
         axes = add_axes(figure, title, x_label, y_label)
         make_logarithmic(axes, log)
         if x.dtype.kind == "i" and "x" not in log:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for number, (look, values) in enumerate(zip(looks(series), series.values(), strict=True)):
+        for number, (style, values) in enumerate(styled(series)):
             runs = np.atleast_2d(np.asarray(values, dtype=float))
-            low, median, high = (reduce(runs, axis=0) for reduce in (np.nanmin, np.nanmedian, np.nanmax))
-            axes.plot(x, median, **look, markevery=(number % often, often))
-            words.append(_trend(look["label"], x, median, x_label))
+            median = np.nanmedian(runs, axis=0)
+            axes.plot(x, median, **style, markevery=(number % spacing, spacing))
+            alt_text.append(_trend(style["label"], x, median, x_label))
             if len(runs) > 1:
+                low = np.nanmin(runs, axis=0)
+                high = np.nanmax(runs, axis=0)
                 band = f"median and range of {len(runs)} runs"
-                axes.fill_between(x, low, high, color=look["color"], alpha=0.2, linewidth=0)
-                words.append(f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}.")
+                axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
+                alt_text.append(f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}.")
         for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
-            words.append(f"Marked: {name} at {place:.3g}.")
+            alt_text.append(f"Marked: {name} at {place:.3g}.")
         axes.legend(title=band)
+
+
+def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
+    """Say where a curve goes from and to, and where it turns."""
+    first = y[0]
+    last = y[-1]
+    verb = "stays"
+    if last > first:
+        verb = "rises"
+    if last < first:
+        verb = "falls"
+    parts = [f"{name} {verb} from {first:.3g} to {last:.3g}"]
+    turns = {"lowest": np.nanargmin(y), "highest": np.nanargmax(y)}
+    for adjective, place in turns.items():
+        if 0 < place < len(y) - 1:
+            parts.append(f"{adjective} {y[place]:.3g} at {x_label} {x[place]:.3g}")
+    return ", ".join(parts) + "."
 
 
 def learning_curves(
@@ -63,16 +84,21 @@ def learning_curves(
     """
     histories = histories if isinstance(histories, list) else [histories]
     runs: list[dict[str, list[float]]] = [getattr(run, "history", run) for run in histories]
-    keys = {"training": metric, "validation": f"val_{metric}"}
     if metric not in runs[0]:
         raise KeyError(f"metric = {metric!r}: must be one of {', '.join(runs[0])}")
-    epochs = np.arange(1, max(len(run[metric]) for run in runs) + 1)
-    series = {
-        part: [[*run[key], *[np.nan] * (len(epochs) - len(run[key]))] for run in runs]
-        for part, key in keys.items()
-        if key in runs[0]
-    }
-    lines(epochs, series, title=title, x_label="epoch", y_label=y_label or metric.replace("_", " "), log=log)
+    epochs = max(len(run[metric]) for run in runs)
+    series = {}
+    for part, key in {"training": metric, "validation": f"val_{metric}"}.items():
+        if key in runs[0]:
+            series[part] = [_padded(run[key], epochs) for run in runs]
+    y_label = y_label or metric.replace("_", " ")
+    lines(np.arange(1, epochs + 1), series, title=title, x_label="epoch", y_label=y_label, log=log)
+
+
+def _padded(values: Sequence[float], length: int) -> list[float]:
+    """Fill up with NaN, for the epochs that a run did not have."""
+    missing = length - len(values)
+    return [*values, *[np.nan] * missing]
 
 
 def threshold_curve(thresholds: ArrayLike, scores: Series, *, title: str, chosen: float) -> None:
@@ -88,92 +114,137 @@ def reliability_curve(y_true: ArrayLike, probabilities: Series, *, title: str, b
     """
     from sklearn.calibration import calibration_curve
 
-    with drawing(title, size=(6.0, 5.0)) as (figure, words):
+    rate = np.mean(np.asarray(y_true))
+    with drawing(title, size=(6.0, 5.0)) as (figure, alt_text):
         axes = add_axes(figure, title, "predicted probability", "observed frequency (share of rows)")
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfectly calibrated")
-        for look, probability in zip(looks(probabilities), probabilities.values(), strict=True):
+        for style, probability in styled(probabilities):
             observed, predicted = calibration_curve(y_true, probability, n_bins=bins, strategy="quantile")
-            axes.plot(predicted, observed, **look)
-            words.append(f"{look['label']}: {np.mean(probability):.3g} predicted on average,")
-            words.append(f"{np.mean(np.asarray(y_true)):.3g} observed.")
+            axes.plot(predicted, observed, **style)
+            mean = np.mean(probability)
+            alt_text.append(f"{style['label']}: {mean:.3g} predicted on average, {rate:.3g} observed.")
         axes.legend()
 
 
 def confusion_matrix(counts: ArrayLike, class_names: Sequence[str], *, title: str) -> None:
     """Draw `counts` (true class, predicted class); the shade is the share of the true class."""
     counts = np.asarray(counts, dtype=float)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    rows = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(rows, 1)
     size = len(class_names)
-    with drawing(title, size=(2.4 + 0.55 * size, 1.8 + 0.4 * size)) as (figure, words):
+    longest = max(map(len, class_names))
+    with drawing(title, size=(2.4 + 0.55 * size, 1.8 + 0.4 * size)) as (figure, alt_text):
         axes = add_axes(figure, title, "predicted class", "true class")
         axes.grid(visible=False)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(size), class_names, rotation=45 if max(map(len, class_names)) > 4 else 0)
+        axes.set_xticks(range(size), class_names, rotation=45 if longest > 4 else 0)
         axes.set_yticks(range(size), class_names)
         for (true, predicted), count in np.ndenumerate(counts):
             ink = "white" if shares[true, predicted] > 0.5 else "black"
             axes.text(predicted, true, f"{count:g}", color=ink, ha="center", va="center")
-        worst = int(np.argmin(np.where(counts.any(axis=1), shares.diagonal(), np.inf)))
-        words.append(f"{counts.trace():g} of {counts.sum():g} rows lie on the diagonal.")
-        words.append(f"{class_names[worst]} has the least share right, {shares[worst, worst]:.3g}.")
-        errors = counts - np.diag(counts.diagonal())
-        true, predicted = divmod(int(np.argmax(errors)), size)
-        if errors.any():
-            words.append(f"Most frequent error: {class_names[true]} taken for {class_names[predicted]},")
-            words.append(f"{errors.max():g} times.")
+        alt_text += _matrix_in_words(counts, shares, class_names)
+
+
+def _matrix_in_words(counts: NDArray, shares: NDArray, class_names: Sequence[str]) -> list[str]:
+    """Say how many rows are right, which class is worst, and which error most frequent."""
+    has_rows = counts.any(axis=1)
+    recalls = np.where(has_rows, shares.diagonal(), np.inf)
+    worst = int(np.argmin(recalls))
+    sentences = [
+        f"{counts.trace():g} of {counts.sum():g} rows lie on the diagonal.",
+        f"{class_names[worst]} has the least share right, {shares[worst, worst]:.3g}.",
+    ]
+    errors = counts - np.diag(counts.diagonal())
+    if errors.any():
+        true, predicted = divmod(int(np.argmax(errors)), len(class_names))
+        error = f"{class_names[true]} taken for {class_names[predicted]}"
+        sentences.append(f"Most frequent error: {error}, {errors.max():g} times.")
+    return sentences
 
 
 def images(pictures: ArrayLike, titles: Iterable[Any] = (), *, title: str, columns: int = 10) -> None:
     """Draw a grid of `pictures` (number, height, width), 0 as paper and the greatest value as ink."""
-    pictures, names = np.asarray(pictures, dtype=float), [str(name) for name in titles]
+    pictures = np.asarray(pictures, dtype=float)
+    names = [str(name) for name in titles]
+    darkest = pictures.max() or 1
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    with drawing(title, size=(max(3.0, 0.75 * columns), 0.5 + rows * (1.05 if names else 0.75))) as (figure, words):
+    width = max(3.0, 0.75 * columns)
+    height = 0.5 + rows * (1.05 if names else 0.75)
+    with drawing(title, size=(width, height)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
-        for number, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        grid = figure.subplots(rows, columns, squeeze=False)
+        for axes in grid.flat:
             axes.set_axis_off()
-            if number < len(pictures):
-                axes.imshow(pictures[number], cmap="gray_r", vmin=0, vmax=pictures.max() or 1)
-                axes.set_title(names[number] if names else "", fontsize=10, loc="center")
-        words.append(f"{len(pictures)} images, {columns} in a row" + f": {', '.join(names)}" * bool(names) + ".")
+        for axes, picture in zip(grid.flat, pictures, strict=False):
+            axes.imshow(picture, cmap="gray_r", vmin=0, vmax=darkest)
+        for axes, name in zip(grid.flat, names, strict=False):
+            axes.set_title(name, fontsize=10, loc="center")
+        listed = f": {', '.join(names)}" if names else ""
+        alt_text.append(f"{len(pictures)} images, {columns} in a row{listed}.")
 
 
 def contour_path(
-    loss: Callable[[NDArray, NDArray], NDArray], paths: Series, *, title: str, x_label: str, y_label: str
+    loss: Callable[[NDArray, NDArray], NDArray],
+    paths: Series,
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    around: ArrayLike | None = None,
 ) -> None:
-    """Draw the level lines of `loss(first weight, second weight)`, taken on arrays, and `paths` (steps, 2)."""
-    steps = np.concatenate([np.asarray(path, dtype=float) for path in paths.values()])
-    low, high = steps.min(axis=0), steps.max(axis=0)
+    """Draw the level lines of `loss(first weight, second weight)`, taken on arrays, and `paths` (steps, 2).
+
+    Axes and level lines are those around the paths, or around points (rows, 2), so that figures can be compared.
+    """
+    paths = {name: np.asarray(path, dtype=float) for name, path in paths.items()}
+    with drawing(title, size=(6.5, 5.0)) as (figure, alt_text):
+        axes = add_axes(figure, title, x_label, y_label)
+        axes.grid(visible=False)
+        _level_lines(axes, loss, np.concatenate(list(paths.values())) if around is None else np.asarray(around))
+        for style, path in styled(paths):
+            axes.plot(*path.T, **style, markevery=max(1, len(path) // 15))
+            begin = _weights_in_words(path[0])
+            end = _weights_in_words(path[-1])
+            fall = f"loss {loss(*path[0]):.3g} to {loss(*path[-1]):.3g}"
+            alt_text.append(f"{style['label']}: {len(path) - 1} steps from {begin} to {end}, {fall}.")
+        axes.legend()
+
+
+def _level_lines(axes: Axes, loss: Callable[[NDArray, NDArray], NDArray], points: NDArray) -> None:
+    """Draw the level lines of a loss around `points` (rows, 2)."""
+    low = points.min(axis=0)
+    high = points.max(axis=0)
     margin = 0.25 * np.maximum(high - low, 1e-9)
     grid = np.meshgrid(*np.linspace(low - margin, high + margin, 120).T)
     heights = np.asarray(loss(*grid))
-    # Squared steps: the level lines of a bowl then lie evenly apart.
-    levels = heights.min() + np.ptp(heights) * np.linspace(0, 1, 14)[1:] ** 2
-    with drawing(title, size=(6.5, 5.0)) as (figure, words):
-        axes = add_axes(figure, title, x_label, y_label)
-        axes.grid(visible=False)
-        contours = axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
-        axes.clabel(contours, levels[1::2], fmt="%.3g")
-        for look, path in zip(looks(paths), map(np.asarray, paths.values()), strict=True):
-            axes.plot(*path.T, **look, markevery=max(1, len(path) // 15))
-            begin, end = path[0], path[-1]
-            words.append(f"{look['label']}: {len(path) - 1} steps from ({begin[0]:.3g}, {begin[1]:.3g})")
-            words.append(f"to ({end[0]:.3g}, {end[1]:.3g}), loss {loss(*begin):.3g} to {loss(*end):.3g}.")
-        axes.legend()
+    shares = np.linspace(0, 1, 14)[1:] ** 2  # squared: the level lines of a bowl then lie evenly apart
+    levels = heights.min() + np.ptp(heights) * shares
+    axes.set(xlim=grid[0][0, [0, -1]], ylim=grid[1][[0, -1], 0])
+    contours = axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
+    axes.clabel(contours, levels[1::2], fmt="%.3g")
+
+
+def _weights_in_words(weights: NDArray) -> str:
+    first, second = weights
+    return f"({first:.3g}, {second:.3g})"
 
 
 def predicted_vs_measured(measured: ArrayLike, predictions: Series, *, title: str, quantity: str) -> None:
     """Draw predictions, (rows,) for each model, against what was measured; `quantity` carries the unit."""
     measured = np.asarray(measured, dtype=float)
-    with drawing(title, size=(6.0, 5.0)) as (figure, words):
+    least = measured.min()
+    with drawing(title, size=(6.0, 5.0)) as (figure, alt_text):
         axes = add_axes(figure, title, f"measured {quantity}", f"predicted {quantity}")
         axes.set_aspect("equal", adjustable="datalim")
-        axes.axline((measured.min(), measured.min()), slope=1, color=GREY, linewidth=1, label="exact")
-        for look, predicted in zip(looks(predictions), map(np.ravel, predictions.values()), strict=True):
-            axes.plot(measured, predicted, **look | {"linestyle": ""}, alpha=0.6)
+        axes.axline((least, least), slope=1, color=GREY, linewidth=1, label="exact")
+        for style, values in styled(predictions):
+            predicted = np.ravel(values)
+            axes.plot(measured, predicted, **style | {"linestyle": ""}, alpha=0.6)
             error = np.sqrt(np.mean((predicted - measured) ** 2))
-            words.append(f"{look['label']}: root mean square error {error:.3g},")
-            words.append(f"{np.sum(predicted > measured)} of {len(measured)} rows predicted too high.")
+            too_high = np.sum(predicted > measured)
+            alt_text.append(f"{style['label']}: root mean square error {error:.3g},")
+            alt_text.append(f"{too_high} of {len(measured)} rows predicted too high.")
         axes.legend()
 
 
@@ -185,37 +256,42 @@ def bars(
     `zero=False` draws points without bars, on an axis that need not begin at 0 (a bar cut short would mislead).
     """
     published = published or {}
-    with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, words):
+    with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, alt_text):
         axes = add_axes(figure, title, label, "")
         axes.grid(visible=False, axis="y")
         axes.set_yticks(range(len(values)), list(values))
         axes.set_ylim(len(values) - 0.5, -0.5)
         for row, (name, value) in enumerate(values.items()):
             runs = np.ravel(np.asarray(value, dtype=float))
-            middle, low, high = np.median(runs), runs.min(), runs.max()
             if zero:
-                bar = axes.barh(row, middle, height=0.6, color=COLORS[5])
-                if middle == 0:
-                    axes.bar_label(bar, ["0"], padding=4)  # else the bar would seem to be missing
+                _bar(axes, row, np.median(runs))
             if runs.size > 1 or not zero:
-                axes.plot([low, high], [row, row], color="black", linewidth=2)
-                axes.plot(middle, row, "o", color="black", label="median and range" if runs.size > 1 else None)
-            words.append(f"{name}: {middle:.3g}" + (f" ({low:.3g} to {high:.3g})." if runs.size > 1 else "."))
+                _points(axes, row, runs)
+            alt_text.append(f"{name}: {_runs_in_words(runs)}.")
             if name in published:
                 axes.plot(published[name], row, "D", color=COLORS[1], markersize=9, fillstyle="none", label="published")
-                words.append(f"Published: {published[name]:.3g}.")
-        handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))  # one of each label
-        if handles:
-            figure.legend(handles.values(), handles, loc="outside lower right", ncols=len(handles))
+                alt_text.append(f"Published: {published[name]:.3g}.")
+        handles, labels = axes.get_legend_handles_labels()
+        entries = dict(zip(labels, handles, strict=True))  # one of each label
+        if entries:
+            figure.legend(entries.values(), entries, loc="outside lower right", ncols=len(entries))
 
 
-def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
-    """Say where a curve goes from and to, and where it turns."""
-    first, last = y[0], y[-1]
-    way = "rises" if last > first else "falls" if last < first else "stays"
-    turns = [
-        f"{word} {y[place]:.3g} at {x_label} {x[place]:.3g}"
-        for word, place in (("lowest", np.nanargmin(y)), ("highest", np.nanargmax(y)))
-        if 0 < place < len(y) - 1
-    ]
-    return ", ".join([f"{name} {way} from {first:.3g} to {last:.3g}", *turns]) + "."
+def _bar(axes: Axes, row: int, length: float) -> None:
+    bar = axes.barh(row, length, height=0.6, color=COLORS[5])
+    if length == 0:
+        axes.bar_label(bar, ["0"], padding=4)  # else the bar would seem to be missing
+
+
+def _points(axes: Axes, row: int, runs: NDArray) -> None:
+    """Draw the range of runs, and their median."""
+    label = "median and range" if runs.size > 1 else None
+    axes.plot([runs.min(), runs.max()], [row, row], color="black", linewidth=2)
+    axes.plot(np.median(runs), row, "o", color="black", label=label)
+
+
+def _runs_in_words(runs: NDArray) -> str:
+    text = f"{np.median(runs):.3g}"
+    if runs.size > 1:
+        text += f" ({runs.min():.3g} to {runs.max():.3g})"
+    return text

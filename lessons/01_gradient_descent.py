@@ -28,7 +28,7 @@
 seed: int = 0  # seed of the noise and of the random rows, 0 to 1000000
 fast: bool = False  # fewer iterations in each trial of a learning rate
 noise: float = 0.5  # standard deviation of the noise added to y, 0.1 to 3
-trial_iterations: int = 2000  # iterations in one trial of a learning rate, 500 to 5000, fast 500
+trial_iterations: int = 2000  # iterations in a trial of a rate, 500 to 5000, fast 500
 
 # %%
 from course.lesson import begin
@@ -115,9 +115,17 @@ print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 from course.claims import fact
 from course.data import verified
 
-trace = np.loadtxt(verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"), delimiter=",", skiprows=1)
+trace = np.loadtxt(
+    verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"),
+    delimiter=",",
+    skiprows=1,
+)
 fact("01.trace_rows", "rows of the log", len(log), equals=75)
-fact("01.trace_equal", "every row equals the reference to 4 decimals", np.array_equal(log.round(4), trace[:, 1:]))
+fact(
+    "01.trace_equal",
+    "every row equals the reference to 4 decimals",
+    np.array_equal(log.round(4), trace[:, 1:]),
+)
 
 # %%
 from course import plots
@@ -156,7 +164,8 @@ main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
 
 # %% tags=["solution"]
 def mean_step(weights, X, y, learning_rate):
-    """Return the weights after one step of gradient descent on the mean squared error."""
+    """Return the weights after one step of gradient descent on the mean squared
+    error."""
     return weights + learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
 
 
@@ -164,31 +173,73 @@ def mean_step(weights, X, y, learning_rate):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("01.1", mean_step)
+def draw(rng):
+    rows, columns = rng.integers(1, 7, 2)
+    X, y = rng.normal(size=(rows, columns)), rng.normal(size=rows)
+    return rng.normal(size=columns), X, y, rng.uniform(0.1, 1)
+
+
+@exercise("01.1", mean_step, draw=draw)
 def check(step):
-    inputs, targets = np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]), np.array([1.0, 2.0, 6.0])
+    inputs, targets = (
+        np.array([[1.0, 0.0], [1.0, 2.0], [1.0, 4.0]]),
+        np.array([1.0, 2.0, 6.0]),
+    )
     before = np.array([0.5, -1.0])
 
     def mse(weights):
         return np.mean((targets - inputs @ weights) ** 2)
 
     nudges = 1e-6 * np.eye(2)
-    gradient = np.array([(mse(before + nudge) - mse(before - nudge)) / 2e-6 for nudge in nudges])
+    gradient = np.array(
+        [(mse(before + nudge) - mse(before - nudge)) / 2e-6 for nudge in nudges]
+    )
     given = before.copy()
     moved = step(given, inputs, targets, 0.01) - before
     expect(
-        np.array_equal(given, before), "The weights passed in have changed. Return a new array; `+=` changes the old."
+        np.array_equal(given, before),
+        "The weights passed in have changed. Return a new array; `+=` changes the old.",
     )
-    wanted = "Return the weights, moved by minus the learning rate times the gradient of the mean squared error."
+    wanted = (
+        "Return the weights, moved by minus the learning rate times the gradient of the"
+        " mean squared error."
+    )
     mistakes = {
-        "This step goes uphill. Which sign has the derivative of (y - f(x)) by a weight?": 0.01 * gradient,
-        "This is the lesson's step on the sum. Now divide by the rows, and keep the factor of 2.": -0.015 * gradient,
-        "This is half the step. Which factor does the derivative of a square bring?": -0.005 * gradient,
-        "Three rows, three times the step. A mean divides by the number of rows.": -0.03 * gradient,
+        (
+            "This step goes uphill. Which sign has the derivative of (y - f(x)) by a "
+            "weight?"
+        ): (0.01 * gradient),
+        (
+            "This is the lesson's step on the sum. Now divide by the rows, and keep "
+            "the factor of 2."
+        ): (-0.015 * gradient),
+        "This is half the step. Which factor does the derivative of a square bring?": (
+            -0.005 * gradient
+        ),
+        "Three rows, three times the step. A mean divides by the number of rows.": (
+            -0.03 * gradient
+        ),
+        "You multiply by the number of rows. A mean divides by it.": (-0.09 * gradient),
+        "The weights have not moved. Where is the step?": 0 * before,
+        "This is the step alone. Add it to the weights.": (-0.01 * gradient - before),
+        "The learning rate does not scale the step.": -gradient,
+        "The predictions are missing. An error is y - X @ weights.": (
+            0.02 / 3 * inputs.T @ targets
+        ),
+        "The targets are missing. An error is y - X @ weights.": (
+            0.02 / 3 * inputs.T @ inputs @ before
+        ),
+        "You add the predictions to the targets. An error is their difference.": (
+            0.02 / 3 * inputs.T @ (targets + inputs @ before)
+        ),
     }
     expect_close(moved, -0.01 * gradient, wanted, mistakes)
-    twice = step(before.copy(), np.tile(inputs, (2, 1)), np.tile(targets, 2), 0.01) - before
-    expect_close(twice, moved, "With every row given twice the step must stay the same.")
+    twice = (
+        step(before.copy(), np.tile(inputs, (2, 1)), np.tile(targets, 2), 0.01) - before
+    )
+    expect_close(
+        twice, moved, "With every row given twice the step must stay the same."
+    )
 
 
 # %% tags=["wrong"] hint="A mean divides by the number of rows"
@@ -240,7 +291,14 @@ from course.topics.linear_regression import DescentError
 rng = np.random.default_rng(seed)
 noisy = y + noise * rng.normal(size=len(y))
 try:
-    descend(X, noisy, learning_rate=1e-4, threshold=1e-4, stop=sse_itself, max_iterations=5000)
+    descend(
+        X,
+        noisy,
+        learning_rate=1e-4,
+        threshold=1e-4,
+        stop=sse_itself,
+        max_iterations=5000,
+    )
 except DescentError as error:
     print(error)
 
@@ -256,11 +314,14 @@ except DescentError as error:
 
 
 # %%
-solution = np.linalg.lstsq(X, noisy)[0]  # the weights of least SSE: for a linear model NumPy finds them directly
+# the weights of least SSE: for a linear model NumPy finds them directly
+solution = np.linalg.lstsq(X, noisy)[0]
 
 
 def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
-    descent = descend(X, noisy, learning_rate=learning_rate, threshold=threshold, stop=stop)
+    descent = descend(
+        X, noisy, learning_rate=learning_rate, threshold=threshold, stop=stop
+    )
     return np.linalg.norm(descent.weights[-1] - solution)
 
 
@@ -273,11 +334,24 @@ def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
 from course.claims import bound, spread
 
 usual, careful = distance_at_stop(1e-4), distance_at_stop(1e-6)
-spread("01.distance_change_rule", "distance from the solution, rate 1e-4", usual, digits=5)
-spread("01.distance_change_rule_slow", "distance from the solution, rate 1e-6", careful, digits=5)
-bound("01.times_farther", "how many times farther the small rate stops", careful / usual, at_least=5, digits=1)
+spread(
+    "01.distance_change_rule", "distance from the solution, rate 1e-4", usual, digits=5
+)
+spread(
+    "01.distance_change_rule_slow",
+    "distance from the solution, rate 1e-6",
+    careful,
+    digits=5,
+)
+bound(
+    "01.times_farther",
+    "how many times farther the small rate stops",
+    careful / usual,
+    at_least=5,
+    digits=1,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution. With the careful rate they
 # are {{01.distance_change_rule_slow}} away, {{01.times_farther}} times **farther**.
 #
@@ -285,7 +359,8 @@ bound("01.times_farther", "how many times farther the small rate stops", careful
 # order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
 # $|d| \approx \sqrt{\text{threshold} / (2\eta)}$: a rate that is a hundred times smaller stops at a gradient that
 # is ten times larger.
-#
+
+# %% [markdown]
 # So measure $d$ itself. At the solution $w^*$ it is 0, and elsewhere $d = X^T X (w^* - w)$. Hence
 #
 # $$|w - w^*| \le |d| \,/\, \lambda_{\min}$$
@@ -313,8 +388,17 @@ plots.lines(
 )
 
 # %%
-fact("01.gradient_rule_kept", "every rate stops within 1e-4 of the solution", max(by_gradient) <= 1e-4)
-spread("01.distance_gradient_rule", "greatest distance, stopping on the gradient", max(by_gradient), digits=7)
+fact(
+    "01.gradient_rule_kept",
+    "every rate stops within 1e-4 of the solution",
+    max(by_gradient) <= 1e-4,
+)
+spread(
+    "01.distance_gradient_rule",
+    "greatest distance, stopping on the gradient",
+    max(by_gradient),
+    digits=7,
+)
 
 # %% [markdown]
 # If you stop on the change, a smaller rate ends farther away. If you stop on the gradient, every rate keeps the
@@ -327,11 +411,17 @@ spread("01.distance_gradient_rule", "greatest distance, stopping on the gradient
 # threshold of 1e-4. What do you know about the weights?
 #
 # - [ ] They are within 1e-4 of the least-squares solution.
+#   The rule looks at the change of the SSE alone. With a rate that small, steps change it little even far from the
+#   solution.
 # - [ ] Their SSE is below 1e-4.
+#   It is the *change* of the SSE that was below the threshold. The SSE itself may be any size; with noise it never
+#   gets that small.
 # - [ ] The learning rate was too large, since the descent ended so soon.
+#   A rate that is too large makes the SSE grow, and its changes with it. This descent ended soon since its steps are
+#   tiny.
 # - [x] Only that one more step would have changed the SSE by about 1e-4 or less.
-#
-# With a rate that small, steps change the SSE little even far from the solution. Ask for the gradient's norm.
+#   That is all the rule says. Steps with so small a rate change the SSE little even far from the solution: ask for
+#   the gradient's norm.
 
 # %% [markdown]
 # ## Too large a step
@@ -357,13 +447,18 @@ def path(X, y, learning_rate, steps):
 from course.topics.linear_regression import stability_limit
 
 speed_limit = stability_limit(S)  # the next section says what this is
-paths = {f"rate {share} x limit": path(S, resistance, share * speed_limit, 25) for share in (0.1, 0.97, 1.01)}
+paths = {
+    f"rate {share} x limit": path(S, resistance, share * speed_limit, 25)
+    for share in (0.1, 0.97, 1.01)
+}
 
 
 # %%
 def sse_of(X, y):
     """The SSE as a function of two weights, each a number or an array."""
-    return lambda w0, w1: sum((y_i - w0 * x0 - w1 * x1) ** 2 for (x0, x1), y_i in zip(X, y, strict=True))
+    return lambda w0, w1: sum(
+        (y_i - w0 * x0 - w1 * x1) ** 2 for (x0, x1), y_i in zip(X, y, strict=True)
+    )
 
 
 plots.contour_path(
@@ -385,15 +480,26 @@ plots.contour_path(
 # %%
 for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
     w0, w1 = path(S, resistance, share * speed_limit, 25)[-1]
-    print(f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}")
+    print(
+        f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}"
+    )
 
 # %% tags=["widget"]
 from course.topics.slider import slider
 
+around = np.concatenate(list(paths.values()))  # the same axes for every rate
+
 
 def show(share):
     steps = {f"rate {share:.2f} x limit": path(S, resistance, share * speed_limit, 25)}
-    plots.contour_path(sse_of(S, resistance), steps, title="25 steps", x_label="weight w0", y_label="weight w1")
+    plots.contour_path(
+        sse_of(S, resistance),
+        steps,
+        title="25 steps",
+        x_label="weight w0",
+        y_label="weight w1",
+        around=around,
+    )
 
 
 slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
@@ -432,9 +538,13 @@ print("in the log:      ", (log[-1, -1] / log[-2, -1]).round(4))
 
 # %%
 limit = 2 / eigenvalues[-1]
-shares = np.array([0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99])
+shares = np.array(
+    [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99]
+)
 iterations = [
-    descend(X, noisy, learning_rate=share * limit, threshold=tolerance, stop=gradient_norm).iterations
+    descend(
+        X, noisy, learning_rate=share * limit, threshold=tolerance, stop=gradient_norm
+    ).iterations
     for share in shares
 ]
 best = eigenvalues[-1] / (eigenvalues[0] + eigenvalues[-1])
@@ -452,9 +562,16 @@ plots.lines(
 
 # %%
 fastest = shares[np.argmin(iterations)]
-bound("01.fastest_share", "fastest rate, as a share of the limit", fastest, at_least=0.7, at_most=0.9, digits=2)
+bound(
+    "01.fastest_share",
+    "fastest rate, as a share of the limit",
+    fastest,
+    at_least=0.7,
+    at_most=0.9,
+    digits=2,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The fastest of these rates is **{{01.fastest_share}}** of the limit. From the left the descent gets faster, because
 # the slowest direction, that of $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of
 # $\lambda_{\max}$, which jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
@@ -507,7 +624,9 @@ from copy import deepcopy
 def line(count, rng):
     """Rows of a noisy line whose input has mean 0 and standard deviation 1."""
     x = rng.normal(size=count)
-    return np.column_stack([np.ones(count), x]), 1 + 2 * x + noise * rng.normal(size=count)
+    return np.column_stack([np.ones(count), x]), 1 + 2 * x + noise * rng.normal(
+        size=count
+    )
 
 
 own_rng = deepcopy(rng)  # so that this cell draws the same rows when you run it again
@@ -523,7 +642,10 @@ for name in problems:
 # %%
 plots.lines(
     [100, 1000, 10000],
-    {"predicted": list(predicted.values())[:3], "measured": list(measured.values())[:3]},
+    {
+        "predicted": list(predicted.values())[:3],
+        "measured": list(measured.values())[:3],
+    },
     title="Ten times the rows, about a tenth of the largest stable rate",
     x_label="rows",
     y_label="largest stable learning rate",
@@ -531,15 +653,41 @@ plots.lines(
 )
 
 # %%
-spread("01.limit_100_rows", "largest stable rate, 100 rows", measured["100 rows"], digits=4)
-spread("01.limit_1000_rows", "largest stable rate, 1,000 rows", measured["1000 rows"], digits=5)
-spread("01.limit_10000_rows", "largest stable rate, 10,000 rows", measured["10000 rows"], digits=6)
+spread(
+    "01.limit_100_rows", "largest stable rate, 100 rows", measured["100 rows"], digits=4
+)
+spread(
+    "01.limit_1000_rows",
+    "largest stable rate, 1,000 rows",
+    measured["1000 rows"],
+    digits=5,
+)
+spread(
+    "01.limit_10000_rows",
+    "largest stable rate, 10,000 rows",
+    measured["10000 rows"],
+    digits=6,
+)
 shrunk = measured["100 rows"] / measured["10000 rows"]
-bound("01.limit_shrinks", "times smaller with 100 times the rows", shrunk, at_least=60, at_most=120, digits=0)
+bound(
+    "01.limit_shrinks",
+    "times smaller with 100 times the rows",
+    shrunk,
+    at_least=60,
+    at_most=120,
+    digits=0,
+)
 off = 100 * max(abs(measured[name] / predicted[name] - 1) for name in problems)
-bound("01.limit_off", "greatest difference from the prediction", off, at_most=1, digits=2, unit="%")
+bound(
+    "01.limit_off",
+    "greatest difference from the prediction",
+    off,
+    at_most=1,
+    digits=2,
+    unit="%",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1,000 and
 # {{01.limit_10000_rows}} with 10,000. A hundred times the rows make it {{01.limit_shrinks}} times smaller: **it
 # shrinks about in proportion to the rows**. (For an input of mean 0 and standard deviation 1, $X^T X$ is nearly $N$
@@ -555,12 +703,14 @@ bound("01.limit_off", "greatest difference from the prediction", off, at_most=1,
 # summed. What happens?
 #
 # - [ ] Nothing changes, since the least-squares solution is the same.
+#   The solution is indeed the same, but the step is not: the summed gradient of the doubled file is twice as long.
 # - [x] The descent diverges.
+#   Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution stays where it
+#   was; the descent does not get there.
 # - [ ] It converges in half the iterations.
+#   Longer steps help only below the limit. Here every step jumps farther across the valley than it came from.
 # - [ ] It converges to weights twice as large.
-#
-# Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution is indeed the
-# same; the descent does not get there.
+#   The least-squares weights do not change when every row counts twice. What changes is how long a step is.
 
 # %% [markdown]
 # ### Exercise 01.2: its limit
@@ -571,35 +721,47 @@ bound("01.limit_off", "greatest difference from the prediction", off, at_most=1,
 
 # %% tags=["solution"]
 def mean_limit(X):
-    """Return the learning rate above which gradient descent on the mean squared error diverges."""
+    """Return the learning rate above which gradient descent on the mean squared error
+    diverges."""
     return len(X) / np.linalg.eigvalsh(X.T @ X)[-1]
 
 
 # %% tags=["check"]
-@exercise("01.2", mean_limit)
+def draw(rng):
+    return (rng.normal(1, 2, (rng.integers(3, 40), rng.integers(1, 4))),)
+
+
+@exercise("01.2", mean_limit, draw=draw)
 def check(limit_of):
     random = np.random.default_rng(1)
     for count, columns in ((4, 1), (30, 3), (500, 5)):
-        inputs = np.column_stack([np.ones(count), random.normal(1, 2, (count, columns))])
+        inputs = np.column_stack(
+            [np.ones(count), random.normal(1, 2, (count, columns))]
+        )
         answer = limit_of(inputs)
         expect(np.ndim(answer) == 0 and answer > 0, "The limit is one positive number.")
-        factors = abs(1 - answer * np.linalg.eigvalsh(2 * inputs.T @ inputs / count))  # of the error, in each direction
+        # of the error, in each direction
+        factors = abs(1 - answer * np.linalg.eigvalsh(2 * inputs.T @ inputs / count))
         twice = limit_of(np.tile(inputs, (2, 1)))
         expect(
             np.isclose(answer, twice),
-            "With every row given twice the limit must stay the same: the step now divides by the number of rows.",
+            "With every row given twice the limit must stay the same: the step now"
+            " divides by the number of rows.",
         )
         expect(
             max(factors) < 3.001,
-            "At your rate some direction grows much too fast. All must shrink, so the largest eigenvalue decides.",
+            "At your rate some direction grows much too fast. All must shrink, so the"
+            " largest eigenvalue decides.",
         )
         expect(
             max(factors) < 1.001,
-            "At your rate the descent still diverges. This update has the factor of 2 that the lesson's left out.",
+            "At your rate the descent still diverges. This update has the factor of 2"
+            " that the lesson's left out.",
         )
         expect(
             max(factors) > 0.999,
-            "Larger rates are still stable. At the limit the error of one direction is multiplied by exactly -1.",
+            "Larger rates are still stable. At the limit the error of one direction is"
+            " multiplied by exactly -1.",
         )
 
 
@@ -627,13 +789,17 @@ def mean_limit(X):
 # %%
 inputs = yachts.drop(columns="resistance").to_numpy()
 raw = np.column_stack([np.ones(len(inputs)), inputs])
-print(f"condition: largest / least eigenvalue of X'X = {np.linalg.cond(raw.T @ raw):.1e}")
+print(
+    f"condition: largest / least eigenvalue of X'X = {np.linalg.cond(raw.T @ raw):.1e}"
+)
 
 # %%
 with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn
     weights = path(raw, resistance, 0.1, 150)
     sse = ((resistance - weights @ raw.T) ** 2).sum(axis=1)
-print("SSE infinite from iteration", np.argmax(np.isinf(sse)), "and in the end", sse[-1])
+print(
+    "SSE infinite from iteration", np.argmax(np.isinf(sse)), "and in the end", sse[-1]
+)
 
 # %% [markdown]
 # The weights grow until their SSE no longer fits into 64 bits. What does a loop that watches only the change do now?
@@ -651,7 +817,10 @@ print("`if change > threshold: go on`      goes on?", change > 1e-4)
 # stops, and reports the weights of that moment as the fit, though they have grown beyond all measure:
 
 # %%
-print("the largest weight when the SSE is first infinite:", f"{abs(weights[np.argmax(np.isinf(sse))]).max():.0e}")
+print(
+    "the largest weight when the SSE is first infinite:",
+    f"{abs(weights[np.argmax(np.isinf(sse))]).max():.0e}",
+)
 
 # %% [markdown]
 # Divergence has to be looked for. In a stable descent the SSE never rises, so twice the start is proof, long before
@@ -668,7 +837,12 @@ for rate in (just_above, 0.1):
         print(error)
 
 # %%
-fact("01.caught_far_above", "iterations until the rate of 0.1 is caught", caught[0.1], equals=1)
+fact(
+    "01.caught_far_above",
+    "iterations until the rate of 0.1 is caught",
+    caught[0.1],
+    equals=1,
+)
 words = "iterations until 1% above the limit is caught"
 bound("01.caught_just_above", words, caught[just_above], at_most=49, digits=0)
 
@@ -686,27 +860,52 @@ bound("01.caught_just_above", words, caught[just_above], at_most=49, digits=0)
 
 # %% tags=["solution"]
 def diverged(log):
-    """Tell whether the SSE of each iteration, `log`, shows a descent that has diverged."""
+    """Tell whether the SSE of each iteration, `log`, shows a descent that has
+    diverged."""
     return not log[-1] <= log[0]
 
 
 # %% tags=["check"]
-@exercise("01.3", diverged)
+def draw(rng):
+    later = rng.choice([1.0, 2.0, 4.0, np.inf, np.nan], rng.integers(0, 5))
+    log = np.concatenate([rng.choice([1.0, 2.0, 4.0], 1), later])
+    return (log if rng.random() < 0.5 else log.tolist(),)
+
+
+@exercise("01.3", diverged, draw=draw)
 def check(diverged):
     cases = [  # a log, whether it has diverged, a hint
         ([100.0, 40.0, 15.0], False, "It falls, and was called diverged."),
-        ([100.0, 90.0, 250.0, 9e4], True, "It ends far above its start, long before anything is infinite."),
+        (
+            [100.0, 90.0, 250.0, 9e4],
+            True,
+            "It ends far above its start, long before anything is infinite.",
+        ),
         ([100.0, 1e300, np.inf], True, "An infinite SSE is divergence."),
-        ([100.0, np.inf, np.nan], True, "No number is above NaN: turn your comparison around, or ask np.isfinite."),
-        ([100.0, 4e-26, 5e-26], False, "Rounding alone lets it rise at the bottom. Compare with the start."),
-        ([100.0, 150.0, 20.0], False, "It rose and fell again: only the last SSE against the first decides."),
+        (
+            [100.0, np.inf, np.nan],
+            True,
+            "No number is above NaN: turn your comparison around, or ask np.isfinite.",
+        ),
+        (
+            [100.0, 4e-26, 5e-26],
+            False,
+            "Rounding alone lets it rise at the bottom. Compare with the start.",
+        ),
+        (
+            [100.0, 150.0, 20.0],
+            False,
+            "It rose and fell again: only the last SSE against the first decides.",
+        ),
         ([100.0, np.nan], True, "NaN right after the start was missed."),
         ([100.0, 101.0], True, "Above the first is above the first, however little."),
         (np.array([2.0, 1.0]), False, "It must work on NumPy arrays as well."),
     ]
     for log, answer, hint in cases:
         found = diverged(log)
-        expect(found is not None, "Your function returns nothing. Does it end in a return?")
+        expect(
+            found is not None, "Your function returns nothing. Does it end in a return?"
+        )
         expect(bool(found) == answer, f"{log}: {hint}")
 
 
@@ -744,15 +943,19 @@ print(f"condition: {np.linalg.cond(scaled.T @ scaled):.0f}")
 
 # %%
 descents = {
-    name: descend(data, resistance, learning_rate=0.98 * stability_limit(data), threshold=1e-4)
+    name: descend(
+        data, resistance, learning_rate=0.98 * stability_limit(data), threshold=1e-4
+    )
     for name, data in {"raw": raw, "scaled": scaled}.items()
 }
-least = np.linalg.lstsq(raw, resistance)[1].item()  # the SSE of the least-squares solution
+# the SSE of the least-squares solution
+least = np.linalg.lstsq(raw, resistance)[1].item()
 
 # %%
 steps = np.unique(np.geomspace(1, descents["raw"].iterations, 200).astype(int))
 excess = {
-    name: descent.sse[np.minimum(steps, descent.iterations)] - least  # flat once it has stopped
+    # flat once it has stopped
+    name: descent.sse[np.minimum(steps, descent.iterations)] - least
     for name, descent in descents.items()
 }
 plots.lines(
@@ -767,25 +970,52 @@ plots.lines(
 # %%
 taken = {name: descent.iterations for name, descent in descents.items()}
 spread("01.iterations_raw", "iterations on the raw inputs", taken["raw"], digits=0)
-spread("01.iterations_scaled", "iterations on the scaled inputs", taken["scaled"], digits=0)
-bound("01.times_fewer", "how many times fewer on scaled inputs", taken["raw"] / taken["scaled"], at_least=50, digits=0)
+spread(
+    "01.iterations_scaled", "iterations on the scaled inputs", taken["scaled"], digits=0
+)
+bound(
+    "01.times_fewer",
+    "how many times fewer on scaled inputs",
+    taken["raw"] / taken["scaled"],
+    at_least=50,
+    digits=0,
+)
 
 # %%
 off = np.linalg.norm(descents["raw"].weights[-1] - np.linalg.lstsq(raw, resistance)[0])
-bound("01.distance_raw", "weights from least squares, raw inputs", off, at_least=1, digits=2)
-off = np.linalg.norm(descents["scaled"].weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
-bound("01.distance_scaled", "weights from least squares, scaled inputs", off, at_least=0.01)
+bound(
+    "01.distance_raw",
+    "weights from least squares, raw inputs",
+    off,
+    at_least=1,
+    digits=2,
+)
+off = np.linalg.norm(
+    descents["scaled"].weights[-1] - np.linalg.lstsq(scaled, resistance)[0]
+)
+bound(
+    "01.distance_scaled",
+    "weights from least squares, scaled inputs",
+    off,
+    at_least=0.01,
+)
 off = np.sqrt((descents["raw"].sse[-1] - least) / len(raw))
-bound("01.predictions_off_raw", "predictions from least squares, raw inputs", off, at_most=0.1)
+bound(
+    "01.predictions_off_raw",
+    "predictions from least squares, raw inputs",
+    off,
+    at_most=0.1,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The descent took {{01.iterations_raw}} iterations on the raw inputs and {{01.iterations_scaled}} on the scaled ones:
 # **more than 50 times fewer**. And **neither** has arrived. The change rule stopped the raw descent with weights
 # {{01.distance_raw}} away from least squares, and the scaled one, in its own units, {{01.distance_scaled}} away. The
 # *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
 # square): the weights that it missed are those that the data hardly determine. If you predict, you can live with
 # that. If you read the weights, you cannot.
-#
+
+# %% [markdown]
 # So this factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
 # descent has stopped.) When would the raw one have come as close? Along each eigenvector the error shrinks by a
 # factor that we know:
@@ -793,11 +1023,14 @@ bound("01.predictions_off_raw", "predictions from least squares, raw inputs", of
 
 # %%
 def iterations_to(excess, X, y, learning_rate):
-    """Iterations until the SSE is `excess` above its least value, without a single step."""
+    """Iterations until the SSE is `excess` above its least value, without a single
+    step."""
     eigenvalues, directions = np.linalg.eigh(X.T @ X)
     start = eigenvalues * (directions.T @ np.linalg.lstsq(X, y)[0]) ** 2
     steps = np.geomspace(1, 1e7, 2000)
-    left = (start * abs(1 - learning_rate * eigenvalues) ** (2 * steps[:, None])).sum(axis=1)
+    left = (start * abs(1 - learning_rate * eigenvalues) ** (2 * steps[:, None])).sum(
+        axis=1
+    )
     return steps[np.argmax(left <= excess)]
 
 
@@ -808,7 +1041,13 @@ needed = {
 }
 print({name: f"{count:.1e} iterations" for name, count in needed.items()})
 factor = needed["raw"] / needed["scaled"]
-bound("01.times_fewer_at_equal_sse", "how many times fewer to an equal SSE", factor, at_least=1000, digits=0)
+bound(
+    "01.times_fewer_at_equal_sse",
+    "how many times fewer to an equal SSE",
+    factor,
+    at_least=1000,
+    digits=0,
+)
 
 # %% [markdown]
 # To an equal SSE the scaled descent needs {{01.times_fewer_at_equal_sse}} times fewer iterations, a factor of the order
@@ -825,7 +1064,10 @@ bound("01.times_fewer_at_equal_sse", "how many times fewer to an equal SSE", fac
 
 # %%
 Z = np.column_stack([np.ones(len(speed)), (speed - speed.mean()) / speed.std()])
-paths = {f"rate {share} x limit": path(Z, resistance, share * stability_limit(Z), 12) for share in (0.1, 0.5, 0.95)}
+paths = {
+    f"rate {share} x limit": path(Z, resistance, share * stability_limit(Z), 12)
+    for share in (0.1, 0.5, 0.95)
+}
 plots.contour_path(
     sse_of(Z, resistance),
     paths,
@@ -845,9 +1087,17 @@ plots.contour_path(
 # %%
 low, *_, high = np.linalg.eigvalsh(scaled.T @ scaled)
 rate, tolerance = 2 / (low + high), 1e-4 * low
-descent = descend(scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm)
+descent = descend(
+    scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm
+)
 distance = np.linalg.norm(descent.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
-bound("01.distance_yacht", "distance from the solution on the yachts", distance, at_most=1e-4, digits=7)
+bound(
+    "01.distance_yacht",
+    "distance from the solution on the yachts",
+    distance,
+    at_most=1e-4,
+    digits=7,
+)
 
 # %% [markdown]
 # It is kept: {{01.distance_yacht}}.
@@ -856,12 +1106,15 @@ bound("01.distance_yacht", "distance from the solution on the yachts", distance,
 # Standardizing shortened the descent. What did it do to the least SSE that the linear model can reach?
 #
 # - [ ] It lowered it, since the data are now better behaved.
+#   The descent behaves better. How well a plane can fit depends on which planes there are, and they are the same.
 # - [x] It left it as it was.
+#   Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
+#   the same predictions; only the ground between them has another shape.
 # - [ ] It raised it, since information about the units was lost.
+#   Nothing is lost: mean and deviation are known, and the weights can be turned back into the units of the file, as
+#   in the exercise below.
 # - [ ] It depends on the learning rate.
-#
-# Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
-# the same predictions; only the ground between them has another shape.
+#   The rate decides whether and how fast the least SSE is reached, not how small it is.
 
 # %% [markdown]
 # ### Exercise 01.4: back to the units of the file
@@ -881,24 +1134,42 @@ def raw_weights(weights, mean, scale):
 
 
 # %% tags=["check"]
-@exercise("01.4", raw_weights)
+def draw(rng):
+    columns = rng.integers(1, 6)
+    return (
+        rng.normal(size=columns + 1),
+        rng.normal(size=columns),
+        rng.uniform(0.5, 2, columns),
+    )
+
+
+@exercise("01.4", raw_weights, draw=draw)
 def check(convert):
     random = np.random.default_rng(2)
     for columns in (1, 3, 6):
         x, fitted = random.normal(5, 3, (20, columns)), random.normal(size=columns + 1)
         mean, scale = x.mean(axis=0), x.std(axis=0)
         found = convert(fitted.copy(), mean, scale)
-        expect(found is not None, "Your function returns nothing. Does it end in a return?")
+        expect(
+            found is not None, "Your function returns nothing. Does it end in a return?"
+        )
         found = np.asarray(found)
-        expect(found.shape == fitted.shape, f"{columns + 1} weights must come back, bias first; yours: {found.shape}.")
-        difference = x @ found[1:] + found[0] - ((x - mean) / scale @ fitted[1:] + fitted[0])
+        expect(
+            found.shape == fitted.shape,
+            f"{columns + 1} weights must come back, bias first; yours: {found.shape}.",
+        )
+        difference = (
+            x @ found[1:] + found[0] - ((x - mean) / scale @ fitted[1:] + fitted[0])
+        )
         expect(
             np.allclose(difference, difference[0]),
-            "The slopes are off. A standardized input is (x - mean) / scale: which factor then stands before x?",
+            "The slopes are off. A standardized input is (x - mean) / scale: which"
+            " factor then stands before x?",
         )
         expect(
             np.allclose(difference, 0),
-            "All predictions are off by the same amount: the bias must take up what subtracting the means took away.",
+            "All predictions are off by the same amount: the bias must take up what"
+            " subtracting the means took away.",
         )
 
 

@@ -27,10 +27,10 @@
 # comes out.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the rows and the folds, 0 to 1000000
+seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and trees
 log_rows: int = 74  # steps compared with the log of lesson 01, 15 to 74, fast 15
-epochs: int = 20  # passes over the training rows in each fit of a network, 2 to 200, fast 10
+epochs: int = 20  # passes in each fit of a network, 2 to 200, fast 10
 folds: int = 5  # parts in a cross-validation, 2 to 10, fast 2
 hidden_units: int = 64  # units in each hidden layer, 32 to 256
 trees: int = 300  # trees in each fit of gradient boosting, 50 to 1000, fast 100
@@ -82,8 +82,20 @@ from course.claims import bound, spread
 ones = np.ones((len(plane.x_train), 1))
 solution = np.linalg.lstsq(np.hstack([plane.x_train, ones]), plane.y_train)[0]
 off = np.linalg.norm([*weights[:, 0], *bias] - solution)
-bound("02.plane_distance", "weights and bias from least squares", off, at_most=1e-5, digits=7)
-bound("02.plane_test_rmse", "error on the test rows of the plane", np.sqrt(test_mse), at_most=1e-5, digits=7)
+bound(
+    "02.plane_distance",
+    "weights and bias from least squares",
+    off,
+    at_most=1e-5,
+    digits=7,
+)
+bound(
+    "02.plane_test_rmse",
+    "error on the test rows of the plane",
+    np.sqrt(test_mse),
+    at_most=1e-5,
+    digits=7,
+)
 
 # %% [markdown]
 # Weights and bias are {{02.plane_distance}} away from least squares. The root mean square error on the test rows is
@@ -93,11 +105,13 @@ bound("02.plane_test_rmse", "error on the test rows of the plane", np.sqrt(test_
 # The program fits 600 training rows in batches of 32, for 10 epochs. How many steps does it take?
 #
 # - [ ] 10, one an epoch
+#   An epoch is a pass over all rows. Keras takes a step after every batch of it.
 # - [ ] 187, since 600 / 32 x 10 is 187.5
+#   An epoch ends with a batch of its own: the 24 rows that are left do not wait for the next epoch.
 # - [x] 190, since an epoch has 19 batches
+#   Eighteen batches of 32 hold 576 rows. The other 24 make a nineteenth, smaller batch; Keras does not drop it.
 # - [ ] 6,000, one a row and epoch
-#
-# Eighteen batches of 32 hold 576 rows. The other 24 make a nineteenth, smaller batch; Keras does not drop it.
+#   That would be batches of one row. Here 32 rows share a step.
 
 # %% [markdown]
 # ## The same descent, step for step
@@ -109,7 +123,7 @@ bound("02.plane_test_rmse", "error on the test rows of the plane", np.sqrt(test_
 # Keras can be made to take exactly those steps: one batch of 1,000 rows, weights from 0. But its loss is the *mean*
 # squared error. Which learning rate does it need: 1e-4, 0.05, 0.1 or 0.2?
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The gradient of the mean is $-\frac{2}{N} \sum (y - f(x))\, x$. A step of the same length therefore needs
 # $\eta_{\text{mean}} \cdot \frac{2}{N} = \eta_{\text{sum}}$, that is, a rate of $1e{-4} \cdot 1000 / 2 = 0.05$.
 
@@ -118,7 +132,11 @@ from course.data import table, verified
 
 rows = table("linreg_plane")
 x, y = rows[["x1", "x2"]].to_numpy("float32"), rows[["y"]].to_numpy("float32")
-log = np.loadtxt(verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"), delimiter=",", skiprows=1)
+log = np.loadtxt(
+    verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"),
+    delimiter=",",
+    skiprows=1,
+)
 
 # %% [markdown]
 # Two things save time: the compiled model of the program serves again, from weights of 0, and `fit` gets the rows as
@@ -134,7 +152,13 @@ whole = model.fit(one_batch, epochs=log_rows, shuffle=False, verbose=0)
 
 weights, bias = model.get_weights()
 off = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
-bound("02.log_difference", "greatest difference from the log of lesson 01", off, at_most=1e-4, digits=5)
+bound(
+    "02.log_difference",
+    "greatest difference from the log of lesson 01",
+    off,
+    at_most=1e-4,
+    digits=5,
+)
 
 # %% [markdown]
 # After the last of these steps no weight differs from the log by more than {{02.log_difference}}, and the log itself
@@ -208,17 +232,26 @@ preparation = make_column_transformer(
 
 # %% tags=["solution"]
 def standardize(train, test):
-    """Return both arrays, (rows, columns) each, with mean and standard deviation taken from `train`."""
+    """Return both arrays, (rows, columns) each, with mean and standard deviation taken
+    from `train`."""
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     deviation = np.where(deviation == 0, 1, deviation)
     return (train - mean) / deviation, (test - mean) / deviation
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect, expect_close
+from course.exercises import exercise, expect, expect_close, generators
 
 
-@exercise("02.1", standardize)
+def draw(rng):
+    columns = rng.integers(1, 5)
+    train = rng.normal(5, 3, (rng.integers(2, 9), columns))
+    if rng.random() < 0.3:
+        train[:, 0] = 4.0
+    return train, rng.normal(9, 1, (rng.integers(1, 6), columns))
+
+
+@exercise("02.1", standardize, draw=draw)
 def check(standardize):
     random = np.random.default_rng(1)
     for rows in (1, 7, 40):
@@ -227,28 +260,44 @@ def check(standardize):
         fitted, applied = map(np.asarray, standardize(train.copy(), test.copy()))
         shapes = "Two arrays must come back, with the shapes of the two that went in."
         expect((fitted.shape, applied.shape) == (train.shape, test.shape), shapes)
-        finite = "A test table of one row is no longer finite. Was it divided by its own standard deviation?"
+        finite = (
+            "A test table of one row is no longer finite. Was it divided by its own"
+            " standard deviation?"
+        )
         expect(np.isfinite(applied).all(), finite)
-        alone = "The training rows are off. Each column needs mean 0 and deviation 1 over the training rows alone."
+        alone = (
+            "The training rows are off. Each column needs mean 0 and deviation 1 over"
+            " the training rows alone."
+        )
         expect_close(fitted, scaler.transform(train), alone)
-        taken = "The test rows are off. They take over mean and deviation of the training rows, whatever their own are."
+        taken = (
+            "The test rows are off. They take over mean and deviation of the training"
+            " rows, whatever their own are."
+        )
         expect_close(applied, scaler.transform(test), taken)
     flat = np.column_stack([train[:, 0], np.full(30, 4.0)])
     fitted, applied = standardize(flat, flat[:5] + 1)
-    constant = "A column that is constant in the training rows was divided by 0. Divide it by 1."
+    constant = (
+        "A column that is constant in the training rows was divided by 0. Divide it"
+        " by 1."
+    )
     expect(np.allclose(fitted[:, 1], 0) and np.allclose(applied[:, 1], 1), constant)
 
 
 # %% tags=["wrong"] hint="over the training rows alone"
 def standardize(train, test):
     both = np.vstack([train, test])
-    return (train - both.mean(axis=0)) / both.std(axis=0), (test - both.mean(axis=0)) / both.std(axis=0)
+    return (train - both.mean(axis=0)) / both.std(axis=0), (
+        test - both.mean(axis=0)
+    ) / both.std(axis=0)
 
 
 # %% tags=["wrong"] hint="divided by its own standard deviation"
 def standardize(train, test):
     with np.errstate(invalid="ignore"):
-        return tuple((part - part.mean(axis=0)) / part.std(axis=0) for part in (train, test))
+        return tuple(
+            (part - part.mean(axis=0)) / part.std(axis=0) for part in (train, test)
+        )
 
 
 # %% tags=["wrong"] hint="constant in the training rows"
@@ -271,7 +320,8 @@ from sklearn.model_selection import KFold
 
 
 def cross_validate(pipeline, inputs, target, splits):
-    """Fit a clone of the pipeline for each split; predict every row by the one that was fitted without it."""
+    """Fit a clone of the pipeline for each split;
+    predict every row by the one that was fitted without it."""
     predicted, fitted = np.empty(len(target)), []
     for train, test in splits:
         fitted.append(clone(pipeline).fit(inputs.iloc[train], target[train]))
@@ -302,7 +352,9 @@ def rms(differences):
 
 gain = rms(mpg - honest) - rms(mpg - peeked)
 limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
-bound("02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg")
+bound(
+    "02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg"
+)
 
 # %% [markdown]
 # Peeking at the test cars takes {{02.gain_by_peeking}} off the error: less than a tenth of a mile per gallon, either
@@ -315,11 +367,16 @@ bound("02.gain_by_peeking", "what peeking takes off the error", gain, **limits, 
 # %%
 from sklearn.linear_model import LinearRegression
 
-line, lines = cross_validate(make_pipeline(preparation, LinearRegression()), cars, mpg, splits)
+line, lines = cross_validate(
+    make_pipeline(preparation, LinearRegression()), cars, mpg, splits
+)
 
 # %%
 plots.predicted_vs_measured(
-    mpg, {"linear regression": line}, title="A linear model of 398 cars", quantity="mileage (miles per gallon)"
+    mpg,
+    {"linear regression": line},
+    title="A linear model of 398 cars",
+    quantity="mileage (miles per gallon)",
 )
 
 # %% [markdown]
@@ -329,16 +386,42 @@ plots.predicted_vs_measured(
 
 # %%
 def misses(predicted):
-    """Mean of measured - predicted in the lowest tenth of the predictions, the middle half, the highest tenth."""
+    """Mean of measured - predicted in the lowest tenth of the predictions, the middle
+    half, the highest tenth."""
     low, first, third, high = np.quantile(predicted, [0.1, 0.25, 0.75, 0.9])
-    parts = (predicted <= low, (predicted >= first) & (predicted <= third), predicted >= high)
+    parts = (
+        predicted <= low,
+        (predicted >= first) & (predicted <= third),
+        predicted >= high,
+    )
     return [np.mean((mpg - predicted)[part]) for part in parts]
 
 
 low, middle, high = misses(line)
-bound("02.line_misses_low", "missed by the line, lowest tenth", low, at_least=1, unit="mpg", digits=1)
-bound("02.line_misses_middle", "missed by the line, middle half", middle, at_most=-0.5, unit="mpg", digits=1)
-bound("02.line_misses_high", "missed by the line, highest tenth", high, at_least={"full": 1}, unit="mpg", digits=1)
+bound(
+    "02.line_misses_low",
+    "missed by the line, lowest tenth",
+    low,
+    at_least=1,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.line_misses_middle",
+    "missed by the line, middle half",
+    middle,
+    at_most=-0.5,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.line_misses_high",
+    "missed by the line, highest tenth",
+    high,
+    at_least={"full": 1},
+    unit="mpg",
+    digits=1,
+)
 
 # %% [markdown]
 # - lowest tenth of the predictions: {{02.line_misses_low}}
@@ -358,7 +441,8 @@ bound("02.line_misses_high", "missed by the line, highest tenth", high, at_least
 
 # %%
 def build(inputs, hidden, activation):
-    """Return a network for rows of `inputs` numbers, with `hidden` units a layer and one linear output."""
+    """Return a network for rows of `inputs` numbers, with `hidden` units a layer and
+    one linear output."""
     layers = [keras.layers.Dense(units, activation=activation) for units in hidden]
     return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(1)])
 
@@ -386,10 +470,14 @@ from functools import cache
 
 @cache
 def compiled(inputs, hidden, activation, epochs, steps):
-    """Return a network that is ready to train for `epochs` passes of `steps` batches; made once for these arguments."""
+    """Return a network that is ready to train for `epochs` passes of `steps` batches;
+    made once for these arguments."""
     network = build(inputs, hidden, activation)
-    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, epochs * steps))
-    # No XLA, since compiling takes longer than it saves; all steps of an epoch in one call, not one by one.
+    optimizer = keras.optimizers.Adam(
+        keras.optimizers.schedules.CosineDecay(0.01, epochs * steps)
+    )
+    # No XLA, since compiling takes longer than it saves; all steps of an epoch in one
+    # call, not one by one.
     network.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=steps)
     optimizer.build(network.trainable_variables)  # now, or fit prepares its step twice
     return network
@@ -408,7 +496,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 class Network(RegressorMixin, BaseEstimator):
     """A Keras network with the manners of scikit-learn."""
 
-    def __init__(self, hidden=(hidden_units, hidden_units), activation="relu", epochs=epochs):
+    def __init__(self, hidden=(hidden_units,) * 2, activation="relu", epochs=epochs):
         self.hidden, self.activation, self.epochs = hidden, activation, epochs
 
     def fit(self, X, y):
@@ -418,8 +506,11 @@ class Network(RegressorMixin, BaseEstimator):
         trainee.set_weights(self.network_.get_weights())
         for memory in trainee.optimizer.variables:
             memory.assign(keras.ops.zeros_like(memory))
-        rows = tf.data.Dataset.from_tensor_slices((X, y)).shuffle(len(X)).batch(32).repeat()
-        history = trainee.fit(rows, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, verbose=0)
+        rows = tf.data.Dataset.from_tensor_slices((X, y))
+        rows = rows.shuffle(len(X)).batch(32).repeat()
+        history = trainee.fit(
+            rows, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, verbose=0
+        )
         self.network_.set_weights(trainee.get_weights())
         self.loss_ = history.history["loss"]
         return self
@@ -445,9 +536,12 @@ def standardized(model):
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
-compiled.cache_clear()  # building draws random numbers: run again, this cell draws the same ones
+# building draws random numbers: run again, this cell draws the same ones
+compiled.cache_clear()
 keras.utils.set_random_seed(seed)
-network, networks = cross_validate(make_pipeline(preparation, standardized(Network())), cars, mpg, splits)
+network, networks = cross_validate(
+    make_pipeline(preparation, standardized(Network())), cars, mpg, splits
+)
 
 # %% [markdown] tags=["predict"]
 # On the first split we train two more: a single unit, which has 10 weights, and the same hidden layers *without* an
@@ -458,14 +552,20 @@ network, networks = cross_validate(make_pipeline(preparation, standardized(Netwo
 units = (hidden_units, hidden_units)
 train, test = splits[0]
 trained = {}
-for name, model in {"one unit": Network(hidden=()), "hidden layers": Network(units, activation=None)}.items():
+for name, model in {
+    "one unit": Network(hidden=()),
+    "hidden layers": Network(units, activation=None),
+}.items():
     keras.utils.set_random_seed(seed)
-    trained[name] = make_pipeline(preparation, standardized(model)).fit(cars.iloc[train], mpg[train])
+    trained[name] = make_pipeline(preparation, standardized(model)).fit(
+        cars.iloc[train], mpg[train]
+    )
 trained["hidden layers, relu"] = networks[0]
 
 # %%
 losses = {name: pipeline[-1].regressor_.loss_ for name, pipeline in trained.items()}
-least = 1 - lines[0].score(cars.iloc[train], mpg[train])  # what least squares leaves of a variance of 1
+# what least squares leaves of a variance of 1
+least = 1 - lines[0].score(cars.iloc[train], mpg[train])
 plots.lines(
     range(1, epochs + 1),
     losses | {"least squares": np.full(epochs, least)},
@@ -476,30 +576,51 @@ plots.lines(
 )
 
 # %%
-from_line = {name: rms(pipeline.predict(cars.iloc[test]) - line[test]) for name, pipeline in trained.items()}
+from_line = {
+    name: rms(pipeline.predict(cars.iloc[test]) - line[test])
+    for name, pipeline in trained.items()
+}
 one_unit, straight, curved = from_line.values()
-spread("02.one_unit_from_line", "one unit, away from the line", one_unit, unit="mpg", digits=2)
+spread(
+    "02.one_unit_from_line",
+    "one unit, away from the line",
+    one_unit,
+    unit="mpg",
+    digits=2,
+)
 words = "layers without activation, away from the line"
-bound("02.no_activation_from_line", words, straight, at_most={"full": 0.3}, unit="mpg", digits=2)
+bound(
+    "02.no_activation_from_line",
+    words,
+    straight,
+    at_most={"full": 0.3},
+    unit="mpg",
+    digits=2,
+)
 words = "layers with relu, away from the line"
 bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digits=2)
 words = "one unit minus layers without activation"
 spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The layers without activation end {{02.no_activation_from_line}} from least squares, and their loss does not fall
 # below its level: thousands of weights, and still a line. It cannot be otherwise. Without activations each layer is a
-# product with a matrix, and a product of matrices is a matrix. We can multiply the layers out:
+# product with a matrix, and a product of matrices is a matrix.
+
+# %% [markdown]
+# We can multiply the layers out:
 
 # %%
 deep = trained["hidden layers"][-1].regressor_.network_
 W1, b1, W2, b2, W3, b3 = deep.get_weights()
 weights, bias = W1 @ W2 @ W3, (b1 @ W2 + b2) @ W3 + b3
 inputs = trained["hidden layers"][0].transform(cars.iloc[test])
-print(weights.size, "weights and", bias.size, "bias give the same predictions:", end=" ")
+print(
+    weights.size, "weights and", bias.size, "bias give the same predictions:", end=" "
+)
 print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With `relu` between them the same layers fall below the least that any line can reach: a sum of bent pieces can
 # follow a bend. That network is {{02.relu_from_line}} away from the line.
 #
@@ -526,28 +647,51 @@ def forward(weights, X):
 
 
 # %% tags=["check"]
-@exercise("02.2", forward)
+def draw(rng):
+    widths = [*rng.integers(1, 5, rng.integers(1, 4)), 1]
+    weights = []
+    for place in range(1, len(widths)):
+        matrix = rng.normal(size=widths[place - 1 : place + 1])
+        weights += [matrix, rng.normal(size=widths[place])]
+    return weights, rng.normal(size=(rng.integers(1, 5), widths[0]))
+
+
+@exercise("02.2", forward, draw=draw)
 def check(forward):
     random = np.random.default_rng(2)
     for hidden in ((), (5,), (4, 3), (6, 2, 5)):
         network, X = build(3, hidden, "relu"), random.normal(size=(20, 3))
         drawn = [random.normal(size=array.shape) for array in network.get_weights()]
-        network.set_weights([array if array.ndim == 2 else 0 * array for array in drawn])
+        network.set_weights(
+            [array if array.ndim == 2 else 0 * array for array in drawn]
+        )
         no_bias = network(X)
         network.set_weights(drawn)
         right = network(X)
         answer = np.asarray(forward([array.copy() for array in drawn], X.copy()))
         layers = f"With {len(hidden)} hidden layer{'' if len(hidden) == 1 else 's'}"
         mistakes = {
-            "The last layer has no activation: with one, the network could never predict less than 0.": np.maximum(
-                0, right
-            ),
-            "The biases are missing: every second array in the list is added to each row.": no_bias,
+            (
+                "The last layer has no activation: with one, the network could never "
+                "predict less than 0."
+            ): np.maximum(0, right),
+            (
+                "The biases are missing: every second array in the list is added to "
+                "each row."
+            ): (no_bias),
         }
-        rule = "Each hidden layer returns max(0, X @ matrix + bias), and that is the X of the next layer."
-        expect(answer.size == 20, f"{layers} 20 rows gave {answer.size} outputs, not 20.")
+        rule = (
+            "Each hidden layer returns max(0, X @ matrix + bias), and that is the X of"
+            " the next layer."
+        )
+        expect(
+            answer.size == 20, f"{layers} 20 rows gave {answer.size} outputs, not 20."
+        )
         expect_close(
-            answer.reshape(right.shape), right, f"{layers} the outputs differ from those of Keras. {rule}", mistakes
+            answer.reshape(right.shape),
+            right,
+            f"{layers} the outputs differ from those of Keras. {rule}",
+            mistakes,
         )
 
 
@@ -587,7 +731,11 @@ def forward(weights, X):
 from sklearn.ensemble import GradientBoostingRegressor
 
 boosting = GradientBoostingRegressor(
-    n_estimators=trees, learning_rate=0.05, subsample=0.5, max_features=0.5, random_state=seed
+    n_estimators=trees,
+    learning_rate=0.05,
+    subsample=0.5,
+    max_features=0.5,
+    random_state=seed,
 )
 boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, splits)
 
@@ -596,7 +744,9 @@ boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, spl
 # logarithms is a bent surface once they are turned back.
 
 # %%
-log_line = TransformedTargetRegressor(LinearRegression(), func=np.log, inverse_func=np.exp)
+log_line = TransformedTargetRegressor(
+    LinearRegression(), func=np.log, inverse_func=np.exp
+)
 bent, _ = cross_validate(make_pipeline(preparation, log_line), cars, mpg, splits)
 
 
@@ -606,8 +756,15 @@ def fold_errors(target, predicted, splits):
     return [rms(target[test] - predicted[test]) for _, test in splits]
 
 
-predictions = {"linear": line, "linear, of the logarithm": bent, "gradient boosting": boosted, "network": network}
-errors = {name: fold_errors(mpg, predicted, splits) for name, predicted in predictions.items()}
+predictions = {
+    "linear": line,
+    "linear, of the logarithm": bent,
+    "gradient boosting": boosted,
+    "network": network,
+}
+errors = {
+    name: fold_errors(mpg, predicted, splits) for name, predicted in predictions.items()
+}
 plots.bars(
     errors,
     title="Four models of mileage: median fold and range of the folds",
@@ -618,15 +775,39 @@ plots.bars(
 # %%
 by_line, by_log, by_boosting, by_network = map(np.mean, errors.values())
 spread("02.rmse_line", "error of the line", by_line, unit="mpg", digits=2)
-spread("02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2)
-spread("02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2)
-bound("02.rmse_network", "error of the network", by_network, at_most={"full": 2.98}, unit="mpg", digits=2)
+spread(
+    "02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2
+)
+spread(
+    "02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2
+)
+bound(
+    "02.rmse_network",
+    "error of the network",
+    by_network,
+    at_most={"full": 2.98},
+    unit="mpg",
+    digits=2,
+)
 share = (by_line - by_log) / (by_line - by_network)
-bound("02.share_by_logarithm", "share that the logarithm brings", share, at_least={"full": 0.3}, digits=2)
+bound(
+    "02.share_by_logarithm",
+    "share that the logarithm brings",
+    share,
+    at_least={"full": 0.3},
+    digits=2,
+)
 extra = 100 * (by_network / by_boosting - 1)
-bound("02.network_above_boosting", "network's error above boosting's", extra, at_most={"full": 10}, unit="%", digits=1)
+bound(
+    "02.network_above_boosting",
+    "network's error above boosting's",
+    extra,
+    at_most={"full": 10},
+    unit="%",
+    digits=1,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | model | mean error over the folds |
 # | --- | --- |
 # | line | {{02.rmse_line}} |
@@ -636,7 +817,8 @@ bound("02.network_above_boosting", "network's error above boosting's", extra, at
 #
 # One logarithm, suggested by the bent cloud, brings a share of {{02.share_by_logarithm}} of what the network gains on
 # the line. And its ten weights can still be read. Try the simple remedy before the large model.
-#
+
+# %% [markdown]
 # Do 398 cars bear such differences? Draw 398 of them anew, with replacement, and compute a difference again; repeat
 # that two thousand times. This is the **bootstrap** (more in lesson 09). It shows how far the difference would swing
 # with other cars of the same kind. The intervals below hold 99% of the results.
@@ -650,36 +832,67 @@ def difference(measured, network, rival):
     return rms(measured - network) - rms(measured - rival)
 
 
-to_line, to_log, to_boosting = (paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted))
+to_line, to_log, to_boosting = (
+    paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted)
+)
 words = "network minus line, other cars, high end"
 bound("02.line_high", words, to_line.high, at_most={"full": 0}, unit="mpg", digits=2)
 words = "network minus line of logarithms, other cars, high end"
 spread("02.log_line_high", words, to_log.high, unit="mpg", digits=2)
 words = "network minus boosting, other cars, low end"
-bound("02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2)
+bound(
+    "02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2
+)
 words = "network minus boosting, other cars, high end"
-bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, unit="mpg", digits=2)
+bound(
+    "02.boosting_high",
+    words,
+    to_boosting.high,
+    at_least={"full": 0},
+    unit="mpg",
+    digits=2,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The network beats the line: even the high end of its interval, {{02.line_high}}, is below 0. Against the line of
 # logarithms the high end is {{02.log_line_high}}, close to 0: 398 cars can only just tell these two apart. Against
 # boosting the interval goes from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars cannot
 # tell** which of the two is better, and we call that a tie.
-#
+
+# %% [markdown]
 # Network and boosting were tested on the same folds, so we can also subtract fold by fold:
 
 # %%
 gaps = np.subtract(errors["network"], errors["gradient boosting"])
-spread("02.network_minus_boosting", "network minus boosting, mean of the folds", np.mean(gaps), unit="mpg", digits=2)
-spread("02.least_gap", "network minus boosting, least of the folds", np.min(gaps), unit="mpg", digits=2)
-spread("02.greatest_gap", "network minus boosting, greatest of the folds", np.max(gaps), unit="mpg", digits=2)
+spread(
+    "02.network_minus_boosting",
+    "network minus boosting, mean of the folds",
+    np.mean(gaps),
+    unit="mpg",
+    digits=2,
+)
+spread(
+    "02.least_gap",
+    "network minus boosting, least of the folds",
+    np.min(gaps),
+    unit="mpg",
+    digits=2,
+)
+spread(
+    "02.greatest_gap",
+    "network minus boosting, greatest of the folds",
+    np.max(gaps),
+    unit="mpg",
+    digits=2,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # On average over the folds the network's error differs by {{02.network_minus_boosting}}. A single fold would say even
 # less: within one run the difference goes from {{02.least_gap}} on the fold that suits the network best to
 # {{02.greatest_gap}} on the one that suits it least. TensorFlow's tutorial on these cars, *Basic regression: Predict
 # fuel efficiency*, trains two layers of 64 units and judges by one test set of a fifth of the cars.
-#
+
+# %% [markdown]
 # One doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so were
 # the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that are
 # set apart for it.
@@ -688,12 +901,22 @@ spread("02.greatest_gap", "network minus boosting, greatest of the folds", np.ma
 
 # %%
 plots.predicted_vs_measured(
-    mpg, {"network": network}, title="A network of the same cars", quantity="mileage (miles per gallon)"
+    mpg,
+    {"network": network},
+    title="A network of the same cars",
+    quantity="mileage (miles per gallon)",
 )
 
 # %%
 worst = max(map(abs, misses(network)))
-bound("02.network_misses", "missed by the network, worst of three", worst, at_most={"full": 1.2}, unit="mpg", digits=1)
+bound(
+    "02.network_misses",
+    "missed by the network, worst of three",
+    worst,
+    at_most={"full": 1.2},
+    unit="mpg",
+    digits=1,
+)
 
 # %% [markdown]
 # This cloud lies straight along the diagonal. In the worst of the three parts (lowest tenth, middle half and highest
@@ -703,12 +926,13 @@ bound("02.network_misses", "missed by the network, worst of three", worst, at_mo
 # A colleague reports from one test set of 80 cars: network 2.6 mpg, boosting 2.7. What follows?
 #
 # - [ ] The network is better on cars of these years.
+#   One test set of 80 cars is a draw. With another, the order may turn around, as the two gaps above show.
 # - [ ] The network is better, but only by 4 %.
+#   The size of the gap is as uncertain as its sign: another choice of 80 cars can turn it around.
 # - [x] Not yet anything: she needs the same comparison on more splits and seeds.
+#   Another choice of 80 cars can turn such a difference around, as the two gaps above show. So can another seed.
 # - [ ] Nothing: she should test on the training cars, since there are more of them.
-#
-# Another choice of 80 cars can turn such a difference round, as the two gaps above show. And training cars say little
-# about new ones.
+#   Training cars say little about new ones: a model that has learned them by heart would win.
 
 # %% [markdown]
 # ## Scale the target, too?
@@ -732,12 +956,34 @@ plots.lines(
 )
 
 # %%
-unscaled_error, scaled_error = (rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0]))
+unscaled_error, scaled_error = (
+    rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0])
+)
 unscaled_start, scaled_start = (curve[0] for curve in curves.values())
-bound("02.unscaled_first_epoch", "first epoch, target as it is", unscaled_start, at_least=15, unit="mpg", digits=1)
-bound("02.scaled_first_epoch", "first epoch, target standardized", scaled_start, at_most=8, unit="mpg", digits=1)
+bound(
+    "02.unscaled_first_epoch",
+    "first epoch, target as it is",
+    unscaled_start,
+    at_least=15,
+    unit="mpg",
+    digits=1,
+)
+bound(
+    "02.scaled_first_epoch",
+    "first epoch, target standardized",
+    scaled_start,
+    at_most=8,
+    unit="mpg",
+    digits=1,
+)
 words = "unscaled minus standardized, on the test cars"
-spread("02.unscaled_minus_scaled", words, unscaled_error - scaled_error, unit="mpg", digits=2)
+spread(
+    "02.unscaled_minus_scaled",
+    words,
+    unscaled_error - scaled_error,
+    unit="mpg",
+    digits=2,
+)
 
 # %% [markdown]
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}, against
@@ -767,7 +1013,13 @@ concrete[mixture == mixture[2]].assign(strength=strength[mixture == mixture[2]])
 # %%
 by_row = list(KFold(folds, shuffle=True, random_state=seed).split(concrete))
 known = [np.isin(mixture[test], mixture[train]).mean() for train, test in by_row]
-bound("02.known_mixtures", "share of test rows of a known mixture", np.mean(known), at_least=0.5, digits=2)
+bound(
+    "02.known_mixtures",
+    "share of test rows of a known mixture",
+    np.mean(known),
+    at_least=0.5,
+    digits=2,
+)
 
 # %% [markdown]
 # On average a share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training
@@ -776,20 +1028,31 @@ bound("02.known_mixtures", "share of test rows of a known mixture", np.mean(know
 # %%
 from sklearn.model_selection import GroupKFold
 
-by_mixture = list(GroupKFold(folds, shuffle=True, random_state=seed).split(concrete, groups=mixture))
-print("known mixtures:", sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture))
+by_mixture = list(
+    GroupKFold(folds, shuffle=True, random_state=seed).split(concrete, groups=mixture)
+)
+print(
+    "known mixtures:",
+    sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture),
+)
 
 # %% [markdown] tags=["predict"]
 # Line, boosting, network: whose error will grow when whole mixtures are dealt? Whose will hardly change?
 
 # %%
-models = {"line": LinearRegression(), "boosting": boosting, "network": standardized(Network())}
+models = {
+    "line": LinearRegression(),
+    "boosting": boosting,
+    "network": standardized(Network()),
+}
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 strength_errors = {}
 for name, model in models.items():
     for dealt, parts in {"rows dealt": by_row, "mixtures dealt": by_mixture}.items():
-        predicted, _ = cross_validate(make_pipeline(StandardScaler(), model), concrete, strength, parts)
+        predicted, _ = cross_validate(
+            make_pipeline(StandardScaler(), model), concrete, strength, parts
+        )
         strength_errors[name, dealt] = fold_errors(strength, predicted, parts)
 
 # %%
@@ -803,14 +1066,46 @@ plots.bars(
 # %%
 mean_error = {key: np.mean(values) for key, values in strength_errors.items()}
 for (name, dealt), value in mean_error.items():
-    spread(f"02.{name}_{dealt}".replace(" ", "_"), f"error of the {name}, {dealt}", value, unit="MPa", digits=2)
-added = {name: 100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1) for name in models}
+    spread(
+        f"02.{name}_{dealt}".replace(" ", "_"),
+        f"error of the {name}, {dealt}",
+        value,
+        unit="MPa",
+        digits=2,
+    )
+added = {
+    name: (
+        100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1)
+    )
+    for name in models
+}
 words = "dealing mixtures adds to the error of the"
-bound("02.line_added", f"{words} line", added["line"], at_most={"full": 5}, unit="%", digits=1)
-bound("02.boosting_added", f"{words} boosting", added["boosting"], at_least={"full": 10}, unit="%", digits=0)
-bound("02.network_added", f"{words} network", added["network"], at_least={"full": 5}, unit="%", digits=0)
+bound(
+    "02.line_added",
+    f"{words} line",
+    added["line"],
+    at_most={"full": 5},
+    unit="%",
+    digits=1,
+)
+bound(
+    "02.boosting_added",
+    f"{words} boosting",
+    added["boosting"],
+    at_least={"full": 10},
+    unit="%",
+    digits=0,
+)
+bound(
+    "02.network_added",
+    f"{words} network",
+    added["network"],
+    at_least={"full": 5},
+    unit="%",
+    digits=0,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | mean error on test rows | rows dealt | mixtures dealt | added |
 # | --- | --- | --- | --- |
 # | line | {{02.line_rows_dealt}} | {{02.line_mixtures_dealt}} | {{02.line_added}} |
@@ -820,7 +1115,8 @@ bound("02.network_added", f"{words} network", added["network"], at_least={"full"
 # The models are the same, the rows are the same, and still boosting and network look better when rows are dealt.
 # They can remember: a test row whose sibling, of another age, was in the training part is half answered. The
 # line with its nine weights cannot remember a mixture, so it hardly gains.
-#
+
+# %% [markdown]
 # **The larger error is the honest one**, because it answers the question that a mixing plant has: how strong will a
 # mixture be that nobody has poured yet? No training row knows that mixture. If the question were how strong a known
 # mixture will be in a month, its siblings would be fair; one would then train on the young samples and test on the
@@ -830,12 +1126,14 @@ bound("02.network_added", f"{words} network", added["network"], at_least={"full"
 # A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split?
 #
 # - [ ] The 3,000 images at random, since then both parts look alike
+#   They do look alike, and that is the trouble: pictures of one patient are on both sides, so the model may recognize
+#   patients.
 # - [ ] The 3,000 images at random, as long as no image is in both parts
+#   Other images of the same patient are still there, and they show the same body.
 # - [x] All the images of a patient on one side
+#   New patients bring images of bodies that the model has never seen. So must the test.
 # - [ ] Eight images of each patient for training, two for testing
-#
-# New patients bring images of bodies that the model has never seen. The last option answers another question: how
-# well does it do on new images of patients it knows?
+#   This answers another question: how well does it do on new images of patients it knows?
 
 # %% [markdown]
 # ### Exercise 02.3: deal whole groups
@@ -847,7 +1145,8 @@ bound("02.network_added", f"{words} network", added["network"], at_least={"full"
 
 # %% tags=["solution"]
 def deal(groups, folds):
-    """Return the fold (0 to folds - 1) of each row; `groups` holds the group of each row, a number or a name."""
+    """Return the fold (0 to folds - 1) of each row;
+    `groups` holds the group of each row, a number or a name."""
     names, sizes = np.unique(groups, return_counts=True)
     filled, fold_of = np.zeros(folds), {}
     for place in np.argsort(-sizes):
@@ -861,27 +1160,41 @@ def deal(groups, folds):
 @exercise("02.3", deal)
 def check(deal):
     random = np.random.default_rng(3)
-    pairs, rising, large = np.full(40, 2), np.arange(1, 31), np.where(np.arange(30) % 5, 1, 19)
-    for sizes, folds in ((pairs, 4), (rising, 5), (large, 5), (rising[::-1], 3)):
-        groups = random.permutation(np.repeat([f"group {number}" for number in range(len(sizes))], sizes))
+    pairs, rising, large = (
+        np.full(40, 2),
+        np.arange(1, 31),
+        np.where(np.arange(30) % 5, 1, 19),
+    )
+    drawn = [(rng.integers(1, 5, 24), int(rng.integers(2, 6))) for rng in generators()]
+    cases = [(pairs, 4), (rising, 5), (large, 5), (rising[::-1], 3), *drawn]
+    for sizes, folds in cases:
+        groups = random.permutation(
+            np.repeat([f"group {number}" for number in range(len(sizes))], sizes)
+        )
         answer, share = np.asarray(deal(groups.copy(), folds)), sizes.sum() / folds
-        expect(answer.shape == groups.shape, f"{len(groups)} rows need {len(groups)} fold numbers, one a row.")
+        expect(
+            answer.shape == groups.shape,
+            f"{len(groups)} rows need {len(groups)} fold numbers, one a row.",
+        )
         expect(
             all(len(set(answer[groups == group])) == 1 for group in set(groups)),
-            "Rows of one group are in several folds. Deal groups, then look up the fold of each row's group.",
+            "Rows of one group are in several folds. Deal groups, then look up the fold"
+            " of each row's group.",
         )
         expect(
             set(answer.tolist()) == set(range(folds)),
-            f"With {folds} folds the numbers must be 0 to {folds - 1}, and no fold empty.",
+            f"With {folds} folds the numbers must be 0 to {folds - 1}, and no fold"
+            " empty.",
         )
         largest = np.unique(answer, return_counts=True)[1].max()
         expect(
             largest <= 1.5 * share,
-            f"A fold got {largest} rows, its share is {share:g}. Groups differ in size: give the largest first, each to "
-            "the fold that has the fewest rows.",
+            f"A fold got {largest} rows, its share is {share:g}. Groups differ in size:"
+            " give the largest first, each to the fold that has the fewest rows.",
         )
     expect(
-        len(set(np.asarray(deal([7, 7, 3, 3, 9, 9], 3)).tolist())) == 3, "Numbers must do as groups, also in a list."
+        len(set(np.asarray(deal([7, 7, 3, 3, 9, 9], 3)).tolist())) == 3,
+        "Numbers must do as groups, also in a list.",
     )
 
 

@@ -25,10 +25,10 @@
 # Results in the text are those of full mode; your run prints its own.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the rows and the folds, 0 to 1000000
+seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and digits
-epochs: int = 8  # passes over the training rows, for penguin folds and for digits, 5 to 100, fast 5
-most_epochs: int = 40  # passes of the fit that early stopping is to shorten, 12 to 300, fast 12
+epochs: int = 8  # passes, for penguins and for digits, 5 to 100, fast 5
+most_epochs: int = 40  # passes that early stopping is to shorten, 12 to 300, fast 12
 folds: int = 5  # parts in the cross-validation, 2 to 10, fast 2
 digits_per_class: int = 400  # images of each digit, 100 to 400, fast 100
 
@@ -89,29 +89,76 @@ for p in (0.99, 0.5, 1 / 3, 0.01):
 
 # %% tags=["solution"]
 def cross_entropy(probabilities, y):
-    """Return the mean over the rows of minus the log of the true class's probability."""
+    """Return the mean over the rows of minus the log of the true class's
+    probability."""
     return -np.mean(np.log(probabilities[np.arange(len(y)), y]))
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect
+from course.exercises import exercise, expect, generators
 
 
-@exercise("03.1", cross_entropy)
+def draw(rng):
+    rows, classes = rng.integers(1, 7), rng.integers(2, 6)
+    return rng.dirichlet(np.ones(classes), rows), rng.integers(0, classes, rows)
+
+
+@exercise("03.1", cross_entropy, draw=draw)
 def check(cross_entropy):
-    table = np.array([[0.1, 0.6, 0.3], [0.7, 0.2, 0.1], [0.5, 0.3, 0.2]])
-    labels = np.array([1, 0, 2])
-    expected = -(np.log(0.7) + np.log(0.6) + np.log(0.2)) / 3
+    table = np.array(
+        [
+            [0.1, 0.6, 0.2, 0.1],
+            [0.1, 0.2, 0.4, 0.3],
+            [0.5, 0.1, 0.3, 0.1],
+            [0.7, 0.1, 0.1, 0.1],
+            [0.2, 0.3, 0.1, 0.4],
+        ]
+    )
+    labels = np.array([1, 2, 2, 0, 3])
+    true, likeliest = np.array([0.6, 0.4, 0.3, 0.7, 0.4]), table.max(axis=1)
+    expected = -np.log(true).mean()
     answer = cross_entropy(table, labels)
     expect(np.ndim(answer) == 0, "One number must come back: the mean over the rows.")
-    expect(not np.isclose(answer, 3 * expected), "This is the sum over the rows. Keras takes the mean.")
-    expect(
-        not np.isclose(answer, -np.log([0.7, 0.6, 0.5]).mean()),
-        "The last row was predicted wrong and cost little. Look up the true class, not the most probable one.",
-    )
+    mistakes = {
+        "This is the sum over the rows. Keras takes the mean.": 5 * expected,
+        (
+            "A row that was predicted wrong cost little. Look up the true class, not"
+            " the most probable one."
+        ): -np.log(likeliest).mean(),
+        (
+            "The loss is negative. A log of a probability is below 0; the loss is minus"
+            " that."
+        ): -expected,
+        (
+            "You took the log of a mean. Take the log in each row, that of the true"
+            " class; then the mean."
+        ): -np.log(true.mean()),
+        "Another logarithm was taken. Keras uses the natural one.": [
+            -np.log2(true).mean(),
+            -np.log10(true).mean(),
+        ],
+        (
+            "All probabilities of the table were counted. In each row only that of the"
+            " true class does."
+        ): [-np.log(table).mean(), -np.log(table).sum(axis=1).mean()],
+        ("These are probabilities without a logarithm. Take minus the log of each."): [
+            true.mean(),
+            -true.mean(),
+            true.sum(),
+            1 - true.mean(),
+        ],
+        (
+            "Each log is weighted by its probability. That is the entropy; here each"
+            " row counts once."
+        ): [-(true * np.log(true)).mean(), -(table * np.log(table)).sum(axis=1).mean()],
+    }
+    for hint, losses in mistakes.items():
+        expect(not np.isclose(answer, losses).any(), hint)
     expect(
         np.isclose(answer, expected),
-        "In each row take minus the natural log of one probability, that of the true class; then take the mean.",
+        "In each row take minus the natural log of one probability, that of the true"
+        " class; then take the mean.",
+        general=True,
     )
 
 
@@ -143,10 +190,15 @@ import keras
 def network(features, classes, *, hidden, rate):
     """Build and compile a network with one hidden layer."""
     keras.utils.set_random_seed(seed)
-    layers = [keras.layers.Dense(hidden, activation="relu"), keras.layers.Dense(classes, activation="softmax")]
+    layers = [
+        keras.layers.Dense(hidden, activation="relu"),
+        keras.layers.Dense(classes, activation="softmax"),
+    ]
     model = keras.Sequential([keras.Input((features,)), *layers])
     loss, optimizer = "sparse_categorical_crossentropy", keras.optimizers.Adam(rate)
-    model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    model.compile(
+        optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False
+    )
     optimizer.build(model.trainable_variables)
     return model
 
@@ -171,10 +223,15 @@ islands = np.unique(birds["island"])
 
 
 def measured(x, labels):
-    """Measurements, species numbers and island numbers of the penguins that were measured."""
+    """Measurements, species numbers and island numbers of the penguins that were
+    measured."""
     known = x[MEASUREMENTS].notna().all(axis=1)
     x, labels = x[known], labels[known]
-    return x[MEASUREMENTS].to_numpy(), np.searchsorted(species, labels), np.searchsorted(islands, x["island"])
+    return (
+        x[MEASUREMENTS].to_numpy(),
+        np.searchsorted(species, labels),
+        np.searchsorted(islands, x["island"]),
+    )
 
 
 x_train, y_train, island_train = measured(parts.x_train, parts.y_train)
@@ -191,8 +248,15 @@ print(len(x_train), "penguins to train,", len(x_val), "to validate")
 # - `callbacks`: objects that `fit` calls at fixed moments, such as every epoch's end; they may look, save or stop.
 
 # %% tags=["varies"]
-model = classifier(x_train, y_train, epochs=3, batch_size=16, validation_data=(x_val, y_val), verbose=2)
-print("steps taken:", model.optimizer.iterations.numpy(), " epochs in the history:", len(model.history.epoch))
+model = classifier(
+    x_train, y_train, epochs=3, batch_size=16, validation_data=(x_val, y_val), verbose=2
+)
+print(
+    "steps taken:",
+    model.optimizer.iterations.numpy(),
+    " epochs in the history:",
+    len(model.history.epoch),
+)
 
 # %% [markdown]
 # The 205 rows make 13 batches an epoch, the last with only 13 rows; three epochs are 39 steps. The training figures are
@@ -221,23 +285,40 @@ import tensorflow as tf
 
 def batches(X, y):
     """The rows as tf.data, in batches of 16, in another order in each pass."""
-    return tf.data.Dataset.from_tensor_slices((X.astype("float32"), y)).shuffle(len(X)).batch(16)
+    return (
+        tf.data.Dataset.from_tensor_slices((X.astype("float32"), y))
+        .shuffle(len(X))
+        .batch(16)
+    )
 
 
 to_judge = batches(x_val, island_val)
 whole = network(4, len(islands), hidden=64, rate=0.01)
-settings = {"epochs": most_epochs, "validation_data": to_judge, "shuffle": False, "verbose": 0}  # they come shuffled
+# they come shuffled
+settings = {
+    "epochs": most_epochs,
+    "validation_data": to_judge,
+    "shuffle": False,
+    "verbose": 0,
+}
 _ = whole.fit(batches(x_train, island_train), **settings)
 
 # %%
 from course import plots
 
-plots.learning_curves(whole.history, title="Which island? A fit to the end", y_label="cross-entropy (nats)")
+plots.learning_curves(
+    whole.history,
+    title="Which island? A fit to the end",
+    y_label="cross-entropy (nats)",
+)
+
+# %% [markdown] tags=["answer"]
+# The training loss goes on falling; the validation loss soon turns and climbs. What the network learns late is true
+# of the training penguins only: this is **overfitting**.
 
 # %% [markdown]
-# The training loss goes on falling; the validation loss soon turns and climbs. What the network learns late is true of
-# the training penguins only: this is **overfitting**. A callback can end it. `EarlyStopping` watches `val_loss`; when
-# that has not improved for five epochs, it stops the fit, and here it puts back the weights of the best epoch.
+# A callback can end a fit early. `EarlyStopping` watches `val_loss`; when that has not improved for five epochs, it
+# stops the fit, and here it puts back the weights of the best epoch.
 #
 # Is the stop worth it? The validation rows choose the epoch, so they are no fair judges of it. The test rows are, and
 # they judge the fit to the end first, since the next fit is to use its network again.
@@ -264,7 +345,9 @@ whole_losses = penguin_losses(whole)
 # %%
 from course.training.reinitialize import reinitialize
 
-stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5, restore_best_weights=True)
+stop = keras.callbacks.EarlyStopping(
+    monitor="val_loss", patience=5, restore_best_weights=True
+)
 stopped = reinitialize(whole, seed)
 _ = stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
 
@@ -274,15 +357,43 @@ from course.evidence import paired_bootstrap
 
 stopped_loss, stopped_accuracy = stopped.evaluate(to_test, verbose=0)
 saved = whole_loss - stopped_loss
-others = paired_bootstrap(lambda whole, stopped: np.mean(whole - stopped), whole_losses, penguin_losses(stopped))
-bound("03.epochs_stopped", "epochs until the stop", len(stopped.history.epoch), at_most={"full": 20}, digits=0)
+others = paired_bootstrap(
+    lambda whole, stopped: np.mean(whole - stopped),
+    whole_losses,
+    penguin_losses(stopped),
+)
+bound(
+    "03.epochs_stopped",
+    "epochs until the stop",
+    len(stopped.history.epoch),
+    at_most={"full": 20},
+    digits=0,
+)
 spread("03.best_epoch", "best epoch", stop.best_epoch + 1, digits=0)
 spread("03.whole_loss", "test loss, fit to the end", whole_loss, unit="nats", digits=2)
 spread("03.stopped_loss", "test loss, stopped", stopped_loss, unit="nats", digits=2)
-bound("03.loss_saved", "test loss saved by the stop", saved, at_least={"full": 0}, unit="nats")
-spread("03.loss_saved_low", "saved with other penguins, low end", others.low, unit="nats")
-spread("03.loss_saved_high", "saved with other penguins, high end", others.high, unit="nats")
-spread("03.accuracy_gain", "test accuracy gained by the stop", stopped_accuracy - whole_accuracy, digits=2)
+bound(
+    "03.loss_saved",
+    "test loss saved by the stop",
+    saved,
+    at_least={"full": 0},
+    unit="nats",
+)
+spread(
+    "03.loss_saved_low", "saved with other penguins, low end", others.low, unit="nats"
+)
+spread(
+    "03.loss_saved_high",
+    "saved with other penguins, high end",
+    others.high,
+    unit="nats",
+)
+spread(
+    "03.accuracy_gain",
+    "test accuracy gained by the stop",
+    stopped_accuracy - whole_accuracy,
+    digits=2,
+)
 
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five after the best: most of the epochs were saved. On
@@ -316,16 +427,38 @@ def steps(rows, validation_split, batch_size, epochs):
 
 
 # %% tags=["check"]
-@exercise("03.2", steps)
+def draw(rng):
+    rows, split = int(rng.integers(8, 200)), float(rng.choice([0, 0.125, 0.25, 0.5]))
+    return rows, split, int(rng.integers(1, 40)), int(rng.integers(1, 6))
+
+
+@exercise("03.2", steps, draw=draw)
 def check(steps):
-    expect(steps(100, 0.0, 10, 3) == 30, "Without validation rows, 100 rows in batches of 10 make 10 steps an epoch.")
-    expect(steps(100, 0.5, 10, 3) == 15, "Validation rows take no part in any step: they must be taken off first.")
-    expect(steps(105, 0.0, 10, 1) == 11, "The last batch may be smaller, and it is a step, too.")
     expect(
-        steps(105, 0.0, 10, 2) == 22, "Every epoch ends with its own small batch: round in the epoch, not at the end."
+        steps(100, 0.0, 10, 3) == 30,
+        "Without validation rows, 100 rows in batches of 10 make 10 steps an epoch.",
     )
-    expect(steps(342, 0.25, 16, 7) == 112, "Of 342 rows, floor(256.5) = 256 train, in 16 batches.")
-    expect(steps(321, 0.25, 16, 7) == 105, "Of 321 rows, floor(240.75) = 240 train: cut the fraction off.")
+    expect(
+        steps(100, 0.5, 10, 3) == 15,
+        "Validation rows take no part in any step: they must be taken off first.",
+    )
+    expect(
+        steps(105, 0.0, 10, 1) == 11,
+        "The last batch may be smaller, and it is a step, too.",
+    )
+    expect(
+        steps(105, 0.0, 10, 2) == 22,
+        "Every epoch ends with its own small batch: round in the epoch, not at the"
+        " end.",
+    )
+    expect(
+        steps(342, 0.25, 16, 7) == 112,
+        "Of 342 rows, floor(256.5) = 256 train, in 16 batches.",
+    )
+    expect(
+        steps(321, 0.25, 16, 7) == 105,
+        "Of 321 rows, floor(240.75) = 240 train: cut the fraction off.",
+    )
 
 
 # %% tags=["wrong"] hint="must be taken off first"
@@ -347,11 +480,12 @@ def steps(rows, validation_split, batch_size, epochs):
 # You change `batch_size` from 16 to 64 and leave `epochs` as it is. What happens to the number of steps?
 #
 # - [ ] It stays, since the epochs stay.
+#   The epochs say how often all rows are seen, not in how many steps.
 # - [x] It falls to about a quarter.
+#   An epoch is a pass over the rows, however they are grouped. Four times the rows in a step means a quarter of the
+#   steps, so a comparison of batch sizes at equal epochs is one at unequal steps.
 # - [ ] It grows fourfold.
-#
-# An epoch is a pass over the rows, however they are grouped. Four times the rows in a step means a quarter of the
-# steps, so a comparison of batch sizes at equal epochs is one at unequal steps.
+#   It is the other way around: a larger batch holds more rows, so fewer batches make an epoch.
 
 # %% [markdown]
 # ## Is the network any better?
@@ -370,18 +504,37 @@ by_network, by_logistic = np.empty_like(y), np.empty_like(y)
 for train, test in splits:
     scaler = StandardScaler().fit(X[train])
     known, unknown = scaler.transform(X[train]), scaler.transform(X[test])
-    reinitialize(model, seed).fit(known, y[train], epochs=epochs, batch_size=16, verbose=0)
+    reinitialize(model, seed).fit(
+        known, y[train], epochs=epochs, batch_size=16, verbose=0
+    )
     by_network[test] = np.argmax(model(unknown), axis=1)
     by_logistic[test] = LogisticRegression().fit(known, y[train]).predict(unknown)
 
 # %%
-network_accuracy, logistic_accuracy = np.mean(by_network == y), np.mean(by_logistic == y)
-margin = paired_bootstrap(lambda y, a, b: np.mean(a == y) - np.mean(b == y), y, by_network, by_logistic)
+network_accuracy, logistic_accuracy = (
+    np.mean(by_network == y),
+    np.mean(by_logistic == y),
+)
+margin = paired_bootstrap(
+    lambda y, a, b: np.mean(a == y) - np.mean(b == y), y, by_network, by_logistic
+)
 bound("03.penguins_network", "accuracy of the network", network_accuracy, at_least=0.97)
-bound("03.penguins_logistic", "accuracy of logistic regression", logistic_accuracy, at_least=0.97)
-spread("03.penguins_margin", "network minus logistic regression", network_accuracy - logistic_accuracy, digits=4)
+bound(
+    "03.penguins_logistic",
+    "accuracy of logistic regression",
+    logistic_accuracy,
+    at_least=0.97,
+)
+spread(
+    "03.penguins_margin",
+    "network minus logistic regression",
+    network_accuracy - logistic_accuracy,
+    digits=4,
+)
 spread("03.margin_low", "the same with other penguins, low end", margin.low, digits=4)
-spread("03.margin_high", "the same with other penguins, high end", margin.high, digits=4)
+spread(
+    "03.margin_high", "the same with other penguins, high end", margin.high, digits=4
+)
 
 # %%
 counts = np.zeros((3, 3), dtype=int)
@@ -407,7 +560,11 @@ plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out 
 
 # %%
 sequential = keras.Sequential(
-    [keras.Input((4,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    [
+        keras.Input((4,)),
+        keras.layers.Dense(16, activation="relu"),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
 )
 
 # %% [markdown]
@@ -450,10 +607,19 @@ losses = []
 for name, each in models.items():
     each.set_weights(sequential.get_weights())
     losses.append(float(loss_of(y_train, each(x_train))))
-    fact(f"03.parameters_{name.lower()}", f"parameters of the {name} model", each.count_params(), equals=131)
-fact("03.spellings_equal", "the three losses are equal to the last bit", min(losses) == max(losses))
+    fact(
+        f"03.parameters_{name.lower()}",
+        f"parameters of the {name} model",
+        each.count_params(),
+        equals=131,
+    )
+fact(
+    "03.spellings_equal",
+    "the three losses are equal to the last bit",
+    min(losses) == max(losses),
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Each model has $4 \cdot 16 + 16 + 16 \cdot 3 + 3 = 131$ parameters, and the three losses are the same to the last bit.
 # Which spelling you choose changes how the program reads, not what it computes. Take the shortest one that can say
 # what you need.
@@ -466,8 +632,13 @@ fact("03.spellings_equal", "the three losses are equal to the last bit", min(los
 
 # %%
 images = load("mnist", fast=fast)
-rows = np.concatenate([np.flatnonzero(images.y_train == digit)[:digits_per_class] for digit in range(10)])
-digits, labels = images.x_train[rows].reshape(-1, 784).astype("float32") / 255, images.y_train[rows].astype(int)
+rows = np.concatenate(
+    [np.flatnonzero(images.y_train == digit)[:digits_per_class] for digit in range(10)]
+)
+digits, labels = (
+    images.x_train[rows].reshape(-1, 784).astype("float32") / 255,
+    images.y_train[rows].astype(int),
+)
 print(len(digits), "digits; the first and the last:", labels[:3], labels[-3:])
 
 # %% [markdown] tags=["predict"]
@@ -476,19 +647,37 @@ print(len(digits), "digits; the first and the last:", labels[:3], labels[-3:])
 
 # %%
 training = {"epochs": epochs, "batch_size": 128, "verbose": 0}
-reader = classifier(digits, labels, hidden=64, rate=0.005, validation_split=0.2, **training)
+reader = classifier(
+    digits, labels, hidden=64, rate=0.005, validation_split=0.2, **training
+)
 
 # %%
 history = reader.history.history
 plots.learning_curves(
-    history, metric="accuracy", title="Digits sorted by class, validation_split=0.2", y_label="accuracy (share)"
+    history,
+    metric="accuracy",
+    title="Digits sorted by class, validation_split=0.2",
+    y_label="accuracy (share)",
 )
-bound("03.sorted_training", "training accuracy, sorted rows", history["accuracy"][-1], at_least=0.8)
-bound("03.sorted_validation", "validation accuracy, sorted rows", history["val_accuracy"][-1], at_most=0.01)
+bound(
+    "03.sorted_training",
+    "training accuracy, sorted rows",
+    history["accuracy"][-1],
+    at_least=0.8,
+)
+bound(
+    "03.sorted_validation",
+    "validation accuracy, sorted rows",
+    history["val_accuracy"][-1],
+    at_most=0.01,
+)
+
+# %% [markdown] tags=["answer"]
+# Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
+# the last rows, before anything is shuffled**; only the rest is shuffled.
 
 # %% [markdown]
-# Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
-# the last rows, before anything is shuffled**; only the rest is shuffled. Which digits were those?
+# Which digits were held back?
 
 # %%
 held_back = labels[round(len(labels) * 0.8) :]
@@ -498,7 +687,11 @@ print("to validate:", np.unique(held_back))
 # %%
 last = -len(held_back) + np.arange(0, len(held_back), len(held_back) // 10)[:10]
 guesses = np.argmax(reader(digits[last]), axis=1)
-plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and what the model takes them for")
+plots.images(
+    digits[last].reshape(-1, 28, 28),
+    guesses,
+    title="Held back, and what the model takes them for",
+)
 
 # %% [markdown]
 # All eights and nines were held back. The model never saw either and learned to give them no probability, so it takes
@@ -508,13 +701,31 @@ plots.images(digits[last].reshape(-1, 28, 28), guesses, title="Held back, and wh
 # %%
 from sklearn.model_selection import train_test_split
 
-x_fit, x_judge, y_fit, y_judge = train_test_split(digits, labels, test_size=0.2, stratify=labels, random_state=seed)
-fixed = reinitialize(reader, seed).fit(x_fit, y_fit, validation_data=(x_judge, y_judge), **training).history
+x_fit, x_judge, y_fit, y_judge = train_test_split(
+    digits, labels, test_size=0.2, stratify=labels, random_state=seed
+)
+fixed = (
+    reinitialize(reader, seed)
+    .fit(x_fit, y_fit, validation_data=(x_judge, y_judge), **training)
+    .history
+)
 
 # %%
-plots.learning_curves(fixed, metric="accuracy", title="The same digits, split by class", y_label="accuracy (share)")
-spread("03.stratified_training", "training accuracy, split by class", fixed["accuracy"][-1])
-bound("03.stratified_validation", "validation accuracy, split by class", fixed["val_accuracy"][-1], at_least=0.8)
+plots.learning_curves(
+    fixed,
+    metric="accuracy",
+    title="The same digits, split by class",
+    y_label="accuracy (share)",
+)
+spread(
+    "03.stratified_training", "training accuracy, split by class", fixed["accuracy"][-1]
+)
+bound(
+    "03.stratified_validation",
+    "validation accuracy, split by class",
+    fixed["val_accuracy"][-1],
+    at_least=0.8,
+)
 
 # %% [markdown]
 # Same digits, same network: validation accuracy {{03.stratified_validation}} instead of {{03.sorted_validation}}
@@ -525,10 +736,11 @@ bound("03.stratified_validation", "validation accuracy, split by class", fixed["
 # The rows of a table are sorted by date, oldest first. What does `validation_split=0.1` hold back?
 #
 # - [ ] A random tenth.
+#   Nothing is drawn: `validation_split` cuts the table before any shuffling.
 # - [x] The latest tenth.
+#   The last rows in the order of the table. If the model is to predict the future, that may be just what you want.
 # - [ ] A tenth of every month.
-#
-# The last rows in the order of the table. If the model is to predict the future, that may be just what you want.
+#   Keras does not know of months. It takes the end of the table as one piece.
 
 # %% [markdown]
 # ### Exercise 03.3: split by class
@@ -539,7 +751,8 @@ bound("03.stratified_validation", "validation accuracy, split by class", fixed["
 
 # %% tags=["solution"]
 def stratified(y, share, rng):
-    """Return two arrays of row numbers, to train and to validate; together they hold every row once."""
+    """Return two arrays of row numbers, to train and to validate;
+    together they hold every row once."""
     chosen = []
     for label in np.unique(y):
         rows = rng.permutation(np.flatnonzero(y == label))
@@ -551,21 +764,59 @@ def stratified(y, share, rng):
 # %% tags=["check"]
 @exercise("03.3", stratified)
 def check(split):
-    targets = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [50, 30, 20]))
-    train, validate = (np.asarray(part) for part in split(targets, 0.2, np.random.default_rng(1)))
-    again = np.asarray(split(targets, 0.2, np.random.default_rng(2))[1])
+    def parts(y, share, seed):
+        given = y.copy()
+        found = split(given, share, np.random.default_rng(seed))
+        expect(
+            np.array_equal(given, y),
+            "The labels that you were given have changed. Work on a copy.",
+        )
+        expect(
+            found is None or len(list(found)) == 2,
+            "Two parts must come back: the rows to train and those to validate.",
+        )
+        return [np.array(list(part), dtype=int) for part in found]
+
+    for rng in generators():
+        classes = rng.choice(9, rng.integers(2, 5), replace=False)
+        counts = 4 * rng.integers(1, 8, len(classes))
+        targets = rng.permutation(np.repeat(classes, counts))
+        share = float(rng.choice([0.25, 0.5]))
+        train, validate = parts(targets, share, seed=1)
+        expect(
+            np.array_equal(
+                np.sort(np.concatenate([train, validate])), np.arange(len(targets))
+            ),
+            "Together the two parts must hold the number of every row exactly once.",
+        )
+        taken = [(targets[validate] == label).sum() for label in classes]
+        expect(
+            np.array_equal(taken, share * counts)
+            or not np.array_equal(taken, counts - share * counts),
+            "The two parts are exchanged. First come the rows to train.",
+        )
+        expect(
+            np.array_equal(taken, share * counts),
+            "The classes do not have their share among the validation rows. Choose"
+            f" within each class: of {counts.tolist()} rows a share of {share:g} each,"
+            f" not {list(map(int, taken))}.",
+        )
+        expect(
+            set(validate) == set(parts(targets, share, seed=1)[1]),
+            "The same generator chose other rows. Choose with `rng` alone, so that a"
+            " seed repeats the split.",
+        )
+    targets = np.repeat([0, 1], 20)  # sorted, as tables often are
+    validate, *others = (set(parts(targets, 0.25, seed)[1]) for seed in range(8))
     expect(
-        np.array_equal(np.sort(np.concatenate([train, validate])), np.arange(100)),
-        "Together the two parts must hold the number of every row exactly once.",
+        any(validate != other for other in others),
+        "Another generator chose the same rows. Choose at random with `rng`, not the"
+        " first or last.",
     )
-    expect(len(validate) == 20, f"A fifth of 100 rows is 20; {len(validate)} came back to validate.")
+    first = [np.sort([row for row in other if row < 20]) for other in others]
     expect(
-        np.array_equal(np.bincount(targets[validate], minlength=3), [10, 6, 4]),
-        "The classes do not have their share among the validation rows. Choose within each class.",
-    )
-    expect(
-        set(validate) != set(again),
-        "Another generator chose the same rows. Choose at random with `rng`, not the first or last.",
+        any(np.ptp(rows) >= len(rows) for rows in first),
+        "The rows of a class come in one block. Choose them one by one.",
     )
 
 
@@ -578,7 +829,9 @@ def stratified(y, share, rng):
 # %% tags=["wrong"] hint="the number of every row exactly once"
 def stratified(y, share, rng):
     parts = [rng.permutation(np.flatnonzero(y == label)) for label in np.unique(y)]
-    return np.arange(len(y)), np.concatenate([rows[: round(len(rows) * share)] for rows in parts])
+    return np.arange(len(y)), np.concatenate(
+        [rows[: round(len(rows) * share)] for rows in parts]
+    )
 
 
 # %% tags=["wrong"] hint="not the first or last"
@@ -623,9 +876,19 @@ attempt("keras.utils.np_utils", lambda: importlib.import_module("keras.utils.np_
 # schedule does what `decay` did, and these are the other spellings of today:
 
 # %%
-schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, decay_steps=1, decay_rate=0.01)
-print("rate at steps 0, 100, 300:", [round(float(schedule(step)), 4) for step in (0, 100, 300)])
-print("classes:", np.argmax(stopped(x_val[:5]), axis=1).shape, " one-hot:", keras.utils.to_categorical([0, 2], 3)[1])
+schedule = keras.optimizers.schedules.InverseTimeDecay(
+    0.1, decay_steps=1, decay_rate=0.01
+)
+print(
+    "rate at steps 0, 100, 300:",
+    [round(float(schedule(step)), 4) for step in (0, 100, 300)],
+)
+print(
+    "classes:",
+    np.argmax(stopped(x_val[:5]), axis=1).shape,
+    " one-hot:",
+    keras.utils.to_categorical([0, 2], 3)[1],
+)
 
 # %% [markdown]
 # - `lr=` is `learning_rate=`, `nb_epoch=` is `epochs=`.

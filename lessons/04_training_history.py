@@ -59,14 +59,27 @@ print(tumors.data.shape, " benign:", tumors.target.sum())
 from sklearn.model_selection import train_test_split
 
 x_train, x_rest, y_train, y_rest = train_test_split(
-    tumors.data.astype("float32"), tumors.target, train_size=60, stratify=tumors.target, random_state=0
+    tumors.data.astype("float32"),
+    tumors.target,
+    train_size=60,
+    stratify=tumors.target,
+    random_state=0,
 )
 x_validation, x_test, y_validation, y_test = train_test_split(
     x_rest, y_rest, train_size=0.5, stratify=y_rest, random_state=0
 )
 mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
-x_train, x_validation, x_test = ((x - mean) / deviation for x in (x_train, x_validation, x_test))
-print(len(x_train), "for training,", len(x_validation), "for validation,", len(x_test), "for the test")
+x_train, x_validation, x_test = (
+    (x - mean) / deviation for x in (x_train, x_validation, x_test)
+)
+print(
+    len(x_train),
+    "for training,",
+    len(x_validation),
+    "for validation,",
+    len(x_test),
+    "for the test",
+)
 
 # %% [markdown]
 # ## What fit returns
@@ -88,12 +101,19 @@ def compiled(dropout=0.0, weight_decay=None):
     """A classifier of tumors with its optimizer, made once for each set of remedies."""
     layers = [keras.Input((30,))]
     for _ in range(2):
-        layers += [keras.layers.Dense(64, activation="relu"), keras.layers.Dropout(dropout)]
+        layers += [
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dropout(dropout),
+        ]
     model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
     optimizer = keras.optimizers.Adam(weight_decay=weight_decay)
-    model.compile(optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False)
-    optimizer.build(model.trainable_variables)  # a step that still has to make variables is translated twice, so
-    model.compute_metrics(None, y_train[:1], model(x_train[:1]))  # make those of optimizer and metrics first
+    model.compile(
+        optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False
+    )
+    # a step that still has to make variables is translated twice, so
+    optimizer.build(model.trainable_variables)
+    # make those of optimizer and metrics first
+    model.compute_metrics(None, y_train[:1], model(x_train[:1]))
     return model
 
 
@@ -107,7 +127,8 @@ from course.training.reinitialize import reinitialize
 
 
 def network(run, learning_rate=0.01, **remedies):
-    """A network not yet trained; `run` decides its first weights and the order of the rows."""
+    """A network not yet trained;
+    `run` decides its first weights and the order of the rows."""
     model = reinitialize(compiled(**remedies), seed * runs + run)
     model.optimizer.learning_rate = learning_rate
     return model
@@ -126,18 +147,23 @@ options.experimental_optimization.apply_default_optimizations = False
 
 
 def dataset(x, y):
-    """Rows that `fit` and `evaluate` can read, one by one: `batch` still has to group them."""
+    """Rows that `fit` and `evaluate` can read, one by one: `batch` still has to group
+    them."""
     return tf.data.Dataset.from_tensor_slices((x, y)).with_options(options)
 
 
-validation = dataset(x_validation, y_validation).batch(len(x_validation))  # all rows as one batch
+# all rows as one batch
+validation = dataset(x_validation, y_validation).batch(len(x_validation))
 
 
 def fit(model, callbacks=()):
     """Train `model` and return the history, a dictionary of lists."""
     batches = dataset(x_train, y_train).shuffle(len(x_train)).batch(32)
-    settings = {"epochs": epochs, "shuffle": False, "verbose": 0}  # the batches come shuffled
-    return model.fit(batches, validation_data=validation, callbacks=list(callbacks), **settings).history
+    # the batches come shuffled
+    settings = {"epochs": epochs, "shuffle": False, "verbose": 0}
+    return model.fit(
+        batches, validation_data=validation, callbacks=list(callbacks), **settings
+    ).history
 
 
 # %%
@@ -166,7 +192,8 @@ import numpy as np
 
 
 class Reevaluate(keras.callbacks.Callback):
-    """Measures the training loss again after each epoch: weights at rest, nothing dropped."""
+    """Measures the training loss again after each epoch:
+    weights at rest, nothing dropped."""
 
     def on_train_begin(self, logs=None):
         self.losses = []
@@ -177,7 +204,8 @@ class Reevaluate(keras.callbacks.Callback):
 
 
 def train(**settings):
-    """Train a network for each run; return the histories, each with the training loss measured again."""
+    """Train a network for each run; return the histories, each with the training loss
+    measured again."""
     histories = []
     for run in range(runs):
         model, again = network(run, **settings), Reevaluate()
@@ -190,9 +218,13 @@ dropped = train(dropout=0.5, weight_decay=3)
 # %%
 from course import plots
 
-plots.learning_curves(dropped, title="With dropout: validation begins below training", y_label="loss (nats)")
+plots.learning_curves(
+    dropped,
+    title="With dropout: validation begins below training",
+    y_label="loss (nats)",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # In the first epoch the **validation** loss is by far the lower one. Are rows that the network never saw easier than
 # those that it learns? No. The two curves are measured differently:
 #
@@ -200,7 +232,8 @@ plots.learning_curves(dropped, title="With dropout: validation begins below trai
 #   network learns from it. The first batch still meets the weights that the epoch began with. And it is measured
 #   **with dropout on**.
 # - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
-#
+
+# %% [markdown]
 # To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
 # the remedies (`plain`, for the table below) shows what a running mean does alone.
 
@@ -234,29 +267,76 @@ from course.claims import bound, fact, spread
 
 
 def excess(histories, epochs):
-    """Logged training loss above the one measured again, mean over `epochs` (a slice), median of the runs."""
+    """Logged training loss above the one measured again, mean over `epochs` (a slice),
+    median of the runs."""
     difference = stack(histories, "loss") - stack(histories, "loss_again")
     return np.median(difference[:, epochs].mean(axis=1))
 
 
 # %%
-first_logged, first_validation = (np.median(stack(dropped, name)[:, 0]) for name in ("loss", "val_loss"))
+first_logged, first_validation = (
+    np.median(stack(dropped, name)[:, 0]) for name in ("loss", "val_loss")
+)
 spread("04.first_logged", "first epoch, training as logged", first_logged, unit="nats")
 spread("04.first_validation", "first epoch, validation", first_validation, unit="nats")
 words = "first epoch, logged minus validation"
-bound("04.first_difference", words, first_logged - first_validation, at_least=0.1, unit="nats")
+bound(
+    "04.first_difference",
+    words,
+    first_logged - first_validation,
+    at_least=0.1,
+    unit="nats",
+)
 
 # %%
 first, late = slice(0, 1), slice(-5, None)
 words = "logged above measured again"
-bound("04.excess_first_plain", f"{words}, first epoch, plain", excess(plain, first), at_least=0.1, unit="nats")
-bound("04.excess_first_dropout", f"{words}, first epoch, dropout", excess(dropped, first), at_least=0.1, unit="nats")
-bound("04.excess_late_plain", f"{words}, last epochs, plain", excess(plain, late), at_most=0.001, unit="nats", digits=6)
-spread("04.excess_late_dropout", f"{words}, last epochs, dropout", excess(dropped, late), unit="nats")
+bound(
+    "04.excess_first_plain",
+    f"{words}, first epoch, plain",
+    excess(plain, first),
+    at_least=0.1,
+    unit="nats",
+)
+bound(
+    "04.excess_first_dropout",
+    f"{words}, first epoch, dropout",
+    excess(dropped, first),
+    at_least=0.1,
+    unit="nats",
+)
+bound(
+    "04.excess_late_plain",
+    f"{words}, last epochs, plain",
+    excess(plain, late),
+    at_most=0.001,
+    unit="nats",
+    digits=6,
+)
+spread(
+    "04.excess_late_dropout",
+    f"{words}, last epochs, dropout",
+    excess(dropped, late),
+    unit="nats",
+)
 ratio = np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:])
-bound("04.late_logged_over_again", "the same as a ratio, dropout", ratio, at_least=1.2, digits=1)
-gap = np.median((stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1))
-bound("04.gap_late", "validation above measured again, last epochs", gap, at_least=0, unit="nats")
+bound(
+    "04.late_logged_over_again",
+    "the same as a ratio, dropout",
+    ratio,
+    at_least=1.2,
+    digits=1,
+)
+gap = np.median(
+    (stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1)
+)
+bound(
+    "04.gap_late",
+    "validation above measured again, last epochs",
+    gap,
+    at_least=0,
+    unit="nats",
+)
 
 # %% [markdown]
 # In the first epoch of the network with dropout, {{04.first_logged}} are logged for training and
@@ -283,7 +363,8 @@ bound("04.gap_late", "validation above measured again, last epochs", gap, at_lea
 
 # %% tags=["solution"]
 def logged(batch_losses, rows, batch_size):
-    """Return the loss logged for an epoch of `rows` rows, given the mean loss of each batch, in order."""
+    """Return the loss logged for an epoch of `rows` rows, given the mean loss of each
+    batch, in order."""
     sizes = [min(batch_size, rows - first) for first in range(0, rows, batch_size)]
     return np.average(batch_losses, weights=sizes)
 
@@ -292,27 +373,43 @@ def logged(batch_losses, rows, batch_size):
 from course.exercises import exercise, expect
 
 
-@exercise("04.1", logged)
+def draw(rng):
+    rows, size = int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    return rng.uniform(0.1, 1, -(-rows // size)).tolist(), rows, size
+
+
+@exercise("04.1", logged, draw=draw)
 def check(logged):
-    for losses, rows, size in (([0.8, 0.5, 0.2], 10, 4), ([0.9, 0.3], 65, 64), ([0.6, 0.4], 8, 4), ([0.7], 3, 32)):
+    for losses, rows, size in (
+        ([0.8, 0.5, 0.2], 10, 4),
+        ([0.9, 0.3], 65, 64),
+        ([0.6, 0.4], 8, 4),
+        ([0.7], 3, 32),
+    ):
         judge = keras.metrics.Mean()
         for number, loss in enumerate(losses):
             judge.update_state(loss, sample_weight=min(size, rows - number * size))
         answer = logged(list(losses), rows, size)
-        expect(answer is not None and np.ndim(answer) == 0, "One number must come back.")
+        expect(
+            answer is not None and np.ndim(answer) == 0, "One number must come back."
+        )
         right = abs(answer - float(judge.result())) < 1e-6
         if len(losses) > 1:
             expect(
                 right or abs(answer - losses[-1]) > 1e-9,
-                "That is the loss of the last batch alone. The logged figure is a mean over the whole epoch.",
+                "That is the loss of the last batch alone. The logged figure is a mean"
+                " over the whole epoch.",
             )
             expect(
                 right or abs(answer - np.mean(losses)) > 1e-9,
-                f"With {rows} rows in batches of {size}, the last batch is smaller: its rows must not count for more.",
+                f"With {rows} rows in batches of {size}, the last batch is smaller: its"
+                " rows must not count for more.",
             )
         expect(
             right,
-            f"For {losses}, {rows} rows and batches of {size} it returns {answer}; Keras logs {judge.result():.4f}.",
+            f"For {losses}, {rows} rows and batches of {size} it returns {answer};"
+            f" Keras logs {judge.result():.4f}.",
+            general=True,
         )
 
 
@@ -344,13 +441,23 @@ def logged(batch_losses, rows, batch_size):
 
 # %%
 slow = [fit(network(run, learning_rate=1e-4)) for run in range(runs)]
-plots.learning_curves(slow, title="Rate of 0.0001: both curves high and still falling", y_label="loss (nats)")
+plots.learning_curves(
+    slow,
+    title="Rate of 0.0001: both curves high and still falling",
+    y_label="loss (nats)",
+)
 
 # %%
 quarter = epochs // 4
 for name, rows in {"loss": "training", "val_loss": "validation"}.items():
     fall = np.median(stack(slow, name)[:, -quarter] - stack(slow, name)[:, -1])
-    bound(f"04.slow_{rows}_falls", f"rate 0.0001: late fall of the {rows} loss", fall, at_least=0, unit="nats")
+    bound(
+        f"04.slow_{rows}_falls",
+        f"rate 0.0001: late fall of the {rows} loss",
+        fall,
+        at_least=0,
+        unit="nats",
+    )
 
 # %% [markdown]
 # Training and validation agree, and both are still on their way down when the fit ends: it was cut off before it had
@@ -364,7 +471,10 @@ for name, rows in {"loss": "training", "val_loss": "validation"}.items():
 
 # %%
 wild = [fit(network(run, learning_rate=0.3)) for run in range(runs)]
-drawn = [{name: np.maximum(losses, 0.01) for name, losses in run.items()} for run in wild]  # a loss of 0 has no log
+# a loss of 0 has no log
+drawn = [
+    {name: np.maximum(losses, 0.01) for name, losses in run.items()} for run in wild
+]
 title = "Rate of 0.3: thrown far off, landing anywhere (below 0.01 drawn as 0.01)"
 plots.learning_curves(drawn, title=title, y_label="loss (nats)", log="y")
 
@@ -373,17 +483,51 @@ plots.learning_curves(drawn, title=title, y_label="loss (nats)", log="y")
 # it. How high does this fit climb, and where does its validation loss end, beside that of the first rate?
 
 # %%
-wild_highest, slow_highest = (np.median(stack(runs_of, "loss").max(axis=1)) for runs_of in (wild, slow))
+wild_highest, slow_highest = (
+    np.median(stack(runs_of, "loss").max(axis=1)) for runs_of in (wild, slow)
+)
 limits = {"full": 7, "fast": 1.4}
-bound("04.wild_highest", "highest training loss, rate 0.3", wild_highest, at_least=limits, unit="nats", digits=0)
-bound("04.slow_highest", "highest training loss, rate 0.0001", slow_highest, at_most=1.4, unit="nats", digits=2)
+bound(
+    "04.wild_highest",
+    "highest training loss, rate 0.3",
+    wild_highest,
+    at_least=limits,
+    unit="nats",
+    digits=0,
+)
+bound(
+    "04.slow_highest",
+    "highest training loss, rate 0.0001",
+    slow_highest,
+    at_most=1.4,
+    unit="nats",
+    digits=2,
+)
 learned = np.mean(stack(wild, "loss")[:, -1] < np.log(2))
 spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
 wild_end, plain_end = (stack(runs_of, "val_loss")[:, -1] for runs_of in (wild, plain))
-spread("04.wild_validation", "last validation loss, rate 0.3", np.median(wild_end), unit="nats", digits=0)
-spread("04.plain_validation", "last validation loss, rate 0.01", np.median(plain_end), unit="nats", digits=2)
+spread(
+    "04.wild_validation",
+    "last validation loss, rate 0.3",
+    np.median(wild_end),
+    unit="nats",
+    digits=0,
+)
+spread(
+    "04.plain_validation",
+    "last validation loss, rate 0.01",
+    np.median(plain_end),
+    unit="nats",
+    digits=2,
+)
 worse = np.mean(np.greater.outer(wild_end, plain_end))
-bound("04.wild_worse", "share of pairs in which 0.3 ends higher", worse, at_least=0.9, digits=2)
+bound(
+    "04.wild_worse",
+    "share of pairs in which 0.3 ends higher",
+    worse,
+    at_least=0.9,
+    digits=2,
+)
 
 # %% [markdown]
 # The sign is the *training* loss: its highest value in a run is {{04.wild_highest}}, far above guessing; at the low
@@ -405,23 +549,53 @@ bound("04.wild_worse", "share of pairs in which 0.3 ends higher", worse, at_leas
 # points, by 2 or 3, or hardly change?
 
 # %%
-plots.learning_curves(plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)")
+plots.learning_curves(
+    plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)"
+)
 
 # %%
-plots.learning_curves(plain, metric="accuracy", title="The accuracy hardly notices", y_label="accuracy (share of rows)")
+plots.learning_curves(
+    plain,
+    metric="accuracy",
+    title="The accuracy hardly notices",
+    y_label="accuracy (share of rows)",
+)
 
 # %%
-validation_loss, validation_accuracy = stack(plain, "val_loss"), stack(plain, "val_accuracy")
+validation_loss, validation_accuracy = (
+    stack(plain, "val_loss"),
+    stack(plain, "val_accuracy"),
+)
 best = validation_loss.argmin(axis=1)
 growth = validation_loss[:, -1] / validation_loss.min(axis=1)
 lost = validation_accuracy[range(runs), best] - validation_accuracy[:, -1]
-bound("04.best_epoch", "best epoch without remedy", np.median(best + 1), at_most=6, digits=0)
+bound(
+    "04.best_epoch",
+    "best epoch without remedy",
+    np.median(best + 1),
+    at_most=6,
+    digits=0,
+)
 limits = {"full": 2, "fast": 1.4}
-bound("04.validation_loss_growth", "growth of the validation loss", np.median(growth), at_least=limits, digits=2)
+bound(
+    "04.validation_loss_growth",
+    "growth of the validation loss",
+    np.median(growth),
+    at_least=limits,
+    digits=2,
+)
 lost = 100 * np.median(lost)
-bound("04.accuracy_lost", "accuracy lost meanwhile", lost, at_least=-3, at_most=2, unit="points", digits=1)
+bound(
+    "04.accuracy_lost",
+    "accuracy lost meanwhile",
+    lost,
+    at_least=-3,
+    at_most=2,
+    unit="points",
+    digits=1,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
 # {{04.validation_loss_growth}}. The validation accuracy hardly changes: between the same two epochs it loses
 # {{04.accuracy_lost}}, where a minus is a gain.
@@ -440,18 +614,41 @@ bound("04.accuracy_lost", "accuracy lost meanwhile", lost, at_least=-3, at_most=
 
 # %%
 def overfits(history, factor=1.4):
-    """Whether the validation loss has clearly turned: its last quarter lies above `factor` times its least value."""
+    """Whether the validation loss has clearly turned:
+    its last quarter lies above `factor` times its least value."""
     loss = np.array(history["val_loss"])
     return bool(loss[-(len(loss) // 4) :].mean() > factor * loss.min())
 
 
 # %%
 detected = {}
-for name, histories in {"no remedy": plain, "both remedies": dropped, "rate 0.0001": slow}.items():
+for name, histories in {
+    "no remedy": plain,
+    "both remedies": dropped,
+    "rate 0.0001": slow,
+}.items():
     detected[name] = np.mean([overfits(history) for history in histories])
-bound("04.detected_plain", "share detected, no remedy", detected["no remedy"], at_least=1, digits=1)
-bound("04.detected_dropout", "share detected, both remedies", detected["both remedies"], at_most=0, digits=1)
-bound("04.detected_slow", "share detected, rate 0.0001", detected["rate 0.0001"], at_most=0, digits=1)
+bound(
+    "04.detected_plain",
+    "share detected, no remedy",
+    detected["no remedy"],
+    at_least=1,
+    digits=1,
+)
+bound(
+    "04.detected_dropout",
+    "share detected, both remedies",
+    detected["both remedies"],
+    at_most=0,
+    digits=1,
+)
+bound(
+    "04.detected_slow",
+    "share detected, rate 0.0001",
+    detected["rate 0.0001"],
+    at_most=0,
+    digits=1,
+)
 
 # %% [markdown]
 # It fires in every run without remedy, and in none with dropout and weight decay or with the low rate. The factor is
@@ -463,12 +660,13 @@ bound("04.detected_slow", "share detected, rate 0.0001", detected["rate 0.0001"]
 # do you say?
 #
 # - [ ] Yes: the validation loss is above the training loss, so the network over-fits.
+#   A small gap is no over-fitting. What counts is whether the validation loss still falls, and it does.
 # - [ ] Yes: dropout lets a network train longer.
+#   It makes the training longer, not better. Dropout is a remedy against over-fitting, which is not to be seen here.
 # - [x] No: the fit was cut off; train longer first, or with a larger rate.
+#   The two agree and both still fall: under-fitting. Dropout would slow this fit down further.
 # - [ ] No: collect more data first.
-#
-# The two agree and both still fall: under-fitting. Dropout is a remedy against over-fitting and would slow this fit
-# down further.
+#   More data help where training and validation drift apart. Here they agree, and the fit has not ended yet.
 
 # %% [markdown]
 # ### Exercise 04.2: a diagnosis
@@ -493,23 +691,96 @@ def diagnose(history):
 
 
 # %% tags=["check"]
-@exercise("04.2", diagnose)
+def draw(rng):
+    epoch = np.arange(rng.integers(4, 17))
+    loss = 0.7 * rng.choice([0.7, 0.9, 0.97]) ** epoch
+    val_loss = 0.6 * 0.6**epoch + rng.choice([0, 0.02, 0.05]) * epoch + 0.1
+    loss[1] *= rng.choice([0.6, 1, 1])
+    if rng.random() < 0.3:
+        loss[rng.integers(len(loss))] = rng.choice([1.3, 1.4, 1.5, 6, np.inf, np.nan])
+    if rng.random() < 0.3:
+        val_loss[rng.integers(len(loss))] *= rng.choice([0.3, 1.5, 6])
+    return ({"loss": loss.tolist(), "val_loss": val_loss.tolist()},)
+
+
+@exercise("04.2", diagnose, draw=draw)
 def check(diagnose):
     nan, epoch = float("nan"), np.arange(12)
     falling, slow = 0.7 * 0.7**epoch, 0.7 * 0.96**epoch
     thrown = np.array([0.9, 6.0, 4.0, 1.0, 0.5, 0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05])
     turned = np.where(epoch < 4, 0.6 * 0.6**epoch, 0.1 + 0.05 * epoch)
     settled = 0.1 + 0.5 * 0.4**epoch
-    ended, rough = np.append(falling[:-1], nan), np.append(settled[:-1], 1.6 * settled[-1])
+    ended, rough = (
+        np.append(falling[:-1], nan),
+        np.append(settled[:-1], 1.6 * settled[-1]),
+    )
     for loss, val_loss, disease, hint in (
-        (ended, settled, "rate too high", "The training loss ended in NaN. A comparison with NaN is always false."),
-        (thrown, turned + thrown, "rate too high", "The training loss leapt far above guessing: ask in every epoch."),
-        (falling, turned, "over-fit", 'Training falls while validation has turned: that is "over-fit".'),
-        (settled * 0.2, settled, "sound", "Validation came down and stayed. That it lies higher is no disease."),
-        (falling, rough, "sound", "The last epoch alone was high. Take the mean over the last quarter."),
-        (slow, slow, "under-fit", 'The training loss has not even halved when the fit ends: that is "under-fit".'),
-        (slow, turned, "over-fit", "Both over-fit and under-fit hold here: ask in the order of the list."),
-        (thrown, turned, "rate too high", "Both over-fit and too high a rate hold here: ask in the order of the list."),
+        (
+            ended,
+            settled,
+            "rate too high",
+            "The training loss ended in NaN. A comparison with NaN is always false.",
+        ),
+        (
+            thrown,
+            turned + thrown,
+            "rate too high",
+            "The training loss leapt far above guessing: ask in every epoch.",
+        ),
+        (
+            falling,
+            turned,
+            "over-fit",
+            'Training falls while validation has turned: that is "over-fit".',
+        ),
+        (
+            settled * 0.2,
+            settled,
+            "sound",
+            "Validation came down and stayed. That it lies higher is no disease.",
+        ),
+        (
+            falling,
+            rough,
+            "sound",
+            "The last epoch alone was high. Take the mean over the last quarter.",
+        ),
+        (
+            slow,
+            slow,
+            "under-fit",
+            (
+                "The training loss has not even halved when the fit ends: that is"
+                ' "under-fit".'
+            ),
+        ),
+        (
+            [0.8, 0.6, 0.5, 0.4],
+            settled[:4],
+            "sound",
+            "The loss has fallen to just half of its first value, and that is enough.",
+        ),
+        (
+            falling[:4],
+            [0.5, 0.5, 0.5, 0.7],
+            "sound",
+            "Just 1.4 times the least value is not above it.",
+        ),
+        (
+            slow,
+            turned,
+            "over-fit",
+            "Both over-fit and under-fit hold here: ask in the order of the list.",
+        ),
+        (
+            thrown,
+            turned,
+            "rate too high",
+            (
+                "Both over-fit and too high a rate hold here: ask in the order of the"
+                " list."
+            ),
+        ),
     ):
         expect(diagnose({"loss": [*loss], "val_loss": [*val_loss]}) == disease, hint)
 
@@ -557,7 +828,8 @@ def diagnose(history):
 
 # %%
 def stopped(run, restore):
-    """Train without remedy until the validation loss has not improved for 4 epochs; return weights, history, loss."""
+    """Train without remedy until the validation loss has not improved for 4 epochs;
+    return weights, history, loss."""
     model = network(run)
     stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=restore)
     history = fit(model, [stop])
@@ -568,17 +840,28 @@ def stopped(run, restore):
 _, history, loss = stopped(run=0, restore=False)
 print("the model in hand is that of the last epoch:", loss == history["val_loss"][-1])
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Those of the **last**, `patience` epochs beyond the best. The best ones come back only with
-# `restore_best_weights=True`. Do they come back exactly? The validation loss of the restored network must then be the
-# least in its history, to the last bit.
+# `restore_best_weights=True`.
+
+# %% [markdown]
+# `restore_best_weights=True` brings the best weights back. Do they come back exactly? The validation loss of the
+# restored network must then be the least in its history, to the last bit.
 
 # %%
 restored = [stopped(run, restore=True) for run in range(runs)]
 exactly = [loss == min(history["val_loss"]) for _, history, loss in restored]
-fact("04.restored_exactly", "every run has its least validation loss back", all(exactly))
+fact(
+    "04.restored_exactly", "every run has its least validation loss back", all(exactly)
+)
 saved = epochs - np.median([len(history["loss"]) for _, history, _ in restored])
-bound("04.epochs_saved", "epochs saved by the stop", saved, at_least={"full": 12}, digits=0)
+bound(
+    "04.epochs_saved",
+    "epochs saved by the stop",
+    saved,
+    at_least={"full": 12},
+    digits=0,
+)
 
 # %% [markdown]
 # They do in every run, and {{04.epochs_saved}} of the epochs were saved. (`fit` and `evaluate` measured the rows in
@@ -595,7 +878,8 @@ bound("04.epochs_saved", "epochs saved by the stop", saved, at_least={"full": 12
 
 # %% tags=["solution"]
 def early_stop(val_loss, patience):
-    """Return the number of the epoch after which the fit ends, and that of the best epoch until then."""
+    """Return the number of the epoch after which the fit ends, and that of the best
+    epoch until then."""
     best = 0
     for epoch, loss in enumerate(val_loss):
         if loss < val_loss[best]:
@@ -606,24 +890,66 @@ def early_stop(val_loss, patience):
 
 
 # %% tags=["check"]
-@exercise("04.3", early_stop)
+def draw(rng):
+    losses = rng.integers(1, 8, rng.integers(1, 12)) / 8
+    return losses.tolist(), int(rng.integers(1, 5))
+
+
+@exercise("04.3", early_stop, draw=draw)
 def check(early_stop):
     for text, patience, last, best, hint in (
-        ("0.5 0.4 0.6 0.7 0.8 0.9", 2, 3, 1, "It ends with the second bad epoch in a row, not with the one after."),
-        ("0.5 0.6 0.4 0.5 0.6 0.3", 2, 4, 2, "Two bad in all are not two in a row. None after the end can be best."),
-        ("0.5 0.4 0.45 0.42 0.41 0.2", 2, 3, 1, "Better than the epoch before is not enough: better than the best."),
+        (
+            "0.5 0.4 0.6 0.7 0.8 0.9",
+            2,
+            3,
+            1,
+            "It ends with the second bad epoch in a row, not with the one after.",
+        ),
+        (
+            "0.5 0.6 0.4 0.5 0.6 0.3",
+            2,
+            4,
+            2,
+            "Two bad in all are not two in a row. None after the end can be best.",
+        ),
+        (
+            "0.5 0.4 0.45 0.42 0.41 0.2",
+            2,
+            3,
+            1,
+            "Better than the epoch before is not enough: better than the best.",
+        ),
         ("0.5 0.4 0.4 0.4 0.4 0.1", 2, 3, 1, "An equal loss is no improvement."),
-        ("0.5 0.4 0.3 0.2", 2, 3, 3, "A loss that always improves is never stopped: the last epoch is the best."),
+        (
+            "0.5 0.4 0.3 0.2",
+            2,
+            3,
+            3,
+            "A loss that always improves is never stopped: the last epoch is the best.",
+        ),
         ("0.3 0.5 0.4 0.2", 2, 2, 0, "The first epoch can be the best as well."),
-        ("0.5 0.4 0.6 0.6 0.6 0.1", 3, 4, 1, "With a patience of 3 it ends at another epoch."),
+        (
+            "0.5 0.4 0.6 0.6 0.6 0.1",
+            3,
+            4,
+            1,
+            "With a patience of 3 it ends at another epoch.",
+        ),
     ):
         losses = [float(loss) for loss in text.split()]
         answer = early_stop(list(losses), patience)
         pair = isinstance(answer, tuple | list) and len(answer) == 2
         expect(pair, "Return two numbers: the last epoch and the best one.")
-        expect(tuple(answer) != (last + 1, best + 1), "Count epochs from 0, as the callback does.")
+        expect(
+            tuple(answer) != (last + 1, best + 1),
+            "Count epochs from 0, as the callback does.",
+        )
         right = tuple(answer) == (last, best)
-        expect(right, f"{hint} For {losses} and a patience of {patience}: {answer}, not {(last, best)}.")
+        expect(
+            right,
+            f"{hint} For {losses} and a patience of {patience}: {answer}, not"
+            f" {(last, best)}.",
+        )
 
 
 # %% tags=["wrong"] hint="better than the best"
@@ -680,12 +1006,19 @@ def early_stop(val_loss, patience):
 
 # %%
 def verdicts(first, second):
-    """Shares of all pairs of runs in which `first` is higher, equal, lower than `second`."""
+    """Shares of all pairs of runs in which `first` is higher, equal, lower than
+    `second`."""
     difference = np.sign(np.subtract.outer(first, second))
-    return {name: np.mean(difference == sign) for name, sign in (("higher", 1), ("equal", 0), ("lower", -1))}
+    return {
+        name: np.mean(difference == sign)
+        for name, sign in (("higher", 1), ("equal", 0), ("lower", -1))
+    }
 
 
-cured, plainly = stack(dropped, "val_accuracy")[:, -1], stack(plain, "val_accuracy")[:, -1]
+cured, plainly = (
+    stack(dropped, "val_accuracy")[:, -1],
+    stack(plain, "val_accuracy")[:, -1],
+)
 found = verdicts(cured, plainly)
 
 # %%
@@ -697,13 +1030,37 @@ plots.bars(
 )
 
 # %%
-spread("04.pairs_better", "share of pairs more accurate with remedies", found["higher"], digits=2)
+spread(
+    "04.pairs_better",
+    "share of pairs more accurate with remedies",
+    found["higher"],
+    digits=2,
+)
 spread("04.pairs_equal", "share of pairs equally accurate", found["equal"], digits=2)
-spread("04.pairs_worse", "share of pairs less accurate with remedies", found["lower"], digits=2)
+spread(
+    "04.pairs_worse",
+    "share of pairs less accurate with remedies",
+    found["lower"],
+    digits=2,
+)
 gain = 100 * (np.mean(cured) - np.mean(plainly))
-bound("04.accuracy_gain", "accuracy gained by the remedies", gain, at_least=-2, at_most=2, unit="points", digits=1)
+bound(
+    "04.accuracy_gain",
+    "accuracy gained by the remedies",
+    gain,
+    at_least=-2,
+    at_most=2,
+    unit="points",
+    digits=1,
+)
 losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
-bound("04.pairs_loss_lower", "share of pairs with the lower loss", losses["lower"], at_least=0.9, digits=2)
+bound(
+    "04.pairs_loss_lower",
+    "share of pairs with the lower loss",
+    losses["lower"],
+    at_least=0.9,
+    digits=2,
+)
 
 # %% [markdown]
 # The dots are medians, the lines reach from the best run to the worst. A share of {{04.pairs_better}} of all pairs says
@@ -720,18 +1077,22 @@ bound("04.pairs_loss_lower", "share of pairs with the lower loss", losses["lower
 
 # %%
 for p in (0.95, 0.98):
-    print(f"accuracy {p}: standard error {100 * np.sqrt(p * (1 - p) / len(y_validation)):.1f} points")
+    print(
+        f"accuracy {p}: standard error"
+        f" {100 * np.sqrt(p * (1 - p) / len(y_validation)):.1f} points"
+    )
 
 # %% [markdown] tags=["quiz"]
 # Two networks, one run each, 254 validation rows: accuracies of 0.965 and 0.961. What do you conclude?
 #
 # - [ ] The first is better, by 0.4 points.
+#   0.4 points of 254 rows are one row. Another seed, or other rows, may turn that around.
 # - [ ] The first is better, but not by much.
+#   One row is no evidence of even a small difference.
 # - [x] Nothing: they differ by one row, and another seed may turn them around.
+#   They differ by one row. More seeds make the luck of training small, more rows the luck of the rows.
 # - [ ] They are equally good.
-#
-# "Equally good" would need evidence as well. More seeds make the luck of training small, more rows the luck of the
-# rows.
+#   That would need evidence as well: one run each cannot tell equal from different.
 
 # %% [markdown]
 # ## The legend says "test"
@@ -748,7 +1109,10 @@ for p in (0.95, 0.98):
 
 # %%
 _, history, loss = restored[0]  # the loss was measured by evaluate(validation)
-print("the curve's least value is the loss on the validation rows:", min(history["val_loss"]) == loss)
+print(
+    "the curve's least value is the loss on the validation rows:",
+    min(history["val_loss"]) == loss,
+)
 
 # %% [markdown]
 # On the **validation** rows: `fit` has never seen a test row. The word matters once the curve *chooses*. Our epoch at
@@ -763,7 +1127,12 @@ for weights, _, _ in restored:
     tested.append(model.evaluate(test, verbose=0))
 chosen = np.median([loss for _, _, loss in restored])
 test_loss, test_accuracy = np.median(tested, axis=0)
-spread("04.chosen_validation_loss", "validation loss at the chosen epoch", chosen, unit="nats")
+spread(
+    "04.chosen_validation_loss",
+    "validation loss at the chosen epoch",
+    chosen,
+    unit="nats",
+)
 spread("04.test_loss", "test loss of the same networks", test_loss, unit="nats")
 spread("04.test_accuracy", "test accuracy of the same networks", test_accuracy)
 
@@ -809,8 +1178,15 @@ print(text)
 # All five epochs are there. The same run went to its end as `plain[0]`. Does the file tell the truth?
 
 # %%
-same = [np.array_equal(log[name], plain[0][name][:5]) for name in log.dtype.names if name != "epoch"]
-print(f"{sum(same)} of {len(same)} columns equal the history of the whole fit, to the last bit")
+same = [
+    np.array_equal(log[name], plain[0][name][:5])
+    for name in log.dtype.names
+    if name != "epoch"
+]
+print(
+    f"{sum(same)} of {len(same)} columns equal the history of the whole fit, to the"
+    " last bit"
+)
 
 # %% [markdown]
 # Nothing is lost or rounded. The file counts its epochs from 0, and a second fit overwrites it, unless you say

@@ -30,12 +30,12 @@
 # the same steps on so few digits that the conclusions need not show.)
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the digits and dropout, 0 to 1000000
+seed: int = 0  # seed of first weights, order of digits and dropout, 0 to 1000000
 fast: bool = False  # a tenth of the digits, fewer epochs
-epochs: int = 4  # passes over the digits for each network that is compared, 1 to 250, fast 2
-published_epochs: int = 20  # passes for the network whose published figure is checked, 1 to 200, fast 2
+epochs: int = 4  # passes for each network that is compared, 1 to 250, fast 2
+published_epochs: int = 20  # passes of the published network, 1 to 200, fast 2
 recipe_epochs: int = 6  # passes for each recipe that is up for choice, 1 to 200, fast 2
-final_epochs: int = 8  # passes for the chosen recipe, over all 60,000 digits, 1 to 200, fast 2
+final_epochs: int = 8  # passes of the chosen recipe, 1 to 200, fast 2
 
 # %%
 from course.lesson import begin
@@ -50,7 +50,11 @@ from course import plots
 from course.data import load
 
 digits = load("mnist", fast=fast)
-plots.images(digits.x_train[:20], digits.y_train[:20], title="The first twenty training digits and their labels")
+plots.images(
+    digits.x_train[:20],
+    digits.y_train[:20],
+    title="The first twenty training digits and their labels",
+)
 
 # %%
 for part in ("train", "validation", "test"):
@@ -69,7 +73,10 @@ for part in ("train", "validation", "test"):
 import numpy as np
 
 for p in (0.90, 0.94, 0.98):
-    print(f"accuracy {p:.2f} on 10,000 digits: standard error {np.sqrt(p * (1 - p) / 10_000):.4f}")
+    print(
+        f"accuracy {p:.2f} on 10,000 digits: standard error"
+        f" {np.sqrt(p * (1 - p) / 10_000):.4f}"
+    )
 
 # %% [markdown]
 # Near 0.98, a difference of 0.001 between two networks is within the luck of the digits.
@@ -95,8 +102,14 @@ x_train = digits.x_train.reshape(-1, 784).astype("float32") / 255
 x_validation = digits.x_validation.reshape(-1, 784).astype("float32") / 255
 
 keras.utils.set_random_seed(seed)
-model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, activation="softmax")])
-model.compile(optimizer=keras.optimizers.SGD(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+model = keras.Sequential(
+    [keras.Input((784,)), keras.layers.Dense(10, activation="softmax")]
+)
+model.compile(
+    optimizer=keras.optimizers.SGD(0.01),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+)
 model.fit(x_train, digits.y_train, batch_size=128, epochs=2, verbose=0)
 loss, accuracy = model.evaluate(x_validation, digits.y_validation, verbose=0)
 probabilities = model.predict(x_validation[:10], verbose=0)
@@ -107,9 +120,14 @@ print("true:     ", digits.y_validation[:10])
 # %%
 from course.claims import bound, fact, spread
 
-bound("05.program", "accuracy of the twenty lines, validation", accuracy, at_least={"full": 0.8})
+bound(
+    "05.program",
+    "accuracy of the twenty lines, validation",
+    accuracy,
+    at_least={"full": 0.8},
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # {{05.program}}: **more than four fifths**, from a model that cannot see a stroke or a loop, only how dark
 # single pixels are. Its figure is the one to beat. (*Sparse* cross-entropy takes labels as whole numbers. The book's
 # programs turn each into ten zeros and ones first; the loss is the same.)
@@ -121,10 +139,15 @@ bound("05.program", "accuracy of the twenty lines, validation", accuracy, at_lea
 # the digit, light ones against it, and those as grey as the margin do not matter.
 
 # %%
-keras.utils.set_random_seed(seed)  # the same seed gives the weights that the training began with
+# the same seed gives the weights that the training began with
+keras.utils.set_random_seed(seed)
 start = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)]).get_weights()[0]
 learned = (model.get_weights()[0] - start).T.reshape(10, 28, 28)
-plots.images(learned - learned.min(), range(10), title="Ten templates: what each output learned to look for")
+plots.images(
+    learned - learned.min(),
+    range(10),
+    title="Ten templates: what each output learned to look for",
+)
 
 # %% [markdown]
 # One template a digit: the 0 is a ring that forbids ink in its middle. A single template has to serve every slant
@@ -139,7 +162,8 @@ plots.images(learned - learned.min(), range(10), title="Ten templates: what each
 
 # %%
 def network(*hidden, dropout=0.0):
-    """A classifier of digits with the given numbers of hidden units, each layer followed by dropout."""
+    """A classifier of digits with the given numbers of hidden units, each layer
+    followed by dropout."""
     keras.utils.set_random_seed(seed)
     layers = [keras.Input((784,))]
     for units in hidden:
@@ -154,7 +178,12 @@ def network(*hidden, dropout=0.0):
 
 # %%
 print("no hidden layer:  ", network().count_params(), "=", 784 * 10 + 10)
-print("two layers of 128:", network(128, 128).count_params(), "=", (784 + 1) * 128 + (128 + 1) * 128 + (128 + 1) * 10)
+print(
+    "two layers of 128:",
+    network(128, 128).count_params(),
+    "=",
+    (784 + 1) * 128 + (128 + 1) * 128 + (128 + 1) * 10,
+)
 
 # %% [markdown]
 # Two hidden layers bring fifteen times the parameters, and more than four fifths of them belong to the first, which
@@ -182,24 +211,39 @@ def count_parameters(widths):
 from course.exercises import exercise, expect
 
 
-@exercise("05.1", count_parameters)
+def draw(rng):
+    return (rng.integers(1, 20, rng.integers(2, 7)).tolist(),)
+
+
+@exercise("05.1", count_parameters, draw=draw)
 def check(count):
     for widths in ([784, 10], [784, 128, 128, 10], [5, 4, 3, 2]):
         pairs = list(pairwise(widths))
         layers = [keras.layers.Dense(units) for units in widths[1:]]
         true = keras.Sequential([keras.Input((widths[0],)), *layers]).count_params()
         answer = count(widths)
-        expect(answer is not None, "Your function returns nothing. Does it end in a return?")
-        expect(answer != sum(a * b for a, b in pairs), "These are the weights alone. Each unit also has a bias.")
+        expect(
+            answer is not None,
+            "Your function returns nothing. Does it end in a return?",
+        )
+        expect(
+            answer != sum(a * b for a, b in pairs),
+            "These are the weights alone. Each unit also has a bias.",
+        )
         expect(
             answer != sum(a * b + a for a, b in pairs),
-            "You gave every input a bias. It belongs to the unit that adds up: one for each *output* of a layer.",
+            "You gave every input a bias. It belongs to the unit that adds up: one for"
+            " each *output* of a layer.",
         )
         expect(
             answer != sum(a * b + 1 for a, b in pairs),
             "You counted one bias a layer. Every unit of the layer has its own.",
         )
-        expect(answer == true, f"For {widths} it returns {answer}; Keras counts {true}.")
+        expect(
+            answer == true,
+            f"For {widths} it returns {answer}; Keras counts {true}.",
+            general=True,
+        )
 
 
 # %% tags=["wrong"] hint="the weights alone"
@@ -246,7 +290,8 @@ def count_parameters(widths):
 
 # %%
 class Validation(keras.callbacks.Callback):
-    """Adds the share of validation digits read right to the logs of each epoch, which become the history."""
+    """Adds the share of validation digits read right to the logs of each epoch, which
+    become the history."""
 
     def on_epoch_end(self, epoch, logs):
         predicted = np.argmax(self.model(x_validation), axis=1)
@@ -260,16 +305,24 @@ from course.training.fast_fit import fast_fit
 
 
 def ready(model, optimizer):
-    """Compile `model` and let it run an epoch as one program; a section below says how and why."""
+    """Compile `model` and let it run an epoch as one program;
+    a section below says how and why."""
     loss = "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)  # fast_fit compiles by itself
-    optimizer.build(model.trainable_variables)  # spares `fit` a second translation of its first step
+    # fast_fit compiles by itself
+    model.compile(optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    # spares `fit` a second translation of its first step
+    optimizer.build(model.trainable_variables)
     return fast_fit(model, seed=seed)
 
 
 def train(model, epochs):
     """Fit `model` to the training digits; return its history."""
-    settings = {"batch_size": 128, "epochs": epochs, "callbacks": [Validation()], "verbose": 0}
+    settings = {
+        "batch_size": 128,
+        "epochs": epochs,
+        "callbacks": [Validation()],
+        "verbose": 0,
+    }
     return model.fit(x_train, digits.y_train, **settings).history
 
 
@@ -281,7 +334,13 @@ book = "Gulli, Pal, Deep Learning with Keras, 2017, chapter 1"
 as_published = hidden_sgd["val_accuracy"][published_epochs - 1]
 within_a_point = {"at_least": {"full": 0.9363}, "at_most": {"full": 0.9563}}
 published = {"published": 0.9463, "source": book}
-bound("05.as_published", "validation accuracy of the book's network", as_published, **within_a_point, **published)
+bound(
+    "05.as_published",
+    "validation accuracy of the book's network",
+    as_published,
+    **within_a_point,
+    **published,
+)
 
 # %% [markdown]
 # {{05.as_published}} here, 0.9463 there, from one run on 48,000 digits, judged by 12,000: less than a point apart.
@@ -307,8 +366,11 @@ fast_fit(reinitialize(model, seed), seed=seed)
 reinitialize(hidden_network, seed).optimizer.learning_rate = 0.1
 curves = {
     "no hidden layer, SGD": train(model, epochs),
-    "hidden, SGD": {key: values[:epochs] for key, values in hidden_sgd.items()},  # its first epochs
-    "hidden + dropout, SGD": train(ready(network(128, 128, dropout=0.3), SGD(0.01)), epochs),
+    # its first epochs
+    "hidden, SGD": {key: values[:epochs] for key, values in hidden_sgd.items()},
+    "hidden + dropout, SGD": train(
+        ready(network(128, 128, dropout=0.3), SGD(0.01)), epochs
+    ),
     "hidden, SGD(0.1)": train(hidden_network, epochs),
     "hidden, Adam": train(ready(network(128, 128), Adam()), epochs),
 }
@@ -316,27 +378,47 @@ curves = {
 # %%
 plots.lines(
     range(1, epochs + 1),
-    {name: 100 * (1 - np.array(history["val_accuracy"])) for name, history in curves.items()},
+    {
+        name: 100 * (1 - np.array(history["val_accuracy"]))
+        for name, history in curves.items()
+    },
     title="Five networks, the same epochs",
     x_label="epoch",
     y_label="validation error (% of digits)",
 )
 
 # %%
-none, hidden, dropped, larger, adam = (history["val_accuracy"][-1] for history in curves.values())
+none, hidden, dropped, larger, adam = (
+    history["val_accuracy"][-1] for history in curves.values()
+)
 spread("05.none", "no hidden layer", none)
 spread("05.hidden_dropout", "hidden layers and dropout", dropped)
 spread("05.hidden", "hidden layers", hidden)
 spread("05.hidden_larger_step", "hidden layers, ten times the rate", larger)
 spread("05.hidden_adam", "hidden layers, Adam", adam)
 if not fast:  # so few digits in two epochs show no order
-    fact("05.order", "hidden layers beat none, and Adam beats SGD", none < hidden < adam)
+    fact(
+        "05.order", "hidden layers beat none, and Adam beats SGD", none < hidden < adam
+    )
 share_of_gain = (larger - hidden) / (adam - hidden)
-bound("05.larger_step_share", "share of Adam's gain by larger steps", share_of_gain, at_least={"full": 0.5}, digits=2)
+bound(
+    "05.larger_step_share",
+    "share of Adam's gain by larger steps",
+    share_of_gain,
+    at_least={"full": 0.5},
+    digits=2,
+)
 dropout_gain = 100 * (dropped - hidden)
-bound("05.dropout_gain", "what dropout gains", dropout_gain, at_most={"full": 0}, digits=1, unit="points")
+bound(
+    "05.dropout_gain",
+    "what dropout gains",
+    dropout_gain,
+    at_most={"full": 0},
+    digits=1,
+    unit="points",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The order, worst first: no hidden layer, dropout, hidden, SGD at 0.1, Adam. It is the same with every seed.
 #
 # - **Hidden layers help**: {{05.none}} without, {{05.hidden}} with them.
@@ -356,27 +438,57 @@ bound("05.dropout_gain", "what dropout gains", dropout_gain, at_most={"full": 0}
 
 # %% tags=["solution"]
 def at_equal_epochs(accuracies):
-    """Return name -> accuracy at the last common epoch, given name -> list of accuracies, one an epoch."""
+    """Return name -> accuracy at the last common epoch, given name -> list of
+    accuracies, one an epoch."""
     common = min(len(curve) for curve in accuracies.values())
     return {name: curve[common - 1] for name, curve in accuracies.items()}
 
 
 # %% tags=["check"]
-@exercise("05.2", at_equal_epochs)
+def draw(rng):
+    names = "abcd"[: rng.integers(1, 5)]
+    return ({name: rng.random(rng.integers(1, 7)).tolist() for name in names},)
+
+
+@exercise("05.2", at_equal_epochs, draw=draw)
 def check(fair):
-    runs = {"long": [0.5, 0.65, 0.7, 0.9, 0.95], "short": [0.75, 0.6, 0.72], "other": [0.1, 0.2, 0.3, 0.4]}
+    runs = {
+        "long": [0.5, 0.65, 0.7, 0.9, 0.95],
+        "short": [0.75, 0.6, 0.72],
+        "other": [0.1, 0.2, 0.3, 0.4],
+    }
     found = fair({name: list(curve) for name, curve in runs.items()})
-    expect(isinstance(found, dict) and set(found) == set(runs), "One entry for each run must come back, by its name.")
-    expect(found["long"] != 0.95, "The long run is taken at its own last epoch, which the short one never reached.")
+    expect(
+        isinstance(found, dict) and set(found) == set(runs),
+        "One entry for each run must come back, by its name.",
+    )
+    expect(
+        found["long"] != 0.95,
+        "The long run is taken at its own last epoch, which the short one never"
+        " reached.",
+    )
     expect(
         found["short"] != 0.75,
-        "The best epoch so far is not the last common one: it is chosen by looking at the result.",
+        "The best epoch so far is not the last common one: it is chosen by looking at"
+        " the result.",
     )
-    expect(found["long"] != 0.9, "One epoch too late: the third epoch of a list is its item number 2.")
-    expect(found["long"] != 0.65, "One epoch too early: all runs have reached the third.")
-    expect(found == {"long": 0.7, "short": 0.72, "other": 0.3}, f"For {runs} it returns {found}.")
+    expect(
+        found["long"] != 0.9,
+        "One epoch too late: the third epoch of a list is its item number 2.",
+    )
+    expect(
+        found["long"] != 0.65, "One epoch too early: all runs have reached the third."
+    )
+    expect(
+        found == {"long": 0.7, "short": 0.72, "other": 0.3},
+        f"For {runs} it returns {found}.",
+        general=True,
+    )
     same = fair({"a": [0.1, 0.2], "b": [0.3, 0.4]})
-    expect(same == {"a": 0.2, "b": 0.4}, "Runs of equal length are compared at their last epoch.")
+    expect(
+        same == {"a": 0.2, "b": 0.4},
+        "Runs of equal length are compared at their last epoch.",
+    )
 
 
 # %% tags=["wrong"] hint="its own last epoch"
@@ -414,8 +526,22 @@ def gap(history):
 
 
 below, above = {"at_most": {"full": 0}}, {"at_least": {"full": 0}}
-bound("05.gap_sgd", "training minus validation, SGD", gap(curves["hidden, SGD"]), **below, digits=1, unit="points")
-bound("05.gap_adam", "training minus validation, Adam", gap(curves["hidden, Adam"]), **above, digits=1, unit="points")
+bound(
+    "05.gap_sgd",
+    "training minus validation, SGD",
+    gap(curves["hidden, SGD"]),
+    **below,
+    digits=1,
+    unit="points",
+)
+bound(
+    "05.gap_adam",
+    "training minus validation, Adam",
+    gap(curves["hidden, Adam"]),
+    **above,
+    digits=1,
+    unit="points",
+)
 
 # %% [markdown]
 # Training minus validation accuracy is {{05.gap_sgd}} with SGD at 0.01. Below zero: the logged training accuracy is a
@@ -429,12 +555,15 @@ bound("05.gap_adam", "training minus validation, Adam", gap(curves["hidden, Adam
 # accuracy. What is the most likely reason?
 #
 # - [ ] Validation digits have leaked into the training digits.
+#   A leak would raise the validation accuracy to the training accuracy at best, not above it, and this is seen
+#   without any leak.
 # - [x] The training accuracy is measured while units are dropped, the validation accuracy is not.
+#   The logged training accuracy is that of a crippled network, and a mean over the epoch besides (lesson 04).
+#   Evaluate both after training, when nothing is dropped: only then is like compared with like.
 # - [ ] The learning rate is too high.
+#   Too high a rate spoils both figures. It does not put one of them below the other.
 # - [ ] The network is overfitting.
-#
-# The logged training accuracy is that of a crippled network, and a mean over the epoch besides (lesson 04).
-# Evaluate both after training, when nothing is dropped: only then is like compared with like.
+#   Then it would be the other way around: training above validation.
 
 # %% [markdown]
 # ### Exercise 05.3: dropout by hand
@@ -444,7 +573,8 @@ bound("05.gap_adam", "training minus validation, Adam", gap(curves["hidden, Adam
 
 # %% tags=["solution"]
 def dropout(x, rate, rng, training):
-    """Return `x` (rows, units) with a share `rate` set to 0 and the rest scaled up; unchanged unless `training`."""
+    """Return `x` (rows, units) with a share `rate` set to 0 and the rest scaled up;
+    unchanged unless `training`."""
     if not training:
         return x
     keep = rng.random(x.shape) >= rate
@@ -457,20 +587,52 @@ def check(drop):
     for rate in (0.2, 0.5, 0.8):
         x, rng = np.full((500, 40), 3.0), np.random.default_rng(1)
         used = drop(x, rate, rng, False)
-        expect(used is not None, "With training=False your function returns nothing. It must return x.")
-        expect(np.array_equal(used, x), "With training=False nothing may change: a network in use drops nothing.")
+        expect(
+            used is not None,
+            "With training=False your function returns nothing. It must return x.",
+        )
+        expect(
+            np.array_equal(used, x),
+            "With training=False nothing may change: a network in use drops nothing.",
+        )
         y = np.asarray(drop(x, rate, rng, True))
-        expect(y.shape == x.shape, f"The result has shape {y.shape}, not that of x, {x.shape}.")
-        expect(np.all(x == 3.0), "The array that was passed in has changed. Return a new one.")
+        expect(
+            y.shape == x.shape,
+            f"The result has shape {y.shape}, not that of x, {x.shape}.",
+        )
+        expect(
+            np.all(x == 3.0),
+            "The array that was passed in has changed. Return a new one.",
+        )
         expect(np.any(y == 0), "Nothing was set to 0.")
-        expect(np.any(y[0] != y), "Every row lost the same units. Each digit needs a draw of its own.")
-        expect(np.any(y[:, :1] != y), "A row lost all of its units or none. Draw for each unit, not for each row.")
-        expect(np.any(drop(x, rate, rng, True) != y), "Two steps lost the same units. Let rng draw anew in each.")
+        expect(
+            np.any(y[0] != y),
+            "Every row lost the same units. Each digit needs a draw of its own.",
+        )
+        expect(
+            np.any(y[:, :1] != y),
+            "A row lost all of its units or none. Draw for each unit, not for each"
+            " row.",
+        )
+        expect(
+            np.any(drop(x, rate, rng, True) != y),
+            "Two steps lost the same units. Let rng draw anew in each.",
+        )
         zero, mean = np.mean(y == 0), y.mean()
-        share = f"With a rate of {rate} the share of zeros is {zero:.2f}. The rate is the share that is *dropped*."
+        share = (
+            f"With a rate of {rate} the share of zeros is {zero:.2f}. The rate is the"
+            " share that is *dropped*."
+        )
         expect(abs(zero - rate) < 0.05, share)
-        expect(abs(mean - 3.0) < 0.15, f"The mean went from 3 to {mean:.2f}. Scale so that the mean stays the same.")
-        expect(np.allclose(y[y != 0], 3.0 / (1 - rate)), "Divide all that is kept by the same number, 1 - rate.")
+        expect(
+            abs(mean - 3.0) < 0.15,
+            f"The mean went from 3 to {mean:.2f}. Scale so that the mean stays the"
+            " same.",
+        )
+        expect(
+            np.allclose(y[y != 0], 3.0 / (1 - rate)),
+            "Divide all that is kept by the same number, 1 - rate.",
+        )
 
 
 # %% tags=["wrong"] hint="so that the mean stays the same"
@@ -541,12 +703,16 @@ def milliseconds(model, batches, epochs):
 # %%
 many = network(128, 128)
 loss = "sparse_categorical_crossentropy"
-many.compile(SGD(), loss, metrics=["accuracy"], steps_per_execution=39, jit_compile=False)
+many.compile(
+    SGD(), loss, metrics=["accuracy"], steps_per_execution=39, jit_compile=False
+)
 all_batches = math.ceil(len(x_train) / 128)
 times = {
     "plain fit": milliseconds(hidden_network, 39, epochs=3),
     "steps_per_execution=39": milliseconds(many, 39, epochs=3),
-    "fast_fit, an epoch as one program": milliseconds(hidden_network, all_batches, epochs=1000),
+    "fast_fit, an epoch as one program": milliseconds(
+        hidden_network, all_batches, epochs=1000
+    ),
 }
 
 # %% [markdown]
@@ -563,7 +729,10 @@ def matrix(rows, columns):
     return rng.normal(size=(rows, columns)).astype("float32")
 
 
-stack = [(matrix(128, a), matrix(a, b), matrix(128, b)) for a, b in ((784, 128), (128, 128), (128, 10))]
+stack = [
+    (matrix(128, a), matrix(a, b), matrix(128, b))
+    for a, b in ((784, 128), (128, 128), (128, 10))
+]
 
 
 def products():
@@ -572,7 +741,9 @@ def products():
         _ = gradient @ weights.T if number else None
 
 
-times["the matrix products alone"] = 1000 * min(timeit.repeat(products, number=1, repeat=50))
+times["the matrix products alone"] = 1000 * min(
+    timeit.repeat(products, number=1, repeat=50)
+)
 
 # %% tags=["varies"]
 plots.bars(times, title="What one batch of 128 digits costs", label="milliseconds")
@@ -580,13 +751,23 @@ plots.bars(times, title="What one batch of 128 digits costs", label="millisecond
 # %%
 around = 1 - times["the matrix products alone"] / times["plain fit"]
 faster = times["plain fit"] / times["fast_fit, an epoch as one program"]
-spread("05.around", "share of plain fit around the products", around, digits=2, timed=True)
-spread("05.faster", "speed of fast_fit over plain fit", faster, digits=1, unit="times", timed=True)
+spread(
+    "05.around", "share of plain fit around the products", around, digits=2, timed=True
+)
+spread(
+    "05.faster",
+    "speed of fast_fit over plain fit",
+    faster,
+    digits=1,
+    unit="times",
+    timed=True,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Where this course was measured, {{05.around}} of the time of plain `fit` went to **everything around the products**,
 # and `fast_fit` was {{05.faster}} as fast. (These are times: your machine has its own, and a busy one is no measure.)
-#
+
+# %% [markdown]
 # - **Plain fit** comes back to Python after every batch: it fetches the next one, starts the step, updates the logs
 #   and asks the callbacks.
 # - **`steps_per_execution`**, an argument of `compile`, lets TensorFlow take many steps before it comes back. The
@@ -601,12 +782,14 @@ spread("05.faster", "speed of fast_fit over plain fit", faster, digits=1, unit="
 # `fast_fit` gain?
 #
 # - [ ] The same factor as in the figure above.
+#   That factor came from a small network, whose products take little of the time.
 # - [x] Hardly anything.
+#   `fast_fit` removes what is around the products, a fixed time a batch. When the products take nearly all of the
+#   time, there is hardly anything to remove. The remedy for a large network is faster products (lesson 16).
 # - [ ] More than above, since there is more to compile.
+#   The products themselves are compiled in either case, and they take as long as before.
 # - [ ] Nothing at all: XLA compiles small networks only.
-#
-# It removes what is around the products, a fixed time a batch. When the products take nearly all of the time, there
-# is hardly anything to remove. The remedy for a large network is faster products (lesson 16).
+#   XLA compiles large networks as well. It just cannot make their products much shorter.
 
 # %% [markdown]
 # ## Choosing a recipe
@@ -629,16 +812,30 @@ from keras.callbacks import LearningRateScheduler
 def recipe_network(dropout):
     """A compiled network of 256 and 256 hidden units."""
     model = network(256, 256, dropout=dropout)
-    model.compile(Adam(), loss="categorical_crossentropy", steps_per_execution=50, jit_compile=False)
+    model.compile(
+        Adam(),
+        loss="categorical_crossentropy",
+        steps_per_execution=50,
+        jit_compile=False,
+    )
     return fast_fit(model, seed=seed)
 
 
+# %%
 def follow(model, smoothing, x, y, epochs, *callbacks):
-    """Train `model` from its first weights on digits `x`, their labels `y` smoothed; return its history."""
+    """Train `model` from its first weights on digits `x`, their labels `y` smoothed;
+    return its history."""
     reinitialize(model, seed)  # Adam's memory too
     labels = (1 - smoothing) * np.eye(10)[y] + smoothing / 10
-    cosine = LearningRateScheduler(lambda epoch: 0.002 * (1 + math.cos(math.pi * epoch / epochs)) / 2)
-    settings = {"batch_size": 256, "epochs": epochs, "callbacks": [cosine, *callbacks], "verbose": 0}
+    cosine = LearningRateScheduler(
+        lambda epoch: 0.002 * (1 + math.cos(math.pi * epoch / epochs)) / 2
+    )
+    settings = {
+        "batch_size": 256,
+        "epochs": epochs,
+        "callbacks": [cosine, *callbacks],
+        "verbose": 0,
+    }
     return model.fit(x, labels, **settings).history
 
 
@@ -655,28 +852,54 @@ def follow(model, smoothing, x, y, epochs, *callbacks):
 one, other = recipe_network(dropout=0.0), recipe_network(dropout=0.3)
 recipes = {"plain": (one, 0.0), "dropout": (other, 0.0), "label smoothing": (one, 0.1)}
 histories = {
-    name: follow(*recipe, x_train, digits.y_train, recipe_epochs, Validation()) for name, recipe in recipes.items()
+    name: follow(*recipe, x_train, digits.y_train, recipe_epochs, Validation())
+    for name, recipe in recipes.items()
 }
 
 # %%
 plots.lines(
     range(1, recipe_epochs + 1),
-    {recipe: 100 * (1 - np.array(history["val_accuracy"])) for recipe, history in histories.items()},
+    {
+        recipe: 100 * (1 - np.array(history["val_accuracy"]))
+        for recipe, history in histories.items()
+    },
     title="Three recipes on the validation digits",
     x_label="epoch",
     y_label="validation error (% of digits)",
 )
 
 # %%
-on_validation = {recipe: history["val_accuracy"][-1] for recipe, history in histories.items()}
+on_validation = {
+    recipe: history["val_accuracy"][-1] for recipe, history in histories.items()
+}
 spread("05.recipe_plain", "plain recipe", on_validation["plain"], digits=4)
 spread("05.recipe_dropout", "recipe with dropout", on_validation["dropout"], digits=4)
-spread("05.recipe_smoothing", "recipe with label smoothing", on_validation["label smoothing"], digits=4)
-gains = {recipe: 100 * (accuracy - on_validation["plain"]) for recipe, accuracy in on_validation.items()}
-spread("05.recipe_dropout_gain", "dropout minus plain", gains["dropout"], digits=2, unit="points")
-spread("05.recipe_smoothing_gain", "label smoothing minus plain", gains["label smoothing"], digits=2, unit="points")
+spread(
+    "05.recipe_smoothing",
+    "recipe with label smoothing",
+    on_validation["label smoothing"],
+    digits=4,
+)
+gains = {
+    recipe: 100 * (accuracy - on_validation["plain"])
+    for recipe, accuracy in on_validation.items()
+}
+spread(
+    "05.recipe_dropout_gain",
+    "dropout minus plain",
+    gains["dropout"],
+    digits=2,
+    unit="points",
+)
+spread(
+    "05.recipe_smoothing_gain",
+    "label smoothing minus plain",
+    gains["label smoothing"],
+    digits=2,
+    unit="points",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | recipe | validation accuracy | minus plain | direction |
 # | --- | --- | --- | --- |
 # | plain | {{05.recipe_plain}} | | |
@@ -712,7 +935,13 @@ print("chosen on validation:", chosen)
 
 # %%
 test_accuracy = np.mean(predicted == digits.y_test)
-bound("05.test_accuracy", "test accuracy of the chosen recipe", test_accuracy, at_least={"full": 0.984}, digits=4)
+bound(
+    "05.test_accuracy",
+    "test accuracy of the chosen recipe",
+    test_accuracy,
+    at_least={"full": 0.984},
+    digits=4,
+)
 
 # %% [markdown]
 # {{05.test_accuracy}} on the test digits, with every seed at least {{05.test_accuracy:limit}}. (Do not compare this
@@ -726,7 +955,11 @@ bound("05.test_accuracy", "test accuracy of the chosen recipe", test_accuracy, a
 wrong = np.flatnonzero(predicted != digits.y_test)
 surest = wrong[np.argsort(-probabilities[wrong].max(axis=1))][:10]
 names = [f"{digits.y_test[i]} read {predicted[i]}" for i in surest]
-plots.images(digits.x_test[surest], names, title="Misread with the greatest certainty: the label, and what was read")
+plots.images(
+    digits.x_test[surest],
+    names,
+    title="Misread with the greatest certainty: the label, and what was read",
+)
 
 # %% [markdown]
 # Would you have read all of them right?
@@ -740,13 +973,20 @@ plots.images(digits.x_test[surest], names, title="Misread with the greatest cert
 
 # %% tags=["solution"]
 def choose(validation, test):
-    """Return the name of the chosen network and its test accuracy; `test` may be called once."""
+    """Return the name of the chosen network and its test accuracy;
+    `test` may be called once."""
     name = max(validation, key=validation.get)
     return name, test(name)
 
 
 # %% tags=["check"]
-@exercise("05.4", choose)
+def draw(rng):
+    names = "abcdef"[: rng.integers(1, 7)]
+    validation, tested = (dict(zip(names, rng.random(6), strict=False)) for _ in "vt")
+    return validation, tested.get
+
+
+@exercise("05.4", choose, draw=draw)
 def check(choose):
     for validation, tested, best in (
         ({"a": 0.97, "b": 0.98, "c": 0.96}, {"a": 0.985, "b": 0.975, "c": 0.99}, "b"),
@@ -762,14 +1002,35 @@ def check(choose):
         pair = isinstance(answer, tuple | list) and len(answer) == 2
         expect(pair, "Return two things: the name and its test accuracy.")
         name, accuracy = answer
-        expect(isinstance(name, str), "The first of the two must be the name of the network.")
+        expect(
+            isinstance(name, str),
+            "The first of the two must be the name of the network.",
+        )
         looked, right = len(set(opened)), name == best
-        expect(right or looked <= 1, "The test digits have made the choice. Then they no longer judge.")
-        expect(looked <= 1, "The choice is right, but the test digits were opened for networks that lost. Why look?")
-        expect(len(opened) <= 1, "The test digits were opened twice for one network. Keep what test(name) returned.")
+        expect(
+            right or looked <= 1,
+            "The test digits have made the choice. Then they no longer judge.",
+        )
+        expect(
+            looked <= 1,
+            "The choice is right, but the test digits were opened for networks that"
+            " lost. Why look?",
+        )
+        expect(
+            len(opened) <= 1,
+            "The test digits were opened twice for one network. Keep what test(name)"
+            " returned.",
+        )
         expect(right, "That is not the network with the best validation accuracy.")
-        expect(opened, "The accuracy you return was measured on the digits that chose. Open the test digits, once.")
-        expect(accuracy == tested[best], "The second value must be what test(name) returns.")
+        expect(
+            opened,
+            "The accuracy you return was measured on the digits that chose. Open the"
+            " test digits, once.",
+        )
+        expect(
+            accuracy == tested[best],
+            "The second value must be what test(name) returns.",
+        )
 
 
 # %% tags=["wrong"] hint="The test digits have made the choice"

@@ -56,7 +56,8 @@ y_train = boats.y_train.to_numpy()[:, None]
 y_validation = boats.y_validation.to_numpy()[:, None]
 print("shapes:", x_train.shape, y_train.shape, x_validation.shape, y_validation.shape)
 print(
-    f"least {y_train.min():.2f}, median {np.median(y_train):.2f}, mean {y_train.mean():.2f}, greatest {y_train.max():.2f}"
+    f"least {y_train.min():.2f}, median {np.median(y_train):.2f}, mean"
+    f" {y_train.mean():.2f}, greatest {y_train.max():.2f}"
 )
 
 # %% [markdown]
@@ -71,13 +72,27 @@ import keras
 
 
 def train(metrics, y=y_train, y_validation=y_validation):
-    """Train the network with these metrics; return it and its history. All validation rows form one batch."""
+    """Train the network with these metrics;
+    return it and its history. All validation rows form one batch."""
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.02), loss="mse", metrics=metrics, jit_compile=False)
-    model.optimizer.build(model.trainable_variables)  # a step that still has to make variables is translated twice,
-    model.compute_metrics(None, y[:1], model(x_train[:1]))  # so make those of the optimizer and the metrics first
-    validation = {"validation_data": (x_validation, y_validation), "validation_batch_size": len(x_validation)}
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.02), loss="mse", metrics=metrics, jit_compile=False
+    )
+    # a step that still has to make variables is translated twice,
+    model.optimizer.build(model.trainable_variables)
+    # so make those of the optimizer and the metrics first
+    model.compute_metrics(None, y[:1], model(x_train[:1]))
+    validation = {
+        "validation_data": (x_validation, y_validation),
+        "validation_batch_size": len(x_validation),
+    }
     fit = model.fit(x_train, y, batch_size=32, epochs=epochs, verbose=0, **validation)
     return model, fit.history
 
@@ -115,13 +130,25 @@ model, history = train(["mse", "mae", "mape", "cosine_similarity", rmse, copied]
 
 
 def plot(names, title, y_label, log="y"):
-    """Draw metrics of the validation rows, named as in the history, against the epoch."""
+    """Draw metrics of the validation rows, named as in the history, against the
+    epoch."""
     series = {name: history[f"val_{name}"] for name in names}
-    plots.lines(range(1, epochs + 1), series, title=title, x_label="epoch", y_label=y_label, log=log)
+    plots.lines(
+        range(1, epochs + 1),
+        series,
+        title=title,
+        x_label="epoch",
+        y_label=y_label,
+        log=log,
+    )
 
 
 names = ("mse", "mae", "mape")
-plot(names, "Three errors of one network on the validation rows", "mse (squared), mae (resistance), mape (%)")
+plot(
+    names,
+    "Three errors of one network on the validation rows",
+    "mse (squared), mae (resistance), mape (%)",
+)
 
 # %%
 from course.claims import bound, fact, spread
@@ -129,19 +156,34 @@ from course.claims import bound, fact, spread
 last = {name: history[f"val_{name}"][-1] for name in ("mae", "rmse", "mape")}
 spread("06.mae", "mae in the end", last["mae"], digits=2)
 spread("06.rmse", "rmse in the end", last["rmse"], digits=2)
-bound("06.mape", "mape in the end", last["mape"], at_most={"full": 300}, unit="%", digits=0)
-bound("06.mape_highest", "highest mape", max(history["val_mape"]), at_least={"full": 300}, unit="%", digits=0)
+bound(
+    "06.mape",
+    "mape in the end",
+    last["mape"],
+    at_most={"full": 300},
+    unit="%",
+    digits=0,
+)
+bound(
+    "06.mape_highest",
+    "highest mape",
+    max(history["val_mape"]),
+    at_least={"full": 300},
+    unit="%",
+    digits=0,
+)
 never_less = all(np.greater_equal(history["val_rmse"], history["val_mae"]))
 fact("06.rmse_never_less", "rmse never below mae", never_less)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The mae ends at {{06.mae}}, beside the mean resistance printed above. While it and the mse fell, the percentage
 # climbed to {{06.mape_highest}} before it came down to {{06.mape}}. A network that always answers 0
 # has exactly 100 %, so by this measure ours was worst when it had learned something already. Divide an error of 0.5
 # by a resistance of 0.05: this one row contributes 1,000 %. **A percentage error belongs to targets that stay away
 # from zero**; here it is mostly a report on the slowest trials. To these the other two are nearly blind: they count
 # an error of 0.5 the same at a resistance of 0.05 as at 60.
-#
+
+# %% [markdown]
 # The root of the mse, the *rmse*, is {{06.rmse}}, in the unit of the target like the mae. It can never be the smaller
 # of the two: a variance is not negative, so
 # $\mathrm{mean}(\lvert e \rvert^2) - \mathrm{mean}(\lvert e \rvert)^2 \ge 0$. The wider they are apart, the more the
@@ -150,12 +192,21 @@ fact("06.rmse_never_less", "rmse never below mae", never_less)
 # %%
 title = "The cosine of one output on the validation rows: only signs"
 plot(["cosine_similarity"], title, "cosine similarity (from -1 to 1)", log="")
-cosine, early = history["val_cosine_similarity"][-1], max(history["val_cosine_similarity"][:10])
+cosine, early = (
+    history["val_cosine_similarity"][-1],
+    max(history["val_cosine_similarity"][:10]),
+)
 spread("06.cosine", "cosine in the end", cosine, digits=2)
-bound("06.cosine_early", "highest cosine in the first ten epochs", early, at_least=0.9, digits=2)
+bound(
+    "06.cosine_early",
+    "highest cosine in the first ten epochs",
+    early,
+    at_least=0.9,
+    digits=2,
+)
 spread("06.cosine_lost", "cosine lost since then", early - cosine, digits=2)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The cosine ends at {{06.cosine}}. With one output, $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the
 # product of two signs: a row scores 1 if its prediction is above zero, however wrong, and -1 if it is below zero,
 # however close. The share of rows predicted above zero is $(1 + c)/2$ at a cosine of $c$, and that is all it says.
@@ -214,10 +265,24 @@ plot(("rmse", "mae", "copied"), title, "error on the validation rows (resistance
 difference = np.abs(np.array(history["val_copied"]) / history["val_mae"] - 1)
 too_low = 100 * (1 - history["val_copied"][-1] / history["val_rmse"][-1])
 words = "greatest difference of the copied function from mae"
-bound("06.copied_from_mae", words, 1e6 * difference.max(), at_most=1, unit="millionths", digits=1)
-bound("06.copied_too_low", "copied function below the rmse", too_low, at_least=10, unit="%", digits=0)
+bound(
+    "06.copied_from_mae",
+    words,
+    1e6 * difference.max(),
+    at_most=1,
+    unit="millionths",
+    digits=1,
+)
+bound(
+    "06.copied_too_low",
+    "copied function below the rmse",
+    too_low,
+    at_least=10,
+    unit="%",
+    digits=0,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It lies **on the absolute error**: in no epoch do the two differ by more than 32-bit numbers round, and at the end
 # `copied` is {{06.copied_too_low}} below the rmse that it is taken for. The algebra is one line. Along
 # `axis=-1` a row has as many entries as the network has outputs, here one, and the mean of one number is the number:
@@ -226,14 +291,18 @@ bound("06.copied_too_low", "copied function below the rmse", too_low, at_least=1
 #
 # The root comes **before** the mean over the rows, which Keras takes afterward. In `mean_squared_error` this order
 # does no harm, since a mean of means is a mean. A root in between does not commute.
-#
+
+# %% [markdown]
 # The tutorial's own output shows it. It trains on ten rows in one batch with the loss `mse`, so the root of each
 # printed loss must be the printed RMSE. Its log of the epochs 496 and 500 (published figures):
 
 # %%
 for mse, shown in ((1.2992e-06, 9.7909e-04), (1.1788e-06, 9.3261e-04)):
     root = np.sqrt(mse)
-    print(f"root of the printed loss: {root:.3e}   printed as rmse: {shown:.3e}   too low by {1 - shown / root:.0%}")
+    print(
+        f"root of the printed loss: {root:.3e}   printed as rmse: {shown:.3e}   too low"
+        f" by {1 - shown / root:.0%}"
+    )
 
 # %% [markdown]
 # In 2018 a user of Keras logged this function beside `mae`, saw the same numbers twice and asked whether that was a bug
@@ -243,12 +312,14 @@ for mse, shown in ((1.2992e-06, 9.7909e-04), (1.1788e-06, 9.3261e-04)):
 # A network has two outputs. What does `copied` then report?
 #
 # - [ ] The root mean square error over all rows and outputs.
+#   The root is taken in each row, before the mean over the rows. A root of the overall mean would come last.
 # - [ ] The mean absolute error over all rows and outputs.
+#   That holds for one output, where the root of a square is the absolute error. Two outputs share one root.
 # - [x] The mean over the rows of each row's root mean square error.
+#   `axis=-1` is the axis of the outputs. So the root is taken of each row's mean over its two outputs, and the mean
+#   over the rows comes last. The result lies between mae and rmse and is neither.
 # - [ ] The mean of the two outputs' root mean square errors.
-#
-# `axis=-1` is the axis of the outputs. So the root is taken of each row's mean over its two outputs, and the mean
-# over the rows comes last. The result lies between mae and rmse and is neither.
+#   For that, the mean over the *rows* would have to come first, once for each output.
 
 # %% [markdown]
 # ## Without the axis
@@ -273,7 +344,10 @@ def root_of_batch(y_true, y_pred):
 rmse = keras.metrics.RootMeanSquaredError(name="rmse")
 model.compile(loss="mse", metrics=["mae", root_of_batch, rmse], jit_compile=False)
 sizes = [1, 3, 10, 32, len(x_train)]
-reported = [model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True) for size in sizes]
+reported = [
+    model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True)
+    for size in sizes
+]
 
 errors = (model(x_train).numpy() - y_train).astype("float64")[:, 0]
 truth = np.sqrt(np.mean(errors**2))
@@ -293,16 +367,40 @@ plots.lines(
 )
 
 # %%
-too_low = {size: 100 * (1 - logs["root_of_batch"] / truth) for size, logs in zip(sizes, reported, strict=True)}
+too_low = {
+    size: 100 * (1 - logs["root_of_batch"] / truth)
+    for size, logs in zip(sizes, reported, strict=True)
+}
 spread("06.too_low_at_1", "too low, 1 row per batch", too_low[1], unit="%", digits=1)
-bound("06.too_low_at_10", "too low, 10 rows per batch", too_low[10], at_least={"full": 5}, unit="%", digits=1)
+bound(
+    "06.too_low_at_10",
+    "too low, 10 rows per batch",
+    too_low[10],
+    at_least={"full": 5},
+    unit="%",
+    digits=1,
+)
 single, whole = reported[0], reported[-1]
 off = 1e6 * abs(single["root_of_batch"] / single["mae"] - 1)
-bound("06.single_from_mae", "difference from mae, 1 row per batch", off, at_most=10, unit="millionths", digits=1)
+bound(
+    "06.single_from_mae",
+    "difference from mae, 1 row per batch",
+    off,
+    at_most=10,
+    unit="millionths",
+    digits=1,
+)
 off = 1e6 * abs(whole["root_of_batch"] / truth - 1)
-bound("06.whole_from_rmse", "difference from the rmse, all rows at once", off, at_most=10, unit="millionths", digits=1)
+bound(
+    "06.whole_from_rmse",
+    "difference from the rmse, all rows at once",
+    off,
+    at_most=10,
+    unit="millionths",
+    digits=1,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With one row per batch the root of each batch **is the absolute error again** ({{06.too_low_at_1}} too low). With all
 # rows it is right. In between it depends on a number that has nothing to do with the network: at 10 rows it is
 # {{06.too_low_at_10}} too low. `RootMeanSquaredError` says the same at every batch size.
@@ -312,13 +410,18 @@ bound("06.whole_from_rmse", "difference from the rmse, all rows at once", off, a
 #
 # $$\mathrm{RMSE}^2 = \overline{r^2} = \bar r^{\,2} + \mathrm{Var}(r)
 # \quad\Longrightarrow\quad \bar r = \sqrt{\mathrm{RMSE}^2 - \mathrm{Var}(r)}$$
-#
+
+# %% [markdown]
 # **What is missing is the variance between the batches.** Where all batches are equally hard nothing is missing. In
 # NumPy, with batches of 8 rows (which divide the 184 evenly):
 
 # %%
 roots = np.sqrt(np.mean(errors.reshape(-1, 8) ** 2, axis=1))
-fact("06.identity", "the identity holds", np.isclose(truth**2, roots.mean() ** 2 + roots.var()))
+fact(
+    "06.identity",
+    "the identity holds",
+    np.isclose(truth**2, roots.mean() ** 2 + roots.var()),
+)
 
 # %% [markdown]
 # Of *equal size*: else a short last batch weighs as much as any other, and the error can take either sign. The 62
@@ -326,14 +429,32 @@ fact("06.identity", "the identity holds", np.isclose(truth**2, roots.mean() ** 2
 # as in many a file (`evaluate` takes rows as they come):
 
 # %%
-logs = model.evaluate(x_validation, y_validation, batch_size=10, verbose=0, return_dict=True)
+logs = model.evaluate(
+    x_validation, y_validation, batch_size=10, verbose=0, return_dict=True
+)
 too_high = 100 * (logs["root_of_batch"] / logs["rmse"] - 1)
-bound("06.validation_too_high", "too high on the validation rows", too_high, at_least=0, unit="%", digits=1)
+bound(
+    "06.validation_too_high",
+    "too high on the validation rows",
+    too_high,
+    at_least=0,
+    unit="%",
+    digits=1,
+)
 
 order = np.argsort(y_train[:, 0])
-logs = model.evaluate(x_train[order], y_train[order], batch_size=10, verbose=0, return_dict=True)
+logs = model.evaluate(
+    x_train[order], y_train[order], batch_size=10, verbose=0, return_dict=True
+)
 more = 100 * (1 - logs["root_of_batch"] / truth) - too_low[10]
-bound("06.sorted_adds", "missing in addition when sorted", more, at_least=0, unit="points", digits=1)
+bound(
+    "06.sorted_adds",
+    "missing in addition when sorted",
+    more,
+    at_least=0,
+    unit="points",
+    digits=1,
+)
 
 # %% [markdown]
 # On the validation rows the figure is {{06.validation_too_high}} too *high*. On the training rows, sorted by their
@@ -358,8 +479,22 @@ roots = np.sqrt(squares[:, :180].reshape(1000, 18, 10).mean(axis=2))
 shuffles = 100 * (1 - roots.mean() / truth)
 bound("06.kappa", "kappa of the errors", kappa, at_least={"full": 3}, digits=1)
 spread("06.too_low_formula", "too low by the formula", formula, unit="%", digits=1)
-spread("06.too_low_shuffles", "too low in a thousand shuffles", shuffles, unit="%", digits=1)
-bound("06.formula_off", "formula minus shuffles", formula - shuffles, at_least=-1, at_most=1, unit="points", digits=1)
+spread(
+    "06.too_low_shuffles",
+    "too low in a thousand shuffles",
+    shuffles,
+    unit="%",
+    digits=1,
+)
+bound(
+    "06.formula_off",
+    "formula minus shuffles",
+    formula - shuffles,
+    at_least=-1,
+    at_most=1,
+    unit="points",
+    digits=1,
+)
 
 # %% [markdown]
 # $\kappa$ is {{06.kappa}}. The formula says {{06.too_low_formula}}, a thousand shuffles say {{06.too_low_shuffles}}.
@@ -400,10 +535,19 @@ model.compile(loss="mse", metrics=[RMSE(), rmse, "mae"], jit_compile=False)
 right = {"own_rmse": truth, "rmse": truth, "mae": np.mean(np.abs(errors))}
 differences = []
 for size in (1, 7, 32, len(x_train)):
-    logs = model.evaluate(x_train, y_train, batch_size=size, verbose=0, return_dict=True)
+    logs = model.evaluate(
+        x_train, y_train, batch_size=size, verbose=0, return_dict=True
+    )
     differences += [abs(logs[name] / right[name] - 1) for name in right]
 off = 1e6 * max(differences)
-bound("06.from_numpy", "greatest difference from NumPy", off, at_most=10, unit="millionths", digits=1)
+bound(
+    "06.from_numpy",
+    "greatest difference from NumPy",
+    off,
+    at_most=10,
+    unit="millionths",
+    digits=1,
+)
 
 # %% [markdown]
 # Our class, Keras' and `mae` all agree with NumPy: the greatest difference is {{06.from_numpy}}. But `mae` is at heart
@@ -416,11 +560,14 @@ bound("06.from_numpy", "greatest difference from NumPy", off, at_most=10, unit="
 
 # %%
 def stream(metric, y_true, y_pred, size):
-    """Feed a metric the rows in batches of `size`, as `evaluate` does; return what it reports."""
+    """Feed a metric the rows in batches of `size`, as `evaluate` does; return what it
+    reports."""
     metric.reset_state()
     for start in range(0, len(y_true), size):
         batch = slice(start, start + size)
-        metric.update_state(ops.convert_to_tensor(y_true[batch]), ops.convert_to_tensor(y_pred[batch]))
+        metric.update_state(
+            ops.convert_to_tensor(y_true[batch]), ops.convert_to_tensor(y_pred[batch])
+        )
     return float(metric.result())
 
 
@@ -433,44 +580,100 @@ def stream(metric, y_true, y_pred, size):
 
 # %% tags=["solution"]
 def within_a_tenth(y_true, y_pred):
-    """Return 1.0 for each row that is predicted within 10 % of its target, else 0.0; shape (rows,)."""
+    """Return 1.0 for each row that is predicted within 10 % of its target, else 0.0;
+    shape (rows,)."""
     within = ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_true)
     return ops.mean(ops.cast(within, "float32"), axis=-1)
 
 
 # %% tags=["check"]
-from course.exercises import exercise, expect, expect_close
+from course.exercises import exercise, expect, expect_close, generators
 
 
 @exercise("06.1", within_a_tenth)
 def check(within):
     y_true = np.array([1, 2, 4, -8, 10, 20, -1, 5, 5, 1], "float32")[:, None]
-    y_pred = np.array([1.05, 1, 4.408, -7.6, 9.05, 30, 1, 4, 5.55, 1.05], "float32")[:, None]
+    y_pred = np.array([1.05, 1, 4.408, -7.6, 9.05, 30, 1, 4, 5.55, 1.05], "float32")[
+        :, None
+    ]
     answer = within(ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred))
     expect(answer is not None, "Your function returns nothing.")
     rows = np.ravel(ops.convert_to_numpy(answer)).astype(float)
-    expect(len(rows) == 10, f"For 10 rows it returns {len(rows)}. Keras takes the mean: return a value for each row.")
-    expect(set(rows) <= {0, 1}, "Not all values are 0 or 1. Compare the error with its limit, and return the outcome.")
-    error, target, predicted = (np.abs(values)[:, 0] for values in (y_pred - y_true, y_true, y_pred))
-    expect(any(rows != (error <= 0.1)), "You allow 0.1 for every row. Wanted is a tenth of the row's target.")
-    expect(rows[1] == 0, "The target 2 was predicted as 1, and that counts as a hit. A miss downward is a miss, too.")
-    expect(rows[3] == 1, "The target -8 is predicted as -7.6 and does not count. A tenth of a negative target is what?")
-    expect(any(rows != (error <= 0.1 * predicted)), "You allow a tenth of the prediction. Take a tenth of the target.")
-    expect(rows[6] == 0, "Predicting 1 for -1 is a hit. Take the difference first, then abs of it and of the target.")
+    expect(
+        len(rows) == 10,
+        f"For 10 rows it returns {len(rows)}. Keras takes the mean: return a value for"
+        " each row.",
+    )
+    expect(
+        set(rows) <= {0, 1},
+        "Not all values are 0 or 1. Compare the error with its limit, and return the"
+        " outcome.",
+    )
+    error, target, predicted = (
+        np.abs(values)[:, 0] for values in (y_pred - y_true, y_true, y_pred)
+    )
+    expect(
+        any(rows != (error <= 0.1)),
+        "You allow 0.1 for every row. Wanted is a tenth of the row's target.",
+    )
+    expect(
+        rows[1] == 0,
+        "The target 2 was predicted as 1, and that counts as a hit. A miss downward is"
+        " a miss, too.",
+    )
+    expect(
+        rows[3] == 1,
+        "The target -8 is predicted as -7.6 and does not count. A tenth of a negative"
+        " target is what?",
+    )
+    expect(
+        any(rows != (error <= 0.1 * predicted)),
+        "You allow a tenth of the prediction. Take a tenth of the target.",
+    )
+    expect(
+        rows[6] == 0,
+        "Predicting 1 for -1 is a hit. Take the difference first, then abs of it and of"
+        " the target.",
+    )
     right = error <= 0.1 * target
-    expect(all(rows == right), "Some row is judged wrongly. Count 1 for |error| <= 0.1 |target|, else 0.")
+    expect(
+        all(rows == right),
+        "Some row is judged wrongly. Count 1 for |error| <= 0.1 |target|, else 0.",
+        general=True,
+    )
+    for rng in generators():
+        target = rng.integers(-20, 21, (rng.integers(1, 7), 1)).astype("float32")
+        guess = target + target * rng.uniform(-0.2, 0.2, target.shape).astype("float32")
+        found = within(ops.convert_to_tensor(target), ops.convert_to_tensor(guess))
+        hits = (np.abs(guess - target) <= 0.1 * np.abs(target))[:, 0]
+        expect_close(
+            np.ravel(ops.convert_to_numpy(found)),
+            hits.astype(float),
+            f"For targets {target[:, 0]} and predictions {guess[:, 0]} it returns"
+            f" {np.ravel(found)}.",
+        )
     try:
         within(keras.KerasTensor((None, 1)), keras.KerasTensor((None, 1)))
     except Exception:
-        expect(False, "Right here, but not a program that Keras can compile for `fit`. Use functions of `ops` only.")
+        expect(
+            False,
+            "Right here, but not a program that Keras can compile for `fit`. Use"
+            " functions of `ops` only.",
+        )
     for size in (1, 3, 10):
         value = stream(keras.metrics.MeanMetricWrapper(within), y_true, y_pred, size)
-        expect_close(value, right.mean(), f"In batches of {size} Keras reports {value:.3f}, not {right.mean():.3f}.")
+        expect_close(
+            value,
+            right.mean(),
+            f"In batches of {size} Keras reports {value:.3f}, not {right.mean():.3f}.",
+        )
 
 
 # %% tags=["wrong"] hint="return a value for each row"
 def within_a_tenth(y_true, y_pred):
-    return ops.mean(ops.cast(ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_true), "float32"))
+    return ops.mean(
+        ops.cast(ops.abs(y_pred - y_true) <= 0.1 * ops.abs(y_true), "float32")
+    )
 
 
 # %% tags=["wrong"] hint="A tenth of a negative target"
@@ -485,7 +688,9 @@ def within_a_tenth(y_true, y_pred):
 
 # %% tags=["wrong"] hint="Take the difference first"
 def within_a_tenth(y_true, y_pred):
-    return ops.cast(ops.abs(ops.abs(y_pred) - ops.abs(y_true)) <= 0.1 * ops.abs(y_true), "float32")
+    return ops.cast(
+        ops.abs(ops.abs(y_pred) - ops.abs(y_true)) <= 0.1 * ops.abs(y_true), "float32"
+    )
 
 
 # %% tags=["wrong"] hint="A miss downward is a miss, too"
@@ -529,21 +734,54 @@ def check(metric_class):
     y_true = np.arange(10, dtype="float32")[:, None]
     y_pred = y_true + np.array([1, -2, 3, -7, 5, 1, 2, 1, -1, 0.5], "float32")[:, None]
     metric = metric_class()
-    expect(metric.variables, "The state is no Keras variable, so `fit` would lose it. Make it with self.add_variable.")
-    expect(metric.result() is not None, "`result` returns nothing. Does it end in a return?")
+    expect(
+        metric.variables,
+        "The state is no Keras variable, so `fit` would lose it. Make it with"
+        " self.add_variable.",
+    )
+    expect(
+        metric.result() is not None,
+        "`result` returns nothing. Does it end in a return?",
+    )
     whole = stream(metric, y_true, y_pred, 10)
-    expect(whole != 5, "The worst row is 7 too low, and it was passed over. A miss downward is a miss, too.")
-    expect(abs(whole - 7) < 1e-6, f"In one batch it reports {whole:.3g}; the largest absolute error is 7.")
+    expect(
+        whole != 5,
+        "The worst row is 7 too low, and it was passed over. A miss downward is a miss,"
+        " too.",
+    )
+    expect(
+        abs(whole - 7) < 1e-6,
+        f"In one batch it reports {whole:.3g}; the largest absolute error is 7.",
+    )
     swapped = stream(metric, y_pred, y_true, 10)
-    expect(abs(swapped - 7) < 1e-6, "A worst row 7 too high was passed over. A miss upward is a miss, too.")
+    expect(
+        abs(swapped - 7) < 1e-6,
+        "A worst row 7 too high was passed over. A miss upward is a miss, too.",
+    )
     for size in (1, 3, 4):
         value = stream(metric, y_true, y_pred, size)
-        last, found = float(np.abs(y_pred - y_true)[(9 // size) * size :].max()), f"In batches of {size} it reports"
-        expect(abs(value - last) > 1e-6, "It reports the last batch. Compare each batch with what was seen before.")
-        expect(not value > 7.1, f"{found} {value:.3g}, more than any error. A maximum is not a sum.")
-        expect(abs(value - 7) < 1e-6, f"{found} {value:.3g}, not 7. The maxima must not be averaged.")
+        last, found = (
+            float(np.abs(y_pred - y_true)[(9 // size) * size :].max()),
+            f"In batches of {size} it reports",
+        )
+        expect(
+            abs(value - last) > 1e-6,
+            "It reports the last batch. Compare each batch with what was seen before.",
+        )
+        expect(
+            not value > 7.1,
+            f"{found} {value:.3g}, more than any error. A maximum is not a sum.",
+        )
+        expect(
+            abs(value - 7) < 1e-6,
+            f"{found} {value:.3g}, not 7. The maxima must not be averaged.",
+        )
     small = stream(metric, y_true, y_true + (y_pred - y_true) / 7, 10)
-    expect(abs(small - 1) < 1e-6, "After reset_state the old worst miss was still there. Keep it in the variable.")
+    expect(
+        abs(small - 1) < 1e-6,
+        "After reset_state the old worst miss was still there. Keep it in the"
+        " variable.",
+    )
 
 
 # %% tags=["wrong"] hint="reports the last batch"
@@ -606,7 +844,9 @@ class WorstMiss(keras.metrics.Metric):
 
 # %%
 flat = y_train[:, 0], y_validation[:, 0]
-model, history = train([root_of_batch, keras.metrics.RootMeanSquaredError(name="rmse")], *flat)
+model, history = train(
+    [root_of_batch, keras.metrics.RootMeanSquaredError(name="rmse")], *flat
+)
 
 plots.lines(
     range(1, epochs + 1),
@@ -624,10 +864,20 @@ plots.lines(
 reported, true = history["val_root_of_batch"], history["val_rmse"]
 limits = {"full": 5, "fast": 2}
 spread("06.broadcast", "figure reported in the end", reported[-1], digits=1)
-bound("06.broadcast_ratio", "reported divided by true", reported[-1] / true[-1], at_least=limits, digits=1)
-fact("06.broadcast_floor", "never below the deviation of the targets", min(reported) >= y_validation.std())
+bound(
+    "06.broadcast_ratio",
+    "reported divided by true",
+    reported[-1] / true[-1],
+    at_least=limits,
+    digits=1,
+)
+fact(
+    "06.broadcast_floor",
+    "never below the deviation of the targets",
+    min(reported) >= y_validation.std(),
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **A wrong one, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the truth. A column of shape
 # (N, 1) less a row of shape (N,) is a table of N x N, every prediction less *every* target. Its mean square is
 #
@@ -643,7 +893,9 @@ fact("06.broadcast_floor", "never below the deviation of the targets", min(repor
 # %%
 predicted = model(x_validation).numpy()
 shuffled = np.random.default_rng(seed).permutation(predicted)
-same = np.isclose(root_of_batch(flat[1], predicted), root_of_batch(flat[1], shuffled), rtol=1e-4)
+same = np.isclose(
+    root_of_batch(flat[1], predicted), root_of_batch(flat[1], shuffled), rtol=1e-4
+)
 fact("06.shuffle_unseen", "the same after a shuffle", same)
 
 # %% [markdown]
@@ -659,7 +911,8 @@ fact("06.shuffle_unseen", "the same after a shuffle", same)
 
 # %% tags=["solution"]
 def broadcast_mse(y_true, y_pred):
-    """Return the mean of (y_pred[j] - y_true[i])**2 over all i and j; both arrays have shape (rows,)."""
+    """Return the mean of (y_pred[j] - y_true[i])**2 over all i and j;
+    both arrays have shape (rows,)."""
     return np.var(y_true) + np.var(y_pred) + (np.mean(y_pred) - np.mean(y_true)) ** 2
 
 
@@ -667,26 +920,52 @@ def broadcast_mse(y_true, y_pred):
 import tracemalloc
 
 
-@exercise("06.3", broadcast_mse)
+def draw(rng):
+    rows = rng.integers(1, 9)
+    return rng.normal(2, 3, rows), rng.normal(rng.normal(), 2, rows)
+
+
+@exercise("06.3", broadcast_mse, draw=draw)
 def check(answer):
     random = np.random.default_rng(3)
     for rows, shift in ((2, 0.0), (5, 3.0), (40, -2.0)):
         y_true = random.normal(2, 3, rows)
         y_pred = 0.8 * y_true + random.normal(shift, 1, rows)
-        value, true = answer(y_true.copy(), y_pred.copy()), np.mean((y_pred[:, None] - y_true) ** 2)
-        shifted, spread = (y_pred.mean() - y_true.mean()) ** 2, np.var(y_true) + np.var(y_pred)
+        value, true = (
+            answer(y_true.copy(), y_pred.copy()),
+            np.mean((y_pred[:, None] - y_true) ** 2),
+        )
+        shifted, spread = (
+            (y_pred.mean() - y_true.mean()) ** 2,
+            np.var(y_true) + np.var(y_pred),
+        )
         mistakes = {
             "Wanted is the mean of the squares itself, without a root.": np.sqrt(true),
-            "This is the right mean squared error. Wanted is the broadcast one.": np.mean((y_pred - y_true) ** 2),
-            "Shift all predictions by 100: it must grow, yours does not. A term is missing.": spread,
-            "Here nothing is estimated. The variance divides by N, not N - 1.": spread * rows / (rows - 1) + shifted,
+            "This is the right mean squared error. Wanted is the broadcast one.": (
+                np.mean((y_pred - y_true) ** 2)
+            ),
+            (
+                "Shift all predictions by 100: it must grow, yours does not. A term "
+                "is missing."
+            ): (spread),
+            "Here nothing is estimated. The variance divides by N, not N - 1.": (
+                spread * rows / (rows - 1) + shifted
+            ),
         }
-        expect_close(value, true, f"For {rows} rows it returns {value}; the table's mean is {true:.4f}.", mistakes)
+        expect_close(
+            value,
+            true,
+            f"For {rows} rows it returns {value}; the table's mean is {true:.4f}.",
+            mistakes,
+        )
     tracemalloc.start()
     answer(np.zeros(1000), np.ones(1000))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    expect(peak < 1_000_000, "It must work for a million rows, too: it may not make the table of N x N.")
+    expect(
+        peak < 1_000_000,
+        "It must work for a million rows, too: it may not make the table of N x N.",
+    )
 
 
 # %% tags=["wrong"] hint="the right mean squared error"
@@ -701,7 +980,11 @@ def broadcast_mse(y_true, y_pred):
 
 # %% tags=["wrong"] hint="nothing is estimated"
 def broadcast_mse(y_true, y_pred):
-    return np.var(y_true, ddof=1) + np.var(y_pred, ddof=1) + (np.mean(y_pred) - np.mean(y_true)) ** 2
+    return (
+        np.var(y_true, ddof=1)
+        + np.var(y_pred, ddof=1)
+        + (np.mean(y_pred) - np.mean(y_true)) ** 2
+    )
 
 
 # %% tags=["wrong"] hint="the table of N x N"
@@ -717,24 +1000,41 @@ def broadcast_mse(y_true, y_pred):
 
 # %%
 penguins = load("penguins")
-x = penguins.x_train[["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]]
-x = ((x - x.mean()) / x.std()).fillna(0).to_numpy()  # 0 is the mean: a missing number says nothing
+x = penguins.x_train[
+    ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+]
+# 0 is the mean: a missing number says nothing
+x = ((x - x.mean()) / x.std()).fillna(0).to_numpy()
 names = sorted(penguins.y_train.unique())
 labels = np.searchsorted(names, penguins.y_train)
 one_hot = np.eye(3)[labels]
 
 # %%
 keras.utils.set_random_seed(seed)
-classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
-classifier.compile(keras.optimizers.Adam(0.05), loss="sparse_categorical_crossentropy", jit_compile=False)
+classifier = keras.Sequential(
+    [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+)
+classifier.compile(
+    keras.optimizers.Adam(0.05),
+    loss="sparse_categorical_crossentropy",
+    jit_compile=False,
+)
 classifier.fit(x, labels, epochs=10, verbose=0)
 probabilities = classifier(x).numpy()
 
 share = np.mean(probabilities.argmax(axis=1) == labels)
 sparse = keras.metrics.SparseCategoricalAccuracy()(labels, probabilities)
 categorical = keras.metrics.CategoricalAccuracy()(one_hot, probabilities)
-fact("06.sparse_accuracy", "SparseCategoricalAccuracy equals NumPy's", np.isclose(sparse, share))
-fact("06.categorical_accuracy", "CategoricalAccuracy equals NumPy's", np.isclose(categorical, share))
+fact(
+    "06.sparse_accuracy",
+    "SparseCategoricalAccuracy equals NumPy's",
+    np.isclose(sparse, share),
+)
+fact(
+    "06.categorical_accuracy",
+    "CategoricalAccuracy equals NumPy's",
+    np.isclose(categorical, share),
+)
 
 # %% [markdown]
 # Keras 3 looks at shapes alone when it reads `"accuracy"`: one output means `BinaryAccuracy`; of several outputs, one
@@ -749,16 +1049,23 @@ fact("06.categorical_accuracy", "CategoricalAccuracy equals NumPy's", np.isclose
 binary = keras.metrics.BinaryAccuracy()(one_hot, probabilities)
 exact = keras.metrics.Accuracy()(one_hot, probabilities)
 spread("06.accuracy", "accuracy", share)
-spread("06.binary_adds", "what BinaryAccuracy adds", 100 * (float(binary) - share), unit="points", digits=2)
+spread(
+    "06.binary_adds",
+    "what BinaryAccuracy adds",
+    100 * (float(binary) - share),
+    unit="points",
+    digits=2,
+)
 bound("06.exact_accuracy", "Accuracy()", exact, at_most=0.01)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The accuracy is {{06.accuracy}}, and `BinaryAccuracy` adds {{06.binary_adds}}: {{06.binary_adds:sign}}. A network
 # that is wrong about a penguin, and sure, has two of three entries wrong but the third right. If $a$ is the accuracy
 # and every row has one probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$. So it hides a
 # third of the mistakes, and with more classes nearly all (lesson 08). `Accuracy()` gives {{06.exact_accuracy}}: it asks
 # whether a probability *equals* the label.
-#
+
+# %% [markdown]
 # Broadcasting once more: a common definition of sensitivity, the share of positive rows that are found:
 
 
@@ -771,9 +1078,23 @@ gentoo = (labels == names.index("Gentoo")).astype("float32")
 probability = probabilities[:, [names.index("Gentoo")]]
 
 flat_labels = float(sensitivity(gentoo, probability))
-spread("06.sensitivity", "sensitivity, labels as a column", sensitivity(gentoo[:, None], probability))
-bound("06.sensitivity_broadcast", "sensitivity, labels of shape (N,)", flat_labels, at_least=2, digits=0)
-fact("06.predicted_positive", "that is the number predicted positive", flat_labels == probability.round().sum())
+spread(
+    "06.sensitivity",
+    "sensitivity, labels as a column",
+    sensitivity(gentoo[:, None], probability),
+)
+bound(
+    "06.sensitivity_broadcast",
+    "sensitivity, labels of shape (N,)",
+    flat_labels,
+    at_least=2,
+    digits=0,
+)
+fact(
+    "06.predicted_positive",
+    "that is the number predicted positive",
+    flat_labels == probability.round().sum(),
+)
 
 # %% [markdown]
 # With a column {{06.sensitivity}}; with labels of shape (N,) a share of {{06.sensitivity_broadcast}}. With
@@ -789,12 +1110,14 @@ fact("06.predicted_positive", "that is the number predicted positive", flat_labe
 # any size?
 #
 # - [ ] the root mean square error and the mean absolute error
+#   The mean absolute error, yes. But a root of a mean is not the mean of the batches' roots.
 # - [x] the accuracy and the mean absolute error
+#   Both are means over rows, and Keras weights each batch by its rows.
 # - [ ] the accuracy and the recall
+#   The accuracy, yes. But recall is a quotient of two sums, and a batch has its own number of positives to divide by.
 # - [ ] the coefficient of determination and the mean squared error
-#
-# Accuracy, mae and mse are means over rows. A root of a mean, a quotient of two sums (recall) and one minus a
-# quotient of sums are made from such means at the end; they need a state.
+#   The mean squared error, yes. But the coefficient of determination is one minus a quotient of two sums. It needs a
+#   state.
 
 # %% [markdown]
 # ## What you have learned

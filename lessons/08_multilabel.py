@@ -28,7 +28,7 @@
 # Results in the text are those of full mode; your run prints its own.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the canvases, the first weights and the order of training, 0 to 1000000
+seed: int = 0  # seed of canvases, first weights and order, 0 to 1000000
 fast: bool = False  # fewer digits and canvases
 canvases: int = 20000  # canvases to train on, 2000 to 60000, fast 3000
 epochs: int = 6  # passes over the canvases, 4 to 30
@@ -53,7 +53,8 @@ import numpy as np
 
 
 def compose(digits, names, rows, rng):
-    """Return canvases (rows, 28, 28), from 0 to 1, and their labels (rows, 10), each 0 or 1."""
+    """Return canvases (rows, 28, 28), from 0 to 1, and their labels (rows, 10), each 0
+    or 1."""
     small = digits.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4), dtype="float32") / 255
     share = 0.7 ** names.astype(float)
     drawn = rng.choice(len(digits), size=(rows, 4), p=share / share.sum())
@@ -75,7 +76,9 @@ from course.data import load
 digits = load("mnist", fast=fast)
 rng = np.random.default_rng(seed)
 x_train, y_train = compose(digits.x_train, digits.y_train, canvases, rng)
-x_validation, y_validation = compose(digits.x_validation, digits.y_validation, canvases // 4, rng)
+x_validation, y_validation = compose(
+    digits.x_validation, digits.y_validation, canvases // 4, rng
+)
 x_test, y_test = compose(digits.x_test, digits.y_test, canvases // 4, rng)
 print(x_train.shape, y_train.shape)
 print(y_train[0].astype(int))
@@ -84,7 +87,9 @@ print(y_train[0].astype(int))
 from course import plots
 
 shown = [" ".join(map(str, np.flatnonzero(row))) for row in y_train[:10]]
-plots.images(x_train[:10], shown, title="Ten canvases and the digits on them", columns=5)
+plots.images(
+    x_train[:10], shown, title="Ten canvases and the digits on them", columns=5
+)
 
 # %% [markdown]
 # Count the digits in the picture: where a canvas has fewer labels than digits, a digit is there more than once.
@@ -121,7 +126,9 @@ def network():
     keras.utils.set_random_seed(seed)
     hidden = keras.layers.Dense(256, activation="relu")
     output = keras.layers.Dense(10, activation="sigmoid")
-    return keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), hidden, output])
+    return keras.Sequential(
+        [keras.Input((28, 28)), keras.layers.Flatten(), hidden, output]
+    )
 
 
 # %% [markdown]
@@ -138,16 +145,24 @@ no = np.zeros((1, 10), "float32")
 binary_accuracy = keras.metrics.BinaryAccuracy()
 print("binary accuracy:", round(float(binary_accuracy(one, no)), 6))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **0.8**, for having found nothing: eight of the ten noes are right. With a hundred labels of which two are on, it
-# would be 0.98. (1 minus this share is called the *Hamming loss*.) And what does the usual string say?
+# would be 0.98. (1 minus this share is called the *Hamming loss*.)
+
+# %% [markdown]
+# And what does the usual string say?
 
 # %%
 lazy = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten()])
 always_no = keras.initializers.Constant(-5.0)  # sigmoid(-5) is less than 0.01
-lazy.add(keras.layers.Dense(10, "sigmoid", kernel_initializer="zeros", bias_initializer=always_no))
+lazy.add(
+    keras.layers.Dense(
+        10, "sigmoid", kernel_initializer="zeros", bias_initializer=always_no
+    )
+)
 metrics = ["accuracy", "binary_accuracy"]
-lazy.compile(loss="binary_crossentropy", metrics=metrics, run_eagerly=True)  # too small to pay for compiling
+# too small to pay for compiling
+lazy.compile(loss="binary_crossentropy", metrics=metrics, run_eagerly=True)
 reported = lazy.evaluate(np.zeros((1, 28, 28)), one, return_dict=True, verbose=0)
 print({name: round(value, 3) for name, value in reported.items() if name != "loss"})
 
@@ -162,19 +177,34 @@ print({name: round(value, 3) for name, value in reported.items() if name != "los
 # returns the first. What does `"accuracy"` report?
 
 # %%
-nothing = lazy.evaluate(x_validation, y_validation, batch_size=1000, return_dict=True, verbose=0)
+nothing = lazy.evaluate(
+    x_validation, y_validation, batch_size=1000, return_dict=True, verbose=0
+)
 with_a_0 = y_validation[:, 0].mean(dtype=float)
 print("canvases with a 0:", round(with_a_0, 4))
 off = abs(nothing["accuracy"] - with_a_0)
-bound("08.nothing_binary", "binary accuracy of saying no", nothing["binary_accuracy"], at_least=0.75, at_most=0.85)
+bound(
+    "08.nothing_binary",
+    "binary accuracy of saying no",
+    nothing["binary_accuracy"],
+    at_least=0.75,
+    at_most=0.85,
+)
 spread("08.nothing_accuracy", '"accuracy" of saying no', nothing["accuracy"])
-bound("08.accuracy_less_share_of_0", '"accuracy" against the share with a 0', off, at_most=1e-6, digits=6)
+bound(
+    "08.accuracy_less_share_of_0",
+    '"accuracy" against the share with a 0',
+    off,
+    at_most=1e-6,
+    digits=6,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Binary accuracy is {{08.nothing_binary}}, from a network that has never looked. And `"accuracy"` reports
 # {{08.nothing_accuracy}}: **the share of canvases with a 0 on them**, since label 0 is the first in every tie. Neither
 # figure says that the network is useless.
-#
+
+# %% [markdown]
 # The string has a history. In 2016 Keras was changed so that with binary cross-entropy `"accuracy"` meant binary
 # accuracy (keras-team/keras, pull request 3098). TensorFlow 2.2 looked at shapes alone (tensorflow/tensorflow,
 # issue 41361, 2020), and a user saw the same program on the same data fall from 100 % to 60 % (issue 41114). Keras' own
@@ -196,14 +226,27 @@ def train(loss, metrics=()):
     model = network()
     model.compile(keras.optimizers.Adam(0.003), loss=loss, metrics=list(metrics))
     validation = (x_validation, y_validation) if metrics else None
-    run = model.fit(x_train, y_train, batch_size=256, epochs=epochs, validation_data=validation, verbose=0)
+    run = model.fit(
+        x_train,
+        y_train,
+        batch_size=256,
+        epochs=epochs,
+        validation_data=validation,
+        verbose=0,
+    )
     return model, run.history
 
 
-plain, history = train("binary_crossentropy", ["accuracy", "binary_accuracy", ExactMatch()])
+plain, history = train(
+    "binary_crossentropy", ["accuracy", "binary_accuracy", ExactMatch()]
+)
 
 # %%
-three = {"binary_accuracy": "binary accuracy", "accuracy": 'what "accuracy" reports', "exact_match": "exact match"}
+three = {
+    "binary_accuracy": "binary accuracy",
+    "accuracy": 'what "accuracy" reports',
+    "exact_match": "exact match",
+}
 plots.lines(
     range(1, epochs + 1),
     {name: history[f"val_{key}"] for key, name in three.items()},
@@ -213,8 +256,14 @@ plots.lines(
 )
 
 # %%
-spread("08.binary_accuracy", "binary accuracy, last epoch", history["val_binary_accuracy"][-1])
-spread("08.accuracy", 'what "accuracy" reports, last epoch', history["val_accuracy"][-1])
+spread(
+    "08.binary_accuracy",
+    "binary accuracy, last epoch",
+    history["val_binary_accuracy"][-1],
+)
+spread(
+    "08.accuracy", 'what "accuracy" reports, last epoch', history["val_accuracy"][-1]
+)
 spread("08.exact_match", "exact match, last epoch", history["val_exact_match"][-1])
 
 # %% [markdown]
@@ -227,12 +276,14 @@ spread("08.exact_match", "exact match, last epoch", history["val_exact_match"][-
 # accuracy and exact match have not. Why?
 #
 # - [ ] The network has learned the order of the labels.
+#   A network has no order of labels: with other columns it learns other columns of its last layer, and nothing else.
 # - [x] Another label is now the first of those that are on.
+#   Categorical accuracy compares with the *first* label that is on in each row, and which one is first depends on the
+#   order of the columns. A good metric for sets must not.
 # - [ ] The new order made the labels correlated.
+#   Labels are as correlated as before. To reorder columns changes no row.
 # - [ ] It is the noise of training; a second run would agree.
-#
-# Categorical accuracy compares with the *first* one in each row, and which one is first depends on the order of the
-# columns. A good metric for sets must not.
+#   Noise would move binary accuracy and exact match as well, and they stayed.
 
 # %% [markdown]
 # ## What to measure
@@ -253,9 +304,12 @@ spread("08.exact_match", "exact match, last epoch", history["val_exact_match"][-
 
 # %%
 def average_precision(true, probability):
-    """Mean, over the positive rows, of the precision among all rows that are at least as probable."""
+    """Mean, over the positive rows, of the precision among all rows that are at least
+    as probable."""
     positive = np.sort(probability[true == 1])
-    least_as_probable = [len(p) - np.searchsorted(p, positive) for p in (positive, np.sort(probability))]
+    least_as_probable = [
+        len(p) - np.searchsorted(p, positive) for p in (positive, np.sort(probability))
+    ]
     return np.mean(least_as_probable[0] / least_as_probable[1])
 
 
@@ -278,16 +332,24 @@ aps = [average_precision(y_validation[:, j], probability[:, j]) for j in range(1
 ours = {
     "Hamming accuracy": keras.metrics.BinaryAccuracy()(y_validation, probability),
     "exact match": ExactMatch()(y_validation, probability),
-    "micro F1": keras.metrics.F1Score("micro", threshold=0.5)(y_validation, probability),
-    "macro F1": keras.metrics.F1Score("macro", threshold=0.5)(y_validation, probability),
+    "micro F1": keras.metrics.F1Score("micro", threshold=0.5)(
+        y_validation, probability
+    ),
+    "macro F1": keras.metrics.F1Score("macro", threshold=0.5)(
+        y_validation, probability
+    ),
     "mean average precision": np.mean(aps),
 }
+
+# %%
 theirs = {
     "Hamming accuracy": 1 - sk.hamming_loss(y_validation, predicted),
     "exact match": sk.accuracy_score(y_validation, predicted),
     "micro F1": sk.f1_score(y_validation, predicted, average="micro", zero_division=0),
     "macro F1": sk.f1_score(y_validation, predicted, average="macro", zero_division=0),
-    "mean average precision": sk.average_precision_score(y_validation, probability, average="macro"),
+    "mean average precision": sk.average_precision_score(
+        y_validation, probability, average="macro"
+    ),
 }
 
 # %% tags=["varies"]
@@ -296,10 +358,22 @@ for name in theirs:
 
 # %%
 difference = 1e6 * max(abs(float(ours[name]) - theirs[name]) for name in theirs)
-bound("08.difference", "greatest difference to scikit-learn", difference, at_most=1, digits=2, unit="millionths")
+bound(
+    "08.difference",
+    "greatest difference to scikit-learn",
+    difference,
+    at_most=1,
+    digits=2,
+    unit="millionths",
+)
 spread("08.micro_f1", "micro F1", ours["micro F1"])
 spread("08.macro_f1", "macro F1", ours["macro F1"])
-bound("08.micro_minus_macro", "micro F1 minus macro F1", ours["micro F1"] - ours["macro F1"], at_least=0.05)
+bound(
+    "08.micro_minus_macro",
+    "micro F1 minus macro F1",
+    ours["micro F1"] - ours["macro F1"],
+    at_least=0.05,
+)
 spread("08.average_precision", "mean average precision", ours["mean average precision"])
 
 # %% [markdown]
@@ -318,13 +392,29 @@ spread("08.average_precision", "mean average precision", ours["mean average prec
 # %% tags=["varies"]
 f1 = sk.f1_score(y_validation, predicted, average=None, zero_division=0)
 recall = sk.recall_score(y_validation, predicted, average=None, zero_division=0)
-of_digit = {"F1": f1, "recall": recall, "average precision": aps, "share of canvases": y_validation.mean(axis=0)}
-plots.lines(range(10), of_digit, title="The rarest digits are missed most", x_label="digit", y_label="share")
+of_digit = {
+    "F1": f1,
+    "recall": recall,
+    "average precision": aps,
+    "share of canvases": y_validation.mean(axis=0),
+}
+plots.lines(
+    range(10),
+    of_digit,
+    title="The rarest digits are missed most",
+    x_label="digit",
+    y_label="share",
+)
 
 # %%
 spread("08.recall_of_0", "recall of the 0", recall[0])
 spread("08.recall_of_9", "recall of the 9", recall[9])
-bound("08.recall_lost", "recall of the 0 minus that of the 9", recall[0] - recall[9], at_least=0.5)
+bound(
+    "08.recall_lost",
+    "recall of the 0 minus that of the 9",
+    recall[0] - recall[9],
+    at_least=0.5,
+)
 
 # %% [markdown]
 # The recall of the common 0 is {{08.recall_of_0}}, that of the rare 9 only {{08.recall_of_9}}. (Digits also differ in
@@ -339,7 +429,8 @@ bound("08.recall_lost", "recall of the 0 minus that of the 9", recall[0] - recal
 
 # %% tags=["solution"]
 def exact_match(y_true, probability, threshold):
-    """Return the share of rows (rows, labels) of which every label is right; on is "above the threshold"."""
+    """Return the share of rows (rows,
+    labels) of which every label is right; on is "above the threshold"."""
     return np.mean(np.all((probability > threshold) == (y_true == 1), axis=1))
 
 
@@ -347,29 +438,77 @@ def exact_match(y_true, probability, threshold):
 from course.exercises import exercise, expect, expect_close
 
 
-@exercise("08.1", exact_match)
+def draw(rng):
+    rows, labels = rng.integers(1, 7), rng.integers(1, 4)
+    threshold = rng.choice([0.25, 0.5, 0.75], labels)
+    if rng.random() < 0.5:
+        threshold = float(threshold[0])
+    true = rng.integers(0, 2, (rows, labels))
+    probability = np.where(true == 1, 0.75, 0.25)
+    other = rng.choice([0.0, 0.25, 0.5, 0.75, 1.0], (rows, labels))
+    return (
+        true,
+        np.where(rng.random((rows, labels)) < 0.3, other, probability),
+        threshold,
+    )
+
+
+@exercise("08.1", exact_match, draw=draw)
 def check(match):
     true = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0], [1, 1, 0]])
     sure = np.where(true == 1, 0.9, 0.1)
     first_rows = ((0.9, 0.8, 0.9), (0.9, 0.9, 0.1), (0.9, 0.1, 0.2))
     excess, other, missed = (np.vstack([first, sure[1:]]) for first in first_rows)
-    share = "This is the share of labels that are right. A row with one wrong label does not count at all."
-    columns = "This is the share of labels that are right in all rows. Count the rows: take the other axis."
-    unseen = "A label that is on but should be off went unnoticed. Too many is as wrong as too few."
-    compare = "One row has as many labels as it should, but not the same ones. Compare label by label."
+    share = (
+        "This is the share of labels that are right. A row with one wrong label does"
+        " not count at all."
+    )
+    columns = (
+        "This is the share of labels that are right in all rows. Count the rows: take"
+        " the other axis."
+    )
+    unseen = (
+        "A label that is on but should be off went unnoticed. Too many is as wrong as"
+        " too few."
+    )
+    compare = (
+        "One row has as many labels as it should, but not the same ones. Compare label"
+        " by label."
+    )
     each = "With a threshold for each label, the third one 0.15, every row is right."
     typical = {share: 11 / 12, columns: 2 / 3, unseen: 1.0}
     cases = [
-        (sure, 0.5, 1.0, "Here every label of every row is right, so the answer is 1.", {}),
+        (
+            sure,
+            0.5,
+            1.0,
+            "Here every label of every row is right, so the answer is 1.",
+            {},
+        ),
         (excess, 0.5, 0.75, "One row of four has a wrong label.", typical),
         (other, 0.5, 0.75, compare, {}),
-        (missed, 0.5, 0.75, "In one row a label was missed: three of four rows are right.", {}),
+        (
+            missed,
+            0.5,
+            0.75,
+            "In one row a label was missed: three of four rows are right.",
+            {},
+        ),
         (missed, np.array([0.5, 0.5, 0.15]), 1.0, each, {}),
-        (sure * 0.5, 0.5, 0.25, "With no label above 0.5, only the empty row is right.", {}),
+        (
+            sure * 0.5,
+            0.5,
+            0.25,
+            "With no label above 0.5, only the empty row is right.",
+            {},
+        ),
     ]
     for probability, threshold, expected, hint, mistakes in cases:
         found = match(true, probability, threshold)
-        expect(np.ndim(found) == 0, "Return one number for all rows: the share of those that are right.")
+        expect(
+            np.ndim(found) == 0,
+            "Return one number for all rows: the share of those that are right.",
+        )
         expect_close(found, expected, f"{hint} Your answer is {found}.", mistakes)
 
 
@@ -403,14 +542,23 @@ def exact_match(y_true, probability, threshold):
 
 # %% tags=["solution"]
 def macro_f1(y_true, predicted):
-    """Return the mean F1 of the labels; both arguments are (rows, labels) of 0 and 1."""
+    """Return the mean F1 of the labels;
+    both arguments are (rows, labels) of 0 and 1."""
     hits = np.sum(y_true * predicted, axis=0)
     total = np.sum(y_true, axis=0) + np.sum(predicted, axis=0)
     return np.mean(2 * hits / np.maximum(total, 1))
 
 
 # %% tags=["check"]
-@exercise("08.2", macro_f1)
+def draw(rng):
+    shape = rng.integers(1, 9), rng.integers(1, 5)
+    true, predicted = (rng.random((2, *shape)) < rng.choice([0.2, 0.5, 0.8])).astype(
+        int
+    )
+    return true, predicted
+
+
+@exercise("08.2", macro_f1, draw=draw)
 def check(macro):
     random = np.random.default_rng(0)
     for on in ((0.5, 0.3, 0.02), (0.9, 0.1), (0.4, 0.4, 0.4, 0.05)):
@@ -418,17 +566,35 @@ def check(macro):
         guess = np.where(random.random(true.shape) < 0.3, 1 - true, true)
         answer = macro(true.copy(), guess.copy())
         expect(np.ndim(answer) == 0, "Return one number: the mean over the labels.")
-        precision, recall, right, _ = sk.precision_recall_fscore_support(true, guess, average="macro", zero_division=0)
-        micro = "This is micro F1: all counts were added up first. Divide for each label, then take the mean."
-        samples = "This is the mean F1 of the rows. A label is a column: take the other axis."
-        means = "This is the F1 of two means. Take the F1 of each label, and one mean at the end."
+        precision, recall, right, _ = sk.precision_recall_fscore_support(
+            true, guess, average="macro", zero_division=0
+        )
+        micro = (
+            "This is micro F1: all counts were added up first. Divide for each label,"
+            " then take the mean."
+        )
+        samples = (
+            "This is the mean F1 of the rows. A label is a column: take the other axis."
+        )
+        means = (
+            "This is the F1 of two means. Take the F1 of each label, and one mean at"
+            " the end."
+        )
         mistakes = {means: 2 * precision * recall / (precision + recall)}
         for hint, average in ((micro, "micro"), (samples, "samples")):
             mistakes[hint] = sk.f1_score(true, guess, average=average, zero_division=0)
-        expect_close(answer, right, f"It returns {answer}; scikit-learn has {right:.4f}.", mistakes)
+        expect_close(
+            answer,
+            right,
+            f"It returns {answer}; scikit-learn has {right:.4f}.",
+            mistakes,
+        )
     with np.errstate(all="ignore"):
         absent = macro(np.array([[1, 0], [1, 0]]), np.array([[1, 0], [1, 0]]))
-    empty = "One label is perfect, the other neither present nor predicted, so its F1 is 0: the mean is 0.5"
+    empty = (
+        "One label is perfect, the other neither present nor predicted, so its F1 is 0:"
+        " the mean is 0.5"
+    )
     expect_close(absent, 0.5, f"{empty}, not {absent}.")
 
 
@@ -465,8 +631,14 @@ scores = scores_at(grid, nine_true, nine_probability)
 best = choose_threshold(nine_true, nine_probability, score="f1")
 
 # %% tags=["varies"]
-curves = {"precision": scores["precision"], "recall": scores["recall"], "F1": scores["f1"]}
-plots.threshold_curve(grid, curves, title="The label 9, by its threshold (validation)", chosen=best)
+curves = {
+    "precision": scores["precision"],
+    "recall": scores["recall"],
+    "F1": scores["f1"],
+}
+plots.threshold_curve(
+    grid, curves, title="The label 9, by its threshold (validation)", chosen=best
+)
 
 # %% [markdown]
 # A higher threshold trades recall for precision, and F1, which needs both, is best somewhere between. (Where no canvas
@@ -479,8 +651,12 @@ plots.threshold_curve(grid, curves, title="The label 9, by its threshold (valida
 
 # %%
 def thresholds(probability):
-    """Three sets of thresholds, one for each label, the last two chosen on the validation canvases."""
-    chosen = {f"for {score}": choose_threshold(y_validation, probability, score=score) for score in ("f1", "accuracy")}
+    """Three sets of thresholds, one for each label, the last two chosen on the
+    validation canvases."""
+    chosen = {
+        f"for {score}": choose_threshold(y_validation, probability, score=score)
+        for score in ("f1", "accuracy")
+    }
     return {"0.5": np.full(10, 0.5)} | chosen
 
 
@@ -495,11 +671,17 @@ plain_thresholds = thresholds(probability)
 # (Their *strokes* were seen when choosing, which flatters the choice. The test canvases will have the last word.)
 
 # %%
-x_more, y_more = compose(digits.x_validation, digits.y_validation, canvases // 4, np.random.default_rng([seed, 1]))
+x_more, y_more = compose(
+    digits.x_validation,
+    digits.y_validation,
+    canvases // 4,
+    np.random.default_rng([seed, 1]),
+)
 
 
 def table(probability, thresholds, y):
-    """Print the figures for each set of thresholds and return them by its name, in percent."""
+    """Print the figures for each set of thresholds and return them by its name, in
+    percent."""
     figures = {}
     print(f"{'thresholds':14}{'exact match':>12}{'macro F1':>10}{'recall':>8}")
     for name, threshold in thresholds.items():
@@ -510,7 +692,10 @@ def table(probability, thresholds, y):
             sk.recall_score(y, predicted, average="macro", zero_division=0),
         ]
         figures[name] = 100 * np.array(scores)
-        print(f"{name:14}{figures[name][0]:12.1f}{figures[name][1]:10.1f}{figures[name][2]:8.1f}")
+        print(
+            f"{name:14}{figures[name][0]:12.1f}{figures[name][1]:10.1f}"
+            f"{figures[name][2]:8.1f}"
+        )
     return figures
 
 
@@ -520,11 +705,25 @@ figures = table(more["plain"], plain_thresholds, y_more)
 
 # %%
 points = {"digits": 1, "unit": "points"}
-macro_gain, exact_gain = figures["for f1"][1] - figures["0.5"][1], figures["for accuracy"][0] - figures["0.5"][0]
-bound("08.plain_gain_macro", "gain in macro F1, thresholds for F1", macro_gain, at_least=0, **points)
-spread("08.plain_gain_exact", "gain in exact match, thresholds for accuracy", exact_gain, **points)
+macro_gain, exact_gain = (
+    figures["for f1"][1] - figures["0.5"][1],
+    figures["for accuracy"][0] - figures["0.5"][0],
+)
+bound(
+    "08.plain_gain_macro",
+    "gain in macro F1, thresholds for F1",
+    macro_gain,
+    at_least=0,
+    **points,
+)
+spread(
+    "08.plain_gain_exact",
+    "gain in exact match, thresholds for accuracy",
+    exact_gain,
+    **points,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. A lower threshold never loses recall; exact match,
 # for which they were not chosen, may rise or fall. Those chosen for accuracy change it by {{08.plain_gain_exact}}:
 # little. That is no accident. Cross-entropy is least when the probabilities are honest, that is, when of all answers
@@ -534,7 +733,10 @@ spread("08.plain_gain_exact", "gain in exact match, thresholds for accuracy", ex
 # in turn, wants of honest probabilities a threshold of half the F1 that it reaches, so never above 0.5 (Lipton and
 # others, 2014, in the reading).
 #
-# So thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off for that, too?
+# So thresholds are worth choosing for F1, and hardly for exact match.
+
+# %% [markdown]
+# When is 0.5 far off for exact match, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -551,7 +753,8 @@ print("weight", "".join(f"{w:6.1f}" for w in weights))
 
 # %%
 def weighted_crossentropy(y_true, y_pred):
-    """Binary cross-entropy in which label j, where it is on, counts weights[j] times; one number a canvas."""
+    """Binary cross-entropy in which label j, where it is on, counts weights[j] times;
+    one number a canvas."""
     p = keras.ops.clip(y_pred, 1e-7, 1 - 1e-7)
     on, off = y_true * keras.ops.log(p), (1 - y_true) * keras.ops.log(1 - p)
     return -keras.ops.mean(weights * on + off, axis=-1)
@@ -569,15 +772,28 @@ figures_weighted = table(more["weighted"], weighted_thresholds, y_more)
 
 # %%
 exact_change, macro_change, recall_change = figures_weighted["0.5"] - figures["0.5"]
-bound("08.weighted_recall", "what weighting does to recall", recall_change, at_least=0, **points)
+bound(
+    "08.weighted_recall",
+    "what weighting does to recall",
+    recall_change,
+    at_least=0,
+    **points,
+)
 spread("08.weighted_macro", "what weighting does to macro F1", macro_change, **points)
-bound("08.weighted_exact", "what weighting does to exact match", exact_change, at_most=0, **points)
+bound(
+    "08.weighted_exact",
+    "what weighting does to exact match",
+    exact_change,
+    at_most=0,
+    **points,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # At 0.5, weighting changes the recall by {{08.weighted_recall}} and exact match by {{08.weighted_exact}}. The network
 # finds more and invents more, and exact match forgives no invention. Macro F1 weighs one against the other: it changes
 # by {{08.weighted_macro}}, and which sign you get depends on the seed.
-#
+
+# %% [markdown]
 # Here 0.5 *is* far off: the weights have made the probabilities dishonest. The chosen thresholds repair much of it.
 # Where do they lie?
 
@@ -591,29 +807,43 @@ bound("08.weighted_exact", "what weighting does to exact match", exact_change, a
 
 # %% tags=["solution"]
 def moved_threshold(threshold, weight):
-    """Return the threshold on answers of a network trained with `weight` that equals `threshold` without it."""
+    """Return the threshold on answers of a network trained with `weight` that equals
+    `threshold` without it."""
     return weight * threshold / (weight * threshold + 1 - threshold)
 
 
 # %% tags=["check"]
-@exercise("08.3", moved_threshold)
+def draw(rng):
+    return float(rng.uniform(0.01, 0.99)), float(rng.choice([0.2, 0.5, 1, 2, 5, 20]))
+
+
+@exercise("08.3", moved_threshold, draw=draw)
 def check(moved):
     answers = np.linspace(0.0005, 0.9995, 1000)
-    expect(np.isclose(moved(0.3, 1.0), 0.3), "With a weight of 1 nothing has changed, and neither may the threshold.")
+    expect(
+        np.isclose(moved(0.3, 1.0), 0.3),
+        "With a weight of 1 nothing has changed, and neither may the threshold.",
+    )
     for threshold, weight in ((0.5, 3.0), (0.2, 10.0), (0.7, 4.0), (0.5, 0.5)):
-        loss = -weight * threshold * np.log(answers) - (1 - threshold) * np.log(1 - answers)
+        loss = -weight * threshold * np.log(answers) - (1 - threshold) * np.log(
+            1 - answers
+        )
         least, found = answers[np.argmin(loss)], moved(threshold, weight)
         expect(
-            found < 1, f"It returns {found}; no probability is above that. Odds can be multiplied, not probabilities."
+            found < 1,
+            f"It returns {found}; no probability is above that. Odds can be multiplied,"
+            " not probabilities.",
         )
         expect(
             (found - threshold) * (weight - 1) >= 0,
-            "This goes the wrong way. A weight above 1 makes the network answer higher, so the threshold must rise.",
+            "This goes the wrong way. A weight above 1 makes the network answer higher,"
+            " so the threshold must rise.",
         )
         expect(
             abs(found - least) < 0.002,
-            f"With p = {threshold} and w = {weight}, the loss is least at q = {least:.3f}; you return {found:.3f}. "
-            "Set the derivative by q to 0, and keep the threshold in it.",
+            f"With p = {threshold} and w = {weight}, the loss is least at q ="
+            f" {least:.3f}; you return {found:.3f}. Set the derivative by q to 0, and"
+            " keep the threshold in it.",
         )
 
 
@@ -643,12 +873,24 @@ where = {
     "w / (1 + w)": weights / (1 + weights),
 }
 plots.lines(
-    range(10), where, title="Weights push the chosen thresholds up", x_label="digit", y_label="threshold (probability)"
+    range(10),
+    where,
+    title="Weights push the chosen thresholds up",
+    x_label="digit",
+    y_label="threshold (probability)",
 )
 
 # %%
-raised = (weighted_thresholds["for accuracy"] - plain_thresholds["for accuracy"])[weights > 5].mean()
-bound("08.raised", "threshold raised where the weight exceeds 5", raised, at_least=0.1, digits=2)
+raised = (weighted_thresholds["for accuracy"] - plain_thresholds["for accuracy"])[
+    weights > 5
+].mean()
+bound(
+    "08.raised",
+    "threshold raised where the weight exceeds 5",
+    raised,
+    at_least=0.1,
+    digits=2,
+)
 
 # %% [markdown]
 # The chosen thresholds of the weighted network rise with the weight, roughly as the formula says. For common digits,
@@ -661,18 +903,27 @@ bound("08.raised", "threshold raised where the weight exceeds 5", raised, at_lea
 # weighting made the network better at telling labels apart. What should you look at first?
 #
 # - [ ] The binary accuracy of both.
+#   Most labels are off, so binary accuracy hardly sees who finds the positives.
 # - [x] Average precision of both, or both at thresholds chosen on validation data.
+#   At a fixed 0.5, weights move the threshold in disguise; lowering your own threshold raises recall, too. Average
+#   precision depends on the order of the probabilities alone: no threshold changes it.
 # - [ ] The weighted loss of both on test data.
+#   The two were trained on different losses, so neither loss is a fair judge of both.
 # - [ ] The recall of both on training data.
-#
-# At a fixed 0.5, weights move the threshold in disguise; lowering your own threshold raises recall, too. Average
-# precision depends on the order of the probabilities alone: no threshold changes it.
+#   Training rows say what was learned by heart. And recall at a fixed threshold is the very figure in doubt.
 
 # %%
-ap = {name: sk.average_precision_score(y_more, probability) for name, probability in more.items()}
+ap = {
+    name: sk.average_precision_score(y_more, probability)
+    for name, probability in more.items()
+}
 spread("08.ap_plain", "average precision, plain", ap["plain"])
 spread("08.ap_weighted", "average precision, weighted", ap["weighted"])
-spread("08.ap_gain", "average precision, weighted minus plain", ap["weighted"] - ap["plain"])
+spread(
+    "08.ap_gain",
+    "average precision, weighted minus plain",
+    ap["weighted"] - ap["plain"],
+)
 
 # %% [markdown]
 # By that measure: {{08.ap_plain}} plain, {{08.ap_weighted}} weighted. The difference is {{08.ap_gain}},
@@ -686,7 +937,9 @@ spread("08.ap_gain", "average precision, weighted minus plain", ap["weighted"] -
 # canvas, so its logged loss, divided by $\log 2$, is the weight that was used.
 
 # %%
-even = keras.Sequential([keras.Input((1,)), keras.layers.Dense(10, "sigmoid", kernel_initializer="zeros")])
+even = keras.Sequential(
+    [keras.Input((1,)), keras.layers.Dense(10, "sigmoid", kernel_initializer="zeros")]
+)
 still = keras.optimizers.SGD(0.0)  # a rate of 0: the network stays as it is
 even.compile(still, loss="binary_crossentropy", run_eagerly=True)
 class_weight = {j: 10.0 + j for j in range(10)}
@@ -707,20 +960,31 @@ def weight_used(*on):
 used = {on: weight_used(*on) for on in [(7,), (3, 7), (3, 9), (0, 9), ()]}
 for on, weight in used.items():
     print(f"digits {on!s:8} weight used: {weight:.1f}")
-by_the_first = [np.isclose(weight, class_weight[min(on, default=0)], rtol=1e-4) for on, weight in used.items()]
+by_the_first = [
+    np.isclose(weight, class_weight[min(on, default=0)], rtol=1e-4)
+    for on, weight in used.items()
+]
 fact("08.first_label", "the first label that is on decides", all(by_the_first))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **The first label that is on decides**, for the whole canvas, yes and no alike. The 7 beside a 3 and the 9 beside a
 # 0 might as well have no weight, and an empty canvas counts as a 0. It is `argmax` again, and no warning is given:
-# Keras takes ten columns for a one-hot class. How much is lost?
+# Keras takes ten columns for a one-hot class.
+
+# %% [markdown]
+# How much is lost?
 
 # %%
 unheard = 1 - (y_train.any(axis=1).sum() / y_train.sum())
 first = y_train.argmax(axis=1)
 nines = y_train[:, 9] == 1
 spread("08.unheard", "share of labels without their weight", unheard)
-bound("08.unheard_nines", "share of nines without their weight", np.mean(first[nines] != 9), at_least=0.5)
+bound(
+    "08.unheard_nines",
+    "share of nines without their weight",
+    np.mean(first[nines] != 9),
+    at_least=0.5,
+)
 
 # %% [markdown]
 # On the training canvases {{08.unheard}} of all labels that are on would not have their weight used, and most of the
@@ -734,7 +998,10 @@ bound("08.unheard_nines", "share of nines without their weight", np.mean(first[n
 
 # %% tags=["varies"]
 validated = {"plain": figures, "weighted": figures_weighted}
-name, key = max(((n, k) for n in validated for k in validated[n]), key=lambda way: validated[way[0]][way[1]][0])
+name, key = max(
+    ((n, k) for n in validated for k in validated[n]),
+    key=lambda way: validated[way[0]][way[1]][0],
+)
 print("chosen on canvases of validation digits:", name, "network, thresholds", key)
 
 # %% [markdown]
@@ -756,11 +1023,25 @@ plots.bars(
 
 # %%
 plain_exact, weighted_exact = exact["plain"], exact["weighted"]
-plain_gain, weighted_gain = (each["for accuracy"] - each["0.5"] for each in (plain_exact, weighted_exact))
+plain_gain, weighted_gain = (
+    each["for accuracy"] - each["0.5"] for each in (plain_exact, weighted_exact)
+)
 undone = weighted_gain / (plain_exact["0.5"] - weighted_exact["0.5"])
 behind = plain_exact["for accuracy"] - weighted_exact["for accuracy"]
-bound("08.test_gain", "chosen thresholds gain, weighted", weighted_gain, at_least={"full": 2, "fast": 0}, **points)
-bound("08.undone", "share of the weights' loss undone", undone, at_least={"full": 0.5}, digits=2)
+bound(
+    "08.test_gain",
+    "chosen thresholds gain, weighted",
+    weighted_gain,
+    at_least={"full": 2, "fast": 0},
+    **points,
+)
+bound(
+    "08.undone",
+    "share of the weights' loss undone",
+    undone,
+    at_least={"full": 0.5},
+    digits=2,
+)
 spread("08.test_gain_plain", "chosen thresholds gain, plain", plain_gain, **points)
 spread("08.test_behind", "plain minus weighted, chosen thresholds", behind, **points)
 spread("08.test_exact_match", "exact match of the choice, test", exact[name][key] / 100)

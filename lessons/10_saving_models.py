@@ -32,7 +32,7 @@
 # Results in the text are those of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the penguins and dropout, 0 to 1000000
+seed: int = 0  # seed of first weights, order and dropout, 0 to 1000000
 fast: bool = False  # fewer and larger batches, fewer epochs
 batches: int = 9  # batches in an epoch, 1 to 100, fast 3
 epochs: int = 10  # passes over the penguins before the model is saved, 1 to 200, fast 2
@@ -54,7 +54,9 @@ from course.data import table
 
 MEASUREMENTS = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
 birds = table("penguins").dropna(subset=MEASUREMENTS)
-x = ((birds[MEASUREMENTS] - birds[MEASUREMENTS].mean()) / birds[MEASUREMENTS].std()).to_numpy("float32")
+x = (
+    (birds[MEASUREMENTS] - birds[MEASUREMENTS].mean()) / birds[MEASUREMENTS].std()
+).to_numpy("float32")
 y = birds["species"].astype("category").cat.codes.to_numpy()
 
 # %%
@@ -65,13 +67,23 @@ from keras.layers import Dense, Dropout
 def build(dropout=0.0):
     """A classifier of penguins, not compiled; always the same first weights."""
     keras.utils.set_random_seed(seed)
-    hidden, species = Dense(32, activation="relu", name="hidden"), Dense(3, activation="softmax", name="species")
-    return keras.Sequential([keras.Input((4,)), hidden, Dropout(dropout, name="dropout"), species])
+    hidden, species = (
+        Dense(32, activation="relu", name="hidden"),
+        Dense(3, activation="softmax", name="species"),
+    )
+    return keras.Sequential(
+        [keras.Input((4,)), hidden, Dropout(dropout, name="dropout"), species]
+    )
 
 
 def compiled(model):
     optimizer = keras.optimizers.Adam(0.003)
-    model.compile(optimizer, loss="sparse_categorical_crossentropy", run_eagerly=fast, jit_compile=False)
+    model.compile(
+        optimizer,
+        loss="sparse_categorical_crossentropy",
+        run_eagerly=fast,
+        jit_compile=False,
+    )
     return model
 
 
@@ -151,7 +163,12 @@ with zipfile.ZipFile(folder / "model.keras") as archive:
 import h5py
 
 with h5py.File(folder / "model.weights.h5") as file:
-    for name in ("layers/dense/vars/0", "layers/dense/vars/1", "layers/dense_1/vars/0", "optimizer/vars/0"):
+    for name in (
+        "layers/dense/vars/0",
+        "layers/dense/vars/1",
+        "layers/dense_1/vars/0",
+        "optimizer/vars/0",
+    ):
         print(f"{name:22}", file[name].shape)
     print(len(file["optimizer/vars"]), "arrays of the optimizer")
 
@@ -238,12 +255,14 @@ bound(
     at_least=0.001,
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The weights are right, and yet the resumed training goes another way: the largest difference of any weight is
 # {{10.weights_only}}. (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why: a fresh
 # optimizer has only its counter and its learning rate, and no arrays yet (they come with the first step), so there is
-# nowhere to put what the file holds, and Keras skips it. In a long log that line is easily missed. The cure is one
-# line, *before* loading:
+# nowhere to put what the file holds, and Keras skips it. In a long log that line is easily missed.
+
+# %% [markdown]
+# The cure is one line, *before* loading:
 
 # %%
 loaded = compiled(build())
@@ -263,7 +282,10 @@ from course import plots
 
 plots.lines(
     range(epochs + 1, epochs + more + 1),
-    {name: np.abs(weights - uninterrupted).max(axis=1) for name, weights in resumed.items()},
+    {
+        name: np.abs(weights - uninterrupted).max(axis=1)
+        for name, weights in resumed.items()
+    },
     title="How far a resumed training strays from the uninterrupted one",
     x_label="epoch",
     y_label="largest difference of any weight",
@@ -278,12 +300,15 @@ plots.lines(
 # dies. You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
 #
 # - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
+#   `compile` brings back the schedule itself. But it reads the optimizer's step counter, and that is skipped with the
+#   rest.
 # - [x] The step counter: the learning rate starts again at its first, large value.
+#   The schedule comes back with `compile`, and its counter does not. Steps as large as the first ones now hit weights
+#   that were nearly done.
 # - [ ] The weights of the last layer.
+#   All the model's weights are in the file. What is skipped is the optimizer's part.
 # - [ ] The loss, which must be trained anew.
-#
-# The schedule itself comes back with `compile`, but it reads the optimizer's step counter, and that is skipped with
-# the rest. Steps as large as the first ones now hit weights that were nearly done.
+#   A loss is a function of weights and data. It has nothing to be trained.
 
 # %% [markdown]
 # ### Structure alone: JSON
@@ -300,7 +325,13 @@ def structure(model):
 loaded = keras.models.model_from_json((folder / "model.json").read_text())
 print("same structure:", structure(loaded) == structure(model))
 print("same weights:  ", np.array_equal(flat(loaded), at_save))
-print("trained by:    ", type(loaded.optimizer).__name__, "after", int(loaded.optimizer.iterations), "steps")
+print(
+    "trained by:    ",
+    type(loaded.optimizer).__name__,
+    "after",
+    int(loaded.optimizer.iterations),
+    "steps",
+)
 resumed["JSON"] = resume(loaded)
 
 # %% [markdown]
@@ -330,7 +361,8 @@ print("loaded:", distance(flat(loaded), at_save))
 
 # %%
 def attempt(action, *arguments, **options):
-    """Call `action`; print the first line of its error, if any; return whether it succeeded."""
+    """Call `action`; print the first line of its error, if any; return whether it
+    succeeded."""
     try:
         action(*arguments, **options)
         return True
@@ -353,7 +385,9 @@ print("trains on:", attempt(resume_h5))
 
 # %%
 loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
-print("difference from weights alone:", distance(resume(loaded), resumed[".weights.h5"]))
+print(
+    "difference from weights alone:", distance(resume(loaded), resumed[".weights.h5"])
+)
 
 # %% [markdown]
 # To the last bit the training that `.weights.h5` gave without `optimizer.build`.
@@ -388,12 +422,16 @@ dropped = compiled(build(dropout=0.3))
 train(dropped, 0, epochs)
 dropped.save(folder / "dropout.keras")
 dropped.save_weights(folder / "dropout.weights.h5")
-seed_state = keras.ops.convert_to_numpy(dropped.get_layer("dropout").seed_generator.state)
+seed_state = keras.ops.convert_to_numpy(
+    dropped.get_layer("dropout").seed_generator.state
+)
 
 uninterrupted_dropout = resume(dropped)
 
 loaded = keras.models.load_model(folder / "dropout.keras")
-fresh_state = keras.ops.convert_to_numpy(loaded.get_layer("dropout").seed_generator.state)
+fresh_state = keras.ops.convert_to_numpy(
+    loaded.get_layer("dropout").seed_generator.state
+)
 print("same seed state:", np.array_equal(fresh_state, seed_state))
 
 # %%
@@ -404,9 +442,12 @@ bound(
     at_least=0.001,
 )
 
+# %% [markdown] tags=["answer"]
+# {{10.dropout_keras}}: not 0, and far more than rounding. The loaded layer begins a new sequence of random numbers,
+# and what goes on is another training.
+
 # %% [markdown]
-# {{10.dropout_keras}}: not 0, and far more than rounding. The loaded layer begins a new sequence of random numbers, and
-# what goes on is another training. Is the seed state really all that is missing? Put it back by hand and see:
+# Is the seed state really all that is missing? Put it back by hand and see:
 
 # %%
 loaded = keras.models.load_model(folder / "dropout.keras")
@@ -433,9 +474,13 @@ fact(
 
 # %% tags=["solution"]
 def seed_states(model):
-    """Return layer name -> seed state (a NumPy array) for every layer that draws random numbers."""
+    """Return layer name -> seed state (a NumPy array) for every layer that draws random
+    numbers."""
     random = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
-    return {layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in random}
+    return {
+        layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state)
+        for layer in random
+    }
 
 
 def restore_seed_states(model, states):
@@ -449,14 +494,21 @@ from course.exercises import exercise, expect
 
 
 def with_dropout():
-    layers = [Dense(4, name="a"), Dropout(0.5, name="b"), Dropout(0.5, seed=7, name="c")]
+    layers = [
+        Dense(4, name="a"),
+        Dropout(0.5, name="b"),
+        Dropout(0.5, seed=7, name="c"),
+    ]
     return keras.Sequential([keras.Input((50,)), Dropout(0.5, name="first"), *layers])
 
 
 def masks(model):
     """What each layer with a seed draws next."""
     ones = np.ones((4, 50), "float32")
-    return [keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True)) for name in ("first", "b", "c")]
+    return [
+        keras.ops.convert_to_numpy(model.get_layer(name)(ones, training=True))
+        for name in ("first", "b", "c")
+    ]
 
 
 # %% tags=["check"]
@@ -465,25 +517,51 @@ def check(seed_states, restore_seed_states):
     model, other = with_dropout(), with_dropout()
     masks(model)  # the counters move on
     kept = seed_states(model)
-    expect(isinstance(kept, dict), "seed_states must return a dictionary: layer name -> state.")
-    expect(set(kept) == {"first", "b", "c"}, f"It has {list(kept)}; the layers with seeds are b, c and first.")
+    expect(
+        isinstance(kept, dict),
+        "seed_states must return a dictionary: layer name -> state.",
+    )
+    expect(
+        set(kept) == {"first", "b", "c"},
+        f"It has {list(kept)}; the layers with seeds are b, c and first.",
+    )
     copies = all(isinstance(state, np.ndarray) for state in kept.values())
-    expect(copies, "The variable itself moves on with the training. Keep a copy of each state, as a NumPy array.")
+    expect(
+        copies,
+        "The variable itself moves on with the training. Keep a copy of each state, as"
+        " a NumPy array.",
+    )
     true = masks(model)  # what must come next
     restore_seed_states(other, kept)
-    states = [getattr(other.get_layer(name).seed_generator, "state", None) for name in kept]
-    replaced = "A state is a variable of its layer. Give it the value by assign; do not put an array in its place."
+    states = [
+        getattr(other.get_layer(name).seed_generator, "state", None) for name in kept
+    ]
+    replaced = (
+        "A state is a variable of its layer. Give it the value by assign; do not put an"
+        " array in its place."
+    )
     expect(all(hasattr(state, "assign") for state in states), replaced)
     found = masks(other)
-    again = "Layer c draws its first mask again: its seed is kept, the counter that has moved on is not."
+    again = (
+        "Layer c draws its first mask again: its seed is kept, the counter that has"
+        " moved on is not."
+    )
     expect(not np.array_equal(found[-1], masks(with_dropout())[-1]), again)
     same = all(map(np.array_equal, found, true))
-    expect(same, "After restoring, the layers must draw the masks that the saved model would have drawn next.")
+    expect(
+        same,
+        "After restoring, the layers must draw the masks that the saved model would"
+        " have drawn next.",
+    )
 
 
 # %% tags=["wrong"] hint="Keep a copy"
 def seed_states(model):
-    return {layer.name: layer.seed_generator.state for layer in model.layers if hasattr(layer, "seed_generator")}
+    return {
+        layer.name: layer.seed_generator.state
+        for layer in model.layers
+        if hasattr(layer, "seed_generator")
+    }
 
 
 # %% tags=["wrong"] hint="the counter that has moved on is not"
@@ -501,8 +579,13 @@ def restore_seed_states(model, states):
 
 # %% tags=["wrong"] hint="the layers with seeds are b, c and first"
 def seed_states(model):
-    random = [layer for layer in model.layers if getattr(layer, "seed", None) is not None]
-    return {layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in random}
+    random = [
+        layer for layer in model.layers if getattr(layer, "seed", None) is not None
+    ]
+    return {
+        layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state)
+        for layer in random
+    }
 
 
 # %% [markdown]
@@ -537,7 +620,8 @@ def from_json(name):
 from functools import partial
 
 dropped_at_save = keras.models.load_model(folder / "dropout.keras")
-dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)  # each format has its fair chance
+# each format has its fair chance
+dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)
 (folder / "dropout.json").write_text(dropped_at_save.to_json())
 with quoted():
     dropped_at_save.save(folder / "dropout.h5")
@@ -545,7 +629,10 @@ with quoted():
 ways = {
     ".keras": (".keras", from_keras),
     ".weights.h5": (".weights.h5", from_weights),
-    "optimizer.build, then .weights.h5": (".weights.h5", partial(from_weights, ready=True)),
+    "optimizer.build, then .weights.h5": (
+        ".weights.h5",
+        partial(from_weights, ready=True),
+    ),
     ".h5": (".h5", from_h5),
     "JSON": (".json", from_json),
 }
@@ -560,7 +647,11 @@ ways = {
 def has_structure(suffix):
     """Whether the file alone, without any code of ours, gives the structure."""
     try:
-        alone = from_json("model") if suffix == ".json" else keras.models.load_model(folder / f"model{suffix}")
+        alone = (
+            from_json("model")
+            if suffix == ".json"
+            else keras.models.load_model(folder / f"model{suffix}")
+        )
     except ValueError:
         return False
     return structure(alone) == structure(model)
@@ -568,7 +659,9 @@ def has_structure(suffix):
 
 def kept_by(name):
     suffix, way = ways[name]
-    state = keras.ops.convert_to_numpy(way("dropout").get_layer("dropout").seed_generator.state)
+    state = keras.ops.convert_to_numpy(
+        way("dropout").get_layer("dropout").seed_generator.state
+    )
     return {
         "structure": has_structure(suffix),
         "weights": np.array_equal(flat(way("model")), at_save),
@@ -583,7 +676,8 @@ import io
 
 import pandas as pd
 
-with contextlib.redirect_stdout(io.StringIO()), quoted():  # the warnings are those from above
+# the warnings are those from above
+with contextlib.redirect_stdout(io.StringIO()), quoted():
     kept = {name: kept_by(name) for name in ways}
 pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 
@@ -605,7 +699,10 @@ pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 # %%
 def other(hidden="hidden"):
     """A model for two classes whose hidden layer is the penguins'."""
-    layers = [Dense(32, activation="relu", name=hidden), Dense(2, activation="softmax", name="answer")]
+    layers = [
+        Dense(32, activation="relu", name=hidden),
+        Dense(2, activation="softmax", name="answer"),
+    ]
     return keras.Sequential([keras.Input((4,)), *layers])
 
 
@@ -638,7 +735,10 @@ print("nothing was loaded:", np.array_equal(flat(target), before))
 def twins(*names):
     """Two dense layers of the same size side by side, in the order of their names."""
     inputs = keras.Input((4,))
-    return keras.Model(inputs, keras.layers.Concatenate()([Dense(5, name=name)(inputs) for name in names]))
+    return keras.Model(
+        inputs,
+        keras.layers.Concatenate()([Dense(5, name=name)(inputs) for name in names]),
+    )
 
 
 keras.utils.set_random_seed(seed)
@@ -647,12 +747,18 @@ first.save_weights(folder / "twins.weights.h5")
 second.load_weights(folder / "twins.weights.h5")
 
 for name in ("left", "right"):
-    kernel, original = second.get_layer("left").get_weights()[0], first.get_layer(name).get_weights()[0]
+    kernel, original = (
+        second.get_layer("left").get_weights()[0],
+        first.get_layer(name).get_weights()[0],
+    )
     print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes
-# differ, Keras raises an error; where they agree, only you can know what belongs where. So say it:
+# differ, Keras raises an error; where they agree, only you can know what belongs where.
+
+# %% [markdown]
+# So say it:
 
 # %%
 source, target = keras.models.load_model(folder / "model.keras"), other(hidden="Hidden")
@@ -660,7 +766,12 @@ names = {"Hidden": "hidden"}  # layer of the target: layer of the source
 
 for to, origin in names.items():
     target.get_layer(to).set_weights(source.get_layer(origin).get_weights())
-print(np.array_equal(target.get_layer("Hidden").get_weights()[0], source.get_layer("hidden").get_weights()[0]))
+print(
+    np.array_equal(
+        target.get_layer("Hidden").get_weights()[0],
+        source.get_layer("hidden").get_weights()[0],
+    )
+)
 
 # %% [markdown]
 # A name that does not exist is now an error, for the source and for the target.
@@ -676,15 +787,21 @@ print(np.array_equal(target.get_layer("Hidden").get_weights()[0], source.get_lay
 
 # %% tags=["solution"]
 def transfer(source, target, names):
-    """Copy weights into `target`, given layer of the target -> layer of the source; all of them or none."""
+    """Copy weights into `target`, given layer of the target -> layer of the source; all
+    of them or none."""
     pairs = []
     for to, origin in names.items():
         try:
-            layer, weights = target.get_layer(to), source.get_layer(origin).get_weights()
+            layer, weights = (
+                target.get_layer(to),
+                source.get_layer(origin).get_weights(),
+            )
         except ValueError as error:
             raise ValueError(f"layer {to!r}, weights of {origin!r}: {error}") from error
         if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
-            raise ValueError(f"layer {to!r}: its weights have other shapes than those of {origin!r}")
+            raise ValueError(
+                f"layer {to!r}: its weights have other shapes than those of {origin!r}"
+            )
         pairs.append((layer, weights))
     for layer, weights in pairs:
         layer.set_weights(weights)
@@ -705,28 +822,56 @@ def holds(model, name, weights):
 @exercise("10.2", transfer)
 def check(transfer):
     source, target = stack(one=3, two=3, wide=5), stack(a=3, b=3, answer=2)
-    one, two, answer = (layer.get_weights() for layer in (*source.layers[:2], target.layers[2]))
-    untouched, reads = flat(source), "The map reads layer of the target: layer of the source."
+    one, two, answer = (
+        layer.get_weights() for layer in (*source.layers[:2], target.layers[2])
+    )
+    untouched, reads = (
+        flat(source),
+        "The map reads layer of the target: layer of the source.",
+    )
     try:
         transfer(source, target, {"a": "two", "b": "one"})
     except (LookupError, ValueError):
         expect(False, f"Both entries fit, and yet it raises an error. {reads}")
     expect(np.array_equal(flat(source), untouched), f"The source has changed. {reads}")
-    crossed = "The map says that a gets the weights of two. Go by the names, not by the order of the layers."
+    crossed = (
+        "The map says that a gets the weights of two. Go by the names, not by the order"
+        " of the layers."
+    )
     expect(holds(target, "a", two), crossed)
     expect(holds(target, "b", one), "The map has two entries. Copy both.")
-    expect(holds(target, "answer", answer), "The layer answer is not in the map; its weights must stay as they were.")
-    for culprit, origin in (("answer", "wide"), ("missing", "two"), ("answer", "nowhere")):
+    expect(
+        holds(target, "answer", answer),
+        "The layer answer is not in the map; its weights must stay as they were.",
+    )
+    for culprit, origin in (
+        ("answer", "wide"),
+        ("missing", "two"),
+        ("answer", "nowhere"),
+    ):
         names, before, message = {"a": "one", culprit: origin}, flat(target), None
         try:
             transfer(source, target, names)
         except ValueError as error:
             message = str(error)
         except (AssertionError, LookupError) as error:
-            expect(False, f"{names}: it raises {type(error).__name__}. Raise a ValueError that names {culprit}.")
-        expect(message is not None, f"{names}: {culprit} does not fit, and nobody is told. Raise a ValueError.")
-        expect(culprit in message, f"{names}: the error does not name {culprit}, the layer of the target.")
-        expect(np.array_equal(flat(target), before), "An entry was copied already. Check all entries first, then copy.")
+            expect(
+                False,
+                f"{names}: it raises {type(error).__name__}. Raise a ValueError that"
+                f" names {culprit}.",
+            )
+        expect(
+            message is not None,
+            f"{names}: {culprit} does not fit, and nobody is told. Raise a ValueError.",
+        )
+        expect(
+            culprit in message,
+            f"{names}: the error does not name {culprit}, the layer of the target.",
+        )
+        expect(
+            np.array_equal(flat(target), before),
+            "An entry was copied already. Check all entries first, then copy.",
+        )
 
 
 # %% tags=["wrong"] hint="was copied already"
@@ -740,7 +885,10 @@ def transfer(source, target, names):
 
 # %% tags=["wrong"] hint="the error does not name answer"
 def transfer(source, target, names):
-    pairs = [(target.get_layer(to), source.get_layer(origin).get_weights()) for to, origin in names.items()]
+    pairs = [
+        (target.get_layer(to), source.get_layer(origin).get_weights())
+        for to, origin in names.items()
+    ]
     for layer, weights in pairs:
         if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
             raise ValueError(f"layer {layer.name!r} does not fit")
@@ -770,9 +918,13 @@ def transfer(source, target, names):
 
 # %% tags=["wrong"] hint="it raises KeyError"
 def transfer(source, target, names):
-    theirs, ours = ({layer.name: layer for layer in model.layers} for model in (source, target))
+    theirs, ours = (
+        {layer.name: layer for layer in model.layers} for model in (source, target)
+    )
     for to, origin in names.items():
-        if [w.shape for w in ours[to].get_weights()] != [w.shape for w in theirs[origin].get_weights()]:
+        if [w.shape for w in ours[to].get_weights()] != [
+            w.shape for w in theirs[origin].get_weights()
+        ]:
             raise ValueError(f"layer {to!r} does not fit")
     for to, origin in names.items():
         ours[to].set_weights(theirs[origin].get_weights())
@@ -792,7 +944,11 @@ def transfer(source, target, names):
 
 # %%
 files = ["model.keras", "model.weights.h5", "model.h5"]
-weight = keras.models.load_model(folder / "model.keras").get_layer("species").get_weights()[0]
+weight = (
+    keras.models.load_model(folder / "model.keras")
+    .get_layer("species")
+    .get_weights()[0]
+)
 
 
 def cut(content):
@@ -800,7 +956,8 @@ def cut(content):
 
 
 def flipped(content):
-    """The same bytes, but for one bit in the exponent of one weight of the last layer."""
+    """The same bytes, but for one bit in the exponent of one weight of the last
+    layer."""
     changed = bytearray(content)
     changed[content.index(weight.tobytes()) + 3] ^= 0b01000000
     return bytes(changed)
@@ -832,10 +989,13 @@ with quoted():
         if attempt(open_model, path):
             print("loaded")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # All three halves are refused. But look at the texts: a zip archive has its list of contents at the end, so Keras
 # does not recognize half of it and says that the file, which is right there, was not *found*; HDF5 counts bytes and
-# does not say of which file. Now the bit:
+# does not say of which file.
+
+# %% [markdown]
+# Now the bit:
 
 # %% tags=["varies"]
 for path in sorted(damaged.glob("flipped_*")):
@@ -844,11 +1004,13 @@ for path in sorted(damaged.glob("flipped_*")):
         changed = open_model(path).get_layer("species").get_weights()[0]
         print("loaded: a weight of", weight[0, 0], "is now", changed[0, 0])
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition. A zip archive
 # keeps a checksum of each member. But when it fails, Keras tries again and reads the member in pieces, and whether
-# Python then compares the sum depends on its version. So three of the six files are refused, or four. Do not wait for
-# Keras to notice: the archive can be asked, and names the member that is bad:
+# Python then compares the sum depends on its version. So three of the six files are refused, or four.
+
+# %% [markdown]
+# Do not wait for Keras to notice: the archive can be asked, and names the member that is bad:
 
 # %%
 for name in ("model.keras", "damaged/flipped_model.keras"):
@@ -876,14 +1038,19 @@ sums = {file: digest(folder / file) for file in files}
 def open_verified(path, expected):
     """The model in the file; ValueError if its bytes are not those that were saved."""
     if digest(path) != expected:
-        raise ValueError(f"{path.name}: not the file that was saved (its SHA-256 sum differs); restore it from a copy")
+        raise ValueError(
+            f"{path.name}: not the file that was saved (its SHA-256 sum differs);"
+            " restore it from a copy"
+        )
     return open_model(path)
 
 
 # %%
 intact = [attempt(open_verified, folder / file, sums[file]) for file in files]
 refused = [
-    not attempt(open_verified, damaged / f"{kind}_{file}", sums[file]) for kind in ("cut", "flipped") for file in files
+    not attempt(open_verified, damaged / f"{kind}_{file}", sums[file])
+    for kind in ("cut", "flipped")
+    for file in files
 ]
 
 # %%
@@ -900,7 +1067,8 @@ fact("10.damaged_refused", "damaged files that were refused", sum(refused), equa
 
 # %% tags=["solution"]
 def audit(folder, sums):
-    """Return file name -> "missing", "altered" or "unexpected" for all that is not in order."""
+    """Return file name -> "missing",
+    "altered" or "unexpected" for all that is not in order."""
     present = {path.name for path in folder.iterdir()}
     found = dict.fromkeys(present - sums.keys(), "unexpected")
     for name, expected in sums.items():
@@ -916,7 +1084,12 @@ def audit(folder, sums):
 def check(audit):
     with tempfile.TemporaryDirectory() as place:
         place = Path(place)
-        contents = {"a": b"one" * 9, "b": b"two" * 9, "c": b"three" * 9, "d": b"four" * 9}
+        contents = {
+            "a": b"one" * 9,
+            "b": b"two" * 9,
+            "c": b"three" * 9,
+            "d": b"four" * 9,
+        }
         for name, content in contents.items():
             (place / name).write_bytes(content)
         sums = {name: digest(place / name) for name in contents}
@@ -929,14 +1102,33 @@ def check(audit):
         try:
             found = audit(place, dict(sums))
         except FileNotFoundError:
-            expect(False, "A file that is gone has no sum. Look whether it is there before you read it.")
+            expect(
+                False,
+                "A file that is gone has no sum. Look whether it is there before you"
+                " read it.",
+            )
         except KeyError:
-            expect(False, "A file may lie in the folder and not in sums. Look whether it has a sum before you compare.")
-        expect(found.get("c") == "missing", "File c is gone, and nobody is told. Go through the sums, too.")
-        expect(found.get("b") == "altered", "File b has the same size as before, but other bytes.")
+            expect(
+                False,
+                "A file may lie in the folder and not in sums. Look whether it has a"
+                " sum before you compare.",
+            )
+        expect(
+            found.get("c") == "missing",
+            "File c is gone, and nobody is told. Go through the sums, too.",
+        )
+        expect(
+            found.get("b") == "altered",
+            "File b has the same size as before, but other bytes.",
+        )
         expect(found.get("d") == "altered", "File d has grown by one byte.")
-        expect(found.get("new") == "unexpected", "A file without a sum lies in the folder: it is unexpected.")
-        expect("a" not in found, "File a is in order and does not belong in the report.")
+        expect(
+            found.get("new") == "unexpected",
+            "A file without a sum lies in the folder: it is unexpected.",
+        )
+        expect(
+            "a" not in found, "File a is in order and does not belong in the report."
+        )
 
 
 # %% tags=["wrong"] hint="Go through the sums, too"
@@ -952,13 +1144,21 @@ def audit(folder, sums):
 
 # %% tags=["wrong"] hint="Look whether it is there"
 def audit(folder, sums):
-    found = {path.name: "unexpected" for path in folder.iterdir() if path.name not in sums}
-    return found | {name: "altered" for name in sums if digest(folder / name) != sums[name]}
+    found = {
+        path.name: "unexpected" for path in folder.iterdir() if path.name not in sums
+    }
+    return found | {
+        name: "altered" for name in sums if digest(folder / name) != sums[name]
+    }
 
 
 # %% tags=["wrong"] hint="Look whether it has a sum"
 def audit(folder, sums):
-    found = {path.name: "altered" for path in folder.iterdir() if digest(path) != sums[path.name]}
+    found = {
+        path.name: "altered"
+        for path in folder.iterdir()
+        if digest(path) != sums[path.name]
+    }
     return found | {name: "missing" for name in sums if not (folder / name).exists()}
 
 
@@ -978,13 +1178,14 @@ def audit(folder, sums):
 # do you know?
 #
 # - [ ] The model contains no harmful code.
+#   A sum says which bytes these are, not what they do. The author may have put in anything.
 # - [ ] The file has not been changed since its author saved it.
+#   It may have been changed together with its sum: who can change the one on the page can change the other.
 # - [x] The file arrived as the page offers it, no more.
+#   Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must
+#   come by another way than the file. And it says nothing about what its author put in.
 # - [ ] Nothing: two files may have the same sum.
-#
-# Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must come
-# by another way than the file. And it says nothing about what its author put in. (No two files with the same SHA-256
-# sum are known.)
+#   No two files with the same SHA-256 sum are known.
 
 # %% [markdown]
 # ## Files that run code
@@ -999,7 +1200,8 @@ def audit(folder, sums):
 # %%
 layer = keras.layers.Lambda(lambda inputs: inputs, name="harmless")
 trap = keras.Sequential([keras.Input((4,)), layer, Dense(1)])
-layer.function = lambda inputs: __import__("pathlib").Path("code_ran").touch() or inputs  # saved, never called here
+# saved, never called here
+layer.function = lambda inputs: __import__("pathlib").Path("code_ran").touch() or inputs
 
 stranger = empty_folder(folder / "stranger")
 trap.save(stranger / "trap.keras")
@@ -1027,15 +1229,21 @@ open_stranger(keras.models.model_from_json, (stranger / "trap.json").read_text()
 # %%
 open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # With `safe_mode=False` **the code ran while the model was being loaded**: to build a model, Keras calls each layer
 # once. Here it touched a file; it could have deleted all of yours. By default Keras refuses, for all three files.
-#
+
+# %% [markdown]
 # How far does that carry? Keras once wrote YAML, and reading YAML could run code (CVE-2021-37678); the format was
 # given up:
 
 # %%
-print("to_yaml:", hasattr(keras.Model, "to_yaml"), " model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
+print(
+    "to_yaml:",
+    hasattr(keras.Model, "to_yaml"),
+    " model_from_yaml:",
+    hasattr(keras.models, "model_from_yaml"),
+)
 
 # %% [markdown]
 # `safe_mode` came in answer to Lambda layers (CVE-2024-3660). Before Keras 3.9 a `.keras` file passed it by if it named

@@ -28,7 +28,7 @@
 # Results in the text are those of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights, the order of the digits and dropout, 0 to 1000000
+seed: int = 0  # seed of first weights, order and dropout, 0 to 1000000
 fast: bool = False  # fewer digits, fewer epochs
 rows: int = 640  # digits to learn from, 64 to 50000, fast 70
 judged: int = 1000  # validation digits, 100 to 1000, fast 100
@@ -57,10 +57,17 @@ def network(filters, more_filters, hidden, dropout=True):
     keras.utils.set_random_seed(seed)
     parts = [keras.Input((28, 28, 1)), layers.Conv2D(filters, 3, activation="relu")]
     parts += [layers.Conv2D(more_filters, 3, activation="relu"), layers.MaxPooling2D()]
-    parts += [layers.Dropout(0.25)] * dropout + [layers.Flatten(), layers.Dense(hidden, activation="relu")]
+    parts += [layers.Dropout(0.25)] * dropout + [
+        layers.Flatten(),
+        layers.Dense(hidden, activation="relu"),
+    ]
     parts += [layers.Dropout(0.5)] * dropout + [layers.Dense(10, activation="softmax")]
     model = keras.Sequential(parts)
-    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", jit_compile=False)
+    model.compile(
+        keras.optimizers.Adam(0.01),
+        loss="sparse_categorical_crossentropy",
+        jit_compile=False,
+    )
     return model
 
 
@@ -68,7 +75,10 @@ def network(filters, more_filters, hidden, dropout=True):
 parameters = network(32, 64, 128).count_params()
 by_hand = (9 + 1) * 32 + (9 * 32 + 1) * 64 + (12 * 12 * 64 + 1) * 128 + (128 + 1) * 10
 print(f"{parameters:,} parameters, by hand {by_hand:,}")
-print(f"weights: {4 * parameters / 1e6:.1f} MB; with Adam's two memories of each: {12 * parameters / 1e6:.1f} MB")
+print(
+    f"weights: {4 * parameters / 1e6:.1f} MB; with Adam's two memories of each:"
+    f" {12 * parameters / 1e6:.1f} MB"
+)
 
 # %% [markdown]
 # How often should a run save? A kill comes at any moment, so it costs half an interval on average, and an interval at
@@ -82,10 +92,15 @@ print(f"weights: {4 * parameters / 1e6:.1f} MB; with Adam's two memories of each
 
 # %%
 batches = -(-60_000 // 128)
-for regime, interval in {"short": 12 * batches, "regular": batches, "long": 100}.items():
+for regime, interval in {
+    "short": 12 * batches,
+    "regular": batches,
+    "long": 100,
+}.items():
     saves = 12 * batches // interval
     print(
-        f"{regime:8} a save every {interval:5,} batches: {saves:3} saves, a kill costs {interval / 2:6,.1f} on average"
+        f"{regime:8} a save every {interval:5,} batches: {saves:3} saves, a kill costs"
+        f" {interval / 2:6,.1f} on average"
     )
 
 # %% [markdown]
@@ -104,8 +119,12 @@ from course.files import empty_folder
 
 digits = load("mnist", fast=fast)
 x, y = digits.x_train[:rows, ..., None].astype("float32") / 255, digits.y_train[:rows]
-validation = digits.x_validation[:judged, ..., None].astype("float32") / 255, digits.y_validation[:judged]
-batch_size = min(64, rows // 4)  # at least four batches an epoch: later on a run dies within one
+validation = (
+    digits.x_validation[:judged, ..., None].astype("float32") / 255,
+    digits.y_validation[:judged],
+)
+# at least four batches an epoch: later on a run dies within one
+batch_size = min(64, rows // 4)
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
@@ -121,23 +140,30 @@ saved = folder / "saved"
 
 def saver(name, **options):
     """A callback that saves the weights after every epoch."""
-    return keras.callbacks.ModelCheckpoint(saved / name, save_weights_only=True, **options)
+    return keras.callbacks.ModelCheckpoint(
+        saved / name, save_weights_only=True, **options
+    )
 
 
 def keep_best():
-    return saver("best.weights.h5", save_best_only=True)  # by val_loss, unless `monitor` says otherwise
+    # by val_loss, unless `monitor` says otherwise
+    return saver("best.weights.h5", save_best_only=True)
 
 
 def fit(model, callbacks, **options):
     """Train on our digits; the validation digits go in one batch."""
     options |= {"validation_data": validation, "validation_batch_size": judged}
-    return model.fit(x, y, batch_size=batch_size, verbose=0, callbacks=callbacks, **options)
+    return model.fit(
+        x, y, batch_size=batch_size, verbose=0, callbacks=callbacks, **options
+    )
 
 
 # %%
-empty_folder(saved)  # here and below, an experiment begins without the files of an earlier run
+# here and below, an experiment begins without the files of an earlier run
+empty_folder(saved)
 model = network(4, 8, 16, dropout=False)
-model.optimizer.build(model.trainable_variables)  # Adam's memory (lesson 10); made within a step, it takes longer
+# Adam's memory (lesson 10); made within a step, it takes longer
+model.optimizer.build(model.trainable_variables)
 savers = [saver("last.weights.h5"), saver("epoch-{epoch:03}.weights.h5"), keep_best()]
 first = fit(model, savers, epochs=long_epochs).history
 
@@ -145,7 +171,10 @@ first = fit(model, savers, epochs=long_epochs).history
 losses = np.array(first["val_loss"])
 for name in ("last", "best", "epoch-*"):
     files = list(saved.glob(f"{name}.weights.h5"))
-    print(f"{name:8} {len(files):3} files, {sum(file.stat().st_size for file in files) / 1e6:5.2f} MB")
+    print(
+        f"{name:8} {len(files):3} files,"
+        f" {sum(file.stat().st_size for file in files) / 1e6:5.2f} MB"
+    )
 
 # %%
 from course import plots
@@ -174,7 +203,8 @@ plots.lines(
 
 # %% tags=["solution"]
 def to_keep(losses, last):
-    """Return the set of epochs whose checkpoints stay: the `last` ones, and the one with the least loss."""
+    """Return the set of epochs whose checkpoints stay:
+    the `last` ones, and the one with the least loss."""
     kept = set(range(max(1, len(losses) - last + 1), len(losses) + 1))
     if not np.isnan(losses).all():
         kept.add(int(np.nanargmin(losses)) + 1)
@@ -185,21 +215,51 @@ def to_keep(losses, last):
 from course.exercises import exercise, expect
 
 
-@exercise("11.1", to_keep)
+def draw(rng):
+    losses = rng.choice([1.0, 2.0, 3.0, np.nan], rng.integers(1, 8))
+    return losses.tolist(), int(rng.integers(1, 5))
+
+
+@exercise("11.1", to_keep, draw=draw)
 def check(to_keep):
     nan = float("nan")
     kept = to_keep([3.0, 1.0, 2.0, 2.5, 2.6], 2)
-    expect(4 in kept and 5 in kept, f"Of five epochs the last two are 4 and 5; you keep {set(kept)}.")
-    expect(2 in kept, "The best epoch was 2, and its checkpoint is gone. It stays, however old it is.")
-    expect(set(kept) == {2, 4, 5}, f"Too many or too few stay: {set(kept)} instead of 2, 4 and 5.")
-    expect(set(to_keep([3.0, 1.0], 5)) == {1, 2}, "While there are fewer epochs than are to be kept, all of them stay.")
-    expect(set(to_keep([1.0, 2.0, 1.0, 3.0], 1)) == {1, 4}, "Epochs 1 and 3 are equally good: the earliest counts.")
+    expect(
+        kept is None or np.iterable(kept),
+        f"Return a set of the epochs that stay, not {kept!r}.",
+    )
+    kept = set(kept)
+    expect(
+        4 in kept and 5 in kept,
+        f"Of five epochs the last two are 4 and 5; you keep {set(kept)}.",
+    )
+    expect(
+        2 in kept,
+        "The best epoch was 2, and its checkpoint is gone. It stays, however old"
+        " it is.",
+    )
+    expect(
+        set(kept) == {2, 4, 5},
+        f"Too many or too few stay: {set(kept)} instead of 2, 4 and 5.",
+    )
+    expect(
+        set(to_keep([3.0, 1.0], 5)) == {1, 2},
+        "While there are fewer epochs than are to be kept, all of them stay.",
+    )
+    expect(
+        set(to_keep([1.0, 2.0, 1.0, 3.0], 1)) == {1, 4},
+        "Epochs 1 and 3 are equally good: the earliest counts.",
+    )
     found = set(to_keep([nan, 3.0, 1.0, nan, 2.0], 1))
     expect(
         found == {3, 5},
-        f"Of nan, 3, 1, nan, 2 you keep {found}, not 3 and 5. NaN compares with nothing: it must be left out.",
+        f"Of nan, 3, 1, nan, 2 you keep {found}, not 3 and 5. NaN compares with"
+        " nothing: it must be left out.",
     )
-    expect(set(to_keep([nan, nan, nan], 1)) == {3}, "If all losses are NaN there is no best; the last stay.")
+    expect(
+        set(to_keep([nan, nan, nan], 1)) == {3},
+        "If all losses are NaN there is no best; the last stay.",
+    )
 
 
 # %% tags=["wrong"] hint="however old it is"
@@ -209,7 +269,10 @@ def to_keep(losses, last):
 
 # %% tags=["wrong"] hint="NaN compares with nothing"
 def to_keep(losses, last):
-    return {*range(max(1, len(losses) - last + 1), len(losses) + 1), int(np.argmin(losses)) + 1}
+    return {
+        *range(max(1, len(losses) - last + 1), len(losses) + 1),
+        int(np.argmin(losses)) + 1,
+    }
 
 
 # %% tags=["wrong"] hint="NaN compares with nothing"
@@ -257,7 +320,10 @@ model.load_weights(saved / f"epoch-{best:03}.weights.h5")
 old_best = model.get_weights()
 model.load_weights(saved / "best.weights.h5")
 gone = not all(map(np.array_equal, model.get_weights(), old_best))
-before, after = losses[:killed].min(), model.evaluate(*validation, batch_size=judged, verbose=0)
+before, after = (
+    losses[:killed].min(),
+    model.evaluate(*validation, batch_size=judged, verbose=0),
+)
 
 # %%
 fact("11.old_best_gone", "best.weights.h5 no longer holds the first life's best", gone)
@@ -265,14 +331,15 @@ spread("11.best_before_the_kill", "its validation loss before the kill", before)
 spread("11.best_after", "its validation loss after the second life", after)
 spread("11.best_lost", "how much higher its loss is now", after - before)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Something else, and often something worse.** The file held a loss of {{11.best_before_the_kill}} before the kill and
 # now holds {{11.best_after}}. The new callback had never heard of the old best. It wrote the first model of the second
 # life over it, whatever its loss (in your figure: the first point after the kill), and later only what was better than
 # that. So the best model of the first life is gone, with every seed. Whether a better one follows is luck: the loss in
 # the file changed by {{11.best_lost}}, {{11.best_lost:sign}}. (With `fast` the run is too short to overfit, and the
 # second life often goes on to better models.)
-#
+
+# %% [markdown]
 # And the curve takes its own path: Adam starts without its memory, and its first step moves each weight with a
 # gradient, however small, by about the learning rate. If such a jolt undoes some of the overfitting, that is luck.
 #
@@ -285,12 +352,14 @@ spread("11.best_lost", "how much higher its loss is now", after - before)
 # `initial_epoch` right. From now on its loss only grows. When does it stop?
 #
 # - [ ] After one more epoch, as the run left alone would have.
+#   The run left alone had counted four bad epochs. That count lived in the callback, which died with the process.
 # - [x] After six more epochs: the callback begins anew.
+#   The count died with the process, and so did the best value: the first epoch of the second life counts as an
+#   improvement. So it takes six epochs, not five.
 # - [ ] At once.
+#   Nothing stops it at once: the new callback has seen no epoch yet.
 # - [ ] Never: `EarlyStopping` needs a history.
-#
-# The count lives in the callback, and the callback died with the process. Its best value died as well: the first
-# epoch of the second life counts as an improvement, so it takes six epochs, not five.
+#   It needs only what it has seen itself, and it starts to look again.
 
 # %% [markdown]
 # ## BackupAndRestore
@@ -335,7 +404,8 @@ untrained = capture(model, metrics=False)  # weights, Adam's memory, dropout's s
 def born():
     """The network as a new process builds it."""
     restore(untrained, model, metrics=False, source="the untrained network")
-    model._initial_epoch = None  # BackupAndRestore leaves its epoch here, and no other run may find it
+    # BackupAndRestore leaves its epoch here, and no other run may find it
+    model._initial_epoch = None
     return model
 
 
@@ -345,23 +415,28 @@ from types import SimpleNamespace
 
 
 def life(*callbacks, seeds=None, **data):
-    """Train from birth until the last epoch or death; return what there is then. `seeds`: states for dropout."""
+    """Train from birth until the last epoch or death;
+    return what there is then. `seeds`: states for dropout."""
     born()
     if not data:
-        keras.utils.set_random_seed(seed)  # Keras shuffles arrays by it; `data` come with an order of their own
+        # Keras shuffles arrays by it; `data` come with an order of their own
+        keras.utils.set_random_seed(seed)
     if seeds:
         for layer, state in zip(dropouts, seeds, strict=True):
             layer.seed_generator.state.assign(state)
+    given = data or {"x": x, "y": y, "batch_size": batch_size}
     with suppress(Killed):
-        model.fit(**data or {"x": x, "y": y, "batch_size": batch_size}, epochs=epochs, verbose=0, callbacks=callbacks)
+        model.fit(**given, epochs=epochs, verbose=0, callbacks=callbacks)
+    states = [layer.seed_generator.state for layer in dropouts]
     return SimpleNamespace(
         weights=model.get_weights(),
-        seeds=[keras.ops.convert_to_numpy(layer.seed_generator.state) for layer in dropouts],
+        seeds=[keras.ops.convert_to_numpy(state) for state in states],
         steps=int(model.optimizer.iterations),
         history=model.history,
     )
 
 
+# %%
 def distance(weights, others):
     """The largest difference of any weight."""
     return max(float(np.abs(a - b).max()) for a, b in zip(weights, others, strict=True))
@@ -391,16 +466,23 @@ bound(
 )
 print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 
+# %% [markdown] tags=["answer"]
+# {{11.backup_and_restore}}, **more than {{11.backup_and_restore:limit}}**: another run. The history has only the
+# epochs of the second life, and no other callback gets its memory back.
+
 # %% [markdown]
-# {{11.backup_and_restore}}, **more than {{11.backup_and_restore:limit}}**: another run. The history has only the epochs
-# of the second life, and no other callback gets its memory back. Lesson 10 gives one suspect: dropout's seed states.
-# Put them back by hand:
+# Lesson 10 gives one suspect: dropout's seed states. Put them back by hand:
 
 # %%
 shutil.copytree(copied, empty_folder(backup), dirs_exist_ok=True)
 resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds)
 strays["+ dropout's seeds"] = distance(resumed.weights, whole.weights)
-fact("11.backup_and_seeds", "with dropout's seeds put back: 0 away", strays["+ dropout's seeds"], equals=0.0)
+fact(
+    "11.backup_and_seeds",
+    "with dropout's seeds put back: 0 away",
+    strays["+ dropout's seeds"],
+    equals=0.0,
+)
 
 # %% [markdown]
 # 0. But wait: what about the *order* of the digits? It is random, too, and nobody saved it. Spy on `fit`:
@@ -440,7 +522,11 @@ for epoch in orders(x=numbers, y=numbers, batch_size=12):
 # lose, by luck. With `tf.data` the order changes, as it should:
 
 # %%
-dealt = tf.data.Dataset.from_tensor_slices((numbers, numbers)).shuffle(12, seed=seed).batch(12)
+dealt = (
+    tf.data.Dataset.from_tensor_slices((numbers, numbers))
+    .shuffle(12, seed=seed)
+    .batch(12)
+)
 for epoch in orders(x=dealt, shuffle=False):
     print(epoch)
 
@@ -482,7 +568,11 @@ backup = empty_folder(folder / "batches")
 life(keras.callbacks.BackupAndRestore(backup, save_freq=every), Kill(1, every + 1))
 resumed = life(keras.callbacks.BackupAndRestore(backup, save_freq=every))
 print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
-fact("11.steps_repeated", "the restarted run takes more steps", resumed.steps > epochs * batches)
+fact(
+    "11.steps_repeated",
+    "the restarted run takes more steps",
+    resumed.steps > epochs * batches,
+)
 
 # %% [markdown]
 # Too many: it writes down the batch, but does not read it. The epoch begins again from its first batch, on weights that
@@ -503,41 +593,74 @@ print(epoch_order(10, 0, 0), epoch_order(10, 0, 1))
 
 # %% tags=["solution"]
 def batches_left(rows, batch_size, seed, epoch, done):
-    """Return the list of batches of row numbers that are left after `done` batches of that epoch."""
+    """Return the list of batches of row numbers that are left after `done` batches of
+    that epoch."""
     order = epoch_order(rows, seed, epoch)
-    return [order[start : start + batch_size] for start in range(done * batch_size, rows, batch_size)]
+    return [
+        order[start : start + batch_size]
+        for start in range(done * batch_size, rows, batch_size)
+    ]
 
 
 # %% tags=["check"]
-@exercise("11.2", batches_left)
+def draw(rng):
+    rows, size = int(rng.integers(1, 20)), int(rng.integers(1, 8))
+    done = int(rng.integers(0, -(-rows // size) + 1))
+    return rows, size, int(rng.integers(9)), int(rng.integers(5)), done
+
+
+@exercise("11.2", batches_left, draw=draw)
 def check(batches_left):
     for rows, size, epoch in ((20, 5, 0), (23, 5, 3), (7, 10, 1)):
         true = epoch_order(rows, 4, epoch)
         found = list(batches_left(rows, size, 4, epoch, 0))
-        expect(all(map(np.ndim, found)), "Return a list of batches, each of them an array of row numbers.")
+        expect(
+            all(map(np.ndim, found)),
+            "Return a list of batches, each of them an array of row numbers.",
+        )
         whole = [list(batch) for batch in found]
-        expect(sum(map(len, whole)) == rows, f"With done=0 all {rows} rows come, those of a last, smaller batch too.")
+        expect(
+            sum(map(len, whole)) == rows,
+            f"With done=0 all {rows} rows come, those of a last, smaller batch too.",
+        )
         sizes = [len(batch) for batch in whole]
         full = max(sizes) <= size and {*sizes[:-1]} <= {size}
-        expect(full, f"Every batch but the last has {size} rows, and the last no more; yours have {sizes}.")
+        expect(
+            full,
+            f"Every batch but the last has {size} rows, and the last no more; yours"
+            f" have {sizes}.",
+        )
         flat = [row for batch in whole for row in batch]
         expect(
             flat == list(true),
-            "With done=0 all batches must come, in the order of epoch_order for that seed and epoch.",
+            "With done=0 all batches must come, in the order of epoch_order for that"
+            " seed and epoch.",
         )
         for done in range(len(whole) + 1):
             left = [list(batch) for batch in batches_left(rows, size, 4, epoch, done)]
             expect(
-                len(left) == len(whole) - done,
-                f"{done} of {len(whole)} batches done, and {len(left)} left? `done` counts batches, not rows.",
+                all(left) or done == 0,
+                f"With {done} of {len(whole)} batches done an empty one comes back. An"
+                " empty batch is no batch: leave it out.",
             )
-            expect(left == whole[done:], "What is left must be what the epoch would have come to, in that same order.")
+            expect(
+                len(left) == len(whole) - done,
+                f"{done} of {len(whole)} batches done, and {len(left)} left? `done`"
+                " counts batches, not rows.",
+            )
+            expect(
+                left == whole[done:],
+                "What is left must be what the epoch would have come to, in that same"
+                " order.",
+            )
 
 
 # %% tags=["wrong"] hint="counts batches, not rows"
 def batches_left(rows, batch_size, seed, epoch, done):
     order = epoch_order(rows, seed, epoch)[done:]
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return [
+        order[start : start + batch_size] for start in range(0, len(order), batch_size)
+    ]
 
 
 # %% tags=["wrong"] hint="Every batch but the last"
@@ -549,8 +672,12 @@ def batches_left(rows, batch_size, seed, epoch, done):
 def batches_left(rows, batch_size, seed, epoch, done):
     order = epoch_order(rows, seed, epoch)
     if done:
-        order = order[done * batch_size :][epoch_order(max(rows - done * batch_size, 0), seed, epoch)]
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+        order = order[done * batch_size :][
+            epoch_order(max(rows - done * batch_size, 0), seed, epoch)
+        ]
+    return [
+        order[start : start + batch_size] for start in range(0, len(order), batch_size)
+    ]
 
 
 # %% [markdown]
@@ -569,7 +696,11 @@ from course.training.checkpoints import Checkpoints
 def our_life(name, *killers):
     """As `life`, with our callback."""
     run = Checkpoints(
-        name, [keras.callbacks.ReduceLROnPlateau("loss", patience=1)], save_freq=every, keep=2, monitor="loss"
+        name,
+        [keras.callbacks.ReduceLROnPlateau("loss", patience=1)],
+        save_freq=every,
+        keep=2,
+        monitor="loss",
     )
     data = run.shuffled(x, y, batch_size=batch_size, seed=seed)
     return life(run, *killers, x=data, shuffle=False)
@@ -589,13 +720,26 @@ with chdir(empty_folder(folder / "ours")):  # so that the messages need not name
 
 # %%
 strays["Checkpoints"] = distance(resumed.weights, whole.weights)
-fact("11.ours", "killed twice, resumed by Checkpoints: 0 away", strays["Checkpoints"], equals=0.0)
-fact("11.ours_history", "the same history", resumed.history.history == whole.history.history)
-fact("11.ours_seeds", "the same seed states", np.array_equal(resumed.seeds, whole.seeds))
+fact(
+    "11.ours",
+    "killed twice, resumed by Checkpoints: 0 away",
+    strays["Checkpoints"],
+    equals=0.0,
+)
+fact(
+    "11.ours_history",
+    "the same history",
+    resumed.history.history == whole.history.history,
+)
+fact(
+    "11.ours_seeds", "the same seed states", np.array_equal(resumed.seeds, whole.seeds)
+)
 
 # %%
 plots.bars(
-    strays, title="How far a resumed run strays from the one left alone", label="largest difference of any weight"
+    strays,
+    title="How far a resumed run strays from the one left alone",
+    label="largest difference of any weight",
 )
 
 # %% [markdown]
@@ -635,7 +779,8 @@ found = checkpoints.newest()
 state = found.state if found else {"weights": np.zeros(5), "velocity": np.zeros(5)}
 for step in range(found.position.batch if found else 0, 60):
     row = np.random.default_rng(step).normal(size=5)
-    velocity = 0.9 * state["velocity"] - 0.01 * (row @ state["weights"] - row.sum()) * row
+    error = row @ state["weights"] - row.sum()
+    velocity = 0.9 * state["velocity"] - 0.01 * error * row
     state = {"weights": state["weights"] + velocity, "velocity": velocity}
     checkpoints.save(Position(epoch=0, batch=step + 1), state, best=None)
     print(step + 1, flush=True)
@@ -655,15 +800,24 @@ for _ in range(2):
         reports = [child.stdout.readline() for _ in range(rng.integers(1, 10))]
         time.sleep(rng.uniform(0, 0.01))
         child.kill()
-    print("killed after step", reports[-1].strip(), "with exit status", child.returncode)
+    print(
+        "killed after step", reports[-1].strip(), "with exit status", child.returncode
+    )
 
 # %%
 going_on = empty_folder(folder / "going on")
 shutil.copytree(shot, going_on, dirs_exist_ok=True)
 places = [going_on, empty_folder(folder / "alone")]
-children = [subprocess.Popen([*command, place], stdout=subprocess.PIPE, text=True) for place in places]
+children = [
+    subprocess.Popen([*command, place], stdout=subprocess.PIPE, text=True)
+    for place in places
+]
 resumed, alone = (child.communicate()[0].split()[-1] for child in children)
-fact("11.killed_process", "killed twice for real: the same weights to the last bit", resumed == alone)
+fact(
+    "11.killed_process",
+    "killed twice for real: the same weights to the last bit",
+    resumed == alone,
+)
 
 # %% [markdown]
 # `python -m benchmarks.kill_and_resume` does the same to training in Keras: it kills fifty processes, aims half of the
@@ -674,12 +828,14 @@ fact("11.killed_process", "killed twice for real: the same weights to the last b
 # can be loaded afterwards?
 #
 # - [ ] The new checkpoint.
+#   It was still being written. A part of a file is no checkpoint.
 # - [ ] The old checkpoint.
+#   Its bytes have been overwritten from the first on: the same file holds both, in turn.
 # - [x] Perhaps nothing: the old one has been overwritten, the new one is not complete.
+#   The moment of danger is the save itself, and the more often one saves, the more often it comes. Write a new file,
+#   and let it take the old one's name only when it is whole.
 # - [ ] Both.
-#
-# The moment of danger is the save itself, and the more often one saves, the more often it comes. Write a new file, and
-# let it take the old one's name only when it is whole.
+#   One name holds one content. For both you need two files.
 
 # %% [markdown]
 # ## The same in plain TensorFlow
@@ -690,30 +846,48 @@ fact("11.killed_process", "killed twice for real: the same weights to the last b
 
 # %%
 def place(step):
-    """Is this step worth a save, the first or the middle one of an epoch? And which rows are next?"""
+    """Is this step worth a save, the first or the middle one of an epoch? And which
+    rows are next?"""
     epoch, batch = divmod(step, batches)
     save = batch % every == 0
-    return save, epoch_order(len(x), seed, epoch)[batch_size * batch : batch_size * (batch + 1)]
+    return (
+        save,
+        epoch_order(len(x), seed, epoch)[batch_size * batch : batch_size * (batch + 1)],
+    )
 
 
 loss = keras.losses.SparseCategoricalCrossentropy()
 
 
-@tf.function(input_signature=[tf.TensorSpec([None, *x.shape[1:]], x.dtype), tf.TensorSpec([None], y.dtype)])
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, *x.shape[1:]], x.dtype),
+        tf.TensorSpec([None], y.dtype),
+    ]
+)
 def train_step(inputs, labels):
     """One step of training, compiled at its first call for batches of any size."""
     with tf.GradientTape() as tape:
         value = loss(labels, model(inputs, training=True))
-    model.optimizer.apply(tape.gradient(value, model.trainable_variables), model.trainable_variables)
+    model.optimizer.apply(
+        tape.gradient(value, model.trainable_variables), model.trainable_variables
+    )
 
 
 # %%
 def tensorflow_life(name, until, keep_seeds=True):
-    """Go on from the newest checkpoint, if any, and die before step `until`; return the weights."""
+    """Go on from the newest checkpoint, if any, and die before step `until`; return the
+    weights."""
     model, step = born(), tf.Variable(0)
-    seeds = [layer.seed_generator.state.value for layer in dropouts] if keep_seeds else []
-    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=step, seeds=seeds)
-    manager = tf.train.CheckpointManager(checkpoint, folder / "tensorflow" / name, max_to_keep=2)
+    seeds = (
+        [layer.seed_generator.state.value for layer in dropouts] if keep_seeds else []
+    )
+    checkpoint = tf.train.Checkpoint(
+        model=model, optimizer=model.optimizer, step=step, seeds=seeds
+    )
+    manager = tf.train.CheckpointManager(
+        checkpoint, folder / "tensorflow" / name, max_to_keep=2
+    )
     checkpoint.restore(manager.latest_checkpoint)
     while step < until:
         save, chosen = place(int(step))
@@ -741,10 +915,20 @@ for keep_seeds in (True, False):
     away[keep_seeds] = distance(resumed, whole)
 
 # %%
-fact("11.tensorflow", "resumed by tf.train.Checkpoint with the seeds: 0 away", away[True], equals=0.0)
-bound("11.tensorflow_without_seeds", "without the seeds: largest difference", away[False], at_least=0.01)
+fact(
+    "11.tensorflow",
+    "resumed by tf.train.Checkpoint with the seeds: 0 away",
+    away[True],
+    equals=0.0,
+)
+bound(
+    "11.tensorflow_without_seeds",
+    "without the seeds: largest difference",
+    away[False],
+    at_least=0.01,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It matters: the difference is 0 with it and {{11.tensorflow_without_seeds}} without. TensorFlow follows objects of its
 # own kind only, and Keras' `SeedGenerator` is none. The weights and Adam's memory come back in both cases, and nothing
 # warns. The only way to find out what a tool saves is to resume a run and compare.
@@ -768,7 +952,9 @@ def pytorch_start(path):
     from torch import nn
 
     torch.manual_seed(seed)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10))
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 10)
+    )
     adam, step = torch.optim.Adam(model.parameters(), lr=0.01), 0
     if path.exists():
         saved = torch.load(path, weights_only=True)
@@ -790,18 +976,22 @@ def pytorch_life(path, until):
     while step < until:
         epoch, done = divmod(step, batches)
         rows_left = epoch_order(len(x), seed, epoch)[batch_size * done :].tolist()
-        for inputs, labels in DataLoader(data, batch_size=batch_size, sampler=rows_left, generator=torch.Generator()):
+        for inputs, labels in DataLoader(
+            data, batch_size=batch_size, sampler=rows_left, generator=torch.Generator()
+        ):
             if step == until:
                 break
             if step % batches % every == 0:
-                state = {"model": model.state_dict(), "optimizer": adam.state_dict(), "step": step}
-                torch.save(state | {"generator": torch.get_rng_state()}, path.with_suffix(".partial"))
+                state = {"model": model.state_dict(), "optimizer": adam.state_dict()}
+                state |= {"step": step, "generator": torch.get_rng_state()}
+                torch.save(state, path.with_suffix(".partial"))
                 path.with_suffix(".partial").replace(path)  # whole or not at all
             adam.zero_grad()
             torch.nn.functional.cross_entropy(model(inputs), labels).backward()
             adam.step()
             step += 1
-    return torch.cat([weights.detach().ravel() for weights in model.parameters()]).numpy()
+    flat = [weights.detach().ravel() for weights in model.parameters()]
+    return torch.cat(flat).numpy()
 
 
 # %% tags=["varies"]
@@ -814,7 +1004,10 @@ if find_spec("torch"):
         resumed = pytorch_life(torch_files / "killed.pt", until)
     print("largest difference:", abs(resumed - whole).max())
 else:
-    print("PyTorch is not installed. `.venv/bin/uv pip install torch` gets it; without it the lesson goes on.")
+    print(
+        "PyTorch is not installed. `.venv/bin/uv pip install torch` gets it; without it"
+        " the lesson goes on."
+    )
 
 # %% [markdown]
 # With PyTorch installed this prints 0.0; a test of the course checks it.
@@ -838,7 +1031,9 @@ class Trainer:
     def step(self):
         row = self.rng.normal(size=3)
         self.velocity *= 0.9
-        self.velocity -= 0.1 / (1 + self.steps) * (row @ (self.weights - [1.0, 2.0, 3.0])) * row
+        self.velocity -= (
+            0.1 / (1 + self.steps) * (row @ (self.weights - [1.0, 2.0, 3.0])) * row
+        )
         self.weights += self.velocity
         self.steps += 1
 
@@ -873,20 +1068,45 @@ def check(snapshot, resume):
     true, dying = trained(Trainer(5), 40).weights, trained(Trainer(5), 15)
     state = snapshot(dying)
     expect(isinstance(state, dict), "snapshot must return a dictionary.")
+    snapshot(trained(Trainer(8), 2))  # what it keeps must be in what it returns
     unchanged = np.array_equal(trained(dying, 25).weights, true)
     expect(unchanged, "Taking a snapshot has changed the training. It must only look.")
     other = trained(Trainer(6), 3)
+    before, place = other.weights.copy(), other.rng.bit_generator.state
     resume(other, state)
+    expect(
+        not np.array_equal(other.weights, before)
+        or other.rng.bit_generator.state != place,
+        "The trainer that resume was given has not changed. Change that one, not a new"
+        " one.",
+    )
     moved = np.array_equal(other.weights, dying.weights)
-    expect(not moved, "The snapshot moved on with the training: arrays that change in place must be copied.")
-    same_place = copy.deepcopy(other.rng).normal() == trained(Trainer(5), 15).rng.normal()
-    expect(same_place, "Wrong random numbers come next: save a copy of the generator's place, and put it back.")
+    expect(
+        not moved,
+        "The snapshot moved on with the training: arrays that change in place must be"
+        " copied.",
+    )
+    same_place = (
+        copy.deepcopy(other.rng).normal() == trained(Trainer(5), 15).rng.normal()
+    )
+    expect(
+        same_place,
+        "Wrong random numbers come next: save a copy of the generator's place, and put"
+        " it back.",
+    )
     same_steps = np.array_equal(trained(other, 25).weights, true)
-    expect(same_steps, "Right rows, wrong steps: what else does step() read, and is it a copy if it changes in place?")
+    expect(
+        same_steps,
+        "Right rows, wrong steps: what else does step() read, and is it a copy if it"
+        " changes in place?",
+    )
     again = Trainer(7)
     resume(again, state)
     same_again = np.array_equal(trained(again, 25).weights, true)
-    expect(same_again, "The second resume from one snapshot went wrong: copy in resume, too.")
+    expect(
+        same_again,
+        "The second resume from one snapshot went wrong: copy in resume, too.",
+    )
 
 
 # %% tags=["wrong"] hint="arrays that change in place"
@@ -896,7 +1116,9 @@ def snapshot(trainer):
 
 # %% tags=["wrong"] hint="the generator's place"
 def snapshot(trainer):
-    return copy.deepcopy(vars(trainer) | {"rng": np.random.default_rng(5).bit_generator.state})
+    return copy.deepcopy(
+        vars(trainer) | {"rng": np.random.default_rng(5).bit_generator.state}
+    )
 
 
 # %% tags=["wrong"] hint="what else does step() read"
@@ -908,7 +1130,9 @@ def snapshot(trainer):
 # %% tags=["wrong"] hint="copy in resume"
 def resume(trainer, state):
     trainer.rng.bit_generator.state = state["rng"]
-    vars(trainer).update({name: value for name, value in state.items() if name != "rng"})
+    vars(trainer).update(
+        {name: value for name, value in state.items() if name != "rng"}
+    )
 
 
 # %% [markdown]

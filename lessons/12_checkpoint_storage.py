@@ -29,12 +29,12 @@
 # Times differ from machine to machine: read your own. Other results in the text are those of full mode.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the arrays, the moments of the kills and the simulated failures, 0 to 1000000
+seed: int = 0  # seed of arrays, kills and simulated failures, 0 to 1000000
 fast: bool = False  # a smaller state, a quicker disk, fewer kills and failures
 megabytes: int = 48  # size of the state that is saved, 1 to 400, fast 4
 kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 4
-write_time: float = 0.15  # seconds that the slow disk takes for a state, 0.02 to 2, fast 0.05
-failures: int = 1000000  # simulated failures behind each point of a curve, 1000 to 5000000, fast 100000
+write_time: float = 0.15  # seconds a state on the slow disk, 0.02 to 2, fast 0.05
+failures: int = 1000000  # simulated failures a point, 1000 to 5000000, fast 100000
 
 # %%
 from course.lesson import begin
@@ -51,7 +51,8 @@ import keras
 import numpy as np
 
 keras.utils.set_random_seed(seed)
-width = round((megabytes * 1e6 / 4 / 3 / 4) ** 0.5)  # 4 bytes a number, 3 numbers a weight, 4 layers
+# 4 bytes a number, 3 numbers a weight, 4 layers
+width = round((megabytes * 1e6 / 4 / 3 / 4) ** 0.5)
 layers = [keras.layers.Dense(width, activation="relu") for _ in range(4)]
 model = keras.Sequential([keras.Input((width,)), *layers, keras.layers.Dense(1)])
 model.compile("adam", "mse", jit_compile=False)
@@ -61,12 +62,17 @@ first = model.fit(x[:64], x[:64, :1], verbose=0)
 
 # %%
 def copy_state():
-    return [variable.numpy() for variable in model.variables + model.optimizer.variables]
+    return [
+        variable.numpy() for variable in model.variables + model.optimizer.variables
+    ]
 
 
 state_bytes = sum(array.nbytes for array in copy_state())
 weight_bytes = sum(weight.nbytes for weight in model.get_weights())
-print(f"weights and optimizer together are {state_bytes / weight_bytes:.2f} times the weights")
+print(
+    f"weights and optimizer together are {state_bytes / weight_bytes:.2f} times the"
+    " weights"
+)
 
 # %% [markdown]
 # Adam keeps two running means for every weight, so the state is three times the weights: the first thing to know
@@ -130,16 +136,21 @@ ways = {
 
 # %% tags=["varies"]
 took = {name: 1000 * seconds(action) for name, action in ways.items()}
-plots.bars(took, title=f"Saving {state_bytes / 1e6:.0f} MB, five ways", label="median time (milliseconds)")
+plots.bars(
+    took,
+    title=f"Saving {state_bytes / 1e6:.0f} MB, five ways",
+    label="median time (milliseconds)",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The third and fourth bars begin with the copy already made, so a save without a format takes the third and the last
 # together: copy, then write and `fsync`. What the formats take beyond copy and plain `write` is the price of packing,
 # and of the structure that `.keras` carries. (Neither calls `fsync`, so there is still the disk to come.) The plain
 # `write` may be about as quick as the copy, since it *is* one, into the memory of the operating system. Where `fsync`
 # seems to cost nothing, or less, the disk is quick, or only says that it is done, or the folder lies in memory, as
 # `/tmp` does on some systems; the rest is chance, with three runs a bar.
-#
+
+# %% [markdown]
 # Only the first copy has to happen while training stands still: nothing may change the numbers while they are read.
 
 # %% [markdown]
@@ -153,7 +164,8 @@ from course.training.checkpoints import Checkpoints
 
 
 class Timed(Checkpoints):
-    """Checkpoints that note how long each save holds training up, and how long the processor works for it."""
+    """Checkpoints that note how long each save holds training up, and how long the
+    processor works for it."""
 
     def on_epoch_end(self, epoch, logs=None):
         start, work = time.perf_counter(), time.thread_time()
@@ -164,12 +176,21 @@ class Timed(Checkpoints):
 
 stalls, working = {}, {}
 for name in ("synchronous", "asynchronous"):
-    run = Timed(empty_folder(folder / name), keep=1, monitor="loss", asynchronous=name == "asynchronous")
+    run = Timed(
+        empty_folder(folder / name),
+        keep=1,
+        monitor="loss",
+        asynchronous=name == "asynchronous",
+    )
     run.name = name
     model.fit(x, x[:, :1], epochs=4, verbose=0, callbacks=[run])
 
 # %% tags=["varies"]
-plots.bars(stalls, title="How long a save holds training up", label="time per save (milliseconds)")
+plots.bars(
+    stalls,
+    title="How long a save holds training up",
+    label="time per save (milliseconds)",
+)
 
 # %% [markdown]
 # What remains is the copy, and any wait for a write that has not finished yet. Programs beside this one disturb such
@@ -178,8 +199,16 @@ plots.bars(stalls, title="How long a save holds training up", label="time per sa
 # %%
 from course.claims import bound, fact, spread
 
-waiting, background = (statistics.median(working[name]) for name in ("synchronous", "asynchronous"))
-spread("12.stall_ratio", "work per save: waiting over background", waiting / background, digits=1, timed=True)
+waiting, background = (
+    statistics.median(working[name]) for name in ("synchronous", "asynchronous")
+)
+spread(
+    "12.stall_ratio",
+    "work per save: waiting over background",
+    waiting / background,
+    digits=1,
+    timed=True,
+)
 
 # %% [markdown]
 # With the save in the background, the processor works less for it in training's own thread, by a factor of
@@ -245,13 +274,16 @@ works = np.array([0.25, 0.5, 1.0, 1.5])  # in write times
 modes = {"waiting for the write": False, "in the background": True}
 plots.lines(
     works,
-    {name: [stall(work * write_time, mode) / write_time for work in works] for name, mode in modes.items()},
+    {
+        name: [stall(work * write_time, mode) / write_time for work in works]
+        for name, mode in modes.items()
+    },
     title="What a slow disk costs",
     x_label="work between two saves (times of a write)",
     y_label="standing still at a save (times of a write)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # A save in the background costs what is left of the previous write: $\max(0,\ \text{write} - \text{work})$. (Both lines
 # also hold the copy, the file system, and whatever else keeps the machine busy: more, the shorter `write_time` is.)
 # Once the work between two saves is longer than a write, the slow disk is hidden. Before that it is not: **saving in
@@ -268,7 +300,8 @@ plots.lines(
 
 # %% tags=["solution"]
 def hand_over(executor, write, state, pending):
-    """Start writing `state` in the background, after the previous write; return the new future."""
+    """Start writing `state` in the background, after the previous write; return the new
+    future."""
     if pending is not None:
         pending.result()
     return executor.submit(write, {name: array.copy() for name, array in state.items()})
@@ -279,7 +312,8 @@ import threading
 
 
 def slow_writer():
-    """Return a write that takes a while, what it has written, and how many were writing as each began."""
+    """Return a write that takes a while, what it has written, and how many were writing
+    as each began."""
     written, busy, together = [], [], []
 
     def slow(state):
@@ -304,20 +338,45 @@ def check(hand_over):
             executor.submit(free.wait, 2)  # no write begins before training has gone on
         state = {"a": np.zeros(2), "b": np.ones(3)}
         first = hand_over(executor, slow, state, None)
-        expect(hasattr(first, "result"), "Return the future that executor.submit gives: the next call waits for it.")
-        expect(not written, "This waits for its own write. Only the previous one has to be over.")
+        expect(
+            hasattr(first, "result"),
+            "Return the future that executor.submit gives: the next call waits for it.",
+        )
+        expect(
+            not written,
+            "This waits for its own write. Only the previous one has to be over.",
+        )
         state["a"] += 7
         free.set()
         hand_over(executor, slow, state, first).result()
-        expect(2 not in together, "Two writes run at the same time. Wait for the previous one first.")
+        expect(
+            2 not in together,
+            "Two writes run at the same time. Wait for the previous one first.",
+        )
         copied = written[0] == {"a": [0, 0], "b": [1, 1, 1]}
-        expect(copied, "Training goes on in your arrays: copy each of them, before you hand them over.")
-        expect(written[1]["a"] == [7, 7], "The second file does not hold the state at the second save.")
+        expect(
+            copied,
+            "Training goes on in your arrays: copy each of them, before you hand them"
+            " over.",
+        )
+        expect(
+            written[1]["a"] == [7, 7],
+            "The second file does not hold the state at the second save.",
+        )
         try:
-            hand_over(executor, slow, state, executor.submit((folder / "no such file").read_bytes))
+            hand_over(
+                executor,
+                slow,
+                state,
+                executor.submit((folder / "no such file").read_bytes),
+            )
         except Exception:  # whichever error the answer makes of it
             return
-        expect(False, "The previous write failed and nobody heard of it. A future keeps its error until result().")
+        expect(
+            False,
+            "The previous write failed and nobody heard of it. A future keeps its error"
+            " until result().",
+        )
 
 
 # %% tags=["wrong"] hint="copy each of them"
@@ -331,7 +390,9 @@ def hand_over(executor, write, state, pending):
 def hand_over(executor, write, state, pending):
     if pending is not None:
         pending.result()
-    return executor.submit(lambda: write({name: array.copy() for name, array in state.items()}))
+    return executor.submit(
+        lambda: write({name: array.copy() for name, array in state.items()})
+    )
 
 
 # %% tags=["wrong"] hint="Two writes run at the same time"
@@ -341,7 +402,9 @@ def hand_over(executor, write, state, pending):
 
 # %% tags=["wrong"] hint="Two writes run at the same time"
 def hand_over(executor, write, state, pending):
-    started = executor.submit(write, {name: array.copy() for name, array in state.items()})
+    started = executor.submit(
+        write, {name: array.copy() for name, array in state.items()}
+    )
     if pending is not None:
         pending.result()
     return started
@@ -373,22 +436,28 @@ shard_folder = empty_folder(folder / "sharded")
 for shards in counts:
     disk = SlowDisk(rate=4e6 / write_time, stream_rate=1e6 / write_time)
     start = time.perf_counter()
-    save_sharded(shard_folder / f"shards-{shards}", named, shards=shards, open_file=disk.open)
+    save_sharded(
+        shard_folder / f"shards-{shards}", named, shards=shards, open_file=disk.open
+    )
     sharded.append(time.perf_counter() - start)
 
 # %% tags=["varies"]
 plots.lines(
     counts,
-    {"measured": sharded, "size / bandwidth": [write_time * max(1, 4 / count) for count in counts]},
+    {
+        "measured": sharded,
+        "size / bandwidth": [write_time * max(1, 4 / count) for count in counts],
+    },
     title="Four megabytes in several files",
     x_label="files written at once",
     y_label="time to save (seconds)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Files help until together they use the whole bandwidth, then no more. (More files do not shrink what is measured
 # above the second line: the sums, the `fsync` of every file, and the manifest.)
-#
+
+# %% [markdown]
 # Eight files bring a new danger: a checkpoint of which seven exist. So a **manifest** that names all files, with
 # their sums, is written when all of them are on the disk, and a folder without it is no checkpoint.
 
@@ -399,7 +468,9 @@ from course.training.checkpoint_files import CheckpointError
 
 same = load_sharded(shard_folder / "shards-8")
 print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
-damaged = shutil.copytree(shard_folder / "shards-8", empty_folder(folder / "damaged") / "shards-8")
+damaged = shutil.copytree(
+    shard_folder / "shards-8", empty_folder(folder / "damaged") / "shards-8"
+)
 for missing in ("shard-005.npz", "manifest.json"):
     (damaged / missing).unlink()
     try:
@@ -480,9 +551,14 @@ import sys
 
 
 def kill_one(way, delay):
-    """Kill a writer `delay` seconds after its first save; return its folder and the last step it reported."""
+    """Kill a writer `delay` seconds after its first save;
+    return its folder and the last step it reported."""
     place = Path(tempfile.mkdtemp(dir=folder))
-    child = subprocess.Popen([sys.executable, "-c", WRITER, way, str(place)], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        [sys.executable, "-c", WRITER, way, str(place)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     first = child.stdout.readline()
     time.sleep(delay)
     child.kill()  # SIGKILL, or what Windows has in its place
@@ -502,14 +578,22 @@ from course.training.checkpoint_files import read
 def verdict(way, place, reported):
     try:
         if way == "course":
-            state = max(map(read, place.glob("*.npz")), key=lambda found: found.position).state["state"]
+            state = max(
+                map(read, place.glob("*.npz")), key=lambda found: found.position
+            ).state["state"]
         elif way == "new file":
             state = np.load(place / "state.npz")["state"]
         else:
             state = np.load(place / "state.npy")
     except Exception:  # there is no telling what half a file makes of NumPy
         return "unreadable"
-    return "mixed" if state.min() < state.max() else "whole" if state[0, 0] >= reported else "lost"
+    return (
+        "mixed"
+        if state.min() < state.max()
+        else "whole"
+        if state[0, 0] >= reported
+        else "lost"
+    )
 
 
 # %% [markdown] tags=["predict"]
@@ -523,34 +607,57 @@ from collections import Counter
 rng, found = random.Random(seed), {}
 with ThreadPoolExecutor(max_workers=2) as pool:
     for way in ("new file", "old file", "course"):
-        ends = pool.map(kill_one, [way] * kills, [rng.uniform(0, 0.2) for _ in range(kills)])
+        ends = pool.map(
+            kill_one, [way] * kills, [rng.uniform(0, 0.2) for _ in range(kills)]
+        )
         found[way] = Counter(verdict(way, *end) for end in ends)
         print(f"{way:9}", dict(found[way]))
 
 # %%
-unreadable, mixed, whole = found["new file"]["unreadable"], found["old file"]["mixed"], found["course"]["whole"]
-danger = {"at_least": {"full": 1}, "unit": "kills", "digits": 0, "timed": True}  # the moments of kills are times
-bound("12.new_file_unreadable", "new file under the old name: unreadable after", unreadable, **danger)
+unreadable, mixed, whole = (
+    found["new file"]["unreadable"],
+    found["old file"]["mixed"],
+    found["course"]["whole"],
+)
+# the moments of kills are times
+danger = {"at_least": {"full": 1}, "unit": "kills", "digits": 0, "timed": True}
+bound(
+    "12.new_file_unreadable",
+    "new file under the old name: unreadable after",
+    unreadable,
+    **danger,
+)
 bound("12.old_file_mixed", "overwritten old file: mixed after", mixed, **danger)
-fact("12.course_not_whole", "kills that cost the course's writer its file", kills - whole, equals=0)
+fact(
+    "12.course_not_whole",
+    "kills that cost the course's writer its file",
+    kills - whole,
+    equals=0,
+)
+
+# %% [markdown] tags=["answer"]
+# The new file under the old name was unreadable after {{12.new_file_unreadable}}. The old file that was overwritten
+# was mixed after {{12.old_file_mixed}}, and that is the worst of all, since it loads without a word. Written aside
+# and renamed, the file was whole after every kill.
 
 # %% [markdown]
-# The new file under the old name was unreadable after {{12.new_file_unreadable}}. The old file that was overwritten was
-# mixed after {{12.old_file_mixed}}, and that is the worst of all, since it loads without a word. Written aside and
-# renamed, the file was whole after every kill. A few kills can show a danger, never that there is none: `python -m
-# benchmarks.kill_and_resume --kills 50` kills real training, as often as you like.
+# A few kills can show a danger, never that there is none: `python -m benchmarks.kill_and_resume --kills 50` kills
+# real training, as often as you like.
 
 # %% [markdown] tags=["quiz"]
 # A colleague leaves out `fsync`, kills her writer a thousand times, and never loses a checkpoint. What has she shown?
 #
 # - [ ] That `fsync` is not needed.
+#   It is not needed against a kill. Against a power failure it may be, and she has tested none.
 # - [x] That a killed *process* rarely or never loses one; about a power failure she knows nothing yet.
+#   What a process has written lies in the memory of the operating system, which survives the process and writes it
+#   out later. When the whole machine goes down, that memory goes too, and the new *name* may reach the disk before
+#   the bytes do. `fsync` is for that case; our kills do not test it.
 # - [ ] That her disk has no cache.
+#   A kill never reaches the disk's cache: the operating system still has all the bytes. So nothing was learned about
+#   it.
 # - [ ] That `replace` calls `fsync` itself.
-#
-# What a process has written lies in the memory of the operating system, which survives the process and writes it out
-# later. When the whole machine goes down, that memory goes too, and the new *name* may reach the disk before the
-# bytes do. `fsync` is for that case; our kills do not test it.
+#   It does not. `replace` changes a name, and says nothing of when the bytes reach the disk.
 
 # %% [markdown]
 # ### Exercise 12.2: whole or not at all
@@ -583,11 +690,13 @@ from unittest.mock import patch
 
 @contextmanager
 def watched(path):
-    """Collect what a reader of `path` meets at every call meanwhile (None: no file), and every file that is synced."""
+    """Collect what a reader of `path` meets at every call meanwhile (None:
+    no file), and every file that is synced."""
     found, synced, sync = set(), [], os.fsync
 
     def fsync(descriptor):
-        synced.append((os.fstat(descriptor), set(found)))  # with what has been met by then
+        # with what has been met by then
+        synced.append((os.fstat(descriptor), set(found)))
         sync(descriptor)
 
     sys.setprofile(lambda *_: found.add(path.read_bytes() if path.exists() else None))
@@ -601,30 +710,71 @@ def watched(path):
 # %% tags=["check"]
 @exercise("12.2", write_whole)
 def check(write_whole):
-    path, whole, ends = Path(tempfile.mkdtemp(dir=folder)) / "state.bin", b"n" * 100_000 + b"w", []
+    path, whole, ends = (
+        Path(tempfile.mkdtemp(dir=folder)) / "state.bin",
+        b"n" * 100_000 + b"w",
+        [],
+    )
     path.write_bytes(b"old")
 
     def chunks(fail):
         yield whole[:-1]
         if fail:
             raise TimeoutError("no more data came")
-        expect(len(list(path.parent.iterdir())) == 2, "Nothing lies beside the old file. Write each chunk there.")
+        expect(
+            len(list(path.parent.iterdir())) == 2,
+            "Nothing lies beside the old file. Write each chunk there.",
+        )
         yield whole[-1:]
 
     for fail in (True, False):
         with watched(path) as (found, synced), suppress(TimeoutError):
             write_whole(path, chunks(fail))
             ends.append(fail)
-        expect(None not in found, "For a moment there is no file at all. Rename over the old one instead.")
-        expect(found <= {b"old", whole}, "For a moment there is a part of the new file. Write beside it, then rename.")
-        expect(list(path.parent.iterdir()) == [path], "Another file is left behind. Remove it, also after a failure.")
-    expect(ends == [False], "The error has been swallowed. Whoever saves has to know that the save failed.")
-    expect(path.read_bytes() == whole, "The file does not hold all chunks in their order.")
-    expect(synced, "The bytes were never forced to the disk; a new name alone helps against kills only. See os.fsync.")
-    own = {file.st_size: before for file, before in reversed(synced) if file.st_ino == path.stat().st_ino}
-    expect(own, "The file that now has the name was never synced itself. Rename the very file that you synced.")
-    expect(len(whole) in own, "At fsync some bytes were still in Python's own buffer: file.flush() comes first.")
-    expect(whole not in own[len(whole)], "The file got its name before its bytes were on the disk: first fsync.")
+        expect(
+            None not in found,
+            "For a moment there is no file at all. Rename over the old one instead.",
+        )
+        expect(
+            found <= {b"old", whole},
+            "For a moment there is a part of the new file. Write beside it, then"
+            " rename.",
+        )
+        expect(
+            list(path.parent.iterdir()) == [path],
+            "Another file is left behind. Remove it, also after a failure.",
+        )
+    expect(
+        ends == [False],
+        "The error has been swallowed. Whoever saves has to know that the save failed.",
+    )
+    expect(
+        path.read_bytes() == whole, "The file does not hold all chunks in their order."
+    )
+    expect(
+        synced,
+        "The bytes were never forced to the disk; a new name alone helps against kills"
+        " only. See os.fsync.",
+    )
+    own = {
+        file.st_size: before
+        for file, before in reversed(synced)
+        if file.st_ino == path.stat().st_ino
+    }
+    expect(
+        own,
+        "The file that now has the name was never synced itself. Rename the very file"
+        " that you synced.",
+    )
+    expect(
+        len(whole) in own,
+        "At fsync some bytes were still in Python's own buffer: file.flush() comes"
+        " first.",
+    )
+    expect(
+        whole not in own[len(whole)],
+        "The file got its name before its bytes were on the disk: first fsync.",
+    )
 
 
 # %% tags=["wrong"] hint="Write beside it"
@@ -710,17 +860,21 @@ def write_whole(path, chunks):
 
 # %%
 def best_interval(cost, mtbf):
-    """Seconds of work between two saves that lose least, by Young; good while the cost is far below the MTBF."""
+    """Seconds of work between two saves that lose least, by Young; good while the cost
+    is far below the MTBF."""
     return (2 * cost * mtbf) ** 0.5
 
 
 def expected_share_lost(interval, cost, mtbf, restart=0.0):
     """Share of all time that is not work kept, by Daly."""
-    return 1 - interval * np.exp(-restart / mtbf) / (mtbf * np.expm1((interval + cost) / mtbf))
+    return 1 - interval * np.exp(-restart / mtbf) / (
+        mtbf * np.expm1((interval + cost) / mtbf)
+    )
 
 
 def simulated_share_lost(interval, cost, running):
-    """The same, counted over the times `running` from failure to failure; a restart takes no time."""
+    """The same, counted over the times `running` from failure to failure;
+    a restart takes no time."""
     return 1 - interval * np.floor(running / (interval + cost)).sum() / running.sum()
 
 
@@ -733,7 +887,9 @@ cost, mtbf = 60, 24 * 3600  # a minute a save, a failure a day
 young = best_interval(cost, mtbf)
 intervals = young * np.geomspace(1 / 8, 8, 121)
 running = np.random.default_rng(seed).exponential(mtbf, failures)
-lost = np.array([simulated_share_lost(interval, cost, running) for interval in intervals])
+lost = np.array(
+    [simulated_share_lost(interval, cost, running) for interval in intervals]
+)
 
 # %%
 plots.lines(
@@ -753,14 +909,46 @@ plots.lines(
 # %%
 at = {share: np.interp(share * young, intervals, lost) for share in (1 / 2, 1, 2, 8)}
 over_best = young / intervals[np.argmin(lost)]
-tenth, quarter = {"at_least": {"full": 0.9}, "at_most": {"full": 1.1}}, {"at_least": 1.2, "at_most": 1.3}
-bound("12.young_over_simulated", "Young's interval over the best simulated one", over_best, **tenth, digits=2)
-spread("12.lost_at_best", "time lost at Young's interval", 100 * at[1], unit="%", digits=2)
-bound("12.twice_the_interval", "twice the interval: time lost over that", at[2] / at[1], **quarter, digits=2)
-bound("12.half_the_interval", "half the interval: time lost over that", at[1 / 2] / at[1], **quarter, digits=2)
-bound("12.eight_times_the_interval", "eight times: time lost over that", at[8] / at[1], at_least=3.5, digits=2)
+tenth, quarter = (
+    {"at_least": {"full": 0.9}, "at_most": {"full": 1.1}},
+    {
+        "at_least": 1.2,
+        "at_most": 1.3,
+    },
+)
+bound(
+    "12.young_over_simulated",
+    "Young's interval over the best simulated one",
+    over_best,
+    **tenth,
+    digits=2,
+)
+spread(
+    "12.lost_at_best", "time lost at Young's interval", 100 * at[1], unit="%", digits=2
+)
+bound(
+    "12.twice_the_interval",
+    "twice the interval: time lost over that",
+    at[2] / at[1],
+    **quarter,
+    digits=2,
+)
+bound(
+    "12.half_the_interval",
+    "half the interval: time lost over that",
+    at[1 / 2] / at[1],
+    **quarter,
+    digits=2,
+)
+bound(
+    "12.eight_times_the_interval",
+    "eight times: time lost over that",
+    at[8] / at[1],
+    at_least=3.5,
+    digits=2,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Young's interval divided by the best of the simulated ones, which lie a few percent apart, is
 # {{12.young_over_simulated}}, and with it {{12.lost_at_best}} of all time is lost. The surprise is how flat the valley
 # is: twice the interval loses {{12.twice_the_interval}} times as much, half of it {{12.half_the_interval}} times. The
@@ -774,12 +962,15 @@ bound("12.eight_times_the_interval", "eight times: time lost over that", at[8] /
 # happens to the best interval?
 #
 # - [ ] It stays what it was; only the number of failures grows.
+#   More failures mean that each interval costs more lost work. So it pays to save more often.
 # - [x] It is halved.
+#   With four times the nodes a failure comes four times as often: $M$ is a quarter, and the interval goes with its
+#   square root.
 # - [ ] It is a quarter.
+#   That would be so if the interval were proportional to $M$. It goes with the square root.
 # - [ ] It doubles, since four times as much work is done between two saves.
-#
-# With four times the nodes a failure comes four times as often: $M$ is a quarter, and the interval goes with its
-# square root.
+#   Four times as much work is lost by a failure as well, and failures come more often. Saves must come closer
+#   together.
 
 # %% [markdown]
 # ### Exercise 12.3: the interval of a background save
@@ -797,28 +988,52 @@ def background_interval(stall, write, node_mtbf, nodes):
 
 
 # %% tags=["check"]
-@exercise("12.3", background_interval)
+def draw(rng):
+    stall, write = rng.uniform(0.5, 5), rng.uniform(5, 300)
+    return (
+        float(stall),
+        float(write),
+        float(rng.uniform(1e5, 1e7)),
+        int(rng.integers(1, 200)),
+    )
+
+
+@exercise("12.3", background_interval, draw=draw)
 def check(interval):
-    for stall, write, node_mtbf, nodes in [(2, 10, 1e6, 1), (2, 10, 1e6, 100), (1, 300, 1e6, 50), (0.5, 8, 1e7, 1000)]:
+    for stall, write, node_mtbf, nodes in [
+        (2, 10, 1e6, 1),
+        (2, 10, 1e6, 100),
+        (1, 300, 1e6, 50),
+        (0.5, 8, 1e7, 1000),
+    ]:
         work = np.geomspace(write, 1e5, 20_001)  # no save before the last is written
         share = stall / work + (work / 2 + write) * nodes / node_mtbf
         best, answer = work[np.argmin(share)], interval(stall, write, node_mtbf, nodes)
         expect(
-            nodes == 1 or not np.isclose(answer, max(write, (2 * stall * node_mtbf) ** 0.5)),
-            "This is the interval of one node. With many, a failure comes many times as often.",
+            nodes == 1
+            or not np.isclose(answer, max(write, (2 * stall * node_mtbf) ** 0.5)),
+            "This is the interval of one node. With many, a failure comes many times as"
+            " often.",
         )
         for cost in (write, stall + write):
             expect(
-                not np.isclose(answer, max(write, (2 * cost * node_mtbf / nodes) ** 0.5)),
-                "You counted the time of the write as a cost. Which time does training stand still?",
+                not np.isclose(
+                    answer, max(write, (2 * cost * node_mtbf / nodes) ** 0.5)
+                ),
+                "You counted the time of the write as a cost. Which time does training"
+                " stand still?",
             )
         expect(
-            answer >= write * 0.999, f"For write = {write} it returns {answer:.4g}: the last save is not written yet."
+            answer >= write * 0.999,
+            f"For write = {write} it returns {answer:.4g}: the last save is not written"
+            " yet.",
         )
         expect(
             abs(answer / best - 1) < 0.01,
-            f"For stall = {stall}, write = {write}, node_mtbf = {node_mtbf:g}, nodes = {nodes} it returns "
-            f"{answer:.4g}; trying many intervals finds {best:.4g}.",
+            f"For stall = {stall}, write = {write}, node_mtbf = {node_mtbf:g}, nodes ="
+            f" {nodes} it returns {answer:.4g}; trying many intervals finds"
+            f" {best:.4g}.",
+            general=True,
         )
 
 
@@ -851,28 +1066,50 @@ from types import SimpleNamespace
 from course.topics.storage import above_zero
 
 
-def plan(*, parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep):
-    """Plan a run that waits for every save and stops when any node fails; in bytes, seconds and a share of time."""
+def plan(
+    *, parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep
+):
+    """Plan a run that waits for every save and stops when any node fails;
+    in bytes, seconds and a share of time."""
     above_zero(**locals())
     state, mtbf = parameters * bytes_per_parameter, node_mtbf / nodes
     cost = state / bandwidth
     if cost > mtbf / 2:
-        raise ValueError(f"bandwidth = {bandwidth:g}: must be at least {2 * state / mtbf:g}, so often a node fails")
-    interval, storage = best_interval(cost, mtbf), (keep + 1) * state  # one more while it is being written
+        least = f"must be at least {2 * state / mtbf:g}, so often a node fails"
+        raise ValueError(f"bandwidth = {bandwidth:g}: {least}")
+    interval = best_interval(cost, mtbf)
+    storage = (keep + 1) * state  # one more while it is being written
     lost = expected_share_lost(interval, cost, mtbf, restart)
-    return SimpleNamespace(state=state, cost=cost, mtbf=mtbf, interval=interval, share_lost=lost, storage=storage)
+    return SimpleNamespace(
+        state=state,
+        cost=cost,
+        mtbf=mtbf,
+        interval=interval,
+        share_lost=lost,
+        storage=storage,
+    )
 
 
 # %%
-llama = {"parameters": 405e9, "bytes_per_parameter": 14, "nodes": 16_384 // 8, "restart": 600, "keep": 10}
+llama = {
+    "parameters": 405e9,
+    "bytes_per_parameter": 14,
+    "nodes": 16_384 // 8,
+    "restart": 600,
+    "keep": 10,
+}
 llama["node_mtbf"] = 54 * 24 * 3600 / 419 * llama["nodes"]
 made = plan(**llama, bandwidth=2e12)
 print(f"one checkpoint        {made.state / 1e12:.2f} TB, written in {made.cost:.1f} s")
 print(f"a failure every       {made.mtbf / 3600:.1f} hours")
 print(f"a save every          {made.interval / 60:.1f} minutes")
 print(f"room for checkpoints  {made.storage / 1e12:.0f} TB")
-restarts = -np.expm1(-llama["restart"] / made.mtbf)  # of all time; a restart may fail too
-print(f"time lost             {100 * made.share_lost:.1f}%, by restarts alone {100 * restarts:.1f}%")
+# of all time; a restart may fail too
+restarts = -np.expm1(-llama["restart"] / made.mtbf)
+print(
+    f"time lost             {100 * made.share_lost:.1f}%, by restarts alone"
+    f" {100 * restarts:.1f}%"
+)
 
 # %% [markdown]
 # The team reports that more than 90 % of the time was training. Our plan agrees, but only by our guess: with twice the
@@ -884,7 +1121,10 @@ bandwidths = np.geomspace(3e9, 2e12, 30)
 made = [plan(**llama, bandwidth=bandwidth) for bandwidth in bandwidths]
 plots.lines(
     bandwidths / 1e9,
-    {"all that is lost": [100 * each.share_lost for each in made], "by restarts": [100 * restarts] * len(made)},
+    {
+        "all that is lost": [100 * each.share_lost for each in made],
+        "by restarts": [100 * restarts] * len(made),
+    },
     title="The same model on slower storage",
     x_label="bandwidth (GB a second)",
     y_label="time lost (%)",

@@ -30,15 +30,15 @@
 # place that you can name beforehand.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the points, the first weights and the order of the rows, 0 to 1000000
+seed: int = 0  # seed of points, first weights and order, 0 to 1000000
 fast: bool = False  # fewer epochs, test points and members
-epochs: int = 500  # passes over the 100 points in the published experiment, 40 to 1000, fast 60
-rest_epochs: int = 500  # passes over the points that bring the converged regime to rest, 300 to 1000, fast 300
+epochs: int = 500  # passes in the published regime, 40 to 1000, fast 60
+rest_epochs: int = 500  # passes in the converged regime, 300 to 1000, fast 300
 noisy_rate: float = 0.1  # learning rate of the noisy regime, 0.01 to 1
-noisy_epochs: int = 100  # passes over the points in the noisy regime, 40 to 400, fast 40
+noisy_epochs: int = 100  # passes in the noisy regime, 40 to 400, fast 40
 test_points: int = 5000  # points that test the study, 1000 to 20000, fast 1000
 members: int = 5  # networks in an ensemble, 2 to 20, fast 4
-digit_epochs: int = 12  # passes over the digits for batch normalization, 2 to 50, fast 3
+digit_epochs: int = 12  # passes for batch normalization, 2 to 50, fast 3
 
 # %%
 from course.lesson import begin
@@ -57,19 +57,16 @@ begin("13_ensembles", globals())
 import numpy as np
 from sklearn.datasets import make_blobs
 
-x, y, centers = make_blobs(1100, centers=3, n_features=2, cluster_std=2, random_state=2, return_centers=True)
+x, y, centers = make_blobs(
+    1100, centers=3, n_features=2, cluster_std=2, random_state=2, return_centers=True
+)
 x_train, y_train, x_test, y_test = x[:100], y[:100], x[100:], y[100:]
 print(x_train.shape, x_test.shape)
 
 # %%
-from course.figure import add_axes, drawing, looks
+from course.topics.ensembles import clouds
 
-with drawing("One hundred training points") as (figure, words):
-    axes = add_axes(figure, "One hundred training points", "first feature", "second feature")
-    for number, look in enumerate(looks({f"class {c}": None for c in range(3)})):
-        axes.plot(*x_train[y_train == number].T, **look | {"linestyle": ""})
-        words.append(f"Class {number} lies around ({centers[number][0]:.1f}, {centers[number][1]:.1f}).")
-    axes.legend()
+clouds(x_train, y_train, centers, title="One hundred training points")
 
 # %% [markdown]
 # The clouds overlap, two of them widely, so no classifier can be right everywhere. We train as in the tutorial's first
@@ -88,11 +85,16 @@ from course.topics.ensembles import RunningAverage
 
 
 def network():
-    layers = [keras.Input((2,)), keras.layers.Dense(25, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    layers = [
+        keras.Input((2,)),
+        keras.layers.Dense(25, activation="relu"),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
     model = keras.Sequential(layers)
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     loss = "sparse_categorical_crossentropy"
-    model.compile(optimizer, loss, steps_per_execution=4, jit_compile=False)  # too small to pay for compiling
+    # too small to pay for compiling
+    model.compile(optimizer, loss, steps_per_execution=4, jit_compile=False)
     return model
 
 
@@ -109,9 +111,21 @@ def keep(epoch, logs):
 
 keras.utils.set_random_seed(seed)
 model = network()
-batches = tf.data.Dataset.from_tensor_slices((x_train, y_train)).shuffle(100).batch(32).repeat()
+batches = (
+    tf.data.Dataset.from_tensor_slices((x_train, y_train))
+    .shuffle(100)
+    .batch(32)
+    .repeat()
+)
 callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=keep)]
-_ = model.fit(batches, steps_per_epoch=4, epochs=epochs, shuffle=False, callbacks=callbacks, verbose=0)
+_ = model.fit(
+    batches,
+    steps_per_epoch=4,
+    epochs=epochs,
+    shuffle=False,
+    callbacks=callbacks,
+    verbose=0,
+)
 print(len(list(folder.iterdir())), "files")
 
 # %% [markdown]
@@ -131,7 +145,10 @@ schemes = {"equal": np.ones(10), "linear": 10.0 - age, "exponential": np.exp(-ag
 # %%
 def average(snapshots, weights):
     """Average the snapshots array by array."""
-    return [np.average(same, axis=0, weights=weights) for same in zip(*snapshots, strict=True)]
+    return [
+        np.average(same, axis=0, weights=weights)
+        for same in zip(*snapshots, strict=True)
+    ]
 
 
 def right(weights):
@@ -149,19 +166,40 @@ def right(weights):
 from course.claims import bound, fact, spread
 
 source = "Brownlee, machinelearningmastery.com, 2019"
-last, averaged = right(stored[-1]), {name: right(average(stored, scheme)) for name, scheme in schemes.items()}
-spread("13.published_test", "last epoch, test", last.mean(), published=0.812, source=source)
-for (name, found), published in zip(averaged.items(), [0.807, 0.809, 0.813], strict=True):
-    spread(f"13.published_{name}", f"{name} average, test", found.mean(), published=published, source=source)
+last, averaged = (
+    right(stored[-1]),
+    {name: right(average(stored, scheme)) for name, scheme in schemes.items()},
+)
+spread(
+    "13.published_test", "last epoch, test", last.mean(), published=0.812, source=source
+)
+for (name, found), published in zip(
+    averaged.items(), [0.807, 0.809, 0.813], strict=True
+):
+    spread(
+        f"13.published_{name}",
+        f"{name} average, test",
+        found.mean(),
+        published=published,
+        source=source,
+    )
 standard_error = 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test))
-bound("13.standard_error", "standard error of one test set", standard_error, at_least=1, digits=2, unit="points")
+bound(
+    "13.standard_error",
+    "standard error of one test set",
+    standard_error,
+    at_least=1,
+    digits=2,
+    unit="points",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The network itself reaches {{13.published_test}}, the equal average {{13.published_equal}}, the linear one
 # {{13.published_linear}} and the exponential one {{13.published_exponential}}. The published gains are two or three of
 # the 1,000, or 0.2 and 0.3 percentage points. (A gain in points is always in percentage points.) The standard error of
 # an accuracy is {{13.standard_error}}: **several times as much**.
-#
+
+# %% [markdown]
 # You may object that both networks are judged on the *same* points: the luck of the sample falls on both. True. In
 # their difference only those points count that one gets right and the other does not:
 
@@ -203,12 +241,20 @@ def equal_to_1e_7(weights, others):
     return all(abs(a - b).max() < 1e-7 for a, b in zip(weights, others, strict=True))
 
 
-for name, share in {"equal": equal, "linear": linear, "exponential": exponential}.items():
+for name, share in {
+    "equal": equal,
+    "linear": linear,
+    "exponential": exponential,
+}.items():
     streamed = RunningAverage(share)
     for snapshot in stored:
         streamed.update(snapshot)
     same = equal_to_1e_7(streamed.weights, average(stored, schemes[name]))
-    fact(f"13.streaming_{name}", f"{name} average, streamed, equals the stored files'", same)
+    fact(
+        f"13.streaming_{name}",
+        f"{name} average, streamed, equals the stored files'",
+        same,
+    )
 
 # %%
 same = equal_to_1e_7(running.weights, average(stored, schemes["equal"]))
@@ -225,7 +271,8 @@ from course import plots
 
 
 def peak(snapshots, keep):
-    """Greatest memory in megabytes while `snapshots` snapshots are averaged; `keep` stores them first."""
+    """Greatest memory in megabytes while `snapshots` snapshots are averaged;
+    `keep` stores them first."""
     streamed, kept = RunningAverage(), []
     tracemalloc.start()
     for number in range(snapshots):
@@ -239,7 +286,10 @@ def peak(snapshots, keep):
 
 # %% tags=["varies"]
 counts = [10, 25, 50, 100, 200]
-memory = {"stored": [peak(n, True) for n in counts], "streaming": [peak(n, False) for n in counts]}
+memory = {
+    "stored": [peak(n, True) for n in counts],
+    "streaming": [peak(n, False) for n in counts],
+}
 plots.lines(
     counts,
     memory,
@@ -250,10 +300,24 @@ plots.lines(
 
 # %%
 growth = {name: megabytes[-1] / megabytes[0] for name, megabytes in memory.items()}
-bound("13.memory_stored", "memory of stored ones, 200 over 10", growth["stored"], at_least=10, digits=0, unit="times")
-bound("13.memory_streaming", "memory of the stream", growth["streaming"], at_most=1.5, digits=1, unit="times")
+bound(
+    "13.memory_stored",
+    "memory of stored ones, 200 over 10",
+    growth["stored"],
+    at_least=10,
+    digits=0,
+    unit="times",
+)
+bound(
+    "13.memory_streaming",
+    "memory of the stream",
+    growth["streaming"],
+    at_most=1.5,
+    digits=1,
+    unit="times",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The memory for stored snapshots grows in a straight line, at twice their size, since `np.average` first copies them
 # into one array; that of the stream stays **flat**.
 
@@ -266,7 +330,8 @@ bound("13.memory_streaming", "memory of the stream", growth["streaming"], at_mos
 
 # %% tags=["solution"]
 def weights_from(shares):
-    """Return the final weight of each snapshot, oldest first, given the share that each had when it came."""
+    """Return the final weight of each snapshot, oldest first, given the share that each
+    had when it came."""
     weights = []
     for share in shares:
         weights = [weight * (1 - share) for weight in weights] + [share]
@@ -277,23 +342,49 @@ def weights_from(shares):
 from course.exercises import exercise, expect
 
 
-@exercise("13.1", weights_from)
+def draw(rng):
+    return ([1.0, *rng.uniform(0.05, 0.9, rng.integers(0, 6)).tolist()],)
+
+
+@exercise("13.1", weights_from, draw=draw)
 def check(weights_from):
-    for shares in ([1, 1 / 2, 1 / 3, 1 / 4], [1, 2 / 3, 2 / 4, 2 / 5], [1.0, 0.1, 0.1, 0.1, 0.1], [1.0]):
-        true = [s * np.prod([1 - later for later in shares[i + 1 :]]) for i, s in enumerate(shares)]
+    for shares in (
+        [1, 1 / 2, 1 / 3, 1 / 4],
+        [1, 2 / 3, 2 / 4, 2 / 5],
+        [1.0, 0.1, 0.1, 0.1, 0.1],
+        [1.0],
+    ):
+        true = [
+            s * np.prod([1 - later for later in shares[i + 1 :]])
+            for i, s in enumerate(shares)
+        ]
         found = np.asarray(weights_from(list(shares)), dtype=float)
-        expect(found.shape == (len(shares),), f"{len(shares)} snapshots have {len(shares)} weights.")
+        expect(
+            found.shape == (len(shares),),
+            f"{len(shares)} snapshots have {len(shares)} weights.",
+        )
         scaled = np.divide(shares, sum(shares))
         expect(
-            len(shares) == 1 or not (np.allclose(found, shares) or np.allclose(found, scaled)),
-            "The share is what a snapshot was worth when it came. Each later one takes something of it away.",
+            len(shares) == 1
+            or not (np.allclose(found, shares) or np.allclose(found, scaled)),
+            "The share is what a snapshot was worth when it came. Each later one takes"
+            " something of it away.",
         )
         expect(
-            len(shares) == 1 or not np.allclose(found, true[::-1]) or np.allclose(true, true[::-1]),
+            len(shares) == 1
+            or not np.allclose(found, true[::-1])
+            or np.allclose(true, true[::-1]),
             "The order is reversed: the oldest comes first.",
         )
-        expect(np.isclose(found.sum(), 1), f"The weights of an average add up to 1; yours to {found.sum():.3f}.")
-        expect(np.allclose(found, true), f"For {shares} it returns {found}.")
+        expect(
+            np.isclose(found.sum(), 1),
+            f"The weights of an average add up to 1; yours to {found.sum():.3f}.",
+        )
+        expect(
+            np.allclose(found, true),
+            f"For {shares} it returns {found}.",
+            general=True,
+        )
 
 
 # %% tags=["wrong"] hint="Each later one takes something"
@@ -339,7 +430,11 @@ pair = [network(), network()]
 stacked = predict(stack([model.get_weights() for model in pair]), x_test)
 apart = [model(x_test).numpy() for model in pair]
 mean_of_members = np.allclose(stacked.mean(axis=0), np.mean(apart, axis=0), atol=1e-5)
-fact("13.stacked", "stacked networks predict as Keras does", np.allclose(stacked, apart, atol=1e-5))
+fact(
+    "13.stacked",
+    "stacked networks predict as Keras does",
+    np.allclose(stacked, apart, atol=1e-5),
+)
 fact("13.mean_of_members", "their mean is the ensemble's prediction", mean_of_members)
 
 # %% [markdown]
@@ -355,21 +450,35 @@ fact("13.mean_of_members", "their mean is the ensemble's prediction", mean_of_me
 
 # %%
 def draw(rows, number):
-    return make_blobs(rows, centers=centers, cluster_std=2, random_state=20 * seed + number)
+    return make_blobs(
+        rows, centers=centers, cluster_std=2, random_state=20 * seed + number
+    )
 
 
 runs = 10
-x_runs, y_runs = (np.stack(part) for part in zip(*[draw(100, number) for number in range(runs)], strict=True))
+x_runs, y_runs = (
+    np.stack(part)
+    for part in zip(*[draw(100, number) for number in range(runs)], strict=True)
+)
 validation, test = draw(1000, runs), draw(test_points, runs + 1)
 
 
 # %%
 def study(rates, batch_size, momentum):
-    """Train all runs, with one learning rate an epoch; return their weights after each of the last 30 epochs."""
+    """Train all runs, with one learning rate an epoch;
+    return their weights after each of the last 30 epochs."""
     random = np.random.default_rng(seed)
     start = initialize(runs, [2, 25, 3], random)
     snapshots = []
-    for weights in train(start, x_runs, y_runs, random, learning_rates=rates, batch_size=batch_size, momentum=momentum):
+    for weights in train(
+        start,
+        x_runs,
+        y_runs,
+        random,
+        learning_rates=rates,
+        batch_size=batch_size,
+        momentum=momentum,
+    ):
         snapshots = [*snapshots[-29:], [array.copy() for array in weights]]
     return snapshots
 
@@ -422,7 +531,7 @@ plots.lines(
     y_label="test accuracy gained (percentage points)",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The curves start at 0, where the "average" is the last epoch. Converged runs lie on the axis for every $n$, or very
 # close: nearly equal snapshots have nearly the same average. In the noisy regime most runs gain, and how much differs
 # greatly between them.
@@ -442,20 +551,31 @@ plots.lines(
 
 # %% tags=["solution"]
 def chosen(validation, test):
-    """Return the test accuracy (runs,) of each run at the n that is best for it on validation."""
+    """Return the test accuracy (runs,) of each run at the n that is best for it on
+    validation."""
     best = validation.argmax(axis=0)
     return test[best, np.arange(test.shape[1])]
 
 
 # %% tags=["check"]
-@exercise("13.2", chosen)
+def draw(rng):
+    validation, test = rng.random((2, rng.integers(1, 6), rng.integers(1, 6)))
+    return validation, test
+
+
+@exercise("13.2", chosen, draw=draw)
 def check(chosen):
     random = np.random.default_rng(0)
     for lengths, trials in ((3, 2), (30, 10), (5, 5)):
-        judged, reported = random.permutation(lengths * trials * 2).reshape(2, lengths, trials) / 1000
+        judged, reported = (
+            random.permutation(lengths * trials * 2).reshape(2, lengths, trials) / 1000
+        )
         true = [reported[np.argmax(judged[:, run]), run] for run in range(trials)]
         found = np.asarray(chosen(judged.copy(), reported.copy()))
-        expect(found.shape == (trials,), f"{trials} runs give {trials} accuracies; yours have shape {found.shape}.")
+        expect(
+            found.shape == (trials,),
+            f"{trials} runs give {trials} accuracies; yours have shape {found.shape}.",
+        )
         best = reported.max(axis=0)
         expect(
             not np.allclose(found, best) or np.allclose(true, best),
@@ -463,14 +583,24 @@ def check(chosen):
         )
         expect(
             not np.allclose(found, judged.max(axis=0)),
-            "This is the validation accuracy at the choice. It was selected for being high: report the test.",
+            "This is the validation accuracy at the choice. It was selected for being"
+            " high: report the test.",
+        )
+        worst = reported[judged.argmin(axis=0), np.arange(trials)]
+        expect(
+            not np.allclose(found, worst),
+            "This is the test at the worst n. The best has the greatest accuracy.",
         )
         common = reported[judged.mean(axis=1).argmax()]
         expect(
             not np.allclose(found, common) or np.allclose(true, common),
             "One n serves all runs here. Each run chooses its own.",
         )
-        expect(np.allclose(found, true), f"Wrong rows were picked: {found[:3]} instead of {np.round(true[:3], 3)}.")
+        expect(
+            np.allclose(found, true),
+            f"Wrong rows were picked: {found[:3]} instead of {np.round(true[:3], 3)}.",
+            general=True,
+        )
 
 
 # %% tags=["wrong"] hint="has no test left"
@@ -498,21 +628,51 @@ for name, kept in snapshots.items():
     picked = [tested[name][length, run] for run, length in enumerate(lengths)]
     gains[name] = 100 * (np.array(picked) - tested[name][0])
 gain_label = "test accuracy gained (percentage points)"
-plots.bars(gains, title="Gain of the weight average, n chosen on validation", label=gain_label, zero=False)
+plots.bars(
+    gains,
+    title="Gain of the weight average, n chosen on validation",
+    label=gain_label,
+    zero=False,
+)
 
 # %%
 points = {"digits": 2, "unit": "points"}
 means = {name.split()[-1]: gain.mean() for name, gain in gains.items()}
-bound("13.converged_gain", "gain, converged", means["converged"], at_least=-0.5, at_most=0.5, **points)
+bound(
+    "13.converged_gain",
+    "gain, converged",
+    means["converged"],
+    at_least=-0.5,
+    at_most=0.5,
+    **points,
+)
 spread("13.published_gain", "gain, as published", means["published"], **points)
 spread("13.noisy_gain", "gain, noisy", means["noisy"], **points)
 for name, gain in gains.items():
     short = name.split()[-1]
-    spread(f"13.{short}_spread", f"standard deviation between runs, {name}", gain.std(ddof=1), **points)
+    spread(
+        f"13.{short}_spread",
+        f"standard deviation between runs, {name}",
+        gain.std(ddof=1),
+        **points,
+    )
 wins = {name.split()[-1]: (gain > 0).sum() for name, gain in gains.items()}
-spread("13.converged_wins", "runs of ten that gain, converged", wins["converged"], digits=0)
-spread("13.published_wins", "runs of ten that gain, as published", wins["published"], digits=0)
-bound("13.noisy_wins", "runs of ten that gain, noisy", wins["noisy"], at_least={"full": 6}, digits=0)
+spread(
+    "13.converged_wins", "runs of ten that gain, converged", wins["converged"], digits=0
+)
+spread(
+    "13.published_wins",
+    "runs of ten that gain, as published",
+    wins["published"],
+    digits=0,
+)
+bound(
+    "13.noisy_wins",
+    "runs of ten that gain, noisy",
+    wins["noisy"],
+    at_least={"full": 6},
+    digits=0,
+)
 
 # %% [markdown]
 # | regime | mean gain | better in, of ten runs | standard deviation between runs |
@@ -543,35 +703,76 @@ bound("13.noisy_wins", "runs of ten that gain, noisy", wins["noisy"], at_least={
 
 # %% tags=["solution"]
 def paired(before, after):
-    """Return mean difference, its standard error and the number of wins of `after` over `before`, both (runs,)."""
+    """Return mean difference, its standard error and the number of wins of `after` over
+    `before`, both (runs,)."""
     difference = np.asarray(after) - np.asarray(before)
-    return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference)), int((difference > 0).sum())
+    return (
+        difference.mean(),
+        difference.std(ddof=1) / np.sqrt(len(difference)),
+        int((difference > 0).sum()),
+    )
 
 
 # %% tags=["check"]
-@exercise("13.3", paired)
+def draw(rng):
+    before, after = rng.integers(0, 9, (2, rng.integers(2, 12))) / 4
+    return before, after
+
+
+@exercise("13.3", paired, draw=draw)
 def check(paired):
     random = np.random.default_rng(1)
     for number in (4, 10, 25):
         luck = random.normal(0, 5, number)
-        before, after = luck + random.normal(0, 0.1, number), luck + random.normal(0.2, 0.1, number)
+        before, after = (
+            luck + random.normal(0, 0.1, number),
+            luck + random.normal(0.2, 0.1, number),
+        )
         after[0] = before[0]
         found = paired(before.copy(), after.copy())
-        three = isinstance(found, tuple | list | np.ndarray) and [np.ndim(value) for value in found] == [0, 0, 0]
+        three = isinstance(found, tuple | list | np.ndarray) and [
+            np.ndim(value) for value in found
+        ] == [0, 0, 0]
         expect(three, "Return three numbers: mean, standard error, wins.")
         mean, error, wins = found
         d, root = after - before, np.sqrt(number)
-        expect(not np.isclose(mean, -d.mean()), "The sign is turned: a gain of `after` counts as positive.")
-        expect(np.isclose(mean, d.mean()), f"The mean difference is {d.mean():.4f}, not {mean:.4f}.")
-        unpaired = [np.sqrt((before.var(ddof=k) + after.var(ddof=k)) / (number - j)) for k in (0, 1) for j in (0, 1)]
+        expect(
+            not np.isclose(mean, -d.mean()),
+            "The sign is turned: a gain of `after` counts as positive.",
+        )
+        expect(
+            np.isclose(mean, d.mean()),
+            f"The mean difference is {d.mean():.4f}, not {mean:.4f}.",
+        )
+        unpaired = [
+            np.sqrt((before.var(ddof=k) + after.var(ddof=k)) / (number - j))
+            for k in (0, 1)
+            for j in (0, 1)
+        ]
         mistakes = {
-            "This is for *independent* samples. The luck that both share cancels only in differences.": unpaired,
+            (
+                "This is for *independent* samples. The luck that both share cancels "
+                "only in differences."
+            ): (unpaired),
             "Divide the squares by n - 1: ddof=1.": [d.std() / root],
-            "This is the spread of single runs. The mean of n is surer, by the root of n.": [d.std(ddof=1), d.std()],
+            "You multiply by the root of n. Of more runs the mean is surer.": [
+                d.std(ddof=1) * root
+            ],
+            (
+                "This is the spread of single runs. The mean of n is surer, by the "
+                "root of n."
+            ): [
+                d.std(ddof=1),
+                d.std(),
+            ],
         }
         for hint, errors in mistakes.items():
             expect(not np.isclose(error, errors).any(), hint)
-        expect(np.isclose(error, d.std(ddof=1) / root), f"The standard error is off: {error:.4f}.")
+        expect(
+            np.isclose(error, d.std(ddof=1) / root),
+            f"The standard error is off: {error:.4f}.",
+            general=True,
+        )
         expect(wins != (d >= 0).sum(), "A tie is no win.")
         expect(wins == (d > 0).sum(), f"{(d > 0).sum()} runs were won, not {wins}.")
 
@@ -591,7 +792,11 @@ def paired(before, after):
 # %% tags=["wrong"] hint="A tie is no win"
 def paired(before, after):
     difference = after - before
-    return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference)), int((difference >= 0).sum())
+    return (
+        difference.mean(),
+        difference.std(ddof=1) / np.sqrt(len(difference)),
+        int((difference >= 0).sum()),
+    )
 
 
 # %% [markdown]
@@ -609,10 +814,15 @@ def paired(before, after):
 
 # %%
 noisy = snapshots["noisy"]
-falling = study([*[noisy_rate] * (noisy_epochs - 30), *np.linspace(noisy_rate, 0, 31)[1:]], 2, 0.0)
+falling = study(
+    [*[noisy_rate] * (noisy_epochs - 30), *np.linspace(noisy_rate, 0, 31)[1:]], 2, 0.0
+)
 
 judged = np.array([accuracy(snapshot, validation) for snapshot in noisy]).argmax(axis=0)
-best = [accuracy([array[[run]] for array in noisy[epoch]], test)[0] for run, epoch in enumerate(judged)]
+best = [
+    accuracy([array[[run]] for array in noisy[epoch]], test)[0]
+    for run, epoch in enumerate(judged)
+]
 mixed = np.mean([predict(snapshot, test[0]) for snapshot in noisy], axis=0)
 
 # %%
@@ -621,17 +831,29 @@ cures = {
     "weight average": gains["noisy"],
     "falling rate": 100 * (accuracy(falling[-1], test) - plain),
     "best single epoch": 100 * (np.array(best) - plain),
-    "averaged predictions": 100 * (np.mean(mixed.argmax(axis=-1) == test[1], axis=-1) - plain),
+    "averaged predictions": (
+        100 * (np.mean(mixed.argmax(axis=-1) == test[1], axis=-1) - plain)
+    ),
 }
-plots.bars(cures, title="Cures for the noisy regime, ten runs each", label=gain_label, zero=False)
+plots.bars(
+    cures,
+    title="Cures for the noisy regime, ten runs each",
+    label=gain_label,
+    zero=False,
+)
 
 # %%
 for name, gain in list(cures.items())[1:]:
     key = name.replace(" ", "_")
     spread(f"13.{key}", f"gain of the {name}", gain.mean(), **points)
-    spread(f"13.{key}_lead", f"{name} minus weight average", np.mean(gain - gains["noisy"]), **points)
+    spread(
+        f"13.{key}_lead",
+        f"{name} minus weight average",
+        np.mean(gain - gains["noisy"]),
+        **points,
+    )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | cure | gains | minus the weight average's {{13.noisy_gain}} |
 # | --- | --- | --- |
 # | falling rate | {{13.falling_rate}} | {{13.falling_rate_lead}}, {{13.falling_rate_lead:sign}} |
@@ -647,11 +869,13 @@ for name, gain in list(cures.items())[1:]:
 # zero. What do you expect of averaging their weights?
 #
 # - [ ] A gain, since more networks are combined.
+#   More networks help where they differ. These hardly do.
 # - [x] Next to nothing.
+#   The snapshots hardly differ. An average removes what scatters, and a lowered rate has removed it already.
 # - [ ] A loss, since older epochs are worse.
+#   They are hardly worse: their validation loss is nearly the same.
 # - [ ] It depends on whether the weights are equal, linear or exponential.
-#
-# The snapshots hardly differ. An average removes what scatters, and a lowered rate has removed it already.
+#   Weights of an average matter where its members differ. Of equal things every average is the same.
 
 # %% [markdown]
 # ## What Keras has built in
@@ -673,17 +897,37 @@ def ema(momentum):
 keras.utils.set_random_seed(seed)
 model, running = network(), RunningAverage(ema(0.99))
 optimizer = keras.optimizers.SGD(noisy_rate, use_ema=True, ema_momentum=0.99)
-model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+model.compile(
+    optimizer,
+    "sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+    jit_compile=False,
+)
 swap = keras.callbacks.SwapEMAWeights()
-ours = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: running.update(model.get_weights()))
-noisy_run = {"batch_size": 2, "epochs": 2, "validation_data": validation, "validation_batch_size": 1000}
-history = model.fit(x_runs[0], y_runs[0], **noisy_run, callbacks=[swap, ours], verbose=0).history
+ours = keras.callbacks.LambdaCallback(
+    on_train_batch_end=lambda batch, logs: running.update(model.get_weights())
+)
+noisy_run = {
+    "batch_size": 2,
+    "epochs": 2,
+    "validation_data": validation,
+    "validation_batch_size": 1000,
+}
+history = model.fit(
+    x_runs[0], y_runs[0], **noisy_run, callbacks=[swap, ours], verbose=0
+).history
 
 # %%
 same = zip(running.weights, model.get_weights(), strict=True)
-print("our stream equals the weights that fit left:", all(np.allclose(a, b, atol=1e-4) for a, b in same))
+print(
+    "our stream equals the weights that fit left:",
+    all(np.allclose(a, b, atol=1e-4) for a, b in same),
+)
 _, validated = model.evaluate(*validation, batch_size=1000, verbose=0)
-print("and history's last val_accuracy is theirs:", np.isclose(history["val_accuracy"][-1], validated))
+print(
+    "and history's last val_accuracy is theirs:",
+    np.isclose(history["val_accuracy"][-1], validated),
+)
 
 # %% [markdown]
 # When `fit` ends, an optimizer with `use_ema` overwrites the model's weights with the
@@ -694,7 +938,9 @@ print("and history's last val_accuracy is theirs:", np.isclose(history["val_accu
 
 # %%
 for batches in (10, 100, 500):
-    print(f"after {batches:3} batches the first still weighs {0.99 ** (batches - 1):.2f}")
+    print(
+        f"after {batches:3} batches the first still weighs {0.99 ** (batches - 1):.2f}"
+    )
 
 # %% [markdown]
 # In a short run the built-in average is mostly memory of a bad start. Choose the momentum by the number of batches
@@ -713,15 +959,25 @@ for batches in (10, 100, 500):
 from course.data import load
 
 digits = load("mnist", fast=fast)
-x_digits, y_digits = digits.x_train[:2000].reshape(-1, 784).astype("float32") / 255, digits.y_train[:2000]
-x_held_out, y_held_out = digits.x_validation[:5000].reshape(-1, 784).astype("float32") / 255, digits.y_validation[:5000]
+x_digits, y_digits = (
+    digits.x_train[:2000].reshape(-1, 784).astype("float32") / 255,
+    digits.y_train[:2000],
+)
+x_held_out, y_held_out = (
+    digits.x_validation[:5000].reshape(-1, 784).astype("float32") / 255,
+    digits.y_validation[:5000],
+)
 
 
 def normalized_network():
     """Three hidden layers, each with batch normalization."""
     layers = [keras.Input((784,))]
     for _ in range(3):
-        layers += [keras.layers.Dense(64), keras.layers.BatchNormalization(momentum=0.9), keras.layers.ReLU()]
+        layers += [
+            keras.layers.Dense(64),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
+        ]
     model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
     optimizer = keras.optimizers.SGD(0.3, momentum=0.9)
     model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
@@ -731,8 +987,12 @@ def normalized_network():
 # %%
 keras.utils.set_random_seed(seed)
 model, running = normalized_network(), RunningAverage()
-keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: running.update(model.get_weights()))
-_ = model.fit(x_digits, y_digits, batch_size=32, epochs=digit_epochs, verbose=0, callbacks=[keep])
+keep = keras.callbacks.LambdaCallback(
+    on_epoch_end=lambda epoch, logs: running.update(model.get_weights())
+)
+_ = model.fit(
+    x_digits, y_digits, batch_size=32, epochs=digit_epochs, verbose=0, callbacks=[keep]
+)
 last = model.get_weights()
 
 # %% [markdown]
@@ -742,7 +1002,8 @@ last = model.get_weights()
 
 # %%
 def reestimate(model, x):
-    """Measure the statistics of all batch normalization anew, on all rows of `x` as one batch."""
+    """Measure the statistics of all batch normalization anew, on all rows of `x` as one
+    batch."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
@@ -756,7 +1017,10 @@ def reestimate(model, x):
 # %%
 learned = {variable.path for variable in model.trainable_variables}
 names = [variable.path for variable in model.weights]
-stale = [a if name in learned else b for name, a, b in zip(names, running.weights, last, strict=True)]
+stale = [
+    a if name in learned else b
+    for name, a, b in zip(names, running.weights, last, strict=True)
+]
 
 
 def share_read():
@@ -765,7 +1029,11 @@ def share_read():
 
 
 results = {}
-trials = {"last epoch": last, "statistics of the last epoch": stale, "averaged statistics": running.weights}
+trials = {
+    "last epoch": last,
+    "statistics of the last epoch": stale,
+    "averaged statistics": running.weights,
+}
 for name, weights in trials.items():
     model.set_weights(weights)
     results[name] = share_read()
@@ -773,19 +1041,39 @@ reestimate(model, x_digits)
 results["re-estimated"] = share_read()
 
 # %% tags=["varies"]
-plots.bars(results, title="Batch normalization: last epoch, three averages", label="share of validation digits right")
+plots.bars(
+    results,
+    title="Batch normalization: last epoch, three averages",
+    label="share of validation digits right",
+)
 
 # %%
 stale_loss = 100 * (results["re-estimated"] - results["statistics of the last epoch"])
 averaged_loss = 100 * (results["re-estimated"] - results["averaged statistics"])
 spread("13.bn_last", "last epoch, no average", results["last epoch"])
-spread("13.bn_stale", "statistics of the last epoch", results["statistics of the last epoch"])
+spread(
+    "13.bn_stale",
+    "statistics of the last epoch",
+    results["statistics of the last epoch"],
+)
 spread("13.bn_averaged", "averaged statistics", results["averaged statistics"])
 spread("13.bn_reestimated", "re-estimated statistics", results["re-estimated"])
-spread("13.bn_stale_loss", "what the last epoch's statistics lose", stale_loss, digits=1, unit="points")
-spread("13.bn_averaged_loss", "what averaged statistics lose", averaged_loss, digits=1, unit="points")
+spread(
+    "13.bn_stale_loss",
+    "what the last epoch's statistics lose",
+    stale_loss,
+    digits=1,
+    unit="points",
+)
+spread(
+    "13.bn_averaged_loss",
+    "what averaged statistics lose",
+    averaged_loss,
+    digits=1,
+    unit="points",
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # | weights | statistics | validation digits read |
 # | --- | --- | --- |
 # | last epoch | its own | {{13.bn_last}} |
@@ -803,12 +1091,13 @@ spread("13.bn_averaged_loss", "what averaged statistics lose", averaged_loss, di
 # use for that?
 #
 # - [x] The training rows.
+#   The statistics are part of the fitted network, and they are measured on what it is fitted to.
 # - [ ] The validation rows, since the network is judged there.
+#   Then the network would be adapted to the rows that judge it.
 # - [ ] The test rows, since no labels are needed.
+#   Labels or not, the network would be adapted to the rows on which it is to be judged.
 # - [ ] None; the statistics must be averaged with the weights.
-#
-# The statistics are part of the fitted network, with or without labels. Measured on the rows that judge the network,
-# they would adapt it to those rows.
+#   The averaged network has activations of its own, and averages of the old statistics do not describe them.
 
 # %% [markdown]
 # ## Networks of different seeds
@@ -819,11 +1108,20 @@ spread("13.bn_averaged_loss", "what averaged statistics lose", averaged_loss, di
 
 # %%
 def grouped(rates, batch_size, momentum):
-    """Train `members` networks on the points of each run; weights with members * runs in front."""
+    """Train `members` networks on the points of each run;
+    weights with members * runs in front."""
     random = np.random.default_rng([seed, members])
     x, y = np.repeat(x_runs, members, axis=0), np.repeat(y_runs, members, axis=0)
     start = initialize(runs * members, [2, 25, 3], random)
-    *_, weights = train(start, x, y, random, learning_rates=rates, batch_size=batch_size, momentum=momentum)
+    *_, weights = train(
+        start,
+        x,
+        y,
+        random,
+        learning_rates=rates,
+        batch_size=batch_size,
+        momentum=momentum,
+    )
     return weights
 
 
@@ -850,20 +1148,64 @@ for name, weights in trained.items():
     agreement[name] = (votes == votes[:, :1]).all(axis=1).mean()
     compared[f"{name}: single"] = share_right(probabilities, test).mean(axis=1)
     compared[f"{name}: predictions"] = share_right(probabilities.mean(axis=1), test)
-    compared[f"{name}: weights"] = accuracy([by_run(array).mean(axis=1) for array in weights], test)
-plots.bars(compared, title="Networks trained apart, averaged in two ways", label="test accuracy (share)")
+    compared[f"{name}: weights"] = accuracy(
+        [by_run(array).mean(axis=1) for array in weights], test
+    )
+plots.bars(
+    compared,
+    title="Networks trained apart, averaged in two ways",
+    label="test accuracy (share)",
+)
 
 # %%
-gains_of = {name: 100 * (compared[f"{name}: predictions"] - compared[f"{name}: single"]) for name in trained}
+gains_of = {
+    name: 100 * (compared[f"{name}: predictions"] - compared[f"{name}: single"])
+    for name in trained
+}
 apart = compared["converged: weights"].mean()
-bound("13.weights_apart", "weights averaged, converged", apart, at_most={"full": 0.55, "fast": 0.65}, digits=2)
-bound("13.noisy_ensemble", "predictions gain, noisy", gains_of["noisy"].mean(), at_least=0, **points)
-bound("13.converged_ensemble", "predictions gain, converged", gains_of["converged"].mean(), at_most=0.5, **points)
-spread("13.noisy_ensemble_wins", "sets of ten that gain, noisy", (gains_of["noisy"] > 0).sum(), digits=0)
-bound("13.converged_agreement", "networks agree, converged", agreement["converged"], at_least=0.9, digits=2)
-bound("13.noisy_agreement", "networks agree, noisy", agreement["noisy"], at_most=0.9, digits=2)
+bound(
+    "13.weights_apart",
+    "weights averaged, converged",
+    apart,
+    at_most={"full": 0.55, "fast": 0.65},
+    digits=2,
+)
+bound(
+    "13.noisy_ensemble",
+    "predictions gain, noisy",
+    gains_of["noisy"].mean(),
+    at_least=0,
+    **points,
+)
+bound(
+    "13.converged_ensemble",
+    "predictions gain, converged",
+    gains_of["converged"].mean(),
+    at_most=0.5,
+    **points,
+)
+spread(
+    "13.noisy_ensemble_wins",
+    "sets of ten that gain, noisy",
+    (gains_of["noisy"] > 0).sum(),
+    digits=0,
+)
+bound(
+    "13.converged_agreement",
+    "networks agree, converged",
+    agreement["converged"],
+    at_least=0.9,
+    digits=2,
+)
+bound(
+    "13.noisy_agreement",
+    "networks agree, noisy",
+    agreement["noisy"],
+    at_most=0.9,
+    digits=2,
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # - **Averaging the weights of networks trained apart ruins them**: {{13.weights_apart}} right in the converged regime,
 #   where guessing gets a third. Hidden unit 7 of one network has nothing to do with hidden unit 7 of another; their
 #   mean is no unit at all. In snapshots of one run, unit 7 is the same unit, a little later.
@@ -872,7 +1214,8 @@ bound("13.noisy_agreement", "networks agree, noisy", agreement["noisy"], at_most
 # - In the converged regime it gains {{13.converged_ensemble}}, nearly nothing. All networks of a set agree on a share
 #   of {{13.converged_agreement}} of the test points, against {{13.noisy_agreement}} in the noisy regime. What they get
 #   wrong together, where the clouds overlap or the same 100 points misled them all, no mean puts right.
-#
+
+# %% [markdown]
 # The price is `members` trainings and as many predictions. The weight average costs one of each, and in the noisy
 # regime it gained {{13.noisy_gain}} (with 1,000 labels to choose $n$ by).
 
@@ -892,7 +1235,9 @@ def features(probabilities):
 
 
 def stacked_accuracy(x_fit, y_fit, x_test):
-    combiner = LogisticRegression(C=10, solver="newton-cholesky").fit(features(x_fit), y_fit)
+    combiner = LogisticRegression(C=10, solver="newton-cholesky").fit(
+        features(x_fit), y_fit
+    )
     return combiner.score(features(x_test), test[1])
 
 
@@ -901,38 +1246,55 @@ def stacked_accuracy(x_fit, y_fit, x_test):
 # regression reach that is simply *trained* on those points, together with the 100?
 
 # %%
-on_test, on_validation = by_run(predict(trained["noisy"], test[0])), by_run(predict(trained["noisy"], validation[0]))
+on_test, on_validation = (
+    by_run(predict(trained["noisy"], test[0])),
+    by_run(predict(trained["noisy"], validation[0])),
+)
 on_training = by_run(predict(trained["noisy"], np.repeat(x_runs, members, axis=0)))
 combined = {
     "mean of members": compared["noisy: predictions"],
     "stacked, fitted on training": [
-        stacked_accuracy(on_training[run], y_runs[run], on_test[run]) for run in range(runs)
+        stacked_accuracy(on_training[run], y_runs[run], on_test[run])
+        for run in range(runs)
     ],
     "stacked, fitted on validation": [
-        stacked_accuracy(on_validation[run], validation[1], on_test[run]) for run in range(runs)
+        stacked_accuracy(on_validation[run], validation[1], on_test[run])
+        for run in range(runs)
     ],
 }
 
 # %%
 linear_model = LogisticRegression(solver="newton-cholesky")
-everything = [(np.vstack([x, validation[0]]), np.append(y, validation[1])) for x, y in zip(x_runs, y_runs, strict=True)]
+everything = [
+    (np.vstack([x, validation[0]]), np.append(y, validation[1]))
+    for x, y in zip(x_runs, y_runs, strict=True)
+]
 combined["one linear model, 100 points"] = [
     linear_model.fit(x, y).score(*test) for x, y in zip(x_runs, y_runs, strict=True)
 ]
-combined["one linear model, all 1,100"] = [linear_model.fit(x, y).score(*test) for x, y in everything]
-plots.bars(combined, title="Noisy members, combined", label="test accuracy (share)", zero=False)
+combined["one linear model, all 1,100"] = [
+    linear_model.fit(x, y).score(*test) for x, y in everything
+]
+plots.bars(
+    combined, title="Noisy members, combined", label="test accuracy (share)", zero=False
+)
 
 # %%
 short = ["mean", "stacked_training", "stacked_validation", "linear_100", "linear_1100"]
 for key, (name, values) in zip(short, combined.items(), strict=True):
     spread(f"13.combined_{key}", name, np.mean(values))
-best_stack, linear_100 = combined["stacked, fitted on validation"], combined["one linear model, 100 points"]
+best_stack, linear_100 = (
+    combined["stacked, fitted on validation"],
+    combined["one linear model, 100 points"],
+)
 stacking_gain = 100 * np.mean(np.subtract(best_stack, combined["mean of members"]))
 linear_lead = 100 * np.mean(np.subtract(linear_100, best_stack))
 spread("13.stacking_gain", "stacked on validation minus mean", stacking_gain, **points)
-spread("13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points)
+spread(
+    "13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points
+)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Stacking beats the mean, {{13.combined_stacked_validation}} against {{13.combined_mean}}, when it is fitted on rows
 # that the members have not seen: it gains {{13.stacking_gain}}, {{13.stacking_gain:sign}}. Fitted on the training
 # points it reaches {{13.combined_stacked_training}}: there the members look better than they are, and the combiner

@@ -71,7 +71,8 @@ import numpy as np
 
 from course.topics.parallel_training import random_branch
 
-WIDTHS = (24, 20, 16, 12, 8)  # hidden units in each of the two hidden layers of a branch
+# hidden units in each of the two hidden layers of a branch
+WIDTHS = (24, 20, 16, 12, 8)
 
 
 def network():
@@ -90,7 +91,8 @@ from course.topics.parallel_training import cross_entropy_error
 
 
 def gradients_of(branches, x, y, batch):
-    """The gradient of each branch for these rows, as a share of a batch of `batch` rows."""
+    """The gradient of each branch for these rows, as a share of a batch of `batch`
+    rows."""
     logits = sum(branch.forward(x) for branch in branches)
     error = cross_entropy_error(logits, y, batch)
     return [branch.backward(error) for branch in branches]
@@ -114,7 +116,7 @@ print([gradient.shape for gradient in single])
 print("gradients of one worker:", sum(map(len, single)))
 print("logits of one worker:   ", worker_rows * 10)
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Divide the two: there is a gradient for every weight, however many rows, and ten logits for every row. With so few
 # rows gradients are by far the longer message. (Where branches meet after every layer, activations are exchanged
 # instead of logits, and that side of the balance grows.)
@@ -134,12 +136,19 @@ from threadpoolctl import threadpool_limits
 
 from course.topics.workers import cores
 
-_ = threadpool_limits(1)  # NumPy in this notebook keeps to one thread as well: a fair single worker
+# NumPy in this notebook keeps to one thread as well: a fair single worker
+_ = threadpool_limits(1)
 available = cores()
 if not available:
-    print("Workers cannot be pinned to cores on this system: they may move, and times scatter more.")
+    print(
+        "Workers cannot be pinned to cores on this system: they may move, and times"
+        " scatter more."
+    )
 elif len(available) == 1:
-    print("One core: two workers take turns on it. Results will be equal, but nothing can come sooner.")
+    print(
+        "One core: two workers take turns on it. Results will be equal, but nothing can"
+        " come sooner."
+    )
 else:
     print(f"{len(available)} cores: two workers get one each.")
 
@@ -155,8 +164,12 @@ by_data = train(network(), x, y, shards=2, **one_step)
 
 
 def difference(run):
-    """The largest difference of its gradients from those of the single process, in millionths."""
-    return 1e6 * max(abs(ours - alone).max() for ours, alone in zip(run.gradients, single, strict=True))
+    """The largest difference of its gradients from those of the single process, in
+    millionths."""
+    return 1e6 * max(
+        abs(ours - alone).max()
+        for ours, alone in zip(run.gradients, single, strict=True)
+    )
 
 
 # %%
@@ -187,7 +200,8 @@ bound(
 
 # %% tags=["solution"]
 def combine(gradients, rows):
-    """Return the gradient (size,) of the batch, from `gradients` (workers, size) and row counts `rows` (workers,)."""
+    """Return the gradient (size,) of the batch, from `gradients` (workers, size) and
+    row counts `rows` (workers,)."""
     return np.average(gradients, axis=0, weights=rows)
 
 
@@ -195,22 +209,51 @@ def combine(gradients, rows):
 from course.exercises import NOTHING, exercise, expect
 
 
-@exercise("15.1", combine)
+def draw(rng):
+    workers = rng.integers(1, 6)
+    gradients = rng.normal(size=(workers, rng.integers(1, 5)))
+    return gradients, rng.integers(1, 9, workers)
+
+
+@exercise("15.1", combine, draw=draw)
 def check(combine):
-    data = np.random.default_rng(1).normal(size=(12, 3))  # one gradient a row of the batch
+    # one gradient a row of the batch
+    data = np.random.default_rng(1).normal(size=(12, 3))
     for sizes in ([6, 6], [8, 4], [5, 5, 2], [12]):
         parts = np.split(data, np.cumsum(sizes)[:-1])
         means, true = [part.mean(axis=0) for part in parts], data.mean(axis=0)
         found = combine(np.array(means), np.array(sizes))
         expect(found is not None, NOTHING)
-        expect(np.shape(found) == (3,), f"The result must have the shape of one gradient, (3,), not {np.shape(found)}.")
+        expect(
+            np.shape(found) == (3,),
+            "The result must have the shape of one gradient, (3,), not"
+            f" {np.shape(found)}.",
+        )
         found, plain = np.asarray(found), np.mean(means, axis=0)
         if len(sizes) > 1:
-            expect(not np.allclose(found, np.sum(means, axis=0)), "A sum: with two workers the step doubles.")
-            expect(not np.allclose(found, 12 * true), "Weighted by rows, but never divided by all of them.")
+            expect(
+                not np.allclose(found, np.sum(means, axis=0)),
+                "A sum: with two workers the step doubles.",
+            )
+            expect(
+                not np.allclose(found, 12 * true),
+                "Weighted by rows, but never divided by all of them.",
+            )
+            by_workers = 12 * true / len(sizes)
+            expect(
+                np.allclose(by_workers, true) or not np.allclose(found, by_workers),
+                "Divided by the number of workers. Divide by that of all rows.",
+            )
         if not np.allclose(plain, true):
-            expect(not np.allclose(found, plain), "A row in the small shard counts for more than one in the large.")
-        expect(np.allclose(found, true), f"With shards of {sizes} rows this is not the mean over all twelve.")
+            expect(
+                not np.allclose(found, plain),
+                "A row in the small shard counts for more than one in the large.",
+            )
+        expect(
+            np.allclose(found, true),
+            f"With shards of {sizes} rows this is not the mean over all twelve.",
+            general=True,
+        )
 
 
 # %% tags=["wrong"] hint="A row in the small shard counts for more"
@@ -269,8 +312,11 @@ batches = [worker_rows * factor for factor in ((1, 2, 4) if fast else (1, 2, 4, 
 
 
 def step_time(batch, **workers):
-    """Milliseconds a step, the least of the timed ones: other programs can only make a time longer."""
-    run = train(network(), x, y, batch=batch, steps=timed_steps, learning_rate=0.1, **workers)
+    """Milliseconds a step, the least of the timed ones:
+    other programs can only make a time longer."""
+    run = train(
+        network(), x, y, batch=batch, steps=timed_steps, learning_rate=0.1, **workers
+    )
     return 1000 * min(run.seconds)
 
 
@@ -286,7 +332,9 @@ plots.lines(
     half,
     {
         "weak: as many rows for each": list(weak.values()),
-        "strong: half the rows for each": [alone[batch] / shared[batch] / 2 for batch in half],
+        "strong: half the rows for each": [
+            alone[batch] / shared[batch] / 2 for batch in half
+        ],
         "perfect": [1] * len(half),
     },
     title="What two workers keep of twice the speed",
@@ -297,11 +345,12 @@ plots.lines(
 # %% tags=["varies"]
 exchange = shared[2 * worker_rows] - alone[worker_rows]
 print(
-    f"one worker, {batches[0]} rows: {alone[batches[0]]:.2f} ms, {batches[-1]} rows: {alone[batches[-1]]:.2f} ms a step"
+    f"one worker, {batches[0]} rows: {alone[batches[0]]:.2f} ms, {batches[-1]} rows:"
+    f" {alone[batches[-1]]:.2f} ms a step"
 )
 print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchange")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The exchange moves the same numbers for every batch: gradients are as long as the weights, however many rows made
 # them. The computing grows with the rows. So the efficiency should rise from left to right: **larger batches scale
 # better**, until workers compete for the memory and the cache that they share. Strong scaling suffers twice: only the
@@ -312,12 +361,14 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # Two workers run at an efficiency of 0.9 and train with twice the batch. How much sooner is the training done?
 #
 # - [ ] 1.8 times, that is what the efficiency says.
+#   That is how much sooner the *rows* are done. With twice the batch the network may need to see more of them.
 # - [ ] 0.9 times: it takes longer than with one.
+#   Two workers at 0.9 get through 1.8 times the rows a second. Whether that is enough depends on the epochs.
 # - [x] One cannot say yet.
+#   The efficiency speaks of rows a second. The training is done when the *network* is good enough, and with the
+#   larger batch that may take more epochs. That is the next section.
 # - [ ] Twice, since 0.9 is nearly 1.
-#
-# The efficiency speaks of rows a second. The training is done when the *network* is good enough, and with the larger
-# batch that may take more epochs. That is the next section.
+#   0.9 is not 1, and even 1 would speak of rows a second only.
 
 # %% [markdown]
 # ## What a larger batch costs
@@ -328,17 +379,23 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 
 # %%
 def accuracy(branches):
-    return np.mean(sum(branch.forward(x_validation) for branch in branches).argmax(axis=1) == y_validation)
+    return np.mean(
+        sum(branch.forward(x_validation) for branch in branches).argmax(axis=1)
+        == y_validation
+    )
 
 
 def epochs_to_target(batch, rate, most):
-    """Epochs until the target is reached, looked at four times an epoch; `most` when it is not by then."""
+    """Epochs until the target is reached, looked at four times an epoch; `most` when it
+    is not by then."""
     rng, branches = np.random.default_rng(seed), network()
     order = np.concatenate([rng.permutation(rows) for _ in range(int(most) + 2)])
     every = max(1, rows // 4 // batch)
     for step in range(int(most * rows / batch)):
         take = order[step * batch : (step + 1) * batch]
-        for branch, gradient in zip(branches, gradients_of(branches, x[take], y[take], batch), strict=True):
+        for branch, gradient in zip(
+            branches, gradients_of(branches, x[take], y[take], batch), strict=True
+        ):
             branch.weights -= rate * gradient
         if step % every == every - 1 and accuracy(branches) >= target:
             return (step + 1) * batch / rows
@@ -364,12 +421,17 @@ for batch in global_batches:
     best_epochs[batch], best_rate[batch] = least, rate
 
 one_rate = best_rate[global_batches[0]]
-fixed_epochs = [epochs_to_target(batch, one_rate, most_epochs) for batch in global_batches]
+fixed_epochs = [
+    epochs_to_target(batch, one_rate, most_epochs) for batch in global_batches
+]
 
 # %%
 plots.lines(
     global_batches,
-    {"one rate for all": fixed_epochs, "best rate for each": list(best_epochs.values())},
+    {
+        "one rate for all": fixed_epochs,
+        "best rate for each": list(best_epochs.values()),
+    },
     title="Epochs to the target accuracy",
     x_label="rows in a batch",
     y_label=f"epochs (at {most_epochs} a trial gave up)",
@@ -378,19 +440,43 @@ plots.lines(
 
 # %% tags=["varies"]
 for batch, fixed in zip(global_batches, fixed_epochs, strict=True):
-    print(f"{batch:4} rows: {fixed:5.2f} epochs; best rate {best_rate[batch]:g}: {best_epochs[batch]:5.2f} epochs")
+    print(
+        f"{batch:4} rows: {fixed:5.2f} epochs; best rate {best_rate[batch]:g}:"
+        f" {best_epochs[batch]:5.2f} epochs"
+    )
 
 # %%
 for batch in (64, 256, 1024):
     if batch in best_epochs:
-        spread(f"15.epochs_{batch}", f"epochs with {batch} rows, best rate", best_epochs[batch], digits=2)
+        spread(
+            f"15.epochs_{batch}",
+            f"epochs with {batch} rows, best rate",
+            best_epochs[batch],
+            digits=2,
+        )
 if {64, 1024} <= best_epochs.keys():
     growth = best_epochs[1024] / best_epochs[64]
-    bound("15.growth", "epochs with 1024 rows over epochs with 64", growth, at_least=3, digits=1)
-    spread("15.gain_left", "what is left of sixteen times the devices", 16 / growth, digits=1)
-    spread("15.epochs_untuned", "epochs with 1024 rows, one rate for all", fixed_epochs[-1], digits=1)
+    bound(
+        "15.growth",
+        "epochs with 1024 rows over epochs with 64",
+        growth,
+        at_least=3,
+        digits=1,
+    )
+    spread(
+        "15.gain_left",
+        "what is left of sixteen times the devices",
+        16 / growth,
+        digits=1,
+    )
+    spread(
+        "15.epochs_untuned",
+        "epochs with 1024 rows, one rate for all",
+        fixed_epochs[-1],
+        digits=1,
+    )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # In full mode, with the best rate, it takes {{15.epochs_64}} epochs with batches of 64, {{15.epochs_256}} with 256, and
 # {{15.epochs_1024}} with 1024. In many runs the curve begins with a flat stretch (not in all: where two or three
 # epochs are enough, one lucky order of the digits shows). There the rate grows with the batch, and larger steps do
@@ -413,13 +499,20 @@ import timeit
 
 
 def branch_time(branch, repeats=50):
-    """Milliseconds for forward and backward on the rows of one worker, the least of `repeats` times."""
+    """Milliseconds for forward and backward on the rows of one worker, the least of
+    `repeats` times."""
     inputs, error = x[:worker_rows], np.full((worker_rows, 10), 0.1, "float32")
-    times = timeit.repeat(lambda: (branch.forward(inputs), branch.backward(error)), number=1, repeat=repeats)
+    times = timeit.repeat(
+        lambda: (branch.forward(inputs), branch.backward(error)),
+        number=1,
+        repeat=repeats,
+    )
     return 1000 * min(times)
 
 
-costs = {f"branch {number}": branch_time(branch) for number, branch in enumerate(network())}
+costs = {
+    f"branch {number}": branch_time(branch) for number, branch in enumerate(network())
+}
 
 # %% [markdown]
 # The exchange is a step in which one worker does everything and the other nothing, less the step of one alone:
@@ -433,12 +526,15 @@ delay = max(0.0, step_time(worker_rows, placement=[everything, []]) - step_alone
 # Suppose that the costs were just the widths: 24, 20, 16, 12 and 8. A natural rule gives the largest branch left to
 # whoever has less to do so far. When is the slower worker done by that rule, and can you do better?
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **Greedy**: 24 to the first worker, 20 and 16 to the second (36), 12 to the first (36), and the 8 makes one of them
-# 44. But {24, 16} and {20, 12, 8} make 40 each. Greedy is never far off (Graham proved how far, in 1969), yet the best
-# placement takes an **integer program**: unknowns, some only 0 or 1, inequalities, and something to be made least. Is
-# task $i$ on device $d$? When does it begin? Is an edge cut, so that its result has to travel? Of two tasks, which
-# comes first? `place` writes the inequalities down, and SciPy solves them.
+# 44. But {24, 16} and {20, 12, 8} make 40 each.
+
+# %% [markdown]
+# Greedy is never far off (Graham proved how far, in 1969), yet the best placement takes an **integer program**:
+# unknowns, some only 0 or 1, inequalities, and something to be made least. Is task $i$ on device $d$? When does it
+# begin? Is an edge cut, so that its result has to travel? Of two tasks, which comes first? `place` writes the
+# inequalities down, and SciPy solves them.
 
 # %%
 from course.topics.placement import place
@@ -455,24 +551,15 @@ print("ends at", round(plan.end, 3), "with", sum(by_width.values()), "to do")
 
 # %%
 plan = place(costs, {}, devices=2)
-parts = [[n for n in everything if plan.device[f"branch {n}"] == device] for device in (0, 1)]
+parts = [
+    [n for n in everything if plan.device[f"branch {n}"] == device] for device in (0, 1)
+]
 
 # %%
-from course.figure import COLORS, add_axes, drawing
+from course.topics.placement import schedule
 
 title = "The plan for one step: computing, then the exchange"
-with drawing(title, size=(7.0, 2.4)) as (figure, words):
-    axes = add_axes(figure, title, "time (milliseconds)", "")
-    axes.set_yticks([0, 1], ["worker 0", "worker 1"])
-    for number, name in enumerate(costs):
-        begin_at, worker = plan.begin[name], plan.device[name]
-        axes.barh(worker, costs[name], left=begin_at, color=COLORS[5], edgecolor="black")
-        axes.text(begin_at + costs[name] / 2, worker, str(number), ha="center", va="center")
-        words.append(f"Branch {number} on worker {worker} from {begin_at:.2g} for {costs[name]:.2g}.")
-    axes.barh([0, 1], delay, left=plan.end, color="white", edgecolor="black", hatch="//", label="exchange of logits")
-    words.append(f"From {plan.end:.2g} both exchange logits for {delay:.2g}.")
-    axes.set_ylim(-0.5, 2.2)  # room for the legend
-    axes.legend(loc="upper left")
+schedule(plan, costs, exchange=delay, title=title)
 
 # %% [markdown]
 # Numbered bars are branches, forward and backward; a gap is a worker that waits. (In a real step the exchange lies
@@ -496,11 +583,18 @@ bound(
 
 # %% tags=["varies"]
 step_shared = step_time(worker_rows, placement=parts)
-overhead = step_alone - sum(costs.values())  # what is not in any branch: fetching rows, the softmax, the new weights
+# what is not in any branch: fetching rows, the softmax, the new weights
+overhead = step_alone - sum(costs.values())
 model_speedup = step_alone / step_shared
 predicted = plan.end + delay + overhead
-print(f"one worker: {step_alone:.2f} ms; two: predicted {predicted:.2f} ms, measured {step_shared:.2f} ms")
-print(f"speed-up SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2f}")
+print(
+    f"one worker: {step_alone:.2f} ms; two: predicted {predicted:.2f} ms, measured"
+    f" {step_shared:.2f} ms"
+)
+print(
+    f"speed-up SU^2: predicted {step_alone / predicted:.2f}, measured"
+    f" {model_speedup:.2f}"
+)
 
 # %% [markdown]
 # Pal and others placed Inception-V3 on two GPUs in this way. They publish a speed-up of 1.32, and that the prediction
@@ -522,35 +616,101 @@ def finish(costs, edges, device):
     free, end = {}, {}
     for task, cost in costs.items():
         here = device[task]
-        arrivals = [end[a] + delay * (device[a] != here) for (a, b), delay in edges.items() if b == task]
+        arrivals = [
+            end[a] + delay * (device[a] != here)
+            for (a, b), delay in edges.items()
+            if b == task
+        ]
         end[task] = free[here] = max([free.get(here, 0), *arrivals]) + cost
     return max(end.values())
 
 
 # %% tags=["check"]
-@exercise("15.2", finish)
+import numbers
+
+
+def draw(rng):
+    tasks = "abcdef"[: rng.integers(1, 7)]
+    pairs = [(a, b) for a in tasks for b in tasks if a < b and rng.random() < 0.5]
+    edges = {pairs[i]: float(rng.integers(1, 9)) for i in rng.permutation(len(pairs))}
+    costs = {task: float(rng.integers(1, 6)) for task in tasks}
+    return costs, edges, {task: int(rng.integers(0, 3)) for task in tasks}
+
+
+@exercise("15.2", finish, draw=draw)
 def check(finish):
     fork = {("a", "b"): 2.0, ("a", "c"): 1.0}
     cases = [
-        ("00", {"a": 3.0, "b": 4.0}, {}, 7.0, "Two tasks on one device: the second waits until the first is done."),
-        ("01", {"a": 3.0, "b": 4.0}, {}, 4.0, "Tasks on two devices that need nothing of each other run side by side."),
-        ("00", {"a": 3.0, "b": 4.0}, {("a", "b"): 2.0}, 7.0, "A result that stays on its device need not travel."),
-        ("01", {"a": 3.0, "b": 4.0}, {("a", "b"): 2.0}, 9.0, "b waits until the result of a has come over to it."),
-        ("001", {"a": 1.0, "b": 5.0, "c": 1.0}, fork, 6.0, "The end is that of the task that ends last."),
-        ("011", {"a": 1.0, "b": 2.0, "c": 3.0}, fork, 8.0, "c has what it needs; its device is still busy with b."),
-        ("010", {"a": 1.0, "b": 1.0, "c": 1.0}, {("b", "c"): 4.0, ("a", "c"): 1.0}, 6.0, "c needs *both* results."),
+        (
+            "00",
+            {"a": 3.0, "b": 4.0},
+            {},
+            7.0,
+            "Two tasks on one device: the second waits until the first is done.",
+        ),
+        (
+            "01",
+            {"a": 3.0, "b": 4.0},
+            {},
+            4.0,
+            "Tasks on two devices that need nothing of each other run side by side.",
+        ),
+        (
+            "00",
+            {"a": 3.0, "b": 4.0},
+            {("a", "b"): 2.0},
+            7.0,
+            "A result that stays on its device need not travel.",
+        ),
+        (
+            "01",
+            {"a": 3.0, "b": 4.0},
+            {("a", "b"): 2.0},
+            9.0,
+            "b waits until the result of a has come over to it.",
+        ),
+        (
+            "001",
+            {"a": 1.0, "b": 5.0, "c": 1.0},
+            fork,
+            6.0,
+            "The end is that of the task that ends last.",
+        ),
+        (
+            "011",
+            {"a": 1.0, "b": 2.0, "c": 3.0},
+            fork,
+            8.0,
+            "c has what it needs; its device is still busy with b.",
+        ),
+        (
+            "010",
+            {"a": 1.0, "b": 1.0, "c": 1.0},
+            {("b", "c"): 4.0, ("a", "c"): 1.0},
+            6.0,
+            "c needs *both* results.",
+        ),
     ]
     for devices, costs, edges, true, hint in cases:
-        found = finish(dict(costs), dict(edges), dict(zip(costs, map(int, devices), strict=True)))
-        expect(isinstance(found, int | float), f"Return one number, the time of the end, not {found!r}.")
+        found = finish(
+            dict(costs), dict(edges), dict(zip(costs, map(int, devices), strict=True))
+        )
         expect(
-            abs(found - true) < 1e-9, f"{hint} (tasks {costs}, edges {edges}, devices {devices}: {true}, not {found})"
+            isinstance(found, numbers.Real | np.generic),
+            f"Return one number, the time of the end, not {found!r}.",
+        )
+        expect(
+            abs(found - true) < 1e-9,
+            f"{hint} (tasks {costs}, edges {edges}, devices {devices}: {true}, not"
+            f" {found})",
         )
 
 
 # %% tags=["wrong"] hint="run side by side"
 def finish(costs, edges, device):
-    return sum(costs.values()) + sum(delay for (a, b), delay in edges.items() if device[a] != device[b])
+    return sum(costs.values()) + sum(
+        delay for (a, b), delay in edges.items() if device[a] != device[b]
+    )
 
 
 # %% tags=["wrong"] hint="need not travel"
@@ -558,13 +718,18 @@ def finish(costs, edges, device):
     free, end = {}, {}
     for task, cost in costs.items():
         arrivals = [end[a] + delay for (a, b), delay in edges.items() if b == task]
-        end[task] = free[device[task]] = max([free.get(device[task], 0), *arrivals]) + cost
+        end[task] = free[device[task]] = (
+            max([free.get(device[task], 0), *arrivals]) + cost
+        )
     return max(end.values())
 
 
 # %% tags=["wrong"] hint="has come over to it"
 def finish(costs, edges, device):
-    return max(sum(cost for task, cost in costs.items() if device[task] == d) for d in set(device.values()))
+    return max(
+        sum(cost for task, cost in costs.items() if device[task] == d)
+        for d in set(device.values())
+    )
 
 
 # %% tags=["wrong"] hint="ends last"
@@ -572,7 +737,11 @@ def finish(costs, edges, device):
     free, end = {}, {}
     for task, cost in costs.items():
         here = device[task]
-        arrivals = [end[a] + delay * (device[a] != here) for (a, b), delay in edges.items() if b == task]
+        arrivals = [
+            end[a] + delay * (device[a] != here)
+            for (a, b), delay in edges.items()
+            if b == task
+        ]
         end[task] = free[here] = max([free.get(here, 0), *arrivals]) + cost
     return end[task]
 
@@ -581,7 +750,11 @@ def finish(costs, edges, device):
 def finish(costs, edges, device):
     end = {}
     for task, cost in costs.items():
-        arrivals = [end[a] + delay * (device[a] != device[task]) for (a, b), delay in edges.items() if b == task]
+        arrivals = [
+            end[a] + delay * (device[a] != device[task])
+            for (a, b), delay in edges.items()
+            if b == task
+        ]
         end[task] = max([0, *arrivals]) + cost
     return max(end.values())
 
@@ -593,7 +766,10 @@ def finish(costs, edges, device):
         begin = free.get(device[task], 0)
         for (a, b), delay in edges.items():
             if b == task:
-                begin = max(free.get(device[task], 0), end[a] + delay * (device[a] != device[task]))
+                begin = max(
+                    free.get(device[task], 0),
+                    end[a] + delay * (device[a] != device[task]),
+                )
         end[task] = free[device[task]] = begin + cost
     return max(end.values())
 
@@ -646,11 +822,15 @@ bound(
 from course.topics.parallel_training import least_model_speedup, speedup
 
 efficiency, epochs = {1: 1.0, 2: 1.0}, {1: 12, 2: 23}  # N as 1, 2N as 2
-ratio = speedup(2, efficiency, epochs, ways=2, model=1.32) / speedup(2, efficiency, epochs)
-print("must be more than:", round(least_model_speedup(2, efficiency, epochs, ways=2), 3))
+ratio = speedup(2, efficiency, epochs, ways=2, model=1.32) / speedup(
+    2, efficiency, epochs
+)
+print(
+    "must be more than:", round(least_model_speedup(2, efficiency, epochs, ways=2), 3)
+)
 print(f"the hybrid gains {100 * (ratio - 1):.1f}%")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # It is not: anything above 1.043 would win, and 1.32 wins by 26.5%. This is arithmetic, not a measurement. The abstract
 # of the paper says "at least 26.5%" for this network, so the two counts of epochs fit it; they do not confirm it. The
 # abstract has two more gains, 8% for GNMT (translation) and 22% for BigLSTM (language). From those we can only infer
@@ -667,50 +847,146 @@ print(f"the hybrid gains {100 * (ratio - 1):.1f}%")
 
 # %% tags=["solution"]
 def first_win(model_speedup, ways, efficiency, epochs):
-    """Return the least number of devices, or None when the hybrid never wins; tables: N -> value, same keys."""
+    """Return the least number of devices, or None when the hybrid never wins; tables: N
+    -> value, same keys."""
     for devices in sorted(epochs):
         groups, rest = divmod(devices, ways)
         if rest or groups not in epochs:
             continue
-        least = ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
+        least = (
+            ways
+            * efficiency[devices]
+            / efficiency[groups]
+            * epochs[groups]
+            / epochs[devices]
+        )
         if model_speedup > least:
             return devices
     return None
 
 
 # %% tags=["check"]
-@exercise("15.3", first_win)
+def draw(rng):
+    numbers = [n for n in (1, 2, 3, 4, 6, 8, 12, 16) if rng.random() < 0.8]
+    numbers = [numbers[place] for place in rng.permutation(len(numbers))]
+    efficiency = {n: float(rng.uniform(0.3, 1)) for n in numbers}
+    epochs = {n: float(rng.uniform(1, 9)) for n in numbers}
+    return float(rng.uniform(1, 2)), int(rng.choice([2, 4])), efficiency, epochs
+
+
+@exercise("15.3", first_win, draw=draw)
 def check(first_win):
     ones, flat = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0}, {1: 5, 2: 5, 4: 5, 8: 5}
     falls, grows = {1: 1.0, 2: 0.9, 4: 0.5, 8: 0.4}, {1: 5, 2: 5, 4: 6, 8: 12}
-    odd, both_win = dict.fromkeys([1, 2, 3, 4, 8], 1.0), {1: 5, 2: 5, 3: 9, 4: 12, 8: 24}
+    odd, both_win = (
+        dict.fromkeys([1, 2, 3, 4, 8], 1.0),
+        {
+            1: 5,
+            2: 5,
+            3: 9,
+            4: 12,
+            8: 24,
+        },
+    )
     cases = [
-        (1.9, 2, ones, flat, None, "With M = 2, compare N groups with 2N single devices, not with N."),
-        (1.5, 2, ones, grows, 8, "Epochs alone can decide it: here they double from 4 devices to 8."),
-        (1.5, 2, falls, flat, 4, "Talking alone can decide it: look at the efficiencies of 2 and 4."),
-        (2.0, 2, ones, flat, None, "Equally fast on the same devices is no win. Both use all of them."),
-        (1.01, 2, {2: 1.0, 4: 1.0, 8: 1.0}, {2: 9, 4: 20, 8: 20}, 4, "The tables need not begin at 1."),
-        (1.9, 4, ones, grows, 8, "Groups of four: compare 8 devices with 2 groups, and 4 with 1."),
-        (1.5, 2, odd, both_win, 4, "Return the *least* number that wins; three devices make no groups of two."),
+        (
+            1.9,
+            2,
+            ones,
+            flat,
+            None,
+            "With M = 2, compare N groups with 2N single devices, not with N.",
+        ),
+        (
+            1.5,
+            2,
+            ones,
+            grows,
+            8,
+            "Epochs alone can decide it: here they double from 4 devices to 8.",
+        ),
+        (
+            1.5,
+            2,
+            falls,
+            flat,
+            4,
+            "Talking alone can decide it: look at the efficiencies of 2 and 4.",
+        ),
+        (
+            2.0,
+            2,
+            ones,
+            flat,
+            None,
+            "Equally fast on the same devices is no win. Both use all of them.",
+        ),
+        (
+            1.01,
+            2,
+            {2: 1.0, 4: 1.0, 8: 1.0},
+            {2: 9, 4: 20, 8: 20},
+            4,
+            "The tables need not begin at 1.",
+        ),
+        (
+            1.9,
+            4,
+            ones,
+            grows,
+            8,
+            "Groups of four: compare 8 devices with 2 groups, and 4 with 1.",
+        ),
+        (
+            1.5,
+            2,
+            odd,
+            both_win,
+            4,
+            "Return the *least* number that wins; three devices make no groups of two.",
+        ),
     ]
-    for model, ways, efficiency, epochs, true, hint in cases:
-        found = first_win(model, ways, dict(efficiency), dict(epochs))
+    results = [
+        first_win(model, ways, dict(efficiency), dict(epochs))
+        for model, ways, efficiency, epochs, _, _ in cases
+    ]
+    expect(any(found is not None for found in results), NOTHING)
+    for found, case in zip(results, cases, strict=True):
+        model, ways, efficiency, epochs, true, hint = case
+        expect(
+            found is None
+            or (isinstance(found, int | np.integer) and not isinstance(found, bool)),
+            f"Return a number of devices, or None where none wins, not {found!r}.",
+        )
         groups = true and true // ways
-        expect(groups is None or found != groups, f"{found} is the number of groups. How many devices have they?")
-        expect(found == true, f"{hint} (SU^M {model}, M {ways}, SE {efficiency}, E {epochs}: {true}, not {found})")
+        expect(
+            groups is None or found != groups,
+            f"{found} is the number of groups. How many devices have they?",
+        )
+        expect(
+            found == true,
+            f"{hint} (SU^M {model}, M {ways}, SE {efficiency}, E {epochs}: {true}, not"
+            f" {found})",
+        )
 
 
 # %% tags=["wrong"] hint="Talking alone can decide it"
 def first_win(model_speedup, ways, efficiency, epochs):
     for devices in sorted(epochs):
-        if devices // ways in epochs and model_speedup > ways * epochs[devices // ways] / epochs[devices]:
+        if (
+            devices // ways in epochs
+            and model_speedup > ways * epochs[devices // ways] / epochs[devices]
+        ):
             return devices
 
 
 # %% tags=["wrong"] hint="Epochs alone can decide it"
 def first_win(model_speedup, ways, efficiency, epochs):
     for devices in sorted(epochs):
-        if devices // ways in epochs and model_speedup > ways * efficiency[devices] / efficiency[devices // ways]:
+        if (
+            devices // ways in epochs
+            and model_speedup > ways * efficiency[devices] / efficiency[devices // ways]
+        ):
             return devices
 
 
@@ -718,7 +994,13 @@ def first_win(model_speedup, ways, efficiency, epochs):
 def first_win(model_speedup, ways, efficiency, epochs):
     for n in sorted(epochs):
         if ways * n in epochs:
-            least = ways * efficiency[ways * n] / efficiency[n] * epochs[n] / epochs[ways * n]
+            least = (
+                ways
+                * efficiency[ways * n]
+                / efficiency[n]
+                * epochs[n]
+                / epochs[ways * n]
+            )
             if model_speedup > least:
                 return n
 
@@ -728,7 +1010,13 @@ def first_win(model_speedup, ways, efficiency, epochs):
     for devices in sorted(epochs):
         groups = devices // ways
         if groups in epochs:
-            least = ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
+            least = (
+                ways
+                * efficiency[devices]
+                / efficiency[groups]
+                * epochs[groups]
+                / epochs[devices]
+            )
             if model_speedup >= least:
                 return devices
 
@@ -743,7 +1031,13 @@ def first_win(model_speedup, ways, efficiency, epochs):
     for devices in sorted(epochs):
         groups = devices // ways
         if groups in epochs:
-            least = ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
+            least = (
+                ways
+                * efficiency[devices]
+                / efficiency[groups]
+                * epochs[groups]
+                / epochs[devices]
+            )
             if model_speedup > least:
                 return devices
 
@@ -762,7 +1056,9 @@ efficiency = {n: 1 / (1 + waste * (n - 1)) for n in counts}
 epochs = {n: best_epochs[n * worker_rows] for n in counts}
 free = dict.fromkeys(counts, 1.0)  # the efficiency if exchanges took no time
 data_parallel = [speedup(n, efficiency, epochs) for n in counts[1:]]
-in_pairs = [speedup(n, efficiency, epochs, ways=2, model=model_speedup) for n in counts[1:]]
+in_pairs = [
+    speedup(n, efficiency, epochs, ways=2, model=model_speedup) for n in counts[1:]
+]
 
 # %%
 plots.lines(
@@ -783,7 +1079,10 @@ plots.lines(
 for n, data_speed, pair_speed in zip(counts[1:], data_parallel, in_pairs, strict=True):
     least = least_model_speedup(n, efficiency, epochs, ways=2)
     verdict = "hybrid" if model_speedup > least else "data parallel"
-    print(f"{n:2} devices: data {data_speed:.2f}, hybrid {pair_speed:.2f}; SU^2 must be above {least:.2f}: {verdict}")
+    print(
+        f"{n:2} devices: data {data_speed:.2f}, hybrid {pair_speed:.2f}; SU^2 must be"
+        f" above {least:.2f}: {verdict}"
+    )
 
 # %% [markdown]
 # Read the figure from the top down. Between *perfect* and *free exchanges* lies what is lost in learning, and no faster
@@ -800,12 +1099,15 @@ for n, data_speed, pair_speed in zip(counts[1:], data_parallel, in_pairs, strict
 # win against data parallelism?
 #
 # - [ ] No: without any cost of talking, data parallelism is perfect.
+#   The exchanges are. The larger batch still costs epochs, and no link gives them back.
 # - [x] Yes, as soon as doubling the batch costs more than a third more epochs.
+#   With equal efficiencies the condition is $1.5 > 2 E_N / E_{2N}$, that is $E_{2N} > 1.33\, E_N$. Epochs are lost in
+#   learning, and no link gives them back.
 # - [ ] Only when $SU^2$ rises to 2.
+#   That would be needed if epochs did not grow. They do, and that lowers the bar.
 # - [ ] Yes, at any number of devices.
-#
-# With equal efficiencies the condition is $1.5 > 2 E_N / E_{2N}$, that is $E_{2N} > 1.33\, E_N$. Epochs are lost in
-# learning, and no link gives them back.
+#   Not at few devices: while doubling the batch costs hardly any epochs, 1.5 is less than the 2 that data parallelism
+#   gains.
 
 # %% [markdown]
 # ## The same step in TensorFlow
@@ -820,7 +1122,9 @@ import tensorflow as tf
 
 tf.get_logger().setLevel("ERROR")  # the strategies report every exchange otherwise
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+)
 print([device.name for device in tf.config.list_logical_devices("CPU")])
 
 # %%
@@ -828,10 +1132,15 @@ import contextlib
 
 
 def keras_weights(scope, steps):
-    """The weights after `steps` steps of SGD on 64 digits each, for a network that was built within `scope`."""
+    """The weights after `steps` steps of SGD on 64 digits each, for a network that was
+    built within `scope`."""
     keras.utils.set_random_seed(seed)
     with scope:
-        layers = [keras.Input((784,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)]
+        layers = [
+            keras.Input((784,)),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dense(10),
+        ]
         model = keras.Sequential(layers)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
@@ -872,13 +1181,14 @@ program = """
 import json, os, sys
 import numpy as np, keras, tensorflow as tf
 
-strategy = tf.distribute.MultiWorkerMirroredStrategy()  # reads TF_CONFIG, waits for the others
+strategy = tf.distribute.MultiWorkerMirroredStrategy()  # finds its peers
 index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 data = np.load(sys.argv[1])
 x, y = data["x"][index::2], data["y"][index::2]         # the rows of this host
 with strategy.scope():
     keras.utils.set_random_seed(int(data["seed"]))      # the same weights on every host
-    layers = [keras.Input((784,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)]
+    hidden = keras.layers.Dense(32, activation="relu")
+    layers = [keras.Input((784,)), hidden, keras.layers.Dense(10)]
     model = keras.Sequential(layers)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss, jit_compile=False)
@@ -942,9 +1252,11 @@ def run_hosts(folder, count=2):
     for index in range(count):
         setting = {"cluster": cluster, "task": {"type": "worker", "index": index}}
         environment = {**os.environ, "TF_CONFIG": json.dumps(setting)}
-        hosts.append(Popen(command, cwd=folder, env=environment, text=True, stdout=PIPE, stderr=PIPE))
+        streams = {"text": True, "stdout": PIPE, "stderr": PIPE}
+        hosts.append(Popen(command, cwd=folder, env=environment, **streams))
     try:
-        return [host.communicate(timeout=90)[0].strip().splitlines()[-1] for host in hosts]
+        printed = [host.communicate(timeout=90)[0] for host in hosts]
+        return [text.strip().splitlines()[-1] for text in printed]
     finally:
         for host in hosts:
             host.kill()
@@ -983,12 +1295,19 @@ print(distribution_lib.__doc__.strip())
 # What happens to those who do not read sources?
 
 # %%
-keras.distribution.set_distribution(keras.distribution.DataParallel(devices=["cpu:0", "cpu:1"]))
+keras.distribution.set_distribution(
+    keras.distribution.DataParallel(devices=["cpu:0", "cpu:1"])
+)
 model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
 model.compile("sgd", "mse", jit_compile=False)
 _ = model.fit(x[:64], np.eye(10)[y[:64]], verbose=0)
 kernel = model.layers[0].kernel.value
-print("trained without complaint; the weights are a", type(kernel).__name__, "on", kernel.device.split("/")[-1])
+print(
+    "trained without complaint; the weights are a",
+    type(kernel).__name__,
+    "on",
+    kernel.device.split("/")[-1],
+)
 keras.distribution.set_distribution(None)
 
 # %% [markdown]

@@ -31,13 +31,13 @@
 # your run prints its own.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the weights of the small network whose bytes are counted, 0 to 1000000
+seed: int = 0  # seed of the small network whose bytes are counted, 0 to 1000000
 fast: bool = False  # smaller arrays, fewer rounds of measurement and fewer batches
-rounds: int = 9  # how often each kernel is timed; the least time counts, 2 to 50, fast 2
-megabytes: int = 128  # size of each large array; it should be far larger than the cache, 4 to 1024, fast 64
-utilization: float = 0.4  # share of its peak rate that a card reaches in training, 0.01 to 1
-price_consumer: float = 1.0  # an hour on the consumer card in your currency, 0.001 to 1000
-price_professional: float = 3.0  # an hour on the professional card in your currency, 0.001 to 1000
+rounds: int = 9  # times that each kernel is timed, 2 to 50, fast 2
+megabytes: int = 128  # size of each large array, beyond the cache, 4 to 1024, fast 64
+utilization: float = 0.4  # share of its peak that a card reaches, 0.01 to 1
+price_consumer: float = 1.0  # an hour on the consumer card, 0.001 to 1000
+price_professional: float = 3.0  # an hour on the professional card, 0.001 to 1000
 
 # %%
 from course.lesson import begin
@@ -62,7 +62,10 @@ for device in tf.config.list_physical_devices():
     details = tf.config.experimental.get_device_details(device)
     print(device.device_type, device.name, details.get("device_name", ""))
 if not tf.config.list_physical_devices("GPU"):
-    print("No GPU: TensorFlow computes on the processor, and all of this lesson works there.")
+    print(
+        "No GPU: TensorFlow computes on the processor, and all of this lesson works"
+        " there."
+    )
 
 # %% [markdown]
 # A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of the
@@ -108,22 +111,49 @@ def product_intensity(m, k, n, bytes_per_number=4):
 from course.exercises import exercise, expect_close
 
 
-@exercise("16.1", product_intensity)
+def draw(rng):
+    sizes = rng.integers(1, 500, 3).tolist()
+    return (*sizes, int(rng.choice([1, 2, 8]))) if rng.random() < 0.7 else tuple(sizes)
+
+
+@exercise("16.1", product_intensity, draw=draw)
 def check(intensity):
-    for m, k, n, size in [(2, 3, 5, 4), (1, 4000, 4000, 4), (256, 4000, 4000, 4), (64, 64, 64, 2)]:
+    for m, k, n, size in [
+        (2, 3, 5, 4),
+        (1, 4000, 4000, 4),
+        (256, 4000, 4000, 4),
+        (64, 64, 64, 2),
+    ]:
         read, written = m * k + k * n, m * n
         true = 2 * m * k * n / (size * (read + written))
         mistakes = {
-            "You always move 4 bytes a number. What of bytes_per_number?": true * size / 4,
-            "Exactly right, but the table counts k additions as well, 2k in all.": true * (2 * k - 1) / (2 * k),
-            "Each of the k terms costs two operations, one product and one addition.": true / 2,
-            "You divided by how many numbers move. How many bytes is that?": true * size,
-            "Both factors are read. And the result: where does it go?": 2 * m * k * n / (size * read),
-            "You move the (k, n) matrix for every row. It is moved once.": 2 * k * n / (size * (k + k * n + n)),
+            "You always move 4 bytes a number. What of bytes_per_number?": (
+                true * size / 4
+            ),
+            "Exactly right, but the table counts k additions as well, 2k in all.": (
+                true * (2 * k - 1) / (2 * k)
+            ),
+            "Each of the k terms costs two operations, one product and one addition.": (
+                true / 2
+            ),
+            "You divided by how many numbers move. How many bytes is that?": (
+                true * size
+            ),
+            "Both factors are read. And the result: where does it go?": (
+                2 * m * k * n / (size * read)
+            ),
+            "You move the (k, n) matrix for every row. It is moved once.": (
+                2 * k * n / (size * (k + k * n + n))
+            ),
             "That is bytes for each FLOP: turn it around.": 1 / true,
         }
         found = intensity(m, k, n, size)
-        expect_close(found, true, f"({m}, {k}) x ({k}, {n}), {size} bytes a number: not {found}.", mistakes)
+        expect_close(
+            found,
+            true,
+            f"({m}, {k}) x ({k}, {n}), {size} bytes a number: not {found}.",
+            mistakes,
+        )
 
 
 # %% tags=["wrong"] hint="one product and one addition"
@@ -175,11 +205,16 @@ from course.topics.hardware import five_kernels, measure
 
 kernels = five_kernels(megabytes)
 for name, kernel in kernels.items():
-    print(f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB {kernel.intensity:8.2f} FLOP/byte")
+    print(
+        f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB"
+        f" {kernel.intensity:8.2f} FLOP/byte"
+    )
 
 # %% tags=["varies"]
 machine, seconds = measure(kernels, megabytes=megabytes, rounds=rounds)
-print(f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s")
+print(
+    f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s"
+)
 print(f"both limits meet at {machine.ridge:.1f} FLOP/byte: the ridge")
 
 # %% [markdown] tags=["predict"]
@@ -201,18 +236,40 @@ def attainable(rate, bandwidth, intensity):
 
 
 # %% tags=["check"]
-@exercise("16.2", attainable)
+def draw(rng):
+    return tuple(rng.uniform(0.1, 10, 3).tolist())
+
+
+@exercise("16.2", attainable, draw=draw)
 def check(attainable):
-    for rate, bandwidth, intensity in [(100, 20, 0.5), (100, 20, 5), (100, 20, 50), (2, 8, 0.1), (2, 8, 1)]:
+    for rate, bandwidth, intensity in [
+        (100, 20, 0.5),
+        (100, 20, 5),
+        (100, 20, 50),
+        (2, 8, 0.1),
+        (2, 8, 1),
+    ]:
         found, memory = attainable(rate, bandwidth, intensity), bandwidth * intensity
         case = f"rate {rate}, bandwidth {bandwidth}, intensity {intensity}"
         mistakes = {
-            "You added both times. They go on side by side, and the longer one counts.": 1 / (1 / rate + 1 / memory),
-            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(rate, bandwidth / intensity),
-            "Those are the seconds of one FLOP: turn them around.": max(1 / rate, 1 / memory),
-            f"{case}: {found} is more than the arithmetic can do, or more bytes than arrive.": max(rate, memory),
+            (
+                "You added both times. They go on side by side, and the longer one "
+                "counts."
+            ): (1 / (1 / rate + 1 / memory)),
+            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(
+                rate, bandwidth / intensity
+            ),
+            "Those are the seconds of one FLOP: turn them around.": max(
+                1 / rate, 1 / memory
+            ),
+            (
+                f"{case}: {found} is more than the arithmetic can do, or more bytes "
+                "than arrive."
+            ): max(rate, memory),
         }
-        expect_close(found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes)
+        expect_close(
+            found, rate if rate < memory else memory, f"{case}: not {found}.", mistakes
+        )
 
 
 # %% tags=["wrong"] hint="more than the arithmetic can do"
@@ -239,48 +296,30 @@ def attainable(rate, bandwidth, intensity):
 # Drawn over the intensity, both axes logarithmic, the limit looks like a roof: it rises with the bandwidth and goes
 # flat at the rate.
 
-# %%
-import numpy as np
-from matplotlib.ticker import LogLocator
-
-from course.figure import GREY, add_axes, drawing, looks
-
-
-def roofline_axes(figure, title, unit="GFLOP/s"):
-    """Logarithmic axes with plain numbers."""
-    axes = add_axes(figure, title, "arithmetic intensity (FLOP/byte)", f"rate ({unit})")
-    axes.set(xscale="log", yscale="log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
-    return axes
-
-
 # %% tags=["varies"]
+from course.topics.hardware_figures import roofline
+
 title = "One core of this machine: predicted and measured"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title)
-    along = np.geomspace(0.1, 1000, 200)
-    axes.plot(along, machine.attainable(along) / 1e9, color=GREY, label="roofline")
-    words.append(
-        f"The roof rises to {machine.rate / 1e9:.3g} GFLOP/s at {machine.ridge:.3g} FLOP/byte and is flat from there."
-    )
-    for look, (name, kernel) in zip(looks(kernels), kernels.items(), strict=True):
-        measured = kernel.flops / seconds[name] / 1e9
-        axes.plot(kernel.intensity, measured, **look | {"linestyle": "", "markersize": 8})
-        words.append(f"{name}: {measured:.3g} GFLOP/s at {kernel.intensity:.3g} FLOP/byte.")
-    axes.legend()
+roofline(machine, kernels, seconds, title=title)
 
 # %% tags=["varies"]
-print(f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19} {'prediction off by':>19}")
+print(
+    f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19}"
+    f" {'prediction off by':>19}"
+)
 errors = {}
 for name, kernel in kernels.items():
-    predicted, measured = machine.attainable(kernel.intensity), kernel.flops / seconds[name]
+    predicted, measured = (
+        machine.attainable(kernel.intensity),
+        kernel.flops / seconds[name],
+    )
     errors[name] = off = 100 * (predicted / measured - 1)
-    print(f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {measured / machine.rate:19.0%} {off:+18.0f}%")
+    print(
+        f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f}"
+        f" {measured / machine.rate:19.0%} {off:+18.0f}%"
+    )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # Two numbers of the machine and counts made by hand: the last column says how far that carries on yours. **The first
 # three are limited by memory.** The share of the rate that the roof leaves them is intensity divided by ridge, and for
 # the rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
@@ -288,7 +327,8 @@ for name, kernel in kernels.items():
 # simplification: most processors read the target of a sum from memory before they overwrite it, a transfer that the
 # count leaves out. `axpy` and `dot` move nothing uncounted, so their points can lie *above* the roof. A point *below*
 # it belongs to a routine that does not reach the limit.
-#
+
+# %% [markdown]
 # So much for single numbers; now the claim. The roofline says that every kernel left of the ridge runs at a lower rate
 # than every kernel right of it. And how close does it come?
 
@@ -296,15 +336,42 @@ for name, kernel in kernels.items():
 from course.claims import bound, spread
 
 rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
-left = max(rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge)
-right = min(rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge)
-sgd, *others = errors.values()
-bound("16.order", "slowest kernel right of the ridge over fastest left of it", right / left, at_least=1, timed=True)
-spread(
-    "16.within_30", "kernels of five predicted within 30%", sum(abs(off) < 30 for off in errors.values()), timed=True
+left = max(
+    rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge
 )
-spread("16.sgd_off", "how far the prediction for axpy is off", sgd, unit="%", digits=0, timed=True)
-spread("16.others_off", "largest error of the other four", max(map(abs, others)), unit="%", digits=0, timed=True)
+right = min(
+    rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge
+)
+sgd, *others = errors.values()
+bound(
+    "16.order",
+    "slowest kernel right of the ridge over fastest left of it",
+    right / left,
+    at_least=1,
+    timed=True,
+)
+spread(
+    "16.within_30",
+    "kernels of five predicted within 30%",
+    sum(abs(off) < 30 for off in errors.values()),
+    timed=True,
+)
+spread(
+    "16.sgd_off",
+    "how far the prediction for axpy is off",
+    sgd,
+    unit="%",
+    digits=0,
+    timed=True,
+)
+spread(
+    "16.others_off",
+    "largest error of the other four",
+    max(map(abs, others)),
+    unit="%",
+    digits=0,
+    timed=True,
+)
 
 # %% [markdown]
 # The order holds: the slowest kernel on the right runs at {{16.order}} times the rate of the fastest on the left. The
@@ -320,12 +387,14 @@ spread("16.others_off", "largest error of the other four", max(map(abs, others))
 # over all weights, speed up?
 #
 # - [ ] four times
+#   That holds for work which waits for arithmetic. `axpy` waits for memory.
 # - [ ] twice, the mean of both
+#   Times do not average like that: the longer of the two counts, and it has not changed.
 # - [x] not at all
+#   It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
+#   cache, another roof holds, that of the cache.)
 # - [ ] it depends on how many weights there are
-#
-# It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
-# cache, another roof holds, that of the cache.)
+#   More weights take longer on both processors alike: each brings its two operations and its bytes.
 
 # %% [markdown]
 # ## What the batch buys
@@ -339,27 +408,22 @@ spread("16.others_off", "largest error of the other four", max(map(abs, others))
 # still?
 
 # %% tags=["varies"]
+import numpy as np
+
 from course.topics.hardware import matrix_product
 
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
-machine, times = measure(layer, megabytes=megabytes, rounds=rounds)  # the core's two numbers anew, in the same rounds
+# the core's two numbers anew, in the same rounds
+machine, times = measure(layer, megabytes=megabytes, rounds=rounds)
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
 roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
 
 # %% tags=["varies"]
+from course.topics.hardware_figures import batch_roofline
+
 title = "A dense layer, 4,000 to 4,000: what the batch does"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title)
-    axes.set_xlabel("rows in the batch")
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter("{x:g}")
-    for look, values in zip(looks({"roofline": 0, "measured": 0}), (roof, reached), strict=True):
-        axes.plot(batches, values / 1e9, **look)
-        ends = f"{values[0] / 1e9:.3g} for one row to {values[-1] / 1e9:.3g} GFLOP/s for {batches[-1]}"
-        middle = len(batches) // 2
-        words.append(f"{look['label']}: {ends}, {values[middle] / 1e9:.3g} for {batches[middle]}.")
-    axes.legend()
+batch_roofline(batches, roof, reached, title=title)
 
 # %% tags=["varies"]
 ratio = times["batch of 2"] / times["batch of 1"]
@@ -367,14 +431,15 @@ print(f"a batch of 2 takes {ratio:.1f} times as long as a single row")
 for m, share in zip(batches, reached / machine.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, we measured
 # **longer still**: two rows together were slower than two rows one after the other. The cause is in the library. For a
 # single row it streams the weights. From two rows on it uses its routine for matrix products, which first copies blocks
 # of the matrix into an order that its inner loop likes, and that pays when many rows share the copy. The roofline
 # counts only what *must* be moved and does not know of it. (Your run shows no such step? Another library, version or
 # processor may have another routine for two rows.)
-#
+
+# %% [markdown]
 # **A roof promises nothing**: it says what sets the limit, and around the corner software can stay far below. And **the
 # batch buys intensity**: each weight that is read serves more rows. That is one reason why an epoch in large batches
 # takes less time (lesson 05 met another, the overhead of a step).
@@ -387,7 +452,7 @@ for m, share in zip(batches, reached / machine.rate, strict=True):
 # NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
 
 # %%
-from course.topics.hardware import Machine, devices, sourced_figures
+from course.topics.hardware import devices, sourced_figures
 
 figures = sourced_figures()
 print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
@@ -398,7 +463,13 @@ for row in figures[figures["device"] == "GeForce RTX 4090"].head(3).itertuples()
 cards = devices()
 table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
 table["ridge"] = cards["fp16"] / cards["bandwidth"]
-table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s", "FP16 ridge, FLOP/byte"]
+table.columns = [
+    "memory, GB",
+    "bandwidth, GB/s",
+    "FP32, TFLOP/s",
+    "FP16, TFLOP/s",
+    "FP16 ridge, FLOP/byte",
+]
 print(table.round(1).to_string())
 
 # %% [markdown]
@@ -406,16 +477,17 @@ print(table.round(1).to_string())
 # mixed-precision training. All are published peaks; none was measured here.
 
 # %%
-drawn = ["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090", "A100 PCIe 80 GB", "L40S", "H100 SXM"]
-title = "Six cards, half precision (published peaks)"
-with drawing(title) as (figure, words):
-    axes = roofline_axes(figure, title, unit="TFLOP/s")
-    along = np.geomspace(1, 3000, 200)
-    for look, (name, card) in zip(looks(drawn), cards.loc[drawn].iterrows(), strict=True):
-        roof = Machine(card["fp16"], card["bandwidth"])
-        axes.plot(along, roof.attainable(along) / 1e12, **look, markevery=40)
-        words.append(f"{name}: {roof.rate / 1e12:.4g} TFLOP/s from {roof.ridge:.3g} FLOP/byte on.")
-    axes.legend()
+from course.topics.hardware_figures import card_rooflines
+
+drawn = [
+    "GeForce RTX 3090",
+    "GeForce RTX 4090",
+    "GeForce RTX 5090",
+    "A100 PCIe 80 GB",
+    "L40S",
+    "H100 SXM",
+]
+card_rooflines(cards.loc[drawn], title="Six cards, half precision (published peaks)")
 
 # %% [markdown]
 # Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more FLOP
@@ -435,7 +507,10 @@ with drawing(title) as (figure, words):
 # %%
 consumer, professional = cards.loc["GeForce RTX 4090"], cards.loc["A100 PCIe 80 GB"]
 for quantity in ("cuda_cores", "fp32"):
-    print(f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the A100's")
+    print(
+        f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the"
+        " A100's"
+    )
 
 # %% [markdown] tags=["predict"]
 # You take a Keras program as it is, `float32` and no settings changed, from the A100 to the RTX 4090. Its time goes
@@ -443,15 +518,19 @@ for quantity in ("cuda_cores", "fp32"):
 
 # %%
 for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
-    print(f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the A100's")
+    print(
+        f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the"
+        " A100's"
+    )
 
-# %% [markdown]
+# %% [markdown] tags=["answer"]
 # **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. Where a card has
 # **TF32** (from the A100's generation on), TensorFlow multiplies `float32` matrices in it by default: on the matrix
 # units, with factors rounded to ten bits of mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more
 # than half of what the A100 has. The roofline sums it up: slope and flat part shrink by nearly the same factor, so at
 # *every* intensity the 4090 is a bit more than half an A100.
-#
+
+# %% [markdown]
 # What remains of the four times is arithmetic that neither uses matrix units nor waits for memory. And three lines of
 # the table are gaps that none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks),
 # and NVLink, the direct road to a second card, which the 4090 does not have.
@@ -471,7 +550,9 @@ for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
 peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
 for figure_quoted in (82.6, 165, 330, 312):
     for name, card in (("RTX 4090", consumer), ("A100", professional)):
-        meanings = [peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5]
+        meanings = [
+            peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5
+        ]
         if meanings:
             print(f"{figure_quoted:5} on the {name:8}: {', '.join(meanings)}")
 
@@ -490,11 +571,13 @@ for figure_quoted in (82.6, 165, 330, 312):
 # with sums in FP32. Which trains faster?
 #
 # - [ ] Q, by a factor of two
+#   Only where memory sets the time. Where arithmetic does, both have 200 TFLOP/s dense.
 # - [ ] they are equal, since dense and sparse cancel
+#   Arithmetic is equal. But Q reads its memory twice as fast, and some of the work waits for that.
 # - [x] Q up to twice as fast where memory sets the time, equal where arithmetic does
+#   Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
 # - [ ] P, since sparse figures are not real
-#
-# Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
+#   Q's figure is real for matrices with the right zeros. Even without them Q is never the slower one.
 
 # %% [markdown]
 # ## What must fit
@@ -523,20 +606,47 @@ def bytes_per_parameter(optimizer, precision):
 
 
 # %% tags=["check"]
-@exercise("16.3", bytes_per_parameter)
+def draw(rng):
+    names = rng.choice(["sgd", "momentum", "adam"]), rng.choice(["full", "mixed"])
+    return tuple(map(str, names))
+
+
+@exercise("16.3", bytes_per_parameter, draw=draw)
 def check(count):
     stays = "What an optimizer keeps stays float32."
     cases = [
-        ("sgd", "full", 8, "SGD keeps nothing of its own. Are weights and gradients both counted?"),
-        ("momentum", "full", 12, "Momentum keeps one float32 number for each parameter."),
-        ("adam", "full", 16, "Adam keeps two float32 numbers: the means of g and of g squared."),
-        ("sgd", "mixed", 8, "Weights and gradients in FP16, and what is kept beside them?"),
+        (
+            "sgd",
+            "full",
+            8,
+            "SGD keeps nothing of its own. Are weights and gradients both counted?",
+        ),
+        (
+            "momentum",
+            "full",
+            12,
+            "Momentum keeps one float32 number for each parameter.",
+        ),
+        (
+            "adam",
+            "full",
+            16,
+            "Adam keeps two float32 numbers: the means of g and of g squared.",
+        ),
+        (
+            "sgd",
+            "mixed",
+            8,
+            "Weights and gradients in FP16, and what is kept beside them?",
+        ),
         ("momentum", "mixed", 12, stays),
         ("adam", "mixed", 16, stays),
     ]
     for optimizer, precision, true, hint in cases:
         found = count(optimizer, precision)
-        expect_close(found, true, f"{optimizer}, {precision}: you return {found}. {hint}")
+        expect_close(
+            found, true, f"{optimizer}, {precision}: you return {found}. {hint}"
+        )
 
 
 # %% tags=["wrong"] hint="what is kept beside them"
@@ -570,15 +680,23 @@ import keras
 
 for policy in ("float32", "mixed_float16"):
     keras.utils.set_random_seed(seed)
-    layers = [keras.layers.Dense(128, "relu", dtype=policy), keras.layers.Dense(10, dtype=policy)]
+    layers = [
+        keras.layers.Dense(128, "relu", dtype=policy),
+        keras.layers.Dense(10, dtype=policy),
+    ]
     model = keras.Sequential([keras.Input((784,)), *layers])
     model.compile("adam", "mse")
     model.optimizer.build(model.trainable_variables)
-    moments = [variable for variable in model.optimizer.variables if variable.ndim]  # not its two counters
-    weights, state = (sum(v.numpy().nbytes for v in group) for group in (model.variables, moments))
-    total = (2 * weights + state) / model.count_params()  # a gradient is as large as its weights
+    # not its two counters
+    moments = [variable for variable in model.optimizer.variables if variable.ndim]
+    weights, state = (
+        sum(v.numpy().nbytes for v in group) for group in (model.variables, moments)
+    )
+    # a gradient is as large as its weights
+    total = (2 * weights + state) / model.count_params()
     print(
-        f"{policy:13} computes in {layers[0].compute_dtype}, keeps {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
+        f"{policy:13} computes in {layers[0].compute_dtype}, keeps"
+        f" {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
     )
 
 # %% [markdown]
@@ -597,36 +715,29 @@ from course.topics.hardware import training_bytes
 for parameters in (124e6, 7e9):
     parts = training_bytes(parameters, optimizer="adam", precision="mixed")
     total = sum(parts.values())
-    print(f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB: {total <= 24e9}")
+    print(
+        f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB:"
+        f" {total <= 24e9}"
+    )
     print("   ", ", ".join(f"{part} {size / 1e9:.3g}" for part, size in parts.items()))
 print(
-    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB {professional['memory'] / 16 / 1e9:.3g}"
+    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB"
+    f" {professional['memory'] / 16 / 1e9:.3g}"
 )
 
 # %%
-title = "Memory for weights, gradients and optimizer"
-sizes = np.geomspace(1e7, 1e11, 50)
-with drawing(title) as (figure, words):
-    axes = add_axes(figure, title, "parameters (billions)", "memory (GB)")
-    axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.1, 2000))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-    for look, optimizer in zip(looks({"Adam": 0, "SGD": 0}), ("adam", "sgd"), strict=True):
-        need = [sum(training_bytes(round(size), optimizer=optimizer).values()) / 1e9 for size in sizes]
-        axes.plot(sizes / 1e9, need, **look, markevery=8)
-        words.append(f"{look['label']}: {need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB for 100.")
-    for name in ("GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"):
-        memory = cards.loc[name, "memory"] / 1e9
-        axes.axhline(memory, color=GREY, linewidth=1)
-        axes.text(0.011, 1.06 * memory, name if "GB" in name else f"{name} {memory:g} GB", fontsize=9)
-        words.append(f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion parameters.")
-    axes.legend(loc="lower right")
+from course.topics.hardware_figures import memory_needed
 
-# %% [markdown]
+drawn = ["GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"]
+title = "Memory for weights, gradients and optimizer"
+memory_needed(cards["memory"][drawn], title=title)
+
+# %% [markdown] tags=["answer"]
 # **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than any
 # card in the table has; no consumer card there holds even Adam's two numbers. Both axes are logarithmic: the three
 # cards differ little more than threefold, the models drawn ten thousandfold.
-#
+
+# %% [markdown]
 # ### And the activations
 #
 # They grow with the batch, and the state does not. For one layer of a transformer with 16-bit activations, Korthikanti
@@ -639,7 +750,10 @@ for batch in (1, 8, 24):
     activations = 12 * 1024 * batch * 768 * (34 + 5 * 12 * 1024 / 768)
     total = sum(training_bytes(124e6, activations=activations).values())
     share = activations / total
-    print(f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits 24 GB: {total <= 24e9}")
+    print(
+        f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits"
+        f" 24 GB: {total <= 24e9}"
+    )
 
 # %% [markdown]
 # The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of several
@@ -665,13 +779,21 @@ from course.topics.hardware import Offer, training_seconds
 
 offers = [
     Offer("consumer", consumer["memory"], consumer["fp16"], price_consumer),
-    Offer("professional", professional["memory"], professional["fp16"], price_professional),
+    Offer(
+        "professional", professional["memory"], professional["fp16"], price_professional
+    ),
 ]
 for parameters in (124e6, 1.3e9, 7e9):
     for offer in offers:
-        hours = training_seconds(parameters, 20 * parameters, rate=offer.rate, utilization=utilization) / 3600
+        hours = (
+            training_seconds(
+                parameters, 20 * parameters, rate=offer.rate, utilization=utilization
+            )
+            / 3600
+        )
         print(
-            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours, costs {hours * offer.price:9,.0f}"
+            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours,"
+            f" costs {hours * offer.price:9,.0f}"
         )
 
 # %% [markdown]
@@ -715,7 +837,10 @@ def verdict(parameters, offers):
 
 
 for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
-    print(f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB: {verdict(parameters, offers)}")
+    print(
+        f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB:"
+        f" {verdict(parameters, offers)}"
+    )
 
 # %% [markdown]
 # With the prices preset, the verdict **flips with the size of the model**: consumer as long as its state fits, up to
@@ -730,9 +855,13 @@ even = professional["fp16"] / consumer["fp16"]
 print(f"the A100 does in an hour what the 4090 does in {even:.2f} hours")
 for ratio in (1.2, 1.8, 2.0, 4.0):
     dearer = [
-        Offer(offer.name, offer.memory, offer.rate, price) for offer, price in zip(offers, (1, ratio), strict=True)
+        Offer(offer.name, offer.memory, offer.rate, price)
+        for offer, price in zip(offers, (1, ratio), strict=True)
     ]
-    print(f"A100 at {ratio} times the price: 124 million parameters on the {verdict(124e6, dearer)} card")
+    print(
+        f"A100 at {ratio} times the price: 124 million parameters on the"
+        f" {verdict(124e6, dearer)} card"
+    )
 
 # %% [markdown]
 # Below that ratio the professional card wins at *every* size that it holds, above it the consumer card wins wherever

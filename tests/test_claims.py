@@ -53,6 +53,8 @@ def test_a_bound_shows_the_runs_value_the_courses_and_whether_it_is_kept(trial, 
 def test_a_spread_promises_nothing_and_says_on_which_side_of_the_range_a_value_lies(trial, capsys):
     spread("98.gain", "gain", 9.0, unit="points", digits=1)
     assert capsys.readouterr().out == "gain: yours 9.0 points (above) · course 1.2 points (-0.5 to 3.0)\n"
+    spread("98.gain", "gain", 3.0 + 1e-12, unit="points", digits=1)  # no digit that is shown says "above"
+    assert capsys.readouterr().out == "gain: yours 3.0 points · course 1.2 points (-0.5 to 3.0)\n"
 
 
 def test_a_published_figure_stands_beside_full_runs_only(trial, capsys):

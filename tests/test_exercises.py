@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from course.exercises import GRADING, exercise, expect, expect_close, is_stub
+from course import cells, exercises
+from course.exercises import GRADING, check, exercise, expect, expect_close, hint, is_stub, verdict
+
+
+@pytest.fixture(autouse=True)
+def no_tries(monkeypatch):
+    monkeypatch.setattr(exercises, "_tries", {})
 
 
 def judge(*answers):
@@ -119,3 +125,80 @@ def test_a_grader_sees_everything_but_right_as_a_failed_cell(monkeypatch, answer
     with pytest.raises(AssertionError, match=r"Exercise 98\.1"):
         judge(answer)
     assert judge(double) == "right"
+
+
+def mean_step(weights, X, y, learning_rate):
+    return weights + learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
+
+
+def uphill(weights, X, y, learning_rate):
+    return weights - learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
+
+
+def test_a_check_comes_from_its_lesson_by_name_and_judges_what_the_notebook_holds():
+    assert verdict("01.1", {"np": np, "mean_step": mean_step}).outcome == "right"
+    found = verdict("01.1", {"np": np, "mean_step": uphill})
+    assert found.outcome == "wrong"
+    assert found.hints[0] == "This step goes uphill."
+
+
+def test_hints_come_one_at_a_time_with_each_new_wrong_try_and_the_solutions_place_is_the_last(capsys):
+    def again(x):
+        return x**2 + 0
+
+    def run(answer):
+        @exercise("01.1", answer)
+        def outcome(double):
+            expect(double(3) == 6, "It is no double. Twice three is six.")
+
+        return capsys.readouterr().out
+
+    first = run(lambda x: x**2)
+    assert "It is no double." in first
+    assert "Twice three is six." not in first
+    assert "Twice three is six." in run(again)
+    assert "solutions/01_gradient_descent.ipynb" not in run(again)  # the same try
+    last = run(lambda x: x + 1)
+    assert "It is no double. Twice three is six. A solution stands in solutions/01_gradient_descent.ipynb" in last
+    assert "hint(" not in last
+
+
+def test_another_mistake_begins_with_its_own_first_hint(capsys):
+    for answer, words in ((lambda x: x**2, "One."), (lambda x: x * 2.0, "Three.")):
+
+        @exercise("98.1", answer)
+        def outcome(double):
+            expect(double(3) == 6, "One. Two.")
+            expect(isinstance(double(3), int), "Three. Four.")
+
+        assert capsys.readouterr().out.startswith(f"Exercise 98.1: wrong. {words} For one more hint")
+
+
+def test_a_nearer_hint_comes_on_request(capsys):
+    hint("98.1")
+    assert "run its check first" in capsys.readouterr().out
+    judge(lambda x: x**2)
+    hint("98.1")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Exercise 98.1: wrong. Twice three is six. A solution")
+
+
+def test_an_error_within_a_library_is_shown_at_the_learners_own_line():
+    def own(weights, X, y, learning_rate):
+        return np.concatenate([weights, np.linalg.inv(X)])
+
+    (told,) = verdict("01.1", {"np": np, "mean_step": own}).hints
+    assert told.startswith("LinAlgError")
+    assert told.endswith("(at `return np.concatenate([weights, np.linalg.inv(X)])`)")
+
+
+def test_an_answer_that_the_check_cannot_work_with_is_shown_by_its_value():
+    (told,) = verdict("01.1", {"np": np, "mean_step": lambda *_: "text"}).hints
+    assert told.endswith("The check cannot work with the answer, which your function gave: 'text'.")
+
+
+def test_a_check_before_its_answer_says_which_cell_has_not_run(capsys, monkeypatch):
+    monkeypatch.setattr(cells, "_stopped", {})
+    check("01.1")
+    assert capsys.readouterr().out == (
+        "Exercise 01.1: not attempted. The cell of `mean_step` has not run yet. Run it, then run this one again.\n"
+    )

@@ -1,10 +1,15 @@
 """A write that fails must leave the file as it was, and nothing beside it; an empty folder is empty."""
 
+import hashlib
+import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from course.files import empty_folder, write_whole
+from course.files import PARTIAL, empty_folder, whole_file, write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):
@@ -14,19 +19,84 @@ def test_text_and_bytes_are_written_and_folders_made(tmp_path):
     assert (tmp_path / "bytes").read_bytes() == b"\x00\r\n"
 
 
-@pytest.mark.parametrize("step", ["write_bytes", "replace"])
-def test_a_failed_write_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path, monkeypatch, step):
+def test_a_failed_write_leaves_the_file_as_it_was_and_nothing_beside_it(tmp_path, monkeypatch):
     path = tmp_path / "lesson.ipynb"
     write_whole(path, "before")
 
     def full(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, step, full)
+    with pytest.raises(UnicodeEncodeError):
+        write_whole(path, "after \ud800")
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="disk full"):
         write_whole(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from course.files import whole_file
+with whole_file(Path(sys.argv[1]), "file") as file:
+    file.write(b"after")
+    file.flush()
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_kill_leaves_the_file_as_it_was_and_a_partial_one_under_its_own_name(tmp_path):
+    (tmp_path / "file").write_text("before")
+    command = [sys.executable, "-c", WRITE, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "half\n"
+        writer.kill()
+    assert (tmp_path / "file").read_text() == "before"
+    partial = next(path for path in tmp_path.iterdir() if path.name != "file")
+    assert partial.suffix == PARTIAL
+    assert partial.read_text() == "after"
+
+
+def test_writers_of_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "file"
+    with whole_file(tmp_path, "file") as first, whole_file(tmp_path, "file") as second:
+        first.write(b"first")
+        second.write(b"second")
+    assert path.read_text() == "first"  # the outer block ended last
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_may_be_named_by_its_whole_content(tmp_path):
+    def name(written):
+        return hashlib.sha256(written.read_bytes()).hexdigest()
+
+    with whole_file(tmp_path, name) as file:
+        file.write(b"abc")
+    # The digest of "abc" in FIPS 180-4's examples.
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert [path.name for path in tmp_path.iterdir()] == [expected]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot open a folder to force it to the disk")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_durable_file_is_forced_to_the_disk_before_it_gets_its_name_and_its_folder_after(
+    tmp_path, monkeypatch, durable
+):
+    forced, fsync = [], os.fsync
+
+    def record(descriptor):
+        fsync(descriptor)
+        status = os.fstat(descriptor)
+        forced.append((stat.S_ISDIR(status.st_mode), status.st_size, path.exists()))
+
+    path = tmp_path / "new" / "file"
+    monkeypatch.setattr(os, "fsync", record)
+    write_whole(path, "x" * 1000, durable=durable)
+    assert path.stat().st_size == 1000
+    file, folder = (False, 1000, False), (True, path.parent.stat().st_size, True)
+    assert forced == ([file, folder] if durable else [])
 
 
 def test_an_empty_folder_is_made_where_there_is_none_and_emptied_where_there_is_one(tmp_path):

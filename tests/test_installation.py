@@ -1,6 +1,7 @@
 """What a checkout and a set-up must bear: any way of checking out, any working directory, another Python."""
 
 import hashlib
+import importlib.metadata
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
 
 import bootstrap
 from course import ROOT
@@ -73,3 +75,15 @@ def test_an_environment_of_another_python_or_a_broken_one_is_made_anew(tmp_path,
     python.write_text("not a program")
     bootstrap.make_environment()
     assert bootstrap.version_of(python) == bootstrap.VERSION
+
+
+def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(monkeypatch, capsys):
+    declared = importlib.metadata.requires("course")
+    for extra in ("browser", "torch"):
+        wanted = {str(Requirement(text)) for text in bootstrap.requirements([extra])}
+        assert wanted == {text.partition(";")[0].strip() for text in declared if f'extra == "{extra}"' in text}
+        assert all("==" in text for text in wanted)
+    assert bootstrap.requirements([]) == []
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "browsers"])
+    with pytest.raises(SystemExit, match="browsers: no such extra; must be one of test, browser, torch"):
+        bootstrap.main()

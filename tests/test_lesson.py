@@ -6,7 +6,8 @@ import nbformat
 import pytest
 
 from course import lesson
-from course.catalog import find
+from course.authoring.source import read
+from course.catalog import all_lessons, find
 from course.parameters import ParameterError
 
 DECLARED = """seed: int = 0  # random seed, 0 to 999999
@@ -55,6 +56,74 @@ def test_an_unknown_injected_name_is_refused(lessons):
 def test_a_value_out_of_range_is_refused(lessons):
     with pytest.raises(ParameterError, match="epochs = 0: must be a whole number between 1 and 200"):
         lesson.begin("98_trial", notebook(epochs=0))
+
+
+def test_no_lesson_of_the_course_calls_itself_old(monkeypatch, capsys):
+    monkeypatch.setattr(lesson, "running", None)
+    for each in all_lessons():
+        cell = next(cell.source for cell in read(each.name).cells if "parameters" in cell.tags)
+        values = {"In": ["", cell, "begin()"]}
+        exec(cell, values)
+        lesson.begin(each.name, values)
+        assert capsys.readouterr().out.startswith("seed = 0, fast = False")
+        assert lesson.running.standard
+
+
+RATE = "rate: float = 0.1  # step, 0 to 1\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "message", "epochs"),
+    [
+        (
+            DECLARED.replace("epochs: int = 20  # passes over the data, 1 to 200, fast 2\n", ""),
+            "it lacks epochs, for which the course's default is used",
+            20,
+        ),
+        (DECLARED + RATE, "it has rate, which the course no longer has", 5),
+        (
+            DECLARED.replace("epochs: int = 20", "passes: int = 20"),
+            "it lacks epochs, for which the course's default is used; it has passes, which the course no longer has",
+            20,
+        ),
+    ],
+)
+def test_a_notebook_older_than_the_course_says_so_and_goes_on_whenever_it_begins(
+    lessons, capsys, cell, message, epochs
+):
+    cells = notebook() | {"In": ["", cell, BEGIN], "epochs": 5, "rate": 0.5, "passes": 7}
+    for _ in range(2):
+        lesson.begin("98_trial", cells)
+        first, second = capsys.readouterr().out.splitlines()
+        assert first == f"This notebook is older than the course: {message}."
+        assert second == f"seed = 0, fast = False, epochs = {epochs}"
+        assert not lesson.running.standard
+        cells["In"] += ["print(1)", BEGIN]
+
+
+def test_an_older_notebook_in_fast_mode_takes_the_fast_default(lessons, capsys):
+    cells = {"In": ["", "seed: int = 0  # seed\nfast: bool = True  # less", BEGIN], "seed": 0, "fast": True}
+    lesson.begin("98_trial", cells)
+    assert cells["epochs"] == 2
+    cells["fast"] = False
+    lesson.begin("98_trial", cells)
+    assert cells["epochs"] == 20
+
+
+def test_in_an_older_notebook_wrong_values_and_unknown_injected_names_are_still_refused(lessons):
+    older = notebook("# Parameters\npasses = 3\n", passes=3)
+    older["In"][1] = DECLARED.replace("epochs", "passes")
+    with pytest.raises(ParameterError, match="passes: no such parameter"):
+        lesson.begin("98_trial", older)
+    with pytest.raises(ParameterError, match="epochs = 0: must be a whole number between 1 and 200"):
+        lesson.begin("98_trial", notebook(epochs=0) | {"In": ["", DECLARED + RATE, BEGIN]})
+
+
+@pytest.mark.parametrize("line", ["width = 64\n", "width: int = 64\n", "width = 64  # pixels\n"])
+def test_what_a_learner_adds_to_the_parameters_cell_does_not_make_it_old(lessons, capsys, line):
+    lesson.begin("98_trial", notebook(width=64) | {"In": ["", DECLARED + line, BEGIN]})
+    assert capsys.readouterr().out == "seed = 0, fast = False, epochs = 20\n"
+    assert lesson.running.standard
 
 
 def test_an_unknown_lesson_is_refused(lessons):

@@ -60,3 +60,17 @@ def test_programs_read_the_claims_back(executed):
         "mode": "full",
         "standard": True,
     }
+
+
+def luminance(color):
+    """Relative luminance, WCAG 2.2."""
+    parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_outcomes_differ_in_sign_and_color_and_their_text_has_the_contrast_of_wcag_aaa():
+    for sign, color, ground in outputs.LOOKS.values():
+        assert (luminance(ground) + 0.05) / (luminance(color) + 0.05) >= 7, sign
+    assert len({sign for sign, *_ in outputs.LOOKS.values()}) == len(outputs.LOOKS)
+    assert len({color for _, color, _ in outputs.LOOKS.values()}) == len(outputs.LOOKS)

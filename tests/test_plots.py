@@ -182,7 +182,7 @@ class Fitted:
 
 
 def test_learning_curves_take_what_fit_returns_and_runs_that_stopped_early(drawn):
-    short = {"loss": [1.0], "val_loss": [5.0]}
+    short = {"loss": np.array([1.0]), "val_loss": np.array([5.0])}
     outputs(lambda: plots.learning_curves([Fitted(history), short], title="A title", y_label="loss (nats)"))
     (axes,) = drawn[0].axes
     training, validation = (curve.get_ydata().tolist() for curve in axes.lines)
@@ -240,6 +240,16 @@ def test_a_path_over_contours_is_read_out(drawn):
     contours = drawn[0].axes[0].collections[0]
     for level, line in zip(contours.levels, contours.get_paths(), strict=True):
         assert bowl(*line.vertices.T) == pytest.approx(level, rel=0.02)
+
+
+def test_figures_around_the_same_points_have_the_same_axes_and_level_lines(drawn):
+    around = [[-3, -2], [3, 2]]
+    for path in ([[2, 1], [1, 0.5]], [[200, 100], [0.1, 0.1]]):
+        plots.contour_path(bowl, {"slow": path}, **axes_of, around=around)
+    first, second = (figure.axes[0] for figure in drawn)
+    assert first.get_xlim() == second.get_xlim() == (-4.5, 4.5)
+    assert first.get_ylim() == second.get_ylim() == (-3, 3)
+    np.testing.assert_array_equal(first.collections[0].levels, second.collections[0].levels)
 
 
 def test_predictions_are_read_out_as_scikit_learn_measures_them():

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from course import catalog, claims, outputs
 from course.authoring import notebook as notebooks
+from course.authoring import predictions
 from course.authoring.source import Source, problems, read
 from course.catalog import Edition, Lesson, LessonError
 from course.claims import Claim
@@ -31,7 +32,7 @@ def build(name: str, *, execute: bool = True) -> None:
     breaks a rule, a cell fails, or a fact or a bound does not hold.
     """
     source = read(name)
-    if broken := problems(source):
+    if broken := _problems(source):
         raise LessonError(f"lessons/{name}.py: " + "; ".join(broken))
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
     if execute or not _keep_outputs(name, solutions, learner):
@@ -45,7 +46,7 @@ def build(name: str, *, execute: bool = True) -> None:
 def differences(name: str) -> Iterator[str]:
     """Where the stored notebooks of lesson `name` differ from what its source makes; executes nothing."""
     source = read(name)
-    yield from (f"lessons/{name}.py: {problem}" for problem in problems(source))
+    yield from (f"lessons/{name}.py: {problem}" for problem in _problems(source))
     stored = {}
     for edition in EDITIONS:
         path = Lesson(name).path(edition)
@@ -61,6 +62,11 @@ def differences(name: str) -> Iterator[str]:
         twin = worked.get(cell.id)
         if twin and cell.cell_type == "code" and not _own(cell) and cell.outputs != twin.outputs:
             yield f"notebooks/{name}.ipynb: cell {cell.id}: its output is not that of the solutions edition"
+
+
+def _problems(source: Source) -> list[str]:
+    """Tell what breaks the rules of a lesson."""
+    return [*problems(source), *predictions.problems(source.cells)]
 
 
 def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
@@ -85,7 +91,9 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
     code = [cell for cell in made.cells if cell.cell_type == "code"]
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
-        cell.outputs = [] if "widget" in cell.metadata.get("tags", []) else _joined(outputs[cell.id])
+        cell.outputs = _joined(outputs[cell.id])
+        if "widget" in cell.metadata.get("tags", []):
+            cell.outputs = list(_stills(cell.outputs))
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = count
@@ -93,8 +101,16 @@ def _adopt(made: NotebookNode, run: NotebookNode) -> None:
                 raise LessonError(f"cell {cell.id} writes to stderr: {output.text[:200]!r}")
 
 
+def _stills(outputs: list[NotebookNode]) -> Iterator[NotebookNode]:
+    """Give the pictures of widgets, which stand where no kernel runs; a widget itself is nothing without one."""
+    for output in outputs:
+        if "image/png" in output.get("data", {}):
+            output.data = NotebookNode({"image/png": output.data["image/png"]})
+            yield output
+
+
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """The outputs, where text that a busy machine sent in pieces is one again."""
+    """Return the outputs, where text that a busy machine sent in pieces is one again."""
     joined: list[NotebookNode] = []
     for output in outputs:
         if joined and output.get("name") and output.get("name") == joined[-1].get("name"):
@@ -138,8 +154,8 @@ def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
 
 
 def _own(cell: NotebookNode) -> bool:
-    """True for the cells in which the learner's edition has outputs of its own."""
-    return bool({"solution", "check"} & set(cell.metadata.get("tags", [])))
+    """Return true for the cells in which the learner's edition has outputs of its own."""
+    return bool({"solution", "check", "tally"} & set(cell.metadata.get("tags", [])))
 
 
 def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:

@@ -11,11 +11,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import nbformat
 import tomli_w
 
 from course import catalog, claims
-from course.authoring.notebook import make
+from course.authoring.notebook import make, text_of
 from course.authoring.source import read
 from course.catalog import LessonError
 from course.files import write_whole
@@ -30,9 +29,8 @@ SIGNIFICANT_DIGITS = 9
 
 def plan(name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "lesson.ipynb"
-    nbformat.write(make(read(name), "solutions", quotes=False), path)
+    write_whole(path, text_of(make(read(name), "solutions", quotes=False)))
     return [Job(path, name, {"fast": mode == "fast", "seed": seed}) for mode in modes for seed in seeds]
 
 
@@ -42,16 +40,21 @@ def store(name: str, runs: Iterable[Record]) -> None:
     Raises LessonError when runs of one mode do not all make the same claims or come from different machines, and
     when a fact or a bound is not kept by every one of them.
     """
-    by_mode = {mode: sorted((run for run in runs if run.mode == mode), key=_seed) for mode in MODES}
-    by_mode = {mode: chosen for mode, chosen in by_mode.items() if chosen}
     number = name[:2]
-    for mode, chosen in by_mode.items():
-        _check(f"lesson {number} in {mode} mode", chosen)
+    by_mode = {}
+    for mode in MODES:
+        chosen = sorted((run for run in runs if run.mode == mode), key=_seed)
+        if chosen:
+            _check(f"lesson {number} in {mode} mode", chosen)
+            by_mode[mode] = chosen
     stored = claims.stored()
     others = {key: entry for key, entry in stored.items() if not key.startswith(number)}
-    machines = stored.get(number, {}) | {mode: chosen[0].machine for mode, chosen in by_mode.items()}
-    entries = others | {number: machines} | _entries(number, by_mode, stored)
-    write_whole(claims.VALUES, HEAD + _values_on_one_line(tomli_w.dumps(dict(sorted(entries.items())))))
+    machines = {mode: chosen[0].machine for mode, chosen in by_mode.items()}
+    lesson = {number: stored.get(number, {}) | machines}
+    entries = others | lesson | _entries(number, by_mode, stored)
+    text = tomli_w.dumps(dict(sorted(entries.items())))
+    content = HEAD + _values_on_one_line(text)
+    write_whole(claims.VALUES, content, durable=True)  # the records of an hour's runs go when this is stored
     claims.stored.cache_clear()
 
 
@@ -63,37 +66,43 @@ def store_costs(name: str, runs: Iterable[Record], loop: float) -> None:
     spent = defaultdict(list)
     for run in runs:
         spent[run.mode].append(run.processor_seconds)
-    processor = {mode: round(median(seconds), 1) for mode, seconds in spent.items()}
     entry = catalog.times().get(name[:2], {})
-    _write_times(name, entry | {"processor": entry.get("processor", {}) | processor | {"loop": round(loop, 4)}})
+    processor = dict(entry.get("processor", {}))
+    for mode, seconds in spent.items():
+        processor[mode] = round(median(seconds), 1)
+    processor["loop"] = round(loop, 4)
+    _write_times(name, entry | {"processor": processor})
 
 
 def store_times(name: str, runs: Iterable[Record]) -> None:
     """Store how long a learner waits for lesson `name`: the seconds of `runs`, one a mode, each made alone."""
-    _write_times(name, catalog.times().get(name[:2], {}) | {run.mode: round(run.cell_seconds, 1) for run in runs})
+    entry = catalog.times().get(name[:2], {})
+    waits = {run.mode: round(run.cell_seconds, 1) for run in runs}
+    _write_times(name, entry | waits)
 
 
 def _write_times(name: str, entry: Mapping[str, Any]) -> None:
     entries = catalog.times() | {name[:2]: entry}
-    write_whole(catalog.TIMES, TIMES_HEAD + tomli_w.dumps(dict(sorted(entries.items()))))
+    text = tomli_w.dumps(dict(sorted(entries.items())))
+    write_whole(catalog.TIMES, TIMES_HEAD + text)
     catalog.times.cache_clear()
 
 
 def _check(what: str, runs: list[Record]) -> None:
-    if [_seed(run) for run in runs] != list(range(len(runs))):
-        raise LessonError(f"{what}: the seeds must be 0, 1, ...; found {[_seed(run) for run in runs]}")
+    seeds = [_seed(run) for run in runs]
+    if seeds != list(range(len(runs))):
+        raise LessonError(f"{what}: the seeds must be 0, 1, ...; found {seeds}")
     made = {frozenset(run.claims) for run in runs}
     if len(made) != 1:
         differing = frozenset.union(*made) - frozenset.intersection(*made)
         raise LessonError(f"{what}: only some of its runs make {', '.join(sorted(differing))}")
     if any(run.machine != runs[0].machine for run in runs):
         raise LessonError(f"{what}: its runs come from different machines")
-    broken = [
-        f"{name} = {claim.value:g} with seed {_seed(run)}, {claim.promise}"
-        for run in runs
-        for name, claim in run.claims.items()
-        if claim.kept is False
-    ]
+    broken = []
+    for run in runs:
+        for name, claim in run.claims.items():
+            if claim.kept is False:
+                broken.append(f"{name} = {claim.value:g} with seed {_seed(run)}, {claim.promise}")
     if broken:
         raise LessonError(f"{what}: {'; '.join(broken)}")
 
@@ -103,24 +112,44 @@ def _seed(run: Record) -> int:
 
 
 def _entries(number: str, by_mode: Mapping[str, list[Record]], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The claims of one lesson as claims.toml holds them."""
+    """Return the claims of one lesson as claims.toml holds them."""
+    known = {name: entry for name, entry in stored.items() if name.startswith(f"{number}.")}
     entries: dict[str, Any] = defaultdict(dict)
     for mode in MODES:
         if mode in by_mode:
-            runs = by_mode[mode]
-            for name, claim in runs[0].claims.items():
-                entries[name] |= _filled(claim, DESCRIPTION)
-                values = [float(f"{run.claims[name].value:.{SIGNIFICANT_DIGITS}g}") for run in runs]
-                entries[name][mode] = _filled(claim, claims.LIMITS) | {"values": values}
-            continue
-        for name, entry in stored.items():
-            if name.startswith(f"{number}.") and mode in entry:
-                entries[name] |= {key: entry[key] for key in entry if key not in MODES} | {mode: entry[mode]}
+            measured = _measured(by_mode[mode], mode)
+        else:
+            measured = {name: _of_mode(entry, mode) for name, entry in known.items() if mode in entry}
+        for name, entry in measured.items():
+            entries[name] |= entry
     return entries
 
 
+def _measured(runs: list[Record], mode: str) -> dict[str, dict[str, Any]]:
+    """Return each claim of runs in one mode: its description, and in that mode its limits and values."""
+    entries = {}
+    for name, claim in runs[0].claims.items():
+        values = [_rounded(run.claims[name].value) for run in runs]
+        results = _filled(claim, claims.LIMITS) | {"values": values}
+        entries[name] = _filled(claim, DESCRIPTION) | {mode: results}
+    return entries
+
+
+def _of_mode(entry: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """Return the part of an entry that is true of one mode."""
+    return {key: value for key, value in entry.items() if key == mode or key not in MODES}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+
+
 def _values_on_one_line(text: str) -> str:
-    return re.sub(r"\[\n(( +\S+,\n)+)\]", lambda found: f"[{' '.join(found[1].split()).rstrip(',')}]", text)
+    def joined(found: re.Match) -> str:
+        values = " ".join(found[1].split())
+        return f"[{values.rstrip(',')}]"
+
+    return re.sub(r"\[\n(( +\S+,\n)+)\]", joined, text)
 
 
 def _filled(claim: claims.Claim, fields: Iterable[str]) -> dict[str, Any]:

@@ -5,24 +5,32 @@ Pure text work: the same source and the same bands give the same bytes. Cell ids
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import nbformat
 from nbformat import NotebookNode, v4
 
-from course.authoring.source import Cell, Source, stub
-from course.catalog import Edition, LessonError, times
-from course.claims import quote, stored
+from course.authoring import frame
+from course.authoring.glossary import glossary, is_linked
+from course.authoring.links import linked
+from course.authoring.source import QUOTE, UNPUBLISHED, Cell, Source, stub
+from course.catalog import Edition, LessonError
+from course.claims import quote
 
-QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")
-OPTION = re.compile(r"^- \[([ x])\] (.*)$")
+OPTION = re.compile(r"^- \[([ x])\] ", re.MULTILINE)
+LETTERS, VERDICTS = "ABCDEFGH", {"x": "**Right.**", " ": "**Not so.**"}
+CHECK = """# Run this cell to check exercise {name}.
+from course.exercises import check, hint
+
+check("{name}")"""
+CHECKED = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
 IMPORT = "from course.lesson import begin\n"
 ORIGIN = "comes with the notebooks, not from PyPI: get the whole course and run `make lab` there"
+PREDICTION = "*My prediction (double-click here and write it down):*"
 FOLDED = {"jupyter": {"source_hidden": True}}
-WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
-LIMITS = (10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)  # seconds: a notebook need not change with every timing
 
 
 def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNode:
@@ -30,20 +38,35 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
 
     Raises LessonError when the prose quotes a claim that was never measured.
     """
-    cells = [v4.new_markdown_cell(_opening(source), id=f"{source.number}-opening")]
-    for cell, id_ in zip(source.cells, _ids(source), strict=True):
-        if "wrong" not in cell.tags:
-            cells.append(_node(source, cell, id_, edition, quotes))
-    reading = "\n".join(f"- {item}" for item in source.header["reading"])
-    cells.append(v4.new_markdown_cell(f"## Further reading\n\n{reading}", id=f"{source.number}-reading"))
+    up = "../" if edition == "solutions" else ""
+    cells = [frame.opening(source, edition, up)]
+    seen: set[str] = set()
+    published = list(_published(source))
+    for cell, id_ in zip(published, _ids(source.number, published), strict=True):
+        node = _node(source, cell, id_, edition, quotes)
+        if cell.kind == "markdown":
+            node.source = linked(node.source, up)
+        if is_linked(cell):
+            node.source = glossary().linked(node.source, seen, up)
+        cells.append(node)
+    cells += frame.closing(source, edition, up)
     course = {"lesson": source.name, "edition": edition}
     metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, "course": course}
     return v4.new_notebook(cells=cells, metadata=metadata)
 
 
 def text_of(notebook: NotebookNode) -> str:
-    """The notebook as it is stored: one spelling for one content."""
+    """Return the notebook as it is stored: one spelling for one content."""
     return nbformat.writes(notebook) + "\n"
+
+
+def _published(source: Source) -> Iterator[Cell]:
+    """Return the cells that a notebook holds; of a check only its call, since its text would give the answer away."""
+    for cell in source.cells:
+        if "check" in cell.tags:
+            yield replace(cell, source=CHECK.format(name=cell.exercise))
+        elif not cell.tags & UNPUBLISHED:
+            yield cell
 
 
 def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) -> NotebookNode:
@@ -52,7 +75,10 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
         if "quiz" in cell.tags:
             text = _quiz(text)
         elif "predict" in cell.tags:
-            text = "\n".join(f"> {line}".rstrip() for line in f"**Predict before you run.** {text}".splitlines())
+            asked = f"**Predict before you run.** {text}\n\n{PREDICTION}"
+            text = "\n".join(f"> {line}".rstrip() for line in asked.splitlines())
+        elif "answer" in cell.tags:
+            text = f"<details><summary>Then open</summary>\n\n{text}\n\n</details>"
         return v4.new_markdown_cell(_fill(source, text) if quotes else text, id=id_)
     text = text.replace(IMPORT, f"{IMPORT.rstrip()}  # {ORIGIN}\n")
     if edition == "learner" and "solution" in cell.tags:
@@ -62,9 +88,9 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
 
 
 def _grading(cell: Cell) -> dict:
-    """The metadata by which nbgrader releases, collects and grades exercises; checks and their helpers are folded."""
+    """Return the metadata by which nbgrader releases, collects and grades exercises; checks are folded."""
     if not cell.exercise:
-        return FOLDED if "helper" in cell.tags else {}
+        return {}
     graded = "check" in cell.tags
     grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + ("-check" if graded else "-" + _digest(cell.source))
     data = {"grade": graded, "grade_id": grade_id, "locked": graded, "schema_version": 3}
@@ -72,67 +98,34 @@ def _grading(cell: Cell) -> dict:
     return {"nbgrader": data} | (FOLDED if graded else {})
 
 
-def _ids(source: Source) -> Iterator[str]:
-    """A stable id a cell: lesson number and digest of the content, counted up where content repeats."""
+def _ids(number: str, cells: Iterable[Cell]) -> Iterator[str]:
+    """Return a stable id a cell: lesson number and digest of the content, counted up where content repeats."""
     seen: dict[str, int] = {}
-    for cell in source.cells:
+    for cell in cells:
         digest = _digest(cell.source)
         seen[digest] = seen.get(digest, 0) + 1
-        yield f"{source.number}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")
+        yield f"{number}-{digest}" + (f"-{seen[digest]}" if seen[digest] > 1 else "")
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _opening(source: Source) -> str:
-    header = source.header
-    lines = [f"# {int(source.number)}. {header['title']}", "", f"*Part {header['part']}*", ""]
-    lines += ["**After this lesson you can**", "", *(f"- {item}" for item in header["objectives"]), ""]
-    lines += [f"**Before you start:** {'; '.join(header['prerequisites'])}.", "", f"**Time:** {_time(source)}"]
-    if any(QUOTE.search(cell.source) for cell in source.cells if cell.kind == "markdown"):
-        lines += ["", _how_to_read(source)]
-    return "\n".join(lines)
-
-
-def _how_to_read(source: Source) -> str:
-    """How many runs stand behind the results that the prose quotes."""
-    seeds = {len(entry["full"]["values"]) for name, entry in stored().items() if name.startswith(f"{source.number}.")}
-    runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
-    return f"**Results** read 0.752 (0.715 to 0.768): the median, and the least to the greatest, of {runs}."
-
-
-def _time(source: Source) -> str:
-    """Reading and exercise time estimated from the text, run time as measured."""
-    words = sum(len(cell.source.split()) for cell in source.cells if cell.kind == "markdown")
-    code = sum(cell.kind == "code" and not cell.exercise for cell in source.cells)
-    reading = words / WORDS_A_MINUTE + code * MINUTES_A_CODE_CELL
-    exercises = len(source.exercises) * MINUTES_AN_EXERCISE
-    text = f"about {_round(reading)} minutes to work through and {_round(exercises)} for the exercises"
-    if measured := times().get(source.number):
-        full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast"))
-        quick = f" (with `fast = True` {fast})" if fast < full else ""
-        text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
-    return text + "."
-
-
-def _round(minutes: float) -> int:
-    return max(5, 5 * round(minutes / 5))
-
-
 def _quiz(text: str) -> str:
-    """Letter the options and fold the answer: the lines after the options say why."""
-    lines = text.splitlines()
-    options = [(position, found) for position, line in enumerate(lines) if (found := OPTION.match(line))]
-    right = [letter for letter, (_, found) in zip("ABCDEFGH", options, strict=False) if found[1] == "x"]
-    if len(right) != 1:
-        raise LessonError(f"quiz {lines[0]!r}: exactly one option must be marked - [x]")
-    first, last = options[0][0], options[-1][0]
-    question = "\n".join(lines[:first]).strip()
-    choices = "\n".join(f"- **{a}.** {found[2]}" for a, (_, found) in zip("ABCDEFGH", options, strict=False))
-    why = "\n".join(lines[last + 1 :]).strip()
-    folded = f"<details><summary>Answer</summary>\n\n**{right[0]}.** {why}\n\n</details>"
-    return f"**Quiz.** {question}\n\n{choices}\n\n{folded}"
+    """Letter the options and fold, for each, whether it is right and why: the indented lines below it."""
+    question, *parts = OPTION.split(text)
+    marks, options = parts[::2], [part.partition("\n") for part in parts[1::2]]
+    if marks.count("x") != 1:
+        raise LessonError(f"quiz {question.strip()!r}: exactly one option must be marked - [x]")
+    reasons = [" ".join(reason.split()) for _, _, reason in options]
+    if not all(reasons):
+        raise LessonError(f"quiz {question.strip()!r}: option {options[reasons.index('')][0]!r} gives no reason")
+    choices = [f"- **{letter}.** {option}" for letter, (option, _, _) in zip(LETTERS, options, strict=False)]
+    answers = [
+        f"<details><summary>If you say {letter}</summary>\n\n{VERDICTS[mark]} {reason}\n\n</details>"
+        for letter, mark, reason in zip(LETTERS, marks, reasons, strict=False)
+    ]
+    return "\n\n".join([f"**Quiz.** {question.strip()}", "\n".join(choices), *answers])
 
 
 def _fill(source: Source, text: str) -> str:

@@ -13,11 +13,15 @@ import jupytext
 
 from course.catalog import Lesson, LessonError
 
-TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "predict", "quiz", "program"}
+TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "program"}  # of code
+TAGS |= {"predict", "answer", "quiz"}  # of prose
+UNPUBLISHED = {"helper", "check", "wrong"}  # a notebook holds the call of a check alone
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
 CLAIM = re.compile(r"^\s*(fact|bound|spread)\(", re.MULTILINE)
+QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
-LONGEST = 25  # lines of a published code cell, blank ones apart
+WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
+LONGEST = 25  # lines of a worked cell, as `length` counts them
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
 
@@ -64,7 +68,7 @@ def read(name: str) -> Source:
 
 
 def problems(source: Source) -> list[str]:
-    """What in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
+    """Return what in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
     found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
     found += [f"header: {key} is not known" for key in sorted(source.header.keys() - HEADER)]
     tagged = {tag: [cell for cell in source.cells if tag in cell.tags] for tag in TAGS}
@@ -74,11 +78,16 @@ def problems(source: Source) -> list[str]:
     if not any(begin in cell.source for cell in source.cells):
         found.append(f"no cell says {begin}")
     for cell in source.cells:
-        lines = [line for line in cell.source.splitlines() if line.strip()]
-        if cell.kind == "code" and "wrong" not in cell.tags and len(lines) > LONGEST:
-            found.append(f"a cell has {len(lines)} lines, must be at most {LONGEST}: {lines[0]}")
+        worked = cell.kind == "code" and not cell.tags & UNPUBLISHED
+        if worked and (lines := length(cell.source)) > LONGEST:
+            found.append(f"a cell has {lines} lines, must be at most {LONGEST}: {cell.source.splitlines()[0]}")
         if "varies" in cell.tags and CLAIM.search(cell.source):
-            found.append(f"a cell with claims is tagged varies, so that nobody would compare them: {lines[0]}")
+            found.append(
+                f"a cell with claims is tagged varies, so that nobody would compare them: {cell.source.splitlines()[0]}"
+            )
+        if cell.kind == "code":
+            wide = [line for line in cell.source.splitlines() if len(line) > WIDEST]
+            found += [f"a line has {len(line)} columns, must be at most {WIDEST}: {line.strip()}" for line in wide]
     for name, cells in source.exercises.items():
         tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
         if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:
@@ -89,6 +98,17 @@ def problems(source: Source) -> list[str]:
     counts |= {"predictions": len(tagged["predict"]), "quiz questions": len(tagged["quiz"])}
     found += [f"{counts[what]} {what}: at least {least}" for what, least in LEAST.items() if counts[what] < least]
     return found
+
+
+def length(source: str) -> int:
+    """Lines of a cell that its reader has to follow: blank ones apart, and a recorded result is one line."""
+    results = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and _records(node)]
+    wrapped = sum((node.end_lineno or node.lineno) - node.lineno for node in results)
+    return sum(bool(line.strip()) for line in source.splitlines()) - wrapped
+
+
+def _records(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in {"fact", "bound", "spread"}
 
 
 def stub(source: str) -> str:
@@ -104,7 +124,7 @@ def stub(source: str) -> str:
 
 
 def _cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
-    """The line ranges of `node` to replace, with what replaces them."""
+    """Return the line ranges of `node` to replace, with what replaces them."""
     mark = "...  # your code here"
     if isinstance(node, ast.ClassDef):
         return [cut for child in node.body for cut in _cuts(child) if isinstance(child, ast.FunctionDef)]

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,7 +32,7 @@ class Course(TyperGroup):
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What a command refuses; asked for only when something was raised."""
+    """Return what a command refuses; asked for only when something was raised."""
     from course.catalog import LessonError
     from course.parameters import ParameterError
     from course.runs.folder import FolderError
@@ -40,9 +41,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     return LessonError, ParameterError, FolderError, *([data.DataError] if data else [])
 
 
-app = typer.Typer(
-    cls=Course, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-)
+app = typer.Typer(cls=Course, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
 LessonNames = Annotated[
@@ -51,11 +50,11 @@ LessonNames = Annotated[
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
-        "--parameter", "-p", metavar="NAME=VALUE", help="Repeatable; whole numbers in digits alone; see: course show."
+        "--parameter",
+        "-p",
+        metavar="NAME=VALUES",
+        help="Such as epochs=5, epochs=1,5 or seed=0..9; repeatable; see: course show.",
     ),
-]
-Axes = Annotated[
-    list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUES", help="Such as seed=0..9 or epochs=1,5.")
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")]
 Jobs = Annotated[
@@ -64,33 +63,52 @@ Jobs = Annotated[
 Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
 Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Mine = Annotated[Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")]
+MineOption = Annotated[Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")]
 Scheduler = Annotated[
     str | None,
     typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"course {version('course')}")
+        raise typer.Exit
 
 
 @app.callback()
-def course() -> None:
+def course(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
     """Learn, run and build the course on training neural networks."""
 
 
 @app.command("list")
-def list_() -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the lessons: title, part, seconds as measured, parameters."""
     from course.catalog import all_lessons
     from course.cli import terminal
 
-    terminal.lessons(all_lessons())
+    if as_json:
+        terminal.json_lines(map(terminal.lesson_for_programs, all_lessons()))
+    else:
+        terminal.lessons(all_lessons())
 
 
 @app.command()
-def show(lesson: LessonName) -> None:
+def show(lesson: LessonName, as_json: AsJson = False) -> None:
     """Show what a lesson teaches, what it needs, and its parameters."""
     from course.catalog import find
     from course.cli import terminal
 
-    terminal.lesson(find(lesson))
+    if as_json:
+        terminal.json_lines([terminal.lesson_for_programs(find(lesson))])
+    else:
+        terminal.lesson(find(lesson))
 
 
 @app.command()
@@ -103,49 +121,35 @@ def run(
     edition: Edition = "solutions",
     timeout: Timeout = 900,
     scheduler: Scheduler = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Run lessons and report. Exit status: 1 when one does not pass, 2 when what was asked for is refused."""
+    """Run lessons, each with a value or a grid of parameters, and report.
+
+    Started again with the same --out it goes on where it stopped. Exit status: 1 when a run does not pass, 2 when what
+    was asked for is refused.
+    """
     from course.catalog import choose
     from course.cli import terminal
-    from course.runs import folder, judge, report
-    from course.runs import plan as plans
+    from course.runs import folder, judge, plan, report
 
-    out = out or _default_out()
-    planned = plans.plan(choose(lessons or []), _assignments(parameter, fast), edition)
+    out = out or Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
+    assignments = [*(parameter or []), *(["fast=true"] if fast else [])]
+    planned = plan.plan(choose(lessons or []), assignments, edition)
     with folder.held(out):
         gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
-        terminal.table(report.COLUMNS, map(report.row, gathered))
-        print(f"Report: {report.write(gathered, out)}")
-        _finish(gathered, out, (f"{each.name}: {line}" for each in gathered for line in judge.refusals(each)))
-
-
-@app.command()
-def sweep(
-    lesson: LessonName,
-    parameter: Axes = None,
-    fast: Fast = False,
-    jobs: Jobs = None,
-    out: Out = None,
-    edition: Edition = "solutions",
-    timeout: Timeout = 900,
-    scheduler: Scheduler = None,
-) -> None:
-    """Run a lesson over a grid of parameters; started again with the same --out it goes on where it stopped."""
-    from course.catalog import find
-    from course.cli import terminal
-    from course.runs import folder, plan
-
-    out = out or _default_out()
-    planned = plan.grid(find(lesson), _assignments(parameter, fast), edition)
-    with folder.held(out):
-        left = [job for job in planned if not plan.finished(job, out)]
-        print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before; records in {out}")
-        _execute(left, out, timeout=timeout, workers=jobs, scheduler=scheduler)
-        gathered = plan.recorded(planned, out)
         plan.gather(gathered, out / "runs.parquet")
-        terminal.spreads(plan.summarize(gathered))
-        print(f"Table: {out / 'runs.parquet'}")
-        _finish(gathered, out)
+        page = report.write(gathered, out)
+    if as_json:
+        terminal.json_lines(map(report.for_programs, gathered))
+    elif grid := report.grid_rows(gathered):
+        terminal.table(report.GRID_COLUMNS, grid)
+    else:
+        terminal.table(report.COLUMNS, map(report.row, gathered))
+    print(f"Report: {page}", file=sys.stderr if as_json else sys.stdout)
+    _finish(gathered, out, (f"{each.name}: {line}" for each in gathered for line in judge.refusals(each)))
+
+
+app.command("sweep", help="The same as run, by the name that a grid once had.")(run)
 
 
 @app.command()
@@ -172,6 +176,15 @@ def build(
 
 
 @app.command()
+def book(site: Annotated[Path, typer.Option("--out", help="Folder for the site.")] = Path("site")) -> None:
+    """Build the course as a site, from what is stored: no lesson is run."""
+    from course.book.site import build
+
+    build(site)
+    print(f"The site: {site / 'index.html'}")
+
+
+@app.command()
 def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 30,
@@ -185,21 +198,19 @@ def measure(
         bool, typer.Option("--times", help="Only time the lesson by the clock, alone; the results stay.")
     ] = False,
 ) -> None:
-    """Run a lesson over seeds 0, 1, ... in both modes, and store what it claims and what it costs.
+    """Run a lesson over seeds from 0 up in both modes, and store what it claims and what it costs.
 
     Stopped and started again it goes on where it stopped, in runs/measure-NN, which goes when all is stored.
     """
     from course.authoring import measure
     from course.authoring.pace import loop_seconds
     from course.catalog import find
-    from course.runs import folder, plan
+    from course.runs import folder
 
     def gather(out: Path, seeds: int, jobs: int, modes: Iterable[str] = measure.MODES) -> list:
         planned = measure.plan(name, range(seeds), out.parent, modes=modes)
         with folder.held(out):
-            left = [job for job in planned if not plan.finished(job, out)]
-            _execute(left, out, timeout=900, workers=jobs)
-            gathered = plan.recorded(planned, out)
+            gathered = _execute(planned, out, timeout=900, workers=jobs)
             _finish(gathered, out)
             return gathered
 
@@ -216,18 +227,83 @@ def measure(
 
 
 @app.command()
-def lab(
-    folder: Annotated[
-        Path | None, typer.Argument(help="For your notebooks; by default the course's my-course/.")
-    ] = None,
-) -> None:
-    """Open JupyterLab on your own copy of the notebooks."""
+def lab(folder: Mine = None) -> None:
+    """Open JupyterLab on your own copy of the notebooks, brought up to date; what you wrote is never lost."""
     from course.cli import lab
+    from course.learner import copies
 
-    mine = folder.absolute() if folder else lab.MINE
-    for line in lab.update(mine):
+    mine = _mine(folder)
+    for line in copies.update(mine):
         print(line)
+    lab.write_pages(mine)
     lab.open_lab(mine)
+
+
+@app.command()
+def copy(folder: Mine = None) -> None:
+    """Copy the notebooks for another editor than JupyterLab; the same command brings your copy up to date."""
+    from course.cli import lab
+    from course.learner import copies
+
+    mine = _mine(folder)
+    for line in copies.update(mine):
+        print(line)
+    lab.write_pages(mine)
+    print(f"Your notebooks are in {mine}")
+
+
+@app.command()
+def practice(
+    lesson: Annotated[str | None, typer.Argument(metavar="[LESSON]", help="Such as 05, or an exercise: 05.2.")] = None,
+    folder: MineOption = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Judge what is saved, and end; exit status 1: not right.")
+    ] = False,
+    hint: Annotated[bool, typer.Option("--hint", help="Show one hint more, and end.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Put the stub back, and end; your file is kept.")] = False,
+) -> None:
+    """Name the next open exercise and judge your answer at every save, with hint after hint."""
+    from course.cli import practice
+
+    if not (once or hint or reset):
+        practice.watch(_mine(folder), lesson)
+    elif not practice.once(_mine(folder), lesson, hint=hint, reset=reset) and once:
+        raise typer.Exit(1)
+
+
+@app.command()
+def progress(
+    folder: Mine = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Say how many exercises of each lesson are right, and which is next."""
+    from course.cli import progress as shown
+    from course.learner import progress
+
+    shown.show(progress.table(_mine(folder)), as_json=json)
+
+
+@app.command()
+def certificate(
+    verify: Annotated[Path | None, typer.Option(metavar="FILE", help="Say what a certificate proves.")] = None,
+    folder: MineOption = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("certificate.json"),
+) -> None:
+    """Judge your answers again and write a certificate of those that are right; or verify one, offline.
+
+    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when.
+    """
+    from course.cli import progress
+    from course.files import write_whole
+    from course.learner import certificate
+
+    if verify:
+        if not progress.findings(certificate.verify(verify, folder.absolute() if folder else None)):
+            raise typer.Exit(1)
+        return
+    content = certificate.issue(_mine(folder))
+    write_whole(out, dumps(content, indent=1) + "\n")
+    print(f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}")
 
 
 @app.command()
@@ -243,26 +319,33 @@ def main() -> None:
     app()
 
 
-def _assignments(parameters: list[str] | None, fast: bool) -> list[str]:
-    return (parameters or []) + (["fast=true"] if fast else [])
+def _mine(folder: Path | None) -> Path:
+    """Where the learner's notebooks are: in the checkout, or where the course was installed without one, here."""
+    from course import INSTALLED, ROOT
+
+    return folder.absolute() if folder else (Path.cwd() if INSTALLED else ROOT) / "my-course"
 
 
-def _default_out() -> Path:
-    return Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
+def _execute(planned: list, out: Path, **how: Any) -> list:
+    """Run of what is `planned` all that is not done yet in folder `out`, and return the records of all.
 
-
-def _execute(jobs: list, out: Path, **how: Any) -> list:
-    """Run `jobs` as `cluster.execute` does, showing how they get on and stopping in good order."""
+    Shows how the runs get on, and stops in good order; `how` is for `cluster.execute`.
+    """
     from course.cli import terminal
+    from course.runs import plan
 
-    with terminal.stoppable(out), terminal.progress(len(jobs)) as progress:
+    left = [job for job in planned if not plan.finished(job, out)]
+    if len(left) < len(planned):
+        print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr)
+    with terminal.stoppable(out), terminal.progress(len(left)) as progress:
         from course.runs import cluster  # Dask takes seconds to import, and what is refused should not wait for it
 
         try:
-            return cluster.execute(jobs, out=out, progress=progress, **how)
+            cluster.execute(left, out=out, progress=progress, **how)
         except cluster.ClusterLost as loss:
-            print(f"Error: {loss}; a sweep started again with --out {out} goes on from there", file=sys.stderr)
+            print(f"Error: {loss}; the same command with --out {out} goes on from there", file=sys.stderr)
             raise typer.Exit(1) from loss
+    return plan.recorded(planned, out)
 
 
 def _finish(records: list, out: Path, refusals: Iterable[str] = ()) -> None:

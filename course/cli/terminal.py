@@ -1,10 +1,11 @@
 """What a terminal shows of many runs (a line that moves, tables, what went wrong), and how it stops them."""
 
 import contextlib
-import math
+import json
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from course.catalog import Lesson
-from course.claims import Band, Claim
-from course.runs.plan import Point
 from course.runs.records import Job, Record, executed
 
 INTERRUPTED = 130  # exit status: stopped by Ctrl-C or SIGTERM
@@ -30,6 +29,12 @@ def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     for row in rows:
         shown.add_row(*map(Text, row))
     Console(width=None if sys.stdout.isatty() else LOG_WIDTH).print(shown)
+
+
+def json_lines(records: Iterable[Mapping[str, Any]]) -> None:
+    """Print records for programs: JSON, one a line."""
+    for record in records:
+        print(json.dumps(record, allow_nan=False))
 
 
 def lessons(all_lessons: Iterable[Lesson]) -> None:
@@ -53,19 +58,15 @@ def lesson(lesson: Lesson) -> None:
     table(columns, [(p.name, str(p.default), str(p.fast), p.allowed, p.help) for p in parameters])
 
 
-def spreads(summary: Mapping[tuple[Point, str], Sequence[Claim]]) -> None:
-    """Print what a sweep found, by point of its grid and claim."""
-    rows = []
-    for (point, _), found in summary.items():
-        at = ", ".join(f"{key} = {value}" for key, value in point)
-        finite = [claim.value for claim in found if math.isfinite(claim.value)]
-        band = Band(finite, found[0].digits, found[0].unit)
-        middle = band.show(band.median) if finite else ""
-        ends = f"{band.show(band.low)} to {band.show(band.high)}" if finite else ""
-        stray = len(found) - len(finite)
-        runs = f"{len(found)}, {stray} of them not finite" if stray else str(len(found))
-        rows.append((at, found[0].words, middle, ends, runs))
-    table(("Parameters", "Result", "Median", "Least to greatest", "Runs"), rows)
+def lesson_for_programs(lesson: Lesson) -> dict[str, Any]:
+    """Return what JSON can hold of a lesson: its header, seconds by mode, parameters. Raises LessonError."""
+    return {
+        "number": lesson.number,
+        "name": lesson.name,
+        **lesson.header,
+        "seconds": {mode: lesson.seconds(mode) for mode in ("full", "fast")},
+        "parameters": [asdict(parameter) for parameter in lesson.parameters.values()],
+    }
 
 
 @contextlib.contextmanager

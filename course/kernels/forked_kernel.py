@@ -28,19 +28,22 @@ LIBRARIES = ("matplotlib.pyplot", "pandas", "sklearn", "keras", "tensorflow")
 
 
 def preload() -> dict[str, str]:
-    """Imports the libraries, and returns the environment variables that they set."""
+    """Import the libraries, and return the environment variables that they set."""
     if sys.path[0] == str(Path.cwd()):  # the folder of sockets
         del sys.path[0]
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pandas: pyarrow's allocator starts no thread
-    sys.ps1, sys.ps2 = "In : ", "...: "  # TensorFlow: log as in an interactive session
+    sys.ps1 = "In : "  # TensorFlow: log as in an interactive session
+    sys.ps2 = "...: "
     shell = SimpleNamespace(kernel=None)  # TensorFlow: tf.print writes to sys.stdout; pandas: no terminal
     builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
-    sys.stdout, sys.stderr = CurrentStream("stdout"), CurrentStream("stderr")  # type: ignore[assignment]
+    sys.stdout = CurrentStream("stdout")  # type: ignore[assignment]
+    sys.stderr = CurrentStream("stderr")  # type: ignore[assignment]
     before = dict(os.environ)
     for module in (*KERNEL, *LIBRARIES):
         importlib.import_module(module)
-    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__  # type: ignore[assignment]
+    sys.stdout = sys.__stdout__  # type: ignore[assignment]
+    sys.stderr = sys.__stderr__  # type: ignore[assignment]
     del builtins.get_ipython  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()  # else the kernels' collections would touch, and so copy, every page
@@ -60,14 +63,16 @@ class CurrentStream:
 
     def __getattr__(self, attribute: str) -> Any:
         stream = getattr(sys, self.name)
-        return getattr(getattr(sys, f"__{self.name}__") if stream is self else stream, attribute)
+        if stream is self:
+            stream = getattr(sys, f"__{self.name}__")
+        return getattr(stream, attribute)
 
     def close(self) -> None:
         """Not ours to close: the kernel sets up its logging anew, and with that closes earlier handlers."""
 
 
-def become_kernel(connection: socket.socket, owner_ended: int, set_by_imports: dict[str, str]) -> None:
-    """Takes on what the owner asks for, starts a kernel as ipykernel's launcher does, and tells the process id."""
+def become_kernel(connection: socket.socket, owner_pidfd: int, set_by_imports: dict[str, str]) -> None:
+    """Take on what the owner asks for, tell it the process id, and run a kernel as ipykernel's launcher does."""
     connection.settimeout(10)
     _, (request, *streams), *_ = socket.recv_fds(connection, 1, 3)
     with os.fdopen(request) as file:
@@ -79,7 +84,7 @@ def become_kernel(connection: socket.socket, owner_ended: int, set_by_imports: d
     for number, stream in enumerate(streams, start=1):  # 0 is /dev/null already
         os.dup2(stream, number)
         os.close(stream)
-    threading.Thread(target=end_with, args=(owner_ended,), daemon=True).start()
+    threading.Thread(target=die_with, args=(owner_pidfd,), daemon=True).start()
 
     import numpy as np
     from ipykernel.kernelapp import IPKernelApp
@@ -90,22 +95,22 @@ def become_kernel(connection: socket.socket, owner_ended: int, set_by_imports: d
     sys.orig_argv[:] = launch["command"]
     sys.argv[:] = [find_spec("ipykernel_launcher").origin, *launch["command"][3:]]  # type: ignore
     kernel = IPKernelApp.instance()
-    # ipykernel's own watch knows only parents; 1 switches it off, and end_with is in its place
+    # ipykernel's own watch knows only parents; 1 switches it off, and die_with is in its place
     kernel.initialize([*sys.argv[1:], "--IPKernelApp.parent_handle=1"])
     connection.sendall(str(os.getpid()).encode())  # now it listens
     connection.close()
     kernel.start()
 
 
-def end_with(owner_ended: int) -> None:
-    """Ends the kernel and what it started when its owner ends, however that happens."""
+def die_with(owner_pidfd: int) -> None:
+    """Kill the kernel and what it started when its owner ends, however that happens."""
     poll = select.poll()
-    poll.register(owner_ended, select.POLLIN)
+    poll.register(owner_pidfd, select.POLLIN)
     poll.poll()
     os.killpg(0, signal.SIGKILL)
 
 
-def spare(modules: list[str]) -> None:
-    """Takes the modules out of the end of the process: to take them apart would copy their pages, for 0.2 s."""
+def skip_teardown(modules: list[str]) -> None:
+    """Keep modules alive when the process ends: to take them apart would copy their pages, for 0.2 s."""
     kept = [sys.modules.pop(name) for name in modules if name in sys.modules]
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))

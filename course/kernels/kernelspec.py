@@ -1,4 +1,4 @@
-"""Installs what makes notebooks run well in this environment: the kernel `course`, and quiet plain kernels."""
+"""Install what makes notebooks run well in this environment: the kernel `course`, and quiet plain kernels."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ FOR_LAB = Path(sys.prefix, "share", "course")  # on the path of a JupyterLab tha
 
 
 def install() -> Path:
-    """Installs the kernelspec `course`, and the setting that keeps C++ log lines out of all kernels' outputs.
+    """Install the kernelspec `course`, and the setting that keeps C++ log lines out of all kernels' outputs.
 
     Returns the kernelspec's folder, in sys.prefix; a second call changes nothing.
     """
@@ -33,7 +33,7 @@ def install() -> Path:
 
 
 def kernel() -> dict[str, object]:
-    """The kernelspec: ipykernel's own, with the warm provisioner; its argv alone starts the same kernel cold."""
+    """Return the kernelspec: ipykernel's own, with the warm provisioner; its argv alone starts the same kernel cold."""
     spec = get_kernel_dict(extra_arguments=[f"--{QUIET_OPTION}=False"])
     spec["display_name"] = "Course (Python 3)"
     spec["env"] = {"TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -29,7 +29,7 @@ from jupyter_client.provisioning import LocalProvisioner
 if sys.platform == "linux":
     from course.kernels import forked_kernel, warm_parent
 
-PATIENCE = 120  # seconds for a parent to import everything from a slow disk
+START_TIMEOUT = 120  # seconds for a parent to import everything from a slow disk
 UNKNOWN = -1000  # an exit status: no signal has this number
 
 # What the interpreter, the C library and the preloaded libraries read once, when they start or are imported. OpenMP and
@@ -53,7 +53,8 @@ class WarmProvisioner(LocalProvisioner):
             reason = str(problem) or "the warm parent does not answer"
             say_once(f"The kernel starts cold, some seconds slower: {reason}.")
             return await super().launch_kernel(cmd, **kwargs)
-        self.pid, self.pgid = self.process.pid, None
+        self.pid = self.process.pid
+        self.pgid = None
         self.cwd = kwargs.get("cwd") or Path.cwd()
         return self.connection_info
 
@@ -72,7 +73,7 @@ async def fork_kernel(
     stderr: Any = None,
     **other: Any,
 ) -> "ForkedKernel":
-    """Has the warm parent fork a kernel; OSError or SubprocessError with the reason where it cannot.
+    """Have the warm parent fork a kernel; OSError or SubprocessError with the reason where it cannot.
 
     The arguments are those of jupyter_client's launch_kernel.
     """
@@ -92,25 +93,27 @@ async def fork_kernel(
         request.seek(0)
         socket.send_fds(connection, [b"!"], [request.fileno(), *streams])
         connection.setblocking(False)
-        reply = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 1024), PATIENCE)
-        process, _, ended = reply.decode().partition("=")
+        reply = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 1024), START_TIMEOUT)
+        process, _, status = reply.decode().partition("=")
         if not process.isdigit():
-            raise OSError(process or f"the warm parent's fork ended with status {ended or 'unknown'}")
-        kernel = ForkedKernel(int(process), connection, ended)
+            raise OSError(process or f"the warm parent's fork ended with status {status or 'unknown'}")
+        kernel = ForkedKernel(int(process), connection, status)
         stack.pop_all()  # the connection is the kernel's now
     return kernel
 
 
 def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
-    """Connects to the warm parent that fits this process, environment and directory; started if need be."""
+    """Connect to the warm parent that fits this process, environment and directory; start it if need be."""
     inherited = {name: value for name, value in environment.items() if name.startswith(READ_ONCE)}
     if "PYTHONPATH" in inherited:  # relative entries mean the directory that the interpreter starts in
         entries = inherited["PYTHONPATH"].split(os.pathsep)
         inherited["PYTHONPATH"] = os.pathsep.join(str(Path(directory, entry)) for entry in entries)
     installed = [*map(sysconfig.get_path, ("purelib", "platlib")), warm_parent.__file__, forked_kernel.__file__]
     versions = [Path(path).stat().st_mtime_ns for path in installed]
-    state = sys.executable, versions, sorted(inherited.items()), warm_parent.standing(os.getpid())
-    key = hashlib.sha256(repr(state).encode()).hexdigest()[:16]
+    limits = warm_parent.inherited_limits(os.getpid())
+    state = sys.executable, versions, sorted(inherited.items()), limits
+    digest = hashlib.sha256(repr(state).encode()).hexdigest()
+    key = f"{warm_parent.CHECKOUT}-{digest[:16]}"
 
     sockets = warm_parent.runtime_directory()
     with warm_parent.locked(sockets) as folder:
@@ -135,21 +138,23 @@ class ForkedKernel:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, pid: int, connection: socket.socket, told: str = "") -> None:
-        self.pid, self.connection, self.told = pid, connection, told
+    def __init__(self, pid: int, connection: socket.socket, status: str = "") -> None:
+        self.pid = pid
+        self.connection = connection
+        self.status = status
         self.returncode: int | None = None
-        descriptor = warm_parent.ending(pid)
-        weakref.finalize(self, os.close, descriptor)
+        pidfd = warm_parent.open_pidfd(pid)
+        weakref.finalize(self, os.close, pidfd)
         weakref.finalize(self, connection.close)
         self.ended = select.poll()
-        self.ended.register(descriptor, select.POLLIN)
+        self.ended.register(pidfd, select.POLLIN)
 
     def poll(self) -> int | None:
         if self.returncode is None and self.ended.poll(0):
             self.connection.settimeout(1)
             with contextlib.suppress(OSError):
-                self.told = self.told or self.connection.recv(1024).decode().removeprefix("=")
-            self.returncode = int(self.told or UNKNOWN)
+                self.status = self.status or self.connection.recv(1024).decode().removeprefix("=")
+            self.returncode = int(self.status or UNKNOWN)
         return self.returncode
 
     def wait(self) -> int | None:

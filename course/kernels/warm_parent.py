@@ -5,13 +5,14 @@ of kernels (papermill, `course run`, pytest, a Jupyter server), since one that p
 itself would save nothing; it ends some minutes after the last of them (COURSE_KERNEL_LINGER seconds, by default 300).
 What a process inherits rather than asks for (variables that imports read, limits, namespaces, control group) is part of
 the parent's key, so that an owner with other ones gets another parent; everything else comes with the request.
-Linux only. `python -m course.kernels.warm_parent --stop` ends the user's parents; kernels already forked live on.
+Linux only. `python -m course.kernels.warm_parent --stop` ends those of its checkout; kernels already forked live on.
 """
 
 import atexit
 import contextlib
 import ctypes
 import fcntl
+import hashlib
 import os
 import signal
 import socket
@@ -24,9 +25,11 @@ from pathlib import Path
 
 from course.kernels import forked_kernel
 
+CHECKOUT = hashlib.sha256(os.fsencode(Path(__file__).resolve())).hexdigest()[:8]  # the names of its sockets begin so
 
-def standing(process: int) -> tuple[str, ...]:
-    """What a process passes on to its children besides memory, files and environment: rights, limits and places.
+
+def inherited_limits(process: int) -> tuple[str, ...]:
+    """Return what a child inherits besides memory, files and environment: rights, limits, namespaces, control group.
 
     OSError where this user may not look at the process.
     """
@@ -43,7 +46,7 @@ def standing(process: int) -> tuple[str, ...]:
 
 
 def runtime_directory() -> Path:
-    """The user's folder of sockets."""
+    """Return the user's folder of sockets, made if need be."""
     parent = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     directory = Path(parent, f"course-kernels-{os.getuid()}")
     directory.mkdir(mode=0o700, exist_ok=True)
@@ -52,7 +55,7 @@ def runtime_directory() -> Path:
 
 @contextlib.contextmanager
 def locked(directory: Path) -> Iterator[int]:
-    """Opens the folder of sockets and holds its lock, under which parents appear, are found, and disappear.
+    """Open the folder of sockets and hold its lock, under which parents appear, are found, and disappear.
 
     PermissionError where others may enter it, since who reaches a socket runs code as the user.
     """
@@ -67,21 +70,21 @@ def locked(directory: Path) -> Iterator[int]:
         os.close(folder)
 
 
-def peer(connection: socket.socket) -> int:
-    """The process id at the other end, as the system attests it."""
+def peer_pid(connection: socket.socket) -> int:
+    """Return the process id at the other end, as the system attests it."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", credentials)[0]
 
 
-def ending(process: int) -> int:
-    """A descriptor that becomes readable when the process ends, whoever started it; OSError if there is none.
+def open_pidfd(process: int) -> int:
+    """Open a pidfd: it becomes readable when the process ends, whoever started it. OSError if there is no such process.
 
     This is os.pidfd_open, which conda's Python lacks; the system call has one number on all usual architectures.
     """
-    descriptor = ctypes.CDLL(None, use_errno=True).syscall(434, process, 0)
-    if descriptor < 0:
+    pidfd = ctypes.CDLL(None, use_errno=True).syscall(434, process, 0)
+    if pidfd < 0:
         raise OSError(ctypes.get_errno(), f"process {process} cannot be watched")
-    return descriptor
+    return pidfd
 
 
 def main() -> None:
@@ -89,7 +92,7 @@ def main() -> None:
         return stop()
     listener = listen(sys.argv[1])
     modules: list[str] = []
-    atexit.register(forked_kernel.spare, modules)  # registered before any library's own, so it runs after them
+    atexit.register(forked_kernel.skip_teardown, modules)  # registered before any library's own, so it runs after them
     set_by_imports = forked_kernel.preload()
     modules += sys.modules.keys() - {"sys", "builtins", "__main__"}
     if fork := serve(listener, float(os.environ.get("COURSE_KERNEL_LINGER", 300))):
@@ -97,17 +100,19 @@ def main() -> None:
 
 
 def stop() -> None:
-    """Ends all parents of the user."""
+    """End the user's parents that run this checkout's code; those of other checkouts go on."""
     with locked(runtime_directory()) as folder:
         for name in os.listdir(folder):  # noqa: PTH208
+            if not name.startswith(CHECKOUT):
+                continue
             with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(ConnectionRefusedError):
                 connection.connect(f"/proc/self/fd/{folder}/{name}")  # refused: its parent was killed
-                os.kill(peer(connection), signal.SIGTERM)
+                os.kill(peer_pid(connection), signal.SIGTERM)
             os.unlink(name, dir_fd=folder)
 
 
 def listen(key: str) -> socket.socket:
-    """Detaches from the owner that started this process, and listens in the current directory.
+    """Detach from the owner that started this process, and listen in the current directory.
 
     The owner waits for the end of our standard output, so that it finds the socket.
     """
@@ -124,38 +129,35 @@ def listen(key: str) -> socket.socket:
 
 
 def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] | None:
-    """Forks for every owner that connects, until `linger` seconds after the end of the last owner.
+    """Fork for every owner that connects, until `linger` seconds after the end of the last owner.
 
-    Returns in each fork its connection and a descriptor that becomes readable when the owner ends, and None at the end.
-    An owner is told over its connection, after "=", how its kernel ended: the exit status, or less the signal's number.
+    Returns in each fork its connection and the owner's pidfd, and None at the end.
     """
-    owners: dict[int, int] = {}
-    kernels: dict[int, tuple[int, socket.socket]] = {}  # by what becomes readable when one ends: process, connection
+    owners: dict[int, int] = {}  # the pidfd of each
+    kernels: dict[int, tuple[int, socket.socket]] = {}  # by pidfd: the process, and the connection to its owner
     while True:
         ready = wait([listener, *owners.values(), *kernels], None if owners else linger)
-        for owner in [owner for owner, ended in owners.items() if ended in ready]:
-            os.close(owners.pop(owner))
-        for ended in kernels.keys() & {*ready}:
-            process, connection = kernels.pop(ended)
-            os.close(ended)
-            status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-            with contextlib.suppress(OSError), connection:  # its owner has ended
-                connection.sendall(f"={status}".encode())
+        for owner, pidfd in list(owners.items()):
+            if pidfd in ready:
+                os.close(owners.pop(owner))
+        for pidfd in kernels.keys() & {*ready}:
+            os.close(pidfd)
+            report_end(*kernels.pop(pidfd))
         if listener in ready:
             connection = listener.accept()[0]
             with contextlib.suppress(OSError):  # the owner has ended, or no more processes are allowed
-                owner = peer(connection)
+                owner = peer_pid(connection)
                 if owner not in owners:
-                    owners[owner] = ending(owner)
-                if refusal := why_not(owner):
+                    owners[owner] = open_pidfd(owner)
+                if refusal := reason_to_refuse(owner):
                     connection.sendall(refusal.encode())
                 elif process := os.fork():
-                    kernels[ending(process)] = process, connection
+                    kernels[open_pidfd(process)] = process, connection
                     continue
                 else:
                     listener.close()
-                    for ended, (_, other) in kernels.items():
-                        os.close(ended)
+                    for pidfd, (_, other) in kernels.items():
+                        os.close(pidfd)
                         other.close()
                     return connection, owners[owner]
             connection.close()
@@ -166,12 +168,19 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
                     return None
 
 
-def why_not(owner: int) -> str:
-    """Why this process must not be forked for the owner, or nothing.
+def report_end(process: int, connection: socket.socket) -> None:
+    """Tell the owner, after "=", how its kernel ended: the exit status, or less the signal's number."""
+    _, status = os.waitpid(process, 0)
+    with contextlib.suppress(OSError), connection:  # its owner has ended
+        connection.sendall(f"={os.waitstatus_to_exitcode(status)}".encode())
 
-    The key has seen to the first, but who reaches the socket can use any key: no sandbox must get out by it.
+
+def reason_to_refuse(owner: int) -> str:
+    """Return why this process must not be forked for the owner, or nothing.
+
+    The key has seen to the limits, but who reaches the socket can use any key: no sandbox must get out by it.
     """
-    if standing(owner) != standing(os.getpid()):
+    if inherited_limits(owner) != inherited_limits(os.getpid()):
         return "its rights, limits or namespaces are not those of the notebook's owner"
     if (threads := len(list(Path("/proc/self/task").iterdir()))) > 1:
         return f"it runs {threads} threads, and only one is safe to fork"

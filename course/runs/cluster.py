@@ -53,7 +53,8 @@ def execute(
     the runs on their way are stopped, with outcome "cancelled", before it is raised again. Raises ClusterLost when the
     scheduler or all its workers have gone; what had finished is recorded.
     """
-    jobs, out = list(jobs), out.absolute()
+    jobs = list(jobs)
+    out = out.absolute()
     if len({job.name for job in jobs}) < len(jobs):
         raise ValueError("two jobs of the same name: lesson and parameters must tell them apart")
     if not jobs:

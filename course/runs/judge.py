@@ -45,7 +45,7 @@ def is_same_machine(record: Record) -> bool:
 
 @cache
 def _expected(name: str, mode: str) -> Interval:
-    """The interval of one more value, so wide that all claims together leave theirs in one run of 200 at the most.
+    """Return the interval of one more value, so wide that all claims together leave theirs in at most one run of 200.
 
     By Bonferroni: the share of false alarms allowed in a run of the course, divided by its claims.
     """

@@ -1,7 +1,7 @@
-"""One lesson over a grid of parameters: what was done is not done again, the records become one table.
+"""Lessons, each with a value or a grid of parameters: what was done is not done again, the records become one table.
 
-A sweep that was killed goes on where it stopped: a run is done when its record says that it passed, for the same
-notebook, parameters and environment.
+A command that was stopped, or killed, goes on in its folder where it stopped: a run is done when its record says that
+it passed, for the same notebook, parameters and environment.
 """
 
 import io
@@ -27,12 +27,9 @@ Point = tuple[tuple[str, Any], ...]  # parameters other than the seed
 
 
 def plan(lessons: Iterable[Lesson], assignments: Iterable[str], edition: Edition) -> list[Job]:
-    """Return a job for every lesson with the parameters that `assignments` such as "epochs=5" ask for.
-
-    Raises ParameterError when a lesson does not have or allow one, LessonError when a notebook was not built.
-    """
-    values = split(assignments)
-    return [Job(each.notebook(edition), each.name, checked(each, values)) for each in lessons]
+    """Return the jobs of every lesson, as `grid` makes them; raises what it raises."""
+    assignments = list(assignments)
+    return [job for lesson in lessons for job in grid(lesson, assignments, edition)]
 
 
 def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[Job]:
@@ -40,7 +37,8 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
 
     Raises ParameterError for a parameter that the lesson does not have or allow, LessonError when it was not built.
     """
-    axes = {name: _values(lesson, name, text) for name, text in split(assignments).items()}
+    asked = {name: _values(lesson, name, text) for name, text in split(assignments).items()}
+    axes = {name: asked[name] for name in lesson.parameters if name in asked}  # one name a run, however it was typed
     _refuse_many(lesson, math.prod(map(len, axes.values())))
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     notebook = lesson.notebook(edition)
@@ -120,7 +118,7 @@ def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
 
 def _refuse_many(lesson: Lesson, count: int) -> None:
     if count > MOST_RUNS:
-        raise ParameterError(f"{lesson.name}: {count} runs: a sweep has at most {MOST_RUNS}; ask for fewer values")
+        raise ParameterError(f"{lesson.name}: {count} runs: there may be at most {MOST_RUNS}; ask for fewer values")
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -41,7 +41,8 @@ def printable(text: str, longest: int = LONGEST_LINE) -> str:
     Escape codes are left out, other characters that cannot be seen are spelled as Python does (\\x00), and of a text
     that is too long the middle is left out.
     """
-    start, end = _visible(text[:longest]), _visible(text[-longest:])
+    start = _visible(text[:longest])
+    end = _visible(text[-longest:])
     if len(text) <= longest and len(start) <= longest:
         return start
     quarter = longest // 4

@@ -1,15 +1,20 @@
-"""What many runs came to: the table for the terminal, and a page of HTML that stands alone."""
+"""What many runs came to: tables for the terminal, records for programs, and a page of HTML that stands alone."""
 
+import json
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from course import claims
+from course.claims import Band
 from course.files import write_whole
-from course.runs import judge
-from course.runs.records import Record, executed
+from course.runs import judge, plan
+from course.runs.records import RECORD, Record, executed
 
 COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Facts and bounds", "Repeated", "Exercises")
+GRID_COLUMNS = ("Lesson", "Parameters", "Result", "Median", "Least to greatest", "Runs")
 TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 
@@ -25,7 +30,32 @@ def row(record: Record) -> tuple[str, ...]:
     return record.name, record.mode, record.outcome, f"{record.seconds:.1f}", kept, repeats, outcomes
 
 
-def write(gathered: Iterable[Record], out: Path) -> Path:
+def grid_rows(gathered: Sequence[Record]) -> list[tuple[str, ...]]:
+    """Return the results over the seeds, by point of the grid and claim, as texts in the order of GRID_COLUMNS.
+
+    There are none where every lesson ran once.
+    """
+    if len(gathered) == len({record.lesson for record in gathered}):
+        return []
+    rows: list[tuple[str, ...]] = []
+    for (point, name), found in plan.summarize(gathered).items():
+        at = ", ".join(f"{key} = {value}" for key, value in point)
+        finite = [claim.value for claim in found if math.isfinite(claim.value)]
+        band = Band(finite, found[0].digits, found[0].unit)
+        middle = band.show(band.median) if finite else ""
+        ends = f"{band.show(band.low)} to {band.show(band.high)}" if finite else ""
+        stray = len(found) - len(finite)
+        runs = f"{len(found)}, {stray} of them not finite" if stray else str(len(found))
+        rows.append((name.partition(".")[0], at, found[0].words, middle, ends, runs))
+    return rows
+
+
+def for_programs(record: Record) -> dict[str, Any]:
+    """Return what JSON can hold of a run: its record as it is stored, and what the course promises otherwise."""
+    return json.loads(RECORD.dump_json(record)) | {"refusals": list(judge.refusals(record))}
+
+
+def write(gathered: Sequence[Record], out: Path) -> Path:
     """Write report.html beside the executed notebooks of the runs in folder `out` and return its path."""
     from jinja2 import Environment
 
@@ -35,6 +65,8 @@ def write(gathered: Iterable[Record], out: Path) -> Path:
     page = template.render(
         columns=COLUMNS,
         runs=shown,
+        grid_columns=GRID_COLUMNS,
+        grid=grid_rows(gathered),
         failed=[record for record, _ in shown if record.outcome != "passed"],
         notebook=lambda record: executed(record.name, out),
         claim_row=claims.row,

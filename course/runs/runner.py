@@ -44,7 +44,9 @@ class Attempt:
     """A run on its way: what its kernel gets, when it must end, and how it stands."""
 
     def __init__(self, job: Job, out: Path, timeout: float) -> None:
-        self.job, self.out, self.timeout = job, out, timeout
+        self.job = job
+        self.out = out
+        self.timeout = timeout
         self.start = time.monotonic()
         self.outcome: Outcome = "passed"
         self.client: Client | None = None
@@ -94,7 +96,8 @@ class Engine(NBClientEngine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, attempt: Attempt, **_: Any) -> None:
         with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
-            work, log = Path(folder, "work"), Path(folder, "log")
+            work = Path(folder, "work")
+            log = Path(folder, "log")
             work.mkdir()
             attempt.notebook = nb_man.nb
             attempt.client = Client(
@@ -124,7 +127,8 @@ def run(job: Job, out: Path, timeout: float) -> Record:
 
     A notebook that fails raises nothing, however it fails: the record says so.
     """
-    attempt, digest = Attempt(job, out, timeout), job.digest
+    attempt = Attempt(job, out, timeout)
+    digest = job.digest
     attempts.add(attempt)
     try:
         failure = _execute(attempt)
@@ -179,7 +183,7 @@ def _execute(attempt: Attempt) -> Failure | None:
 
 
 def _connection(folder: Path) -> dict[str, Any]:
-    """Settings of a kernel's manager: connected by files in `folder`, since a free port may be taken before its use.
+    """Return a kernel manager's settings: connected by files in `folder`, since a free port may be taken before use.
 
     Where there are no such files (Windows), or their paths would be too long for a socket, it is connected by ports.
     """

@@ -1,4 +1,4 @@
-"""Finding digits on canvases: what an anchor-free detector learns from, and how it is judged.
+"""Lesson 14: digits found on canvases: what an anchor-free detector learns from, and how it is judged.
 
 A canvas is cut into square cells. The cell in which an object has its center is to say so, and to say where in the
 cell the center lies, how wide and high the object is, and what it is (after Zhou, Wang, Krähenbühl, *Objects as
@@ -10,7 +10,10 @@ cocoeval.py: `evaluateImg` and `accumulate`).
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
+
+from course.figure import COLORS, GREY, drawing
 
 CELL = 8  # pixels along the side of a cell
 RECALLS = np.linspace(0, 1, 101)  # the levels at which COCO reads precision
@@ -25,49 +28,67 @@ class Boxes(NamedTuple):
     score: NDArray  # (objects,) confidence, 0 to 1; 1 for true ones
 
     def where(self, chosen: NDArray) -> "Boxes":
-        """The rows that an index or a mask chooses."""
+        """Return the rows that an index or a mask chooses."""
         return Boxes(*(column[chosen] for column in self))
 
 
 def draw_canvases(
-    digits: NDArray, labels: NDArray, number: int, *, random: np.random.Generator, size: int = 64, most: int = 3
+    digits: NDArray, labels: NDArray, number: int, *, random: np.random.Generator, size: int = 64
 ) -> tuple[NDArray, Boxes]:
-    """Draw `number` canvases with 1 to `most` digits each; returns pixels (number, size, size) uint8, and true boxes.
+    """Draw `number` canvases with 1 to 3 digits each; returns pixels (number, size, size) uint8, and true boxes.
 
     `digits` (rows, height, width) uint8, 0 is background; a box is tight around the ink. A digit that would overlap
     another by more than a tenth (see `overlaps`) is moved; after ten attempts it is left out.
     """
     if size % CELL or size < max(digits.shape[1:]):
         raise ValueError(f"size = {size}: must be a multiple of {CELL}, and no less than the digits' {digits.shape[1]}")
-    canvases, rows = np.zeros((number, size, size), np.uint8), []
+    canvases = np.zeros((number, size, size), np.uint8)
+    rows = []
     for canvas, pixels in enumerate(canvases):
         placed: list[NDArray] = []
-        for chosen in random.integers(len(digits), size=random.integers(1, most + 1)):
-            ink = _cropped(digits[chosen])
-            for _ in range(10):
-                top, left = random.integers(np.subtract(pixels.shape, ink.shape) + 1)
-                box = np.array([left, top, left + ink.shape[1], top + ink.shape[0]])
-                if not placed or overlaps(box, placed).max() <= 0.1:
-                    window = pixels[top : box[3], left : box[2]]
-                    np.maximum(window, ink, out=window)
-                    placed.append(box)
-                    rows.append((canvas, box, labels[chosen], 1.0))
-                    break
-    return canvases, Boxes(*map(np.array, zip(*rows, strict=True)))
+        count = random.integers(1, 4)
+        for chosen in random.integers(len(digits), size=count):
+            box = _draw_somewhere(pixels, _cropped(digits[chosen]), placed, random)
+            if box is not None:
+                placed.append(box)
+                rows.append((canvas, box, labels[chosen], 1.0))
+    columns = zip(*rows, strict=True)
+    return canvases, Boxes(*map(np.array, columns))
+
+
+def _draw_somewhere(
+    pixels: NDArray, ink: NDArray, placed: list[NDArray], random: np.random.Generator
+) -> NDArray | None:
+    """Draw a digit where it hardly overlaps what is `placed`; return its box, or None after ten attempts."""
+    height, width = ink.shape
+    free = np.subtract(pixels.shape, ink.shape)
+    for _ in range(10):
+        top, left = random.integers(free + 1)
+        bottom = top + height
+        right = left + width
+        box = np.array([left, top, right, bottom])
+        if not placed or overlaps(box, placed).max() <= 0.1:
+            window = pixels[top:bottom, left:right]
+            np.maximum(window, ink, out=window)
+            return box
+    return None
 
 
 def encode(truth: Boxes, number: int, *, cells: int = 8) -> NDArray:
-    """What a network should answer on `number` canvases of `cells` times `cells`: (number, cells, cells, 6) float32.
+    """Return what a network should answer on `number` canvases, (number, cells, cells, 6) float32, `cells` a side.
 
     The six: 1 where an object has its center, else 0; the center's place in its cell, right and down, 0 to 1; the
     logarithms of width and height in cells; the class. Of two objects in one cell the later is kept.
     """
     targets = np.zeros((number, cells, cells, 6), np.float32)
-    center = (truth.box[:, :2] + truth.box[:, 2:]) / 2 / CELL
-    extent = (truth.box[:, 2:] - truth.box[:, :2]) / CELL
-    column, row = np.minimum(center.astype(int), cells - 1).T
-    inside = center - np.column_stack([column, row])
-    targets[truth.canvas, row, column] = np.column_stack([truth.score, inside, np.log(extent), truth.label])
+    begin = truth.box[:, :2]
+    end = truth.box[:, 2:]
+    center = (begin + end) / 2 / CELL
+    extent = (end - begin) / CELL
+    cell = np.minimum(center.astype(int), cells - 1)
+    column, row = cell.T
+    answer = [truth.score, center - cell, np.log(extent), truth.label]
+    targets[truth.canvas, row, column] = np.column_stack(answer)
     return targets
 
 
@@ -78,14 +99,18 @@ def decode(answers: ArrayLike, *, least: float = 0.02) -> Boxes:
     the probability of a center times that of the likeliest class; boxes with a score below `least` are dropped.
     """
     answers = np.asarray(answers, dtype=float)
-    classes = np.exp(answers[..., 5:] - answers[..., 5:].max(axis=-1, keepdims=True))
-    score = classes.max(axis=-1) / classes.sum(axis=-1) / (1 + np.exp(-answers[..., 0]))
-    canvas, row, column = np.nonzero(score >= least)
-    answer = answers[canvas, row, column]
+    logits = answers[..., 5:]
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    likeliest = odds.max(axis=-1) / odds.sum(axis=-1)
+    score = likeliest / (1 + np.exp(-answers[..., 0]))
+    chosen = np.nonzero(score >= least)
+    canvas, row, column = chosen
+    answer = answers[chosen]
     center = np.column_stack([column, row]) + answer[:, 1:3]
     half = np.exp(np.clip(answer[:, 3:5], -5, 5)) / 2
     box = CELL * np.concatenate([center - half, center + half], axis=1)
-    return suppress(Boxes(canvas, box, answer[:, 5:].argmax(axis=1), score[canvas, row, column]))
+    label = logits[chosen].argmax(axis=1)
+    return suppress(Boxes(canvas, box, label, score[chosen]))
 
 
 def suppress(found: Boxes, *, limit: float = 0.5) -> Boxes:
@@ -96,45 +121,60 @@ def suppress(found: Boxes, *, limit: float = 0.5) -> Boxes:
     found = found.where(np.argsort(-found.score, kind="stable"))
     kept = np.ones(len(found.score), bool)
     for rows in _groups(found):
-        overlap = overlaps(found.box[rows], found.box[rows])
+        boxes = found.box[rows]
+        is_close = overlaps(boxes, boxes) > limit
         for best, row in enumerate(rows):
             if kept[row]:
-                kept[rows[best + 1 :][overlap[best, best + 1 :] > limit]] = False
+                worse = rows[best + 1 :]
+                kept[worse[is_close[best, best + 1 :]]] = False
     return found.where(kept)
 
 
 def overlaps(first: ArrayLike, second: ArrayLike) -> NDArray:
     """Intersection over union of every box of `first` (n, 4) with every box of `second` (m, 4): (n, m)."""
-    first, second = np.asarray(first, float).reshape(-1, 1, 4), np.asarray(second, float).reshape(1, -1, 4)
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
-    shared = np.maximum(sides, 0).prod(axis=-1)
-    area, other = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (first, second))
-    return shared / (area + other - shared)
+    first = np.asarray(first, float).reshape(-1, 1, 4)
+    second = np.asarray(second, float).reshape(1, -1, 4)
+    begin = np.maximum(first[..., :2], second[..., :2])
+    end = np.minimum(first[..., 2:], second[..., 2:])
+    shared = np.maximum(end - begin, 0).prod(axis=-1)
+    return shared / (_area(first) + _area(second) - shared)
+
+
+def _area(boxes: NDArray) -> NDArray:
+    sides = boxes[..., 2:] - boxes[..., :2]
+    return sides.prod(axis=-1)
 
 
 def mean_average_precision(truth: Boxes, found: Boxes, *, least_overlap: float = 0.5) -> float:
-    """The mean over the true classes of `average_precision`, a detection being right as in `matches`."""
+    """Return the mean over the true classes of `average_precision`, a detection being right as in `matches`."""
     if not len(truth.label):
         raise ValueError("truth has no boxes: must have at least one")
     found = found.where(np.lexsort([found.canvas, -found.score]))  # equal scores in COCO's order, canvas by canvas
     right = matches(truth, found, least_overlap=least_overlap)
-    classes = np.unique(truth.label)
-    return float(np.mean([average_precision(right[found.label == c], np.sum(truth.label == c)) for c in classes]))
+    precisions = []
+    for label, truths in zip(*np.unique(truth.label, return_counts=True), strict=True):
+        precisions.append(average_precision(right[found.label == label], truths))
+    return float(np.mean(precisions))
 
 
 def matches(truth: Boxes, found: Boxes, *, least_overlap: float = 0.5) -> NDArray:
-    """Which detections are right, (found,) bool; `found` comes with the best score first.
+    """Say which detections are right, (found,) bool; `found` comes with the best score first.
 
     Each takes, from the true boxes of its canvas and class that are still free, the one that it overlaps most. It is
     right if the overlap is at least `least_overlap`.
     """
-    right, free = np.zeros(len(found.score), bool), np.ones(len(truth.score), bool)
+    right = np.zeros(len(found.score), bool)
+    free = np.ones(len(truth.score), bool)
     for rows in _groups(found):
-        true = np.flatnonzero((truth.canvas == found.canvas[rows[0]]) & (truth.label == found.label[rows[0]]))
-        for row, overlap in zip(rows, overlaps(found.box[rows], truth.box[true]), strict=True):
-            overlap = np.where(free[true], overlap, -1)
-            if overlap.size and overlap.max() >= least_overlap:
-                right[row], free[true[overlap.argmax()]] = True, False
+        canvas = found.canvas[rows[0]]
+        label = found.label[rows[0]]
+        true = np.flatnonzero((truth.canvas == canvas) & (truth.label == label))
+        overlap = overlaps(found.box[rows], truth.box[true])
+        for row, candidates in zip(rows, overlap, strict=True):
+            candidates = np.where(free[true], candidates, -1)
+            if candidates.size and candidates.max() >= least_overlap:
+                right[row] = True
+                free[true[candidates.argmax()]] = False
     return right
 
 
@@ -144,19 +184,57 @@ def average_precision(right: ArrayLike, truths: int) -> float:
     At each level counts the greatest precision at this recall or beyond, 0 where there is none.
     """
     hits = np.cumsum(np.asarray(right, dtype=float))
+    recall = hits / truths
     precision = hits / np.arange(1, len(hits) + 1)
-    at_or_beyond = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
-    return float(at_or_beyond[np.searchsorted(hits / truths, RECALLS)].mean())
+    greatest = np.maximum.accumulate(precision[::-1])
+    at_or_beyond = np.append(greatest[::-1], 0.0)
+    levels = np.searchsorted(recall, RECALLS)
+    return float(at_or_beyond[levels].mean())
+
+
+def show_canvases(pictures: NDArray, truth: Boxes, found: Boxes, *, title: str) -> None:
+    """Draw the first eight canvases with their true boxes, and with what was found, best score first.
+
+    True boxes are dashed and grey; what was found is blue where it is right, and orange, dash-dotted, where not.
+    """
+    right = matches(truth, found)
+    is_drawn = found.canvas < 8
+    with drawing(title, size=(8.0, 4.6)) as (figure, alt_text):
+        figure.suptitle(title, x=0.01, ha="left")
+        for number, axes in enumerate(figure.subplots(2, 4).flat):
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(True)
+            axes.imshow(pictures[number], cmap="gray_r")
+            axes.autoscale(False)  # a wild box does not shrink the canvas
+            here = found.canvas == number
+            _outline(axes, truth.where(truth.canvas == number), GREY, "--")
+            _outline(axes, found.where(here & right), COLORS[0], "-", named=True)
+            _outline(axes, found.where(here & ~right), COLORS[1], "-.", named=True)
+        alt_text.append(f"Eight canvases with {sum(truth.canvas < 8)} digits.")
+        alt_text.append(f"{sum(right & is_drawn)} boxes are right, {sum(~right & is_drawn)} wrong.")
+
+
+def _outline(axes: Axes, boxes: Boxes, color: str, dash: str, *, named: bool = False) -> None:
+    """Draw boxes, `named` by class and score."""
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    for (left, top, right, bottom), label, score in zip(boxes.box, boxes.label, boxes.score, strict=True):
+        x = [left, right, right, left, left]
+        y = [top, top, bottom, bottom, top]
+        axes.plot(x, y, color=color, linestyle=dash)
+        if named:
+            axes.text(left, top - 1, f"{label}: {score:.2f}", color=color, fontsize=8, bbox=paper)
 
 
 def _groups(found: Boxes) -> list[NDArray]:
-    """The rows of each canvas and class, in order."""
+    """Return the rows of each canvas and class, in order."""
     order = np.lexsort([found.canvas, found.label])
-    new = np.flatnonzero(np.diff(found.canvas[order]) | np.diff(found.label[order])) + 1
-    return [rows for rows in np.split(order, new) if len(rows)]
+    is_new = np.diff(found.canvas[order]) | np.diff(found.label[order])
+    groups = np.split(order, np.flatnonzero(is_new) + 1)
+    return [rows for rows in groups if len(rows)]
 
 
 def _cropped(digit: NDArray) -> NDArray:
-    """The part of an image that has ink."""
-    rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
+    """Return the part of an image that has ink."""
+    rows = np.flatnonzero(digit.any(axis=1))
+    columns = np.flatnonzero(digit.any(axis=0))
     return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

@@ -1,4 +1,4 @@
-"""Ensembles: many networks trained and asked at once, and averages over the weights that a training passes through.
+"""Lesson 13: many networks trained and asked at once, and averages over the weights that a training passes through.
 
 Two ideas. The weights of k dense networks fit into the arrays of one with a further axis in front, and NumPy's matrix
 product works through it: k networks cost one call a layer. And an average needs no stored snapshots: each new one
@@ -14,7 +14,20 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray as Array
 
+from course.figure import add_axes, drawing, styled
+
 Weights = list[Array]
+
+
+def clouds(x: Array, y: Array, centers: Array, *, title: str) -> None:
+    """Draw points `x` (rows, 2) by their classes `y` (rows,), each around its row of `centers` (classes, 2)."""
+    points = {f"class {number}": x[y == number] for number in range(len(centers))}
+    with drawing(title) as (figure, alt_text):
+        axes = add_axes(figure, title, "first feature", "second feature")
+        for (style, rows), center in zip(styled(points), centers, strict=True):
+            axes.plot(*rows.T, **style | {"linestyle": ""})
+            alt_text.append(f"{style['label'].capitalize()} lies around ({center[0]:.1f}, {center[1]:.1f}).")
+        axes.legend()
 
 
 def equal(count: int) -> float:
@@ -36,18 +49,23 @@ class RunningAverage:
     """The weighted average of all weights seen so far, in constant memory; `share(count)` is the newest one's share."""
 
     def __init__(self, share: Callable[[int], float] = equal) -> None:
-        self.share, self.count = share, 0
+        self.share = share
+        self.count = 0
         self.weights: Weights = []
 
     def update(self, snapshot: Sequence[ArrayLike]) -> None:
         """Take in one snapshot, such as `model.get_weights()`. Raises ValueError for shapes unlike the first's."""
         arrays = [np.asarray(array, dtype=float) for array in snapshot]
-        self.weights = self.weights or [np.zeros_like(array) for array in arrays]
-        if (new := [a.shape for a in arrays]) != (known := [a.shape for a in self.weights]):
-            raise ValueError(f"snapshot has shapes {new}: must be those of the first, {known}")
+        if not self.weights:
+            self.weights = [np.zeros_like(array) for array in arrays]
+        shapes = [array.shape for array in arrays]
+        expected = [array.shape for array in self.weights]
+        if shapes != expected:
+            raise ValueError(f"snapshot has shapes {shapes}: must be those of the first, {expected}")
         self.count += 1
+        share = self.share(self.count)
         for average, array in zip(self.weights, arrays, strict=True):
-            average += self.share(self.count) * (array - average)
+            average += share * (array - average)
 
 
 def stack(networks: Sequence[Sequence[ArrayLike]]) -> Weights:
@@ -66,7 +84,9 @@ def initialize(members: int, widths: Sequence[int], rng: Generator) -> Weights:
     weights: Weights = []
     for inputs, units in pairwise(widths):
         limit = np.sqrt(6 / (inputs + units))
-        weights += [rng.uniform(-limit, limit, (members, inputs, units)), np.zeros((members, 1, units))]
+        kernel = rng.uniform(-limit, limit, (members, inputs, units))
+        bias = np.zeros((members, 1, units))
+        weights += [kernel, bias]
     return weights
 
 
@@ -84,13 +104,16 @@ def train(
 
     `x` (members, rows, inputs), `y` (members, rows) classes; one learning rate an epoch; each member has its own order.
     """
-    rows = np.tile(np.arange(y.shape[1]), (len(y), 1))
-    targets = np.eye(weights[-1].shape[-1])[y]
+    members, count = y.shape
+    rows = np.tile(np.arange(count), (members, 1))
+    every_member = np.arange(members)[:, None]
+    classes = weights[-1].shape[-1]
+    targets = np.eye(classes)[y]
     velocities = [np.zeros_like(array) for array in weights]
     for rate in learning_rates:
         order = rng.permuted(rows, axis=1)
-        for start in range(0, y.shape[1], batch_size):
-            batch = np.arange(len(y))[:, None], order[:, start : start + batch_size]
+        for start in range(0, count, batch_size):
+            batch = every_member, order[:, start : start + batch_size]
             gradients = _gradients(weights, x[batch], targets[batch])
             for array, velocity, gradient in zip(weights, velocities, gradients, strict=True):
                 velocity[:] = momentum * velocity - rate * gradient
@@ -99,7 +122,7 @@ def train(
 
 
 def _forward(weights: Weights, x: Array) -> list[Array]:
-    """The input of each layer, then the probabilities."""
+    """Return the input of each layer, then the probabilities."""
     layers = [x]
     for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
         sums = layers[-1] @ kernel + bias
@@ -114,6 +137,8 @@ def _gradients(weights: Weights, x: Array, targets: Array) -> Weights:
     error = (probabilities - targets) / x.shape[-2]
     gradients: Weights = []
     for kernel, received in zip(weights[-2::-2], inputs[::-1], strict=True):
-        gradients = [received.swapaxes(-1, -2) @ error, error.sum(axis=-2, keepdims=True), *gradients]
+        of_kernel = received.swapaxes(-1, -2) @ error
+        of_bias = error.sum(axis=-2, keepdims=True)
+        gradients = [of_kernel, of_bias, *gradients]
         error = (error @ kernel.swapaxes(-1, -2)) * (received > 0)
     return gradients

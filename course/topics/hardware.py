@@ -1,4 +1,4 @@
-"""What a device can do and what a training run asks of it: a roofline, figures with their sources, a calculator.
+"""Lesson 16: what a device can do and what a training run asks of it: a roofline, sourced figures, a calculator.
 
 To one piece of arithmetic a device is two numbers: FLOP a second and bytes a second. Whichever runs out first sets
 the time (the roofline: Williams, Waterman, Patterson, CACM 52(4), 2009, doi:10.1145/1498765.1498785). To a training
@@ -50,7 +50,7 @@ class Machine:
         return self.rate / self.bandwidth
 
     def attainable(self, intensity):
-        """The greatest rate in FLOP/s at `intensity` in FLOP/byte, a number or an array (the roofline)."""
+        """Return the greatest rate in FLOP/s at `intensity` in FLOP/byte, a number or an array (the roofline)."""
         return np.minimum(self.rate, self.bandwidth * intensity)
 
 
@@ -69,29 +69,39 @@ class Kernel:
 
 
 def calibration(megabytes: int) -> dict[str, Kernel]:
-    """What shows the two limits: a sum of arrays of `megabytes` each, and a product of small matrices."""
+    """Return what shows the two limits: a sum of arrays of `megabytes` each, and a product of small matrices."""
     x, y, z = (_random(megabytes * 2**18) for _ in range(3))
     product = matrix_product(1024, 1024, 1024)
-    return {"bandwidth": Kernel(lambda: np.add(x, y, out=z), x.size, 12 * x.size), "rate": product}
+    addition = Kernel(lambda: np.add(x, y, out=z), x.size, 12 * x.size)
+    return {"bandwidth": addition, "rate": product}
 
 
 def five_kernels(megabytes: int) -> dict[str, Kernel]:
     """Five kernels of training, on float32 arrays of `megabytes`, in the order of their intensity."""
-    n, inputs = megabytes * 2**18, 4096
-    x, y, row, matrix = _random(n), _random(n), _random(inputs), _random(inputs, n // inputs)
+    n = megabytes * 2**18
+    inputs = 4096
+    outputs = n // inputs
+    x = _random(n)
+    y = _random(n)
+    row = _random(inputs)
+    matrix = _random(inputs, outputs)
     return {
         "axpy, a step of SGD": Kernel(lambda: saxpy(x, y, a=1e-6), 2 * n, 12 * n),
         "dot, two gradients": Kernel(lambda: x @ y, 2 * n, 8 * n),
-        "vector x matrix, one row": Kernel(lambda: row @ matrix, 2 * n, 4 * (n + inputs + n // inputs)),
+        "vector x matrix, one row": Kernel(lambda: row @ matrix, 2 * n, 4 * (n + inputs + outputs)),
         "matrix product, 256 rows": matrix_product(256, 4000, 4000),
         "matrix product, square": matrix_product(2048, 2048, 2048),
     }
 
 
 def matrix_product(m: int, k: int, n: int) -> Kernel:
-    """The product of an (m, k) and a (k, n) matrix of float32."""
-    a, b, out = _random(m, k), _random(k, n), _random(m, n)
-    return Kernel(lambda: np.matmul(a, b, out=out), 2 * m * k * n, 4 * (m * k + k * n + m * n))
+    """Return the product of an (m, k) and a (k, n) matrix of float32."""
+    a = _random(m, k)
+    b = _random(k, n)
+    out = _random(m, n)
+    flops = 2 * m * k * n
+    moved = a.nbytes + b.nbytes + out.nbytes
+    return Kernel(lambda: np.matmul(a, b, out=out), flops, moved)
 
 
 def fastest(kernels: Mapping[str, Kernel], rounds: int) -> dict[str, float]:
@@ -174,10 +184,11 @@ def choose(need: float, offers: Sequence[Offer]) -> Offer | None:
 def _check(**given: float) -> None:
     """Raise ValueError for a value outside its row of ALLOWED; the message says what is allowed."""
     for name, value in given.items():
-        low, high, words = ALLOWED[name]
-        fits = isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high and value < math.inf
-        if not fits or ("whole" in words and value != int(value)):
-            raise ValueError(f"{name} = {value!r}: must be {words}")
+        low, high, allowed = ALLOWED[name]
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        fits = is_number and low <= value <= high and value < math.inf
+        if not fits or ("whole" in allowed and value != int(value)):
+            raise ValueError(f"{name} = {value!r}: must be {allowed}")
 
 
 def _random(*shape: int) -> np.ndarray:

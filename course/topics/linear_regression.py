@@ -1,4 +1,4 @@
-"""Linear regression by batch gradient descent: the algorithm, three stop rules, and a command that prints its log.
+"""Lesson 01: linear regression by batch gradient descent: algorithm, three stop rules, a command that prints its log.
 
 The weights start at 0; every iteration adds learning_rate * sum((y - f(x)) * x) over all rows. A stop rule is a
 number measured on two successive steps: the descent ends when that number is at or below the threshold.
@@ -49,11 +49,13 @@ class Log:
         return len(self.sse) - 1
 
     def csv(self) -> str:
-        """The log as CSV text: a header, then iteration, weights and sse of each row with 4 decimals."""
-        lines = [["iteration", *(f"w{column}" for column in range(self.weights.shape[1])), "sse"]]
+        """Return the log as CSV text: a header, then iteration, weights and sse of each row with 4 decimals."""
+        columns = [f"w{number}" for number in range(self.weights.shape[1])]
+        lines = [",".join(["iteration", *columns, "sse"])]
         for iteration, numbers in enumerate(np.column_stack([self.weights, self.sse])):
-            lines.append([str(iteration), *(f"{number:.4f}" for number in numbers)])
-        return "\n".join(map(",".join, lines))
+            cells = [f"{number:.4f}" for number in numbers]
+            lines.append(",".join([str(iteration), *cells]))
+        return "\n".join(lines)
 
 
 def sse_change(before: Step, now: Step) -> float:
@@ -62,7 +64,7 @@ def sse_change(before: Step, now: Step) -> float:
 
 
 def sse_itself(_before: Step, now: Step) -> float:
-    """The sum of squared errors."""
+    """Return the sum of squared errors."""
     return now.sse
 
 
@@ -92,39 +94,45 @@ def descend(
     if not threshold >= 0:
         raise ValueError(f"threshold = {threshold:g}: must be 0 or more")
     with np.errstate(over="ignore", invalid="ignore"):
-        log = [_step(X, y, np.zeros(X.shape[1]))]
-        while len(log) <= max_iterations:
+        first = _step(X, y, np.zeros(X.shape[1]))
+        log = [first]
+        for iteration in range(1, max_iterations + 1):
             before = log[-1]
             now = _step(X, y, before.weights + learning_rate * before.direction)
             log.append(now)
-            if not now.sse <= 2 * log[0].sse < np.inf:  # also true of NaN
-                change = f"diverges, SSE {log[0].sse:.4g} -> {now.sse:.4g} at iteration {len(log) - 1}"
+            if not now.sse <= 2 * first.sse < np.inf:  # also true of NaN
+                change = f"diverges, SSE {first.sse:.4g} -> {now.sse:.4g} at iteration {iteration}"
                 cure = f"must be below {stability_limit(X):.4g}, 2 / lambda_max of X'X"
-                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", len(log) - 1)
-            if len(log) == 2 and _idle(before, now, X, y):
+                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", iteration)
+            if iteration == 1 and _idle(before, now, X, y):
                 change = f"the first step changes nothing, SSE stays {now.sse:.4g}"
                 cure = f"raise it (limit {stability_limit(X):.4g})"
-                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", 1)
-            if stop(before, now) <= threshold:
-                return Log(np.array([step.weights for step in log]), np.array([step.sse for step in log]))
-    left = f"{stop.__name__} is still {stop(before, now):.4g} after {max_iterations} iterations"
+                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", iteration)
+            measured = stop(before, now)
+            if measured <= threshold:
+                weights = np.array([step.weights for step in log])
+                sse = np.array([step.sse for step in log])
+                return Log(weights, sse)
+    left = f"{stop.__name__} is still {measured:.4g} after {max_iterations} iterations"
     cure = f"raise it, or the learning rate (limit {stability_limit(X):.4g})"
     raise DescentError(f"threshold = {threshold:g}: {left}; {cure}", max_iterations)
 
 
 def stability_limit(X: np.ndarray) -> float:
-    """The learning rate at and above which `descend` does not converge: 2 / lambda_max of X'X.
+    """Return the learning rate at and above which `descend` does not converge: 2 / lambda_max of X'X.
 
     The error w - w* is multiplied by I - learning_rate * X'X in each iteration, and shrinks when no eigenvalue of
     that matrix reaches -1.
     """
     with np.errstate(over="ignore", divide="ignore"):
-        return float(2 / np.linalg.norm(X, 2) ** 2)
+        largest = np.linalg.norm(X, 2) ** 2
+        return float(2 / largest)
 
 
 def with_bias(x: np.ndarray) -> np.ndarray:
     """Put a column of 1 before the inputs `x` (rows, features)."""
-    return np.column_stack([np.ones(len(x)), x])
+    ones = np.ones(len(x))
+    return np.column_stack([ones, x])
 
 
 def read_csv(path: Path, delimiter: str = ",") -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +159,9 @@ def read_csv(path: Path, delimiter: str = ",") -> tuple[np.ndarray, np.ndarray]:
     if not rows:
         raise ValueError(f"{path}: has no rows of numbers")
     table = np.array([_numbers(f"{path}: row {number}", cells, width) for number, cells in rows])
-    return table[:, :-1], table[:, -1]
+    inputs = table[:, :-1]
+    target = table[:, -1]
+    return inputs, target
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -197,9 +207,10 @@ def _step(X: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Step:
 
 def _idle(before: Step, now: Step, X: np.ndarray, y: np.ndarray) -> bool:
     """Whether a step left residuals as they were, though there was somewhere to go."""
+    if now.sse != before.sse or not np.array_equal(now.direction, before.direction):
+        return False
     rounding = np.finfo(float).eps * len(y) * np.linalg.norm(X) * np.linalg.norm(y)
-    unchanged = now.sse == before.sse and np.array_equal(now.direction, before.direction)
-    return unchanged and bool(np.linalg.norm(before.direction) > rounding)
+    return bool(np.linalg.norm(before.direction) > rounding)
 
 
 def _check_names(row: str, cells: list[str]) -> None:
@@ -239,13 +250,13 @@ def _cure_of_one_column(rows: list[tuple[int, list[str]]]) -> str:
 
 
 def _cure_of_delimiter(cell: str) -> str:
-    """The option that splits a cell, if one of the separators is in it."""
+    """Return the option that splits a cell, if one of the separators is in it."""
     found = next((name for name, sign in DELIMITERS.items() if sign in cell.strip()), None)
     return f"if columns are separated by {found}, say --delimiter '{found}'" if found else ""
 
 
 def _cure(cell: str) -> str:
-    """What to do about a cell that is no number, as far as its characters tell."""
+    """Return what to do about a cell that is no number, as far as its characters tell."""
     foreign = next((character for character in cell if not character.isascii()), None)
     if foreign:
         return f": it holds U+{ord(foreign):04X} {unicodedata.name(foreign, '')}; write numbers in ASCII"

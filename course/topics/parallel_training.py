@@ -1,4 +1,4 @@
-"""Training on several worker processes at once: what each computes, what they exchange, when more of them pay.
+"""Lesson 15: training on several worker processes: what each computes, what they exchange, when more of them pay.
 
 A network here is a sum of branches, and there are two ways to share its work. Data parallel: each worker has every
 branch and some of the rows; gradients are added up. Model parallel: each has every row and some of the branches;
@@ -43,8 +43,10 @@ class Branch:
 
     def backward(self, error: NDArray) -> NDArray:
         """Return the gradient of a loss, given its derivative `error` (rows, outputs) by the last logits."""
-        layers = list(zip(_layers(self.weights, self.widths), _layers(self.gradient, self.widths), strict=True))
-        for (kernel, _), (d_kernel, d_bias) in reversed(layers):
+        layers = _layers(self.weights, self.widths)
+        gradients = _layers(self.gradient, self.widths)
+        pairs = list(zip(layers, gradients, strict=True))
+        for (kernel, _), (d_kernel, d_bias) in reversed(pairs):
             x = self.inputs.pop()
             np.matmul(x.T, error, out=d_kernel)
             error.sum(axis=0, out=d_bias)
@@ -55,9 +57,11 @@ class Branch:
 
 def random_branch(widths: Sequence[int], rng: np.random.Generator) -> Branch:
     """Return a branch with normal weights of variance 2 / inputs (He et al., 2015) and biases of 0, float32."""
-    branch = Branch(widths, np.zeros(sum((a + 1) * b for a, b in pairwise(widths)), "float32"))
+    size = sum((inputs + 1) * units for inputs, units in pairwise(widths))
+    branch = Branch(widths, np.zeros(size, "float32"))
     for kernel, _ in _layers(branch.weights, widths):
-        kernel[:] = rng.normal(scale=np.sqrt(2 / len(kernel)), size=kernel.shape)
+        scale = np.sqrt(2 / len(kernel))
+        kernel[:] = rng.normal(scale=scale, size=kernel.shape)
     return branch
 
 
@@ -98,28 +102,39 @@ def train(
     parts = [list(part) for part in placement or [range(len(network))]]
     if sorted(chain(*parts)) != list(range(len(network))):
         raise ValueError(f"placement = {parts}: must hold each branch from 0 to {len(network) - 1} once")
-    most_rows, classes = -(-batch // shards), network[0].widths[-1]
-    shared = {"x": x, "y": y, "logits": np.zeros((2, shards, len(parts), most_rows, classes), x.dtype)}
+    most_rows = -(-batch // shards)
+    classes = network[0].widths[-1]
+    logits = np.zeros((2, shards, len(parts), most_rows, classes), x.dtype)
+    shared = {"x": x, "y": y, "logits": logits}
     for number, branch in enumerate(network):
         shared[f"gradient {number}"] = np.zeros((2, shards, len(branch.weights)), x.dtype)
     results = run_workers(_train, shards * len(parts), shared, network, parts, batch, steps, learning_rate)
-    columns = [[result[1][n] for result in results if n in result[1]] for n in range(len(network))]
-    weights, gradients = ([np.array([pair[i] for pair in column]) for column in columns] for i in (0, 1))
-    return Run(results[0][0], weights, gradients)
+    weights = []
+    gradients = []
+    for number in range(len(network)):
+        copies = [branches[number] for _, branches in results if number in branches]  # one of each shard
+        weights.append(np.array([copy[0] for copy in copies]))
+        gradients.append(np.array([copy[1] for copy in copies]))
+    seconds, _ = results[0]
+    return Run(seconds, weights, gradients)
 
 
 def _train(
     worker: Worker, network: list[Branch], parts: list[list[int]], batch: int, steps: int, learning_rate: float
 ) -> tuple[NDArray, dict[int, tuple[NDArray, NDArray]]]:
-    """The steps of one worker of the grid: row `shard`, column `part`."""
+    """Take the steps of one worker of the grid: row `shard`, column `part`."""
     shard, part = divmod(worker.rank, len(parts))
-    shards, mine = worker.count // len(parts), {number: network[number] for number in parts[part]}
-    x, y = worker.shared["x"], worker.shared["y"]
+    shards = worker.count // len(parts)
+    mine = {number: network[number] for number in parts[part]}
+    x = worker.shared["x"]
+    y = worker.shared["y"]
     worker.wait()
     ticks = [time.perf_counter()]
     for step in range(steps):
-        rows = np.array_split(np.arange(step * batch, (step + 1) * batch) % len(x), shards)[shard]
-        inputs, turn = x[rows], step % 2  # two sets of buffers: nobody overwrites what a slower worker still reads
+        all_rows = np.arange(step * batch, (step + 1) * batch) % len(x)
+        rows = np.array_split(all_rows, shards)[shard]
+        inputs = x[rows]
+        turn = step % 2  # two sets of buffers: nobody overwrites what a slower worker still reads
         logits: Any = sum(branch.forward(inputs) for branch in mine.values())
         if len(parts) > 1:
             exchange = worker.shared["logits"][turn, shard, :, : len(rows)]

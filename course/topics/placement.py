@@ -1,13 +1,25 @@
-"""Lesson 15: tasks placed on devices such that the last ends as early as any, by integer programming."""
+"""Lesson 15: tasks placed on devices such that the last ends as early as any, by integer programming.
 
-from collections.abc import Mapping
+Unknown are the end, and when each task begins; then, 0 or 1: whether a task is on a device, whether an edge is cut,
+whether the first of two tasks comes first. Each constraint is a rule `sum(factor * unknown) >= least`. Costs and
+delays are in units of all costs together, the time that one device needs, since the solver wants numbers near 1.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import combinations, product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from course.figure import COLORS, add_axes, drawing
+
+Costs = Mapping[str, float]
+Edges = Mapping[tuple[str, str], float]
+HORIZON = 1  # all tasks on one device; no placement that is worth its while takes longer
 
 
 @dataclass(frozen=True)
@@ -19,69 +31,138 @@ class Placement:
     end: float
 
 
-def place(costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], devices: int) -> Placement:
+class Rule(NamedTuple):
+    """The sum of each unknown times its factor is at least `least`."""
+
+    least: float
+    factors: dict[Any, float]
+
+
+def place(costs: Costs, edges: Edges, devices: int) -> Placement:
     """Return a placement of tasks on equal devices that ends as early as any, by integer programming.
 
     `costs`: time of each task; `edges[a, b]`: b needs the result of a, which takes that time to reach another device.
     A device does one task at a time. Raises CycleError, a ValueError, for tasks that need each other in a circle,
     RuntimeError when the solver finds no placement within a minute.
     """
-    from scipy.optimize import Bounds, LinearConstraint, milp  # slow to import, and workers do not need it
-
     needs = {task: {a for a, b in edges if b == task} for task in costs}
     TopologicalSorter(needs).prepare()
-    # In units of all costs together, the time that one device needs: the solver wants numbers near 1. A delay of twice
-    # that is never worth its while, and a longer one counts as no more.
     total = sum(costs.values()) or 1.0
-    shares, delays = {t: cost / total for t, cost in costs.items()}, {e: min(d / total, 2) for e, d in edges.items()}
-    column, matrix, least = _inequalities(shares, delays, devices)
-    is_time = np.arange(len(column)) <= len(costs)
+    shares = {task: cost / total for task, cost in costs.items()}
+    # A delay of twice the total is never worth its while, and a longer one counts as no more.
+    delays = {edge: min(delay / total, 2) for edge, delay in edges.items()}
+    solution = _solve(shares, delays, devices)
+    # The solver's times are good to a millionth of the total only: it decides on each task's device, and the order.
+    order = sorted(costs, key=lambda task: solution[task])
+    device = {task: d for task, d in product(costs, range(devices)) if solution[task, d] > 0.5}
+    begin: dict[str, float] = {}
+    free = [0.0] * devices
+    while order:
+        task = next(task for task in order if begin.keys() >= needs[task])
+        arrivals = [_arrival(a, task, begin[a] + costs[a], edges, device) for a in needs[task]]
+        begin[task] = max([free[device[task]], *arrivals])
+        free[device[task]] = begin[task] + costs[task]
+        order.remove(task)
+    return Placement(device, begin, max(free))
+
+
+def _arrival(source: str, task: str, done: float, edges: Edges, device: Mapping[str, int]) -> float:
+    """When the result of a task that is done reaches another."""
+    delay = edges[source, task] if device[source] != device[task] else 0.0
+    return done + delay
+
+
+def _solve(costs: Costs, delays: Edges, devices: int) -> dict[Any, float]:
+    """Return the value of each unknown."""
+    on = list(product(costs, range(devices)))
+    cuts = [("cut", edge) for edge in delays]
+    unknowns = ["end", *costs, *on, *cuts, *combinations(costs, 2)]
+    rules = [
+        *ends_after_every_task(costs),
+        *on_one_device(costs, devices),
+        *ends_after_every_device(costs, devices),
+        *after_what_it_needs(costs, delays),
+        *cut_when_apart(delays, devices),
+        *one_after_the_other(costs, devices),
+    ]
+    matrix = _matrix(rules, unknowns)
+    is_time = np.arange(len(unknowns)) <= len(costs)
     solution = milp(
-        np.eye(len(column))[0],
-        constraints=LinearConstraint(matrix, least, np.inf),
+        np.eye(len(unknowns))[0],
+        constraints=LinearConstraint(matrix, [rule.least for rule in rules], np.inf),
         integrality=~is_time,
         bounds=Bounds(0, np.where(is_time, np.inf, 1)),
         options={"time_limit": 60, "mip_rel_gap": 0},
     )
     if not solution.success:
         raise RuntimeError(f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}")
-    device = {task: d for task, d in product(costs, range(devices)) if solution.x[column[task, d]] > 0.5}
-    # The solver's times are good to a millionth of the total only: it decides on each task's device, and the order.
-    begin: dict[str, float] = {}
-    free, left = [0.0] * devices, sorted(costs, key=lambda task: solution.x[column[task]])
-    while left:
-        task = next(task for task in left if begin.keys() >= needs[task])
-        arrivals = [begin[a] + costs[a] + edges[a, task] * (device[a] != device[task]) for a in needs[task]]
-        begin[task] = max([free[device[task]], *arrivals])
-        free[device[task]] = begin[task] + costs[task]
-        left.remove(task)
-    return Placement(device, begin, max(free))
+    return dict(zip(unknowns, solution.x, strict=True))
 
 
-def _inequalities(
-    costs: Mapping[str, float], edges: Mapping[tuple[str, str], float], devices: int
-) -> tuple[dict[Any, int], NDArray, NDArray]:
-    """Return the column of each unknown, and the matrix and least values of `matrix @ unknowns >= least`.
-
-    Unknown are the end and when each task begins; then, 0 or 1: task on device, edge cut, first of a pair first.
-    """
-    on, pairs = list(product(costs, range(devices))), list(combinations(costs, 2))
-    column = {key: i for i, key in enumerate(["end", *costs, *on, *(("cut", edge) for edge in edges), *pairs])}
-    horizon = sum(costs.values())  # on one device; no placement that is worth its while takes longer
-    rules: list[tuple[float, dict[Any, float]]] = []  # least value, factor of each unknown
-    for task, cost in costs.items():
-        rules.append((cost, {"end": 1, task: -1}))
-        rules += [(sign, {(task, d): sign for d in range(devices)}) for sign in (1, -1)]  # on exactly one device
-    for d in range(devices):  # follows from the rest, and spares the solver most of its search
-        rules.append((0, {"end": 1} | {(task, d): -cost for task, cost in costs.items()}))
-    for (a, b), delay in edges.items():
-        rules.append((costs[a], {b: 1, a: -1, ("cut", (a, b)): -delay}))
-        rules += [(0, {("cut", (a, b)): 1, (a, d): -1, (b, d): 1}) for d in range(devices)]
-    for (a, b), d in product(pairs, range(devices)):  # both on this device: b after a, or a after b
-        both = {(a, d): -horizon, (b, d): -horizon}
-        rules.append((costs[a] - 3 * horizon, {b: 1, a: -1, (a, b): -horizon} | both))
-        rules.append((costs[b] - 2 * horizon, {a: 1, b: -1, (a, b): horizon} | both))
+def _matrix(rules: Iterable[Rule], unknowns: Iterable[Any]) -> NDArray:
+    """Return the factors, a row a rule and a column an unknown."""
+    rules = list(rules)
+    column = {unknown: number for number, unknown in enumerate(unknowns)}
     matrix = np.zeros((len(rules), len(column)))
-    for row, (_, factors) in zip(matrix, rules, strict=True):
-        row[[column[key] for key in factors]] = list(factors.values())
-    return column, matrix, np.array([least for least, _ in rules])
+    for row, rule in zip(matrix, rules, strict=True):
+        for unknown, factor in rule.factors.items():
+            row[column[unknown]] = factor
+    return matrix
+
+
+def ends_after_every_task(costs: Costs) -> Iterator[Rule]:
+    """Let the end come when every task is done."""
+    for task, cost in costs.items():
+        yield Rule(cost, {"end": 1, task: -1})
+
+
+def on_one_device(costs: Costs, devices: int) -> Iterator[Rule]:
+    """Put every task on at least and at most one device."""
+    for task in costs:
+        yield Rule(1, {(task, d): 1 for d in range(devices)})
+        yield Rule(-1, {(task, d): -1 for d in range(devices)})
+
+
+def ends_after_every_device(costs: Costs, devices: int) -> Iterator[Rule]:
+    """Let the end come after all work of a device: follows from the rest, and spares the solver most of its search."""
+    for d in range(devices):
+        work = {(task, d): -cost for task, cost in costs.items()}
+        yield Rule(0, {"end": 1, **work})
+
+
+def after_what_it_needs(costs: Costs, delays: Edges) -> Iterator[Rule]:
+    """Begin a task after those that it needs are done and, where the edge is cut, their results have arrived."""
+    for (a, b), delay in delays.items():
+        yield Rule(costs[a], {b: 1, a: -1, ("cut", (a, b)): -delay})
+
+
+def cut_when_apart(delays: Edges, devices: int) -> Iterator[Rule]:
+    """Cut an edge whose first task is on a device and whose second is not."""
+    for (a, b), d in product(delays, range(devices)):
+        yield Rule(0, {("cut", (a, b)): 1, (a, d): -1, (b, d): 1})
+
+
+def one_after_the_other(costs: Costs, devices: int) -> Iterator[Rule]:
+    """Let two tasks on one device not overlap: a rule that does not apply is slack by the horizon."""
+    for (a, b), d in product(combinations(costs, 2), range(devices)):
+        both_here = {(a, d): -HORIZON, (b, d): -HORIZON}
+        yield Rule(costs[a] - 3 * HORIZON, {b: 1, a: -1, (a, b): -HORIZON, **both_here})
+        yield Rule(costs[b] - 2 * HORIZON, {a: 1, b: -1, (a, b): HORIZON, **both_here})
+
+
+def schedule(plan: Placement, costs: Costs, *, exchange: float, title: str) -> None:
+    """Draw which of two workers does which task when, in milliseconds, and the `exchange` of logits that follows."""
+    with drawing(title, size=(7.0, 2.4)) as (figure, alt_text):
+        axes = add_axes(figure, title, "time (milliseconds)", "")
+        axes.set_yticks([0, 1], ["worker 0", "worker 1"])
+        for number, (name, cost) in enumerate(costs.items()):
+            begin = plan.begin[name]
+            worker = plan.device[name]
+            axes.barh(worker, cost, left=begin, color=COLORS[5], edgecolor="black")
+            axes.text(begin + cost / 2, worker, str(number), ha="center", va="center")
+            alt_text.append(f"Branch {number} on worker {worker} from {begin:.2g} for {cost:.2g}.")
+        hatched: dict[str, Any] = {"color": "white", "edgecolor": "black", "hatch": "//"}
+        axes.barh([0, 1], exchange, left=plan.end, label="exchange of logits", **hatched)
+        alt_text.append(f"From {plan.end:.2g} both exchange logits for {exchange:.2g}.")
+        axes.set_ylim(-0.5, 2.2)  # room for the legend
+        axes.legend(loc="upper left")

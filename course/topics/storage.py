@@ -1,4 +1,4 @@
-"""Checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
+"""Lesson 12: checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
 
 The disk is a token bucket: every byte written costs a token, and tokens come at a fixed rate. A file system in a
 network also limits each stream, which is why large checkpoints are written as many files. They are one checkpoint
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from course.files import write_whole
 from course.training.checkpoint_files import CheckpointError, sha256
 
 CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
@@ -29,13 +30,17 @@ class TokenBucket:
 
     def __init__(self, rate: float, burst: float) -> None:
         above_zero(rate=rate, burst=burst)
-        self.rate, self.burst = rate, burst
-        self._tokens, self._last, self._lock = 0.0, -math.inf, threading.Lock()
+        self.rate = rate
+        self.burst = burst
+        self._tokens = 0.0
+        self._last = -math.inf
+        self._lock = threading.Lock()
 
     def delay(self, size: int, now: float) -> float:
         """Take `size` tokens at the time `now`, on credit if need be; returns the seconds until they are paid."""
         with self._lock:
-            self._tokens = min(self.burst, self._tokens + (now - self._last) * self.rate) - size
+            earned = (now - self._last) * self.rate
+            self._tokens = min(self.burst, self._tokens + earned) - size
             self._last = now
             return max(0.0, -self._tokens / self.rate)
 
@@ -87,20 +92,19 @@ def save_sharded(
 
     with ThreadPoolExecutor(shards) as threads:
         sums = dict(threads.map(write, range(shards)))
-    partial = folder / "manifest.partial"
-    with partial.open("wb") as file:
-        arrays = [[name, np.shape(array)] for name, array in state.items()]
-        file.write(json.dumps({"arrays": arrays, "sha256": sums}).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / "manifest.json")
+    arrays = [[name, np.shape(array)] for name, array in state.items()]
+    write_whole(folder / "manifest.json", json.dumps({"arrays": arrays, "sha256": sums}), durable=True)
 
 
 def load_sharded(folder: Path) -> dict[str, NDArray]:
-    """The arrays that `save_sharded` saved. Raises CheckpointError, which names the file, if one is not as saved."""
+    """Return the arrays that `save_sharded` saved.
+
+    Raises CheckpointError, which names the file, if one is not as saved.
+    """
     if not (folder / "manifest.json").exists():
         raise CheckpointError(f"{folder}: has no manifest.json, so its save did not come to an end")
-    manifest, shards = json.loads((folder / "manifest.json").read_bytes()), []
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    shards = []
     for name, expected in manifest["sha256"].items():
         path = folder / name
         if not path.exists() or sha256(path) != expected:

@@ -1,4 +1,4 @@
-"""Worker processes that compute together: real ones, a thread each, pinned to cores, with memory in common.
+"""Lesson 15: worker processes that compute together: real ones, a thread each, pinned to cores, with memory in common.
 
 `run_workers` starts them, gives each the shared arrays and a barrier, and collects what they return. When one fails,
 all end, with an error that names it. A worker imports this module and the one that holds its work, and nothing else.
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PATIENCE = 60.0  # seconds at a barrier; a worker whose parent was killed ends after them
+BARRIER_TIMEOUT = 60.0  # seconds at a barrier; a worker whose parent was killed ends after them
 LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Layout = dict[str, tuple[tuple[int, ...], str, int]]  # shape, type and offset of each shared array
 
@@ -54,7 +54,8 @@ def run_workers(work: Callable[..., Any], count: int, shared: Mapping[str, NDArr
     WorkerError for the first worker that fails. No process and no shared memory is left, whatever happens.
     """
     context = multiprocessing.get_context("spawn")
-    barrier, processes = context.Barrier(count, timeout=PATIENCE), []
+    barrier = context.Barrier(count, timeout=BARRIER_TIMEOUT)
+    processes = []
     pipes: dict[Any, int] = {}
     results: dict[int, Any] = {}
     with _segment(shared) as (name, layout):
@@ -68,8 +69,10 @@ def run_workers(work: Callable[..., Any], count: int, shared: Mapping[str, NDArr
                     processes[rank].start()
                     sender.close()  # the worker has the only other copy: when it dies, the pipe ends
             while len(results) < count:
-                for pipe in wait([pipe for pipe, rank in pipes.items() if rank not in results]):
-                    results[pipes[pipe]] = _receive(pipe, processes[pipes[pipe]], pipes[pipe], count)
+                waiting = [pipe for pipe, rank in pipes.items() if rank not in results]
+                for pipe in wait(waiting):
+                    rank = pipes[pipe]
+                    results[rank] = _receive(pipe, processes[rank], rank, count)
         finally:
             for process in processes:
                 if process.pid:
@@ -84,7 +87,8 @@ def _receive(pipe: Any, process: Any, rank: int, count: int) -> Any:
         good, result = pipe.recv()
     except EOFError:
         process.join()
-        good, code = False, process.exitcode
+        good = False
+        code = process.exitcode
         result = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     if not good:
         raise WorkerError(f"worker {rank} of {count}: {result}; the others were stopped")
@@ -94,7 +98,7 @@ def _receive(pipe: Any, process: Any, rank: int, count: int) -> Any:
 def _serve(
     work: Callable[..., Any], worker: Worker, name: str, layout: Layout, pipe: Connection, arguments: tuple
 ) -> None:
-    """The life of a worker process."""
+    """Serve as a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers an interrupt, and ends the workers
     if available := cores():
         os.sched_setaffinity(0, {available[worker.rank % len(available)]})
@@ -111,7 +115,8 @@ def _serve(
 @contextmanager
 def _clean_start() -> Iterator[None]:
     """Start processes with one thread for linear algebra, and without running the caller's script once more."""
-    main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in LIBRARIES}
+    main = sys.modules["__main__"]
+    before = {name: os.environ.get(name) for name in LIBRARIES}
     sys.modules["__main__"] = ModuleType("__main__")
     os.environ.update(dict.fromkeys(LIBRARIES, "1"))
     try:
@@ -125,10 +130,12 @@ def _clean_start() -> Iterator[None]:
 @contextmanager
 def _segment(arrays: Mapping[str, NDArray]) -> Iterator[tuple[str, Layout]]:
     """Copy arrays into one segment of shared memory; give its name and layout, and free it at the end."""
-    layout, end = Layout(), 0
+    layout = Layout()
+    end = 0
     for name, array in arrays.items():
         layout[name] = array.shape, array.dtype.str, end
-        end += -(-array.nbytes // 64) * 64  # each begins on a cache line of its own
+        cache_lines = -(-array.nbytes // 64)  # each array begins on a line of its own
+        end += 64 * cache_lines
     segment = SharedMemory(create=True, size=max(end, 1))
     try:
         for name, array in arrays.items():

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import warnings
 import zipfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
+
+from course.files import PARTIAL, whole_file, write_whole
 
 NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 ARRAY, TUPLE = "<array>", "<tuple>"  # keys that stand for what JSON has not
@@ -66,13 +67,13 @@ class CheckpointFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             _lock(self.path)
-            for partial in self.path.glob("*.partial"):
+            for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
         except OSError as error:
             raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
 
     def newest(self) -> Checkpoint | None:
-        """The newest whole checkpoint, or None in a folder without any.
+        """Return the newest whole checkpoint, or None in a folder without any.
 
         A warning names every damaged checkpoint, and every foreign file that looks like one.
 
@@ -96,7 +97,7 @@ class CheckpointFolder:
         return None
 
     def find(self, position: Position) -> Path | None:
-        """The file of one position, if it is kept."""
+        """Return the file of one position, if it is kept."""
         return next((path for path in self._checkpoints() if _position(path) == position), None)
 
     def save(self, position: Position, state: dict[str, Any], *, best: Position | None) -> None:
@@ -126,7 +127,7 @@ class CheckpointFolder:
                 lock.release()
 
     def _checkpoints(self) -> list[Path]:
-        """The files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
+        """Return the files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
         try:
             paths = [path for path in self.path.iterdir() if NAME.fullmatch(path.name)]
         except OSError as error:
@@ -181,32 +182,23 @@ def read(path: str | Path) -> Checkpoint:
 
 
 def sha256(path: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal. Raises OSError."""
+    """Return the sha256 of a file's content, in hexadecimal. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
-    """Write one checkpoint, whole or not at all. Raises OSError."""
-    partial = folder / f"{os.getpid()}.partial"
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(partial)[:16]}.npz")
-    finally:
-        partial.unlink(missing_ok=True)
-    if sys.platform != "win32":  # where a new name is on the disk only when its folder is
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Write one checkpoint, whole or not at all, and onto the disk. Raises OSError."""
+
+    def name(written: Path) -> str:
+        return f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(written)[:16]}.npz"
+
+    with whole_file(folder, name, durable=True) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a nested state by their place in it, and the rest of it as JSON."""
+    """Return the arrays of a nested state by their place in it, and the rest of it as JSON."""
     arrays: dict[str, np.ndarray] = {}
     arrays["state"] = np.array(json.dumps(_take_out(arrays, state, "")))
     return arrays
@@ -227,7 +219,7 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
 
 
 def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What `_flat` took apart."""
+    """Return what `_flat` took apart."""
 
     def put_back(value: dict[str, Any]) -> Any:
         if ARRAY in value:
@@ -256,5 +248,5 @@ def _lock(folder: Path) -> None:
     except Timeout:
         holder = f"process {process.read_text()}" if process.exists() else "another process"
         raise CheckpointError(f"{folder}: in use by {holder}; give each run its own folder") from None
-    process.write_text(str(os.getpid()))
+    write_whole(process, str(os.getpid()))
     _locks[folder.resolve()] = lock

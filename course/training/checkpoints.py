@@ -69,11 +69,14 @@ class Checkpoints(keras.callbacks.CallbackList):
             raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
         super().__init__(list(callbacks))
         self.save_freq = save_freq
-        self._monitor, self._mode = monitor, mode
+        self._monitor = monitor
+        self._mode = mode
         self._changed = list(changed)
         self._order: dict[str, str] = {}
         self._named = _named(self.callbacks)
-        self._own_settings: dict[str, str] = Memory(self._named).settings
+        own = Memory(self._named)
+        self._own_settings: dict[str, str] = own.settings
+        self._fresh = dict(own.descriptions)  # what a new process has by itself; to be saved is what differs
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
@@ -89,23 +92,27 @@ class Checkpoints(keras.callbacks.CallbackList):
             return keras.tree.map_structure(lambda tensor: tf.gather(tensor, rows), tensors)
 
         def batches(epoch_seed):
-            rows = tf.random.experimental.stateless_shuffle(tf.range(count), tf.stack([epoch_seed, 0]))
+            seeds = tf.stack([epoch_seed, 0])
+            rows = tf.random.experimental.stateless_shuffle(tf.range(count), seeds)
             batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
             return batches.map(pick, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
         return self.each_epoch(batches, seed=seed)
 
     def each_epoch(self, make: Callable[[tf.Tensor], tf.data.Dataset], *, seed: int) -> tf.data.Dataset:
-        """The dataset `make(epoch_seed)`, made anew in every epoch from a seed that `seed` and the epoch give."""
+        """Return the data of `make(epoch_seed)`, made anew in every epoch from a seed by `seed` and epoch."""
         self._order["order seed"] = repr(seed)
 
         def this_epoch(_):
             seeds = tf.stack([tf.cast(seed, tf.int64), self._epoch])
-            return make(tf.random.stateless_uniform([], seeds, 0, tf.int64.max, tf.int64))
+            epoch_seed = tf.random.stateless_uniform([], seeds, 0, tf.int64.max, tf.int64)
+            return make(epoch_seed)
 
         batches = make(tf.constant(0, tf.int64)).cardinality()
         dataset = tf.data.Dataset.from_tensors(0).flat_map(this_epoch)
-        return dataset.apply(tf.data.experimental.assert_cardinality(batches)) if batches >= 0 else dataset
+        if batches < 0:  # unknown or infinite
+            return dataset
+        return dataset.apply(tf.data.experimental.assert_cardinality(batches))
 
     @property
     def best(self) -> Path:
@@ -126,6 +133,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
+        if not self._fresh.keys() & self._data_begin.descriptions.keys():  # a second `fit` finds them in training
+            self._fresh |= self._data_begin.descriptions
         self._checked: set[str] = set()
         self._resumed = self._files.newest()
         if self._resumed:
@@ -142,7 +151,8 @@ class Checkpoints(keras.callbacks.CallbackList):
             set_random_state(self._resumed.state["random"])
         self._note_epoch()
         if self._done:
-            self._train, self._taken = self.model.train_function, 0
+            self._train = self.model.train_function
+            self._taken = 0
             self.model.train_function = self._take_without_training
         else:
             self._resumed = None
@@ -160,7 +170,8 @@ class Checkpoints(keras.callbacks.CallbackList):
             callback.on_train_batch_end(batch, logs)
         if self.save_freq == "epoch" or self.model.stop_training:  # then the end of the epoch is next
             return
-        if done // self.save_freq > (done - self.model.steps_per_execution) // self.save_freq:
+        before = done - self.model.steps_per_execution
+        if done // self.save_freq > before // self.save_freq:
             self._save(Position(int(self._epoch.numpy()), done), {})
 
     def on_epoch_end(self, epoch, logs=None):
@@ -168,11 +179,16 @@ class Checkpoints(keras.callbacks.CallbackList):
             callback.on_epoch_end(epoch, logs)
         self._check_monitor(logs)
         value = logs.get(self._monitor, math.nan)
-        sign = 1 if self._mode == "min" else -1
-        if not math.isnan(value) and (not self._best or sign * value < sign * self._best["value"]):
+        if not math.isnan(value) and self._is_better(value):
             self._best = {"epoch": epoch + 1, "value": value}
         self._note_epoch()
         self._save(Position(epoch + 1, 0), logs)
+
+    def _is_better(self, value: float) -> bool:
+        if not self._best:
+            return True
+        best = self._best["value"]
+        return value < best if self._mode == "min" else value > best
 
     def on_train_end(self, logs=None):
         if self._resumed:  # there was no epoch left
@@ -184,12 +200,12 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _save(self, position: Position, logs: dict[str, Any]) -> None:
         """Save the state; `logs` is what the History of fit, which comes after this callback, has still to learn."""
         self._files.wait()  # before the copy: never two of them in memory
-        past = self.model.history
         self._check_build()
         self._check_constancy()
         memory = self._walk(begin=self._begin)
         for function in (self.model.train_function, self.model.test_function):
             check_program(function, memory, self._checked)
+        epochs, history = self._history_with(position, logs)
         state = {
             "model": capture(self.model, metrics=position.batch > 0),
             "callbacks": list(self._named),
@@ -201,14 +217,25 @@ class Checkpoints(keras.callbacks.CallbackList):
             "data": self._data_content,
             "random": self._random,
             "random_now": random_state(),
-            "epochs": [*past.epoch, position.epoch - 1] if logs else past.epoch,
-            "history": past.history | {name: [*past.history.get(name, []), value] for name, value in logs.items()},
+            "epochs": epochs,
+            "history": history,
             "best": self._best,
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
             "settings": self._settings,
         }
-        self._files.save(position, state, best=Position(self._best["epoch"], 0) if self._best else None)
+        best = Position(self._best["epoch"], 0) if self._best else None
+        self._files.save(position, state, best=best)
+
+    def _history_with(self, position: Position, logs: dict[str, Any]) -> tuple[list[int], dict[str, list[Any]]]:
+        """Return epochs and history of fit as they are once it has learned `logs`."""
+        epochs = list(self.model.history.epoch)
+        history = dict(self.model.history.history)
+        if logs:
+            epochs.append(position.epoch - 1)
+        for name, value in logs.items():
+            history[name] = [*history.get(name, []), value]
+        return epochs, history
 
     def _check_constancy(self) -> None:
         """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
@@ -233,9 +260,10 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
 
     def _walk(self, begin: Memory | None = None) -> Memory:
-        """What model and callbacks remember now, beside the variables that `capture` takes."""
-        known = variables(self.model) | {f"generator of {name}": each for name, each in random_variables().items()}
-        return Memory({"model": self.model, **self._named}, known=known, begin=begin)
+        """Return what model and callbacks remember now, beside the variables that `capture` takes."""
+        generators = {f"generator of {name}": variable for name, variable in random_variables().items()}
+        known = variables(self.model) | generators
+        return Memory({"model": self.model, **self._named}, known=known, begin=begin, fresh=self._fresh)
 
     def _note_begin(self) -> None:
         """Keep what there is when training begins: a resumed run has no more to put its checkpoint into."""
@@ -245,7 +273,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _note_epoch(self) -> None:
         """Keep what the data of an epoch follow from, for checkpoints within it."""
         self._random = random_state()
-        self._data_content = Memory(self._data, begin=self._data_begin).content
+        self._data_content = Memory(self._data, begin=self._data_begin, fresh=self._fresh).content
 
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
         if "settings" not in state:
@@ -270,10 +298,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _restore(self, *, metrics: bool) -> None:
         """Put back what model and callbacks remembered, but not the settings that have been changed on purpose."""
         path, _, state = self._resumed
-        optimizers = {place: each for place, each in self._walk().optimizers.items() if place in self._meant}
-        if any(name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant):
-            optimizers["optimizer"] = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        rates = [each._learning_rate for each in optimizers.values() if isinstance(each._learning_rate, keras.Variable)]
+        rates = self._chosen_rates()
         chosen = [rate.numpy() for rate in rates]
         restore(state["model"], self.model, metrics=metrics, source=path)
         self._walk().build(state["memory"]["optimizers"])
@@ -283,21 +308,30 @@ class Checkpoints(keras.callbacks.CallbackList):
         for rate, value in zip(rates, chosen, strict=True):
             rate.assign(value)
 
+    def _chosen_rates(self) -> list[keras.Variable]:
+        """Return the learning rates that have been changed on purpose."""
+        optimizers = {place: each for place, each in self._walk().optimizers.items() if place in self._meant}
+        if any(name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant):
+            optimizers["optimizer"] = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        rates = [optimizer._learning_rate for optimizer in optimizers.values()]
+        return [rate for rate in rates if isinstance(rate, keras.Variable)]  # else it is a schedule
+
     def _all_settings(self, call: dict[str, Any]) -> dict[str, str]:
-        """The settings of this run; a second `fit` finds its model and callbacks in training, not as they were set."""
+        """Return the settings of this run; a second `fit` finds model and callbacks already trained."""
         self._validates = call.get("validation_data") is not None
         if isinstance(call.get("x"), keras.utils.PyDataset):
             self._data = {"data": call["x"]}
         check_data(call, own=self._epoch)
         self._model_begin = model_settings(self.model)
         if getattr(self, "_model_settings", (None,))[0] is not self.model:
-            settings = self._model_begin | Memory({"model": self.model}).settings
-            self._model_settings = self.model, settings
+            memory = Memory({"model": self.model})
+            self._model_settings = self.model, self._model_begin | memory.settings
+            self._fresh |= memory.descriptions
         settings = self._model_settings[1] | self._own_settings | self._order | data_settings(call)
         return settings | {"monitor": repr(self._monitor), "mode": repr(self._mode)}
 
     def _compare_settings(self, state: dict[str, Any]) -> frozenset[str]:
-        """The settings that differ from the checkpoint's, all of them on purpose. Raises CheckpointError if not."""
+        """Return the settings that differ from the checkpoint's. Raises CheckpointError if one does not on purpose."""
         there = state["settings"]
         if not state["best"]:  # then there is nothing yet that hangs on them
             there = there | {name: self._settings[name] for name in ("monitor", "mode")}
@@ -305,12 +339,14 @@ class Checkpoints(keras.callbacks.CallbackList):
         for name in self._changed:
             if not any(is_meant(setting, name) for setting in there | self._settings):
                 raise ValueError(f"changed = [{name!r}]: must be among {', '.join(sorted(self._settings))}")
-        unasked = {name: text for name, text in changes.items() if not any(is_meant(name, c) for c in self._changed)}
+        unasked = [name for name in changes if not any(is_meant(name, change) for change in self._changed)]
         if unasked:
+            shown = unasked[:5]
+            texts = "; ".join(changes[name] for name in shown)
             more = f"; and {len(unasked) - 5} more" if len(unasked) > 5 else ""
             raise CheckpointError(
-                f"{self._resumed.path}: saved with other settings: {'; '.join(list(unasked.values())[:5])}{more}. Put "
-                f"them back, or go on with the new ones by Checkpoints(..., changed={list(unasked)[:5]})"
+                f"{self._resumed.path}: saved with other settings: {texts}{more}. Put "
+                f"them back, or go on with the new ones by Checkpoints(..., changed={shown})"
             )
         return frozenset(changes)
 
@@ -325,12 +361,14 @@ class Checkpoints(keras.callbacks.CallbackList):
         return f"monitor = {self._monitor!r} must be one of {', '.join(logs)}"
 
     def _restore_history(self) -> None:
-        state = self._resumed.state
-        self.model.history.epoch, self.model.history.history = state["epochs"], state["history"]
+        history = self.model.history
+        history.epoch = self._resumed.state["epochs"]
+        history.history = self._resumed.state["history"]
 
     def _take_without_training(self, iterator):
-        """Stands in for fit's training function until the batches before the kill are past: the data move on."""
-        model, self.model.train_function = self.model, self._train  # an error in here must not leave this one in place
+        """Stand in for fit's training function until the batches before the kill are past: the data move on."""
+        model = self.model
+        model.train_function = self._train  # an error in here must not leave this one in place
         if self._taken == 0:  # one true step, which creates the metrics' variables and is then undone
             self._train(iterator)
             self._restore(metrics=True)
@@ -346,10 +384,15 @@ class Checkpoints(keras.callbacks.CallbackList):
         return model.get_metrics_result()
 
     def _set_random_state(self) -> None:
-        """The generators as they were at the save, except those from which the data have just drawn again."""
-        before, now, replayed = self._resumed.state["random"], self._resumed.state["random_now"], random_state()
+        """Return the generators as they were at the save, except those from which the data have just drawn again.
+
+        These are left alone: the data may be read ahead, so that a thread draws from them at this moment.
+        """
+        before = self._resumed.state["random"]
+        now = self._resumed.state["random_now"]
+        replayed = random_state()
         used = {name for name in ("python", "numpy", "tensorflow") if repr(replayed[name]) != repr(before[name])}
-        set_random_state(now | {name: replayed[name] for name in used})
+        set_random_state({name: value for name, value in now.items() if name not in used})
 
 
 def _named(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
@@ -364,7 +407,7 @@ def _named(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, keras.cal
 
 
 def _call_of_fit() -> dict[str, Any]:
-    """The arguments of the `fit` that is under way, if any: Keras tells a callback nothing of the data."""
+    """Return the arguments of the `fit` that is under way, if any: Keras tells a callback nothing of the data."""
     frame = inspect.currentframe()
     while frame:
         if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_code.co_varnames:

@@ -10,6 +10,7 @@ shuffled copy of all the data costs more than the shuffle does, since every epoc
 """
 
 import inspect
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def fast_fit(model: keras.Model, *, seed: int | None = None) -> keras.Model:
 
 
 def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of the rows in an epoch: a permutation of range(rows), a function of seed and epoch alone."""
+    """Return the order of the rows in an epoch: a permutation of range(rows), a function of seed and epoch alone."""
     return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
@@ -101,7 +102,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(self, seed: int | None, steps_per_execution: int) -> None:
         super().__init__()
-        self.seed, self.steps_per_execution = seed, steps_per_execution
+        self.seed = seed
+        self.steps_per_execution = steps_per_execution
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.model.steps_per_execution = self.steps_per_execution  # for evaluate and predict in other callbacks
@@ -110,7 +112,8 @@ class _Epochs(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         seed = self.seed
-        self.model.train_function.order = np.arange if seed is None else lambda rows: epoch_order(rows, seed, epoch)
+        order = np.arange if seed is None else lambda rows: epoch_order(rows, seed, epoch)
+        self.model.train_function.order = order
 
 
 class _Whole(NamedTuple):
@@ -122,11 +125,13 @@ class _Whole(NamedTuple):
 
 def _whole(data: tuple, batch_size: int) -> tf.data.Dataset:
     def tensor(array: Any) -> tf.Tensor:
-        is_float = tf.as_dtype(array.dtype).is_floating  # Keras gives all floats the type that it computes in
-        return tf.convert_to_tensor(tf.cast(array, keras.config.floatx()) if is_float else array)
+        if tf.as_dtype(array.dtype).is_floating:  # Keras gives all floats the type that it computes in
+            array = tf.cast(array, keras.config.floatx())
+        return tf.convert_to_tensor(array)
 
-    data = keras.tree.lists_to_tuples(tuple(part for part in data if part is not None))
-    return tf.data.Dataset.from_tensors(_Whole(keras.tree.map_structure(tensor, data), batch_size))
+    given = tuple(part for part in data if part is not None)
+    tensors = keras.tree.map_structure(tensor, keras.tree.lists_to_tuples(given))
+    return tf.data.Dataset.from_tensors(_Whole(tensors, batch_size))
 
 
 class _WholePass:
@@ -145,11 +150,14 @@ class _WholePass:
         if not isinstance(getattr(iterator, "element_spec", None), _Whole):
             return self.keras_function(iterator)
         data, batch_size = next(iterator)
-        order, size = self.order(_rows(data)).astype("int32"), int(batch_size)
-        full, last = np.split(order, [(len(order) - 1) // size * size])  # the last batch may be smaller
+        order = self.order(_rows(data)).astype("int32")
+        size = int(batch_size)
+        full_batches = (len(order) - 1) // size  # the last batch may be smaller
+        full, last = np.split(order, [full_batches * size])
         arguments = data, tf.constant(full.reshape(-1, size)), tf.constant(last)
         if self.suits_xla is None:
-            self.suits_xla = not UNSUITED.search(_operations(self.loop.get_concrete_function(*arguments)))
+            operations = _operations(self.loop.get_concrete_function(*arguments))
+            self.suits_xla = not UNSUITED.search(operations)
             self.suits_xla = self.suits_xla and not _checks_within_calls(_any_batch(self.step, data))
         if self.suits_xla:
             if not self.checked:
@@ -164,14 +172,16 @@ class _WholePass:
 
 
 def _any_batch(step: Any, data: tuple) -> Any:
-    """The step, traced once for batches of any size, as plain fit does it."""
-    return step.get_concrete_function(
-        keras.tree.map_structure(lambda a: tf.TensorSpec([None, *a.shape[1:]], a.dtype), data)
-    )
+    """Return the step, traced once for batches of any size, as plain fit does it."""
+
+    def any_rows(array: Any) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
+
+    return step.get_concrete_function(keras.tree.map_structure(any_rows, data))
 
 
 def _loop(step: Any) -> Callable[..., dict]:
-    """A function that takes a step on every batch, each given by the numbers of its rows; returns the last logs."""
+    """Return a function that takes a step on every batch, given by its rows' numbers, and returns the last logs."""
 
     def loop(data: tuple, batches: tf.Tensor, last: tf.Tensor) -> dict:
         take_step = _any_batch(step, data)
@@ -202,13 +212,18 @@ def _check(step: Any, data: tuple) -> None:
 
     @tf.function(autograph=False)
     def run(*values: tf.Tensor) -> list[list[tf.Tensor]]:
-        given = {names[name]: value for name, value in zip(names, values, strict=True) if name in needed}
+        given = {}
+        for (name, place), value in zip(names.items(), values, strict=True):
+            if name in needed:
+                given[place] = value
         operations = tf.graph_util.import_graph_def(graph, given, checked, name="fast_fit")
         return [operation.outputs for operation in operations]  # what nobody asks for is not computed
 
     traced = run.get_concrete_function(*(tf.TensorSpec(place.shape, place.dtype) for place in step.inputs))
-    for start in range(0, _rows(data), 1024):
-        batch = _pick(data, np.arange(start, min(start + 1024, _rows(data))))
+    rows = _rows(data)
+    for start in range(0, rows, 1024):
+        end = min(start + 1024, rows)
+        batch = _pick(data, np.arange(start, end))
         traced(*keras.tree.flatten(batch), *step.captured_inputs)
 
 
@@ -227,7 +242,10 @@ def _keep_what_leads_to(targets: list[str], graph: Any) -> set[str]:
             inputs = [source for source in nodes[name].input if not source.startswith("^")]
             nodes[name].input[:] = inputs
             waiting += [source.partition(":")[0] for source in inputs]
-    kept = [type(node).FromString(node.SerializeToString()) for node in graph.node if node.name in needed]
+    kept = []
+    for node in graph.node:
+        if node.name in needed:
+            kept.append(type(node).FromString(node.SerializeToString()))  # a copy, since the graph is emptied
     del graph.node[:]
     graph.node.extend(kept)
     return needed
@@ -235,15 +253,18 @@ def _keep_what_leads_to(targets: list[str], graph: Any) -> set[str]:
 
 def _checks_within_calls(step: Any) -> bool:
     """Whether a function that the step calls checks something: `_check` does not look into those."""
-    functions = step.graph.as_graph_def().library.function
-    return any(CHECKED.fullmatch(node.op) for function in functions for node in function.node_def)
+    library = step.graph.as_graph_def().library
+    nodes = itertools.chain.from_iterable(function.node_def for function in library.function)
+    return any(CHECKED.fullmatch(node.op) for node in nodes)
 
 
 def _operations(function: Any) -> str:
-    """The kinds of operations in a traced function and in those that it calls."""
+    """Return the kinds of operations in a traced function and in those that it calls."""
     graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
-    return " ".join({node.op for node in nodes})
+    kinds = {node.op for node in graph.node}
+    for inner in graph.library.function:
+        kinds |= {node.op for node in inner.node_def}
+    return " ".join(kinds)
 
 
 def _pick(data: tuple, rows: Any) -> tuple:
@@ -253,18 +274,20 @@ def _pick(data: tuple, rows: Any) -> tuple:
 def _install_programs(model: keras.Model) -> None:
     """Put programs in the place of Keras' functions, unless they are there since an earlier fit."""
     for kind in ("train", "test"):
-        if not isinstance(getattr(model, f"{kind}_function"), _WholePass):  # compile sets it to None
-            getattr(model, f"make_{kind}_function")(force=True)
-            program = _WholePass(getattr(model, f"{kind}_step"), getattr(model, f"{kind}_function"))
-            setattr(model, f"{kind}_function", program)
+        attribute = f"{kind}_function"
+        if not isinstance(getattr(model, attribute), _WholePass):  # compile sets it to None
+            make_function = getattr(model, f"make_{attribute}")
+            make_function(force=True)
+            step = getattr(model, f"{kind}_step")
+            setattr(model, attribute, _WholePass(step, getattr(model, attribute)))
 
 
 def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | None:
     """Why this call of fit cannot run as whole epochs, or None."""
-    weighted = call["class_weight"] is not None, call["sample_weight"] is not None
+    is_weighted = [call["class_weight"] is not None, call["sample_weight"] is not None]
     if not _are_arrays((call["x"], call["y"], call["sample_weight"])):
         return "the data are not arrays of equal length"
-    if all(weighted) or (any(weighted) and keras.tree.is_nested(call["y"])):
+    if all(is_weighted) or (any(is_weighted) and keras.tree.is_nested(call["y"])):
         return "there are weights of two kinds, or for several outputs"
     if call["steps_per_epoch"] or call["validation_steps"] or call["shuffle"] == "batch":
         return "steps_per_epoch, validation_steps or shuffle='batch' is set"
@@ -273,8 +296,12 @@ def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | Non
     for callback in keras.tree.flatten(call["callbacks"] or []):
         if _acts_on_batches(callback):
             return f"{type(callback).__name__} acts on batches"
-    rows = _rows(call["x"]) * (1 if call["validation_data"] is not None else 1 - call["validation_split"])
-    steps = math.ceil(math.floor(rows) / (call["batch_size"] or 32)) * (call["epochs"] - call["initial_epoch"])
+    rows = _rows(call["x"])
+    if call["validation_data"] is None:
+        rows = math.floor(rows * (1 - call["validation_split"]))
+    batches = math.ceil(rows / (call["batch_size"] or 32))
+    epochs = call["epochs"] - call["initial_epoch"]
+    steps = batches * epochs
     if steps < MINIMUM_STEPS:
         return f"{steps} steps do not pay for compiling, {MINIMUM_STEPS} do"
     return None
@@ -292,14 +319,16 @@ def _works(callback: keras.callbacks.Callback, hook: Callable[..., None]) -> boo
     module = getattr(hook, "__module__", "")
     if module in (keras.callbacks.Callback.__module__, keras.callbacks.CallbackList.__module__):
         return False
-    says_epoch = "epoch" in (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None))
+    frequencies = (getattr(callback, "save_freq", None), getattr(callback, "update_freq", None))
     profiles = getattr(callback, "_should_trace", False)  # TensorBoard, given batches to profile
-    return profiles or not says_epoch or module.partition(".")[0] not in ("keras", "course")
+    package = module.partition(".")[0]
+    return profiles or "epoch" not in frequencies or package not in ("keras", "course")
 
 
 def _training_and_validation(call: dict[str, Any]) -> tuple[tuple, Any]:
     """Training data as (x, y, sample_weight) as far as given, and validation data, split off as Keras does."""
-    training = tuple(part for part in (call["x"], call["y"], call["sample_weight"]) if part is not None)
+    given = (call["x"], call["y"], call["sample_weight"])
+    training = tuple(part for part in given if part is not None)
     validation = call["validation_data"]
     if validation is None and call["validation_split"]:
         split = math.floor(_rows(training) * (1 - call["validation_split"]))
@@ -311,16 +340,21 @@ def _training_and_validation(call: dict[str, Any]) -> tuple[tuple, Any]:
 
 
 def _sample_weights(labels: Any, class_weight: dict[int, float]) -> np.ndarray:
-    """The weight of each row's class, 1 for a class that is not named; labels (rows,), (rows, 1) or one-hot."""
+    """Return the weight of each row's class, 1 for a class that is not named; labels (rows,), (rows, 1) or one-hot."""
     labels = np.asarray(labels)
-    classes = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.reshape(-1).round()
-    return np.array([class_weight.get(int(c), 1.0) for c in classes], keras.config.floatx())
+    is_one_hot = labels.ndim > 1 and labels.shape[-1] > 1
+    classes = labels.argmax(-1) if is_one_hot else labels.reshape(-1).round()
+    weights = [class_weight.get(int(number), 1.0) for number in classes]
+    return np.array(weights, keras.config.floatx())
 
 
 def _are_arrays(data: Any) -> bool:
     """Whether data are NumPy arrays or tensors, all with the same number of rows."""
     parts = [part for part in keras.tree.flatten(data) if part is not None]
-    return all(isinstance(p, np.ndarray | tf.Tensor) for p in parts) and len({len(p) for p in parts}) == 1
+    if not all(isinstance(part, np.ndarray | tf.Tensor) for part in parts):
+        return False
+    lengths = {len(part) for part in parts}
+    return len(lengths) == 1
 
 
 def _rows(data: Any) -> int:

@@ -9,6 +9,7 @@ scaffolding. What an object keeps elsewhere, as in a file or a global variable, 
 """
 
 import collections
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -37,18 +38,25 @@ class Memory:
     `content` is what each object remembers, by its place; `variables` are those found beside the `known` ones, which
     are saved elsewhere; `optimizers` are all that were met. With `begin`, the walk at the start of training, the
     walk refuses what a new process would not have at that start: there would be nothing to put its content into.
+    Large arrays are left out if they are as in `fresh`, the `descriptions` of what a new process has by itself.
 
     Raises CheckpointError for what can neither be saved nor made again, with its place and a cure.
     """
 
     def __init__(
-        self, roots: dict[str, Any], *, known: dict[str, Any] | None = None, begin: "Memory | None" = None
+        self,
+        roots: dict[str, Any],
+        *,
+        known: dict[str, Any] | None = None,
+        begin: "Memory | None" = None,
+        fresh: Mapping[str, str] | None = None,
     ) -> None:
         self.content: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
         self.optimizers: dict[str, Any] = {}
+        self.descriptions: dict[str, str] = {}  # of large arrays and of what only a new process can make, by place
         self._begin = begin
-        self._descriptions: dict[str, str] = {}  # of what only a new process can make, by place
+        self._fresh = fresh or {}
         self._objects = roots | (known or {})  # all that was met, by place
         self._places = {objects.identity(value): place for place, value in self._objects.items()}
         self._passed: dict[int, Any] = {}  # containers of the frameworks
@@ -58,20 +66,20 @@ class Memory:
     @property
     def built_for(self) -> dict[str, list[str]]:
         """The places of the variables that each optimizer found here has been built for."""
-        return {
-            place: [self._places[objects.identity(each)] for each in optimizer._trainable_variables]
-            for place, optimizer in self.optimizers.items()
-            if optimizer.built
-        }
+        places = {}
+        for place, optimizer in self.optimizers.items():
+            if optimizer.built:
+                places[place] = [self._places[objects.identity(each)] for each in optimizer._trainable_variables]
+        return places
 
     @property
     def settings(self) -> dict[str, str]:
         """What is remembered, as short texts by place."""
-        return {
-            _at(place, name): self._text(saved)
-            for place, attributes in self.content.items()
-            for name, saved in attributes.items()
-        }
+        texts = {}
+        for place, attributes in self.content.items():
+            for name, saved in attributes.items():
+                texts[_at(place, name)] = self._text(saved)
+        return texts
 
     def knows(self, variable: Any) -> bool:
         """Whether a variable is among those found or known."""
@@ -82,7 +90,8 @@ class Memory:
         for place, value in values.items():
             self._there(place)
             variable = self.variables[place]
-            if tuple(variable.shape) != value.shape or keras.backend.standardize_dtype(variable.dtype) != value.dtype:
+            dtype = keras.backend.standardize_dtype(variable.dtype)
+            if tuple(variable.shape) != value.shape or dtype != value.dtype:
                 raise CheckpointError(
                     f"{place}: {value.dtype} {value.shape} there, {variable.dtype} {variable.shape} here"
                 )
@@ -105,10 +114,12 @@ class Memory:
             value = self._there(place)
             now = objects.attributes(value)
             for name, saved in attributes.items():
-                if _at(place, name) not in keep:
-                    new = self._put(saved, now.get(name), _at(place, name), made)
-                    if new is not now.get(name) or name not in now:
-                        objects.set_attribute(value, name, new)
+                where = _at(place, name)
+                if where in keep:
+                    continue
+                new = self._put(saved, now.get(name), where, made)
+                if new is not now.get(name) or name not in now:
+                    objects.set_attribute(value, name, new)
 
     # Taking
 
@@ -116,7 +127,8 @@ class Memory:
         """Follow the attributes of an object; those of its own are its content."""
         frameworks = objects.framework_names(type(value))  # type: ignore[arg-type]
         attributes = objects.attributes(value)
-        own = {name: part for name, part in attributes.items() if name not in frameworks and name not in SCAFFOLDING}
+        foreign = frameworks | SCAFFOLDING
+        own = {name: part for name, part in attributes.items() if name not in foreign}
         if objects.is_from(type(value), objects.FRAMEWORKS) and not isinstance(value, keras.callbacks.Callback):
             own = {}
         if own:
@@ -130,21 +142,22 @@ class Memory:
         if type(value) in ATOMS or isinstance(value, objects.UNCHANGING):
             return
         if isinstance(value, CONTAINERS):
-            if id(value) not in self._passed:
-                self._passed[id(value)] = value
-                items: Any = value.items() if isinstance(value, dict) else enumerate(value)
-                for key, item in list(items):
-                    self._search(item, f"{place}[{_short(key)}]")
+            if id(value) in self._passed:
+                return
+            self._passed[id(value)] = value
+            items: Any = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in list(items):
+                self._search(item, f"{place}[{_short(key)}]")
             return
         is_object = (
             isinstance(value, objects.CALLABLES) or objects.is_framework_object(value) or objects.is_of_the_user(value)
         )
         if is_object and self._meet(value, place):
-            self._descriptions[place] = objects.describe(value)
+            self.descriptions[place] = objects.describe(value)
             self._enter(value, place)
 
     def _take(self, value: Any, place: str) -> Any:
-        """What to save of a value: data, or the place of something that a new process has, too."""
+        """Return what to save of a value: data, or the place of something that a new process has, too."""
         if type(value) in ATOMS or isinstance(value, np.generic):
             return value
         if isinstance(value, bytes):
@@ -167,9 +180,10 @@ class Memory:
 
     def _meet(self, value: Any, place: str) -> bool:
         """Note where a value is; false if it has been met before."""
-        if objects.identity(value) in self._places:
+        identity = objects.identity(value)
+        if identity in self._places:
             return False
-        self._places[objects.identity(value)] = place
+        self._places[identity] = place
         self._objects[place] = value
         return True
 
@@ -190,23 +204,26 @@ class Memory:
                 place, f"{objects.describe(value)} of {array.dtype} cannot be saved", "hold a plain array or a list"
             )
         if array.nbytes >= LARGE:
-            digest = self._descriptions[place] = objects.fingerprint(array)
-            if not self._begin or self._begin._descriptions.get(place) == digest:
-                return {"kind": "there", "place": place, "is": type(value).__qualname__}
-        return {"kind": "array" if isinstance(value, np.ndarray) else "tensor", "array": np.array(array)}
+            digest = self.descriptions[place] = objects.fingerprint(array)
+            if not self._begin or self._fresh.get(place) == digest:
+                return {"kind": "there", "place": place, "is": type(value).__qualname__, "digest": digest}
+        kind = "array" if isinstance(value, np.ndarray) else "tensor"
+        return {"kind": kind, "array": np.array(array)}
 
     def _take_sequence(self, value: Any, place: str) -> Any:
         kind = next(name for name, each in SEQUENCES.items() if isinstance(value, each))
-        content = {"kind": kind, "items": [self._take(item, f"{place}[{i}]") for i, item in enumerate(value)]}
+        items = [self._take(item, f"{place}[{i}]") for i, item in enumerate(value)]
+        content = {"kind": kind, "items": items}
         if kind == "deque":
             content["maxlen"] = value.maxlen
         return content if type(value) is SEQUENCES[kind] else self._of_a_kind(value, place, content)
 
     def _take_dictionary(self, value: Any, place: str) -> Any:
-        items = [
-            [self._take(key, f"{place} key {_short(key)}"), self._take(item, f"{place}[{_short(key)}]")]
-            for key, item in value.items()
-        ]
+        items = []
+        for key, item in value.items():
+            taken_key = self._take(key, f"{place} key {_short(key)}")
+            taken_item = self._take(item, f"{place}[{_short(key)}]")
+            items.append([taken_key, taken_item])
         kind = type(value).__name__
         content = {"kind": "dict", "items": items}
         if type(value) is DICTIONARIES.get(kind):
@@ -219,7 +236,7 @@ class Memory:
         """Of a container of another class than the plain one."""
         if objects.is_from(type(value), {*objects.FRAMEWORKS, "wrapt"}):  # what Keras makes of a list or dictionary
             return content
-        if vars(value) if hasattr(value, "__dict__") else False:
+        if getattr(value, "__dict__", None):
             self._refuse(place, f"{objects.describe(value)} has attributes beside its items", "hold a plain container")
         return content | self._reference(value, place) | {"kind": content["kind"]}
 
@@ -236,10 +253,9 @@ class Memory:
         if isinstance(value, keras.optimizers.Optimizer):
             self.optimizers[place] = value
             for i, variable in enumerate(value.variables):
-                if objects.identity(variable) not in self._places:
-                    self._places[objects.identity(variable)] = f"{place}.variables[{i}]"
-                    self._objects[f"{place}.variables[{i}]"] = variable
-                    self.variables[f"{place}.variables[{i}]"] = variable
+                where = f"{place}.variables[{i}]"
+                if self._meet(variable, where):
+                    self.variables[where] = variable
         if isinstance(value, tf.random.Generator):
             return self._take_variable(value.state, place)
         if not objects.is_framework_object(value) and not objects.is_plain(value):
@@ -253,11 +269,11 @@ class Memory:
         return None
 
     def _reference(self, value: Any, place: str) -> dict[str, Any]:
-        """What stands for something that only a new process can make."""
-        description = self._descriptions[place] = objects.describe(value)
+        """Return what stands for something that only a new process can make."""
+        description = self.descriptions[place] = objects.describe(value)
         if objects.is_found_by_name(value):
             return {"kind": "named", "module": value.__module__, "name": value.__qualname__}
-        if self._begin and not objects.is_variable(value) and self._begin._descriptions.get(place) != description:
+        if self._begin and not objects.is_variable(value) and self._begin.descriptions.get(place) != description:
             self._refuse(
                 place,
                 f"{description} came there during training, and a resumed run would not have it",
@@ -269,19 +285,24 @@ class Memory:
         raise CheckpointError(f"{place}: {what}; {cure}")
 
     def _text(self, saved: Any) -> str:
-        """What was taken of a value, as one line by which two of them can be told apart."""
+        """Return what was taken of a value, as one line by which two of them can be told apart."""
         if not isinstance(saved, dict):
             return repr(saved)
-        if saved["kind"] == "there" and isinstance(self._objects.get(saved["place"]), CONFIGURED):
-            return repr(self._objects[saved["place"]].get_config() | {"name": ""})
-        if saved["kind"] == "there":
-            return str(self._descriptions.get(saved["place"], saved["place"]))
-        if saved["kind"] in ("array", "tensor"):
+        kind = saved["kind"]
+        if kind == "there":
+            place = saved["place"]
+            there = self._objects.get(place)
+            if isinstance(there, CONFIGURED):
+                return repr(there.get_config() | {"name": ""})
+            return str(self.descriptions.get(place, place))
+        if kind in ("array", "tensor"):
             return objects.fingerprint(saved["array"])
-        if saved["kind"] in DICTIONARIES:
-            return "{" + ", ".join(f"{self._text(key)}: {self._text(item)}" for key, item in saved["items"]) + "}"
+        if kind in DICTIONARIES:
+            items = [f"{self._text(key)}: {self._text(item)}" for key, item in saved["items"]]
+            return "{" + ", ".join(items) + "}"
         if "items" in saved:
-            return f"{saved['kind']}({', '.join(map(self._text, saved['items']))})"
+            items = [self._text(item) for item in saved["items"]]
+            return f"{kind}({', '.join(items)})"
         return repr(saved)
 
     # Putting back
@@ -292,19 +313,12 @@ class Memory:
         return self._objects[place]
 
     def _put(self, saved: Any, now: Any, place: str, made: dict[str, Any]) -> Any:
-        """The value that was saved: where there is a container of its kind now, that one with the saved items."""
+        """Return the value that was saved: if there is a container of its kind now, that one with the saved items."""
         if not isinstance(saved, dict):
             return saved
         kind = saved["kind"]
         if kind == "there":
-            if saved["place"] in made:
-                return made[saved["place"]]
-            there = self._there(saved["place"])
-            if saved.get("is", type(there).__qualname__) != type(there).__qualname__:
-                raise CheckpointError(
-                    f"{saved['place']}: a {saved['is']} when the checkpoint was saved, {objects.describe(there)} now"
-                )
-            return there
+            return self._put_reference(saved, made)
         if kind == "named":
             return made.setdefault(place, objects.find(saved["module"], saved["name"]))
         if kind == "bytes":
@@ -321,6 +335,24 @@ class Memory:
             return self._put_container(saved, now, place, made)
         made[place] = new
         return new
+
+    def _put_reference(self, saved: dict[str, Any], made: dict[str, Any]) -> Any:
+        """Return what is at the saved place now, if it is of the same class and, where it was noted, content."""
+        place = saved["place"]
+        if place in made:
+            return made[place]
+        there = self._there(place)
+        kind = type(there).__qualname__
+        if saved.get("is", kind) != kind:
+            raise CheckpointError(
+                f"{place}: a {saved['is']} when the checkpoint was saved, {objects.describe(there)} now"
+            )
+        digest = self.descriptions.get(place)
+        if saved.get("digest", digest) != digest:
+            raise CheckpointError(
+                f"{place}: {saved['digest']} when the run began, {digest} now; make it as it was then"
+            )
+        return there
 
     def _put_unchangeable(self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]) -> Any:
         before = list(now) if isinstance(now, tuple) else []
@@ -352,9 +384,14 @@ class Memory:
             new.clear()
             new.update(pairs)
             return new
-        items = self._put_items(saved["items"], list(new) if kind != "set" else [], place, made)
+        if kind == "set":
+            items = self._put_items(saved["items"], [], place, made)
+            new.clear()
+            new.update(items)
+            return new
+        items = self._put_items(saved["items"], list(new), place, made)
         new.clear()
-        new.update(items) if kind == "set" else new.extend(items)
+        new.extend(items)
         return new
 
     def _put_items(self, saved: list[Any], now: list[Any], place: str, made: dict[str, Any]) -> list[Any]:

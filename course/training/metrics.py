@@ -51,33 +51,38 @@ class ConfusionMatrix(keras.metrics.Metric):
         y_pred = _numbers(f"{self}: y_pred", y_pred)
         _check_shape(f"{self}: y_pred", y_pred, ("rows", size))
         y_true = _numbers(f"{self}: y_true", y_true)
-        if tuple(y_true.shape[1:]) == (size,):
-            shapes = f"shape {tuple(y_true.shape)}: must be ({y_true.shape[0]}, 1)"
+        shape = tuple(y_true.shape)
+        if shape[1:] == (size,):
+            shapes = f"shape {shape}: must be ({shape[0]}, 1)"
             raise ValueError(f"{self}: y_true has {shapes}; of one-hot rows pass np.argmax(y_true, axis=1)")
         labels = _column(f"{self}: y_true", y_true, y_pred.shape[0])
         weight = _weight(f"{self}: sample_weight", sample_weight, y_pred)
         sound = _rows_sound(f"{self}", labels[:, None], size - 1, y_pred, weight)
-        true = ops.one_hot(ops.cast(labels, "int32"), size, dtype="float64") * weight[:, None]
-        predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), size, dtype="float64")
-        batch = ops.matmul(ops.transpose(true), predicted)
+        likeliest = ops.argmax(y_pred, axis=-1)
+        true = ops.one_hot(ops.cast(labels, "int32"), size, dtype="float64")
+        predicted = ops.one_hot(likeliest, size, dtype="float64")
+        weighted = true * weight[:, None]
+        batch = ops.matmul(ops.transpose(weighted), predicted)
         self.counts.assign_add(ops.where(ops.all(sound), batch, np.nan))
 
     def result(self) -> dict[str, Any]:
         """Return the figures of all rows seen since the last reset."""
         counts = ops.convert_to_tensor(self.counts)
-        right, true, predicted = ops.diagonal(counts), ops.sum(counts, axis=1), ops.sum(counts, axis=0)
+        right = ops.diagonal(counts)
+        true = ops.sum(counts, axis=1)
+        predicted = ops.sum(counts, axis=0)
+        f1 = ops.divide_no_nan(2 * right, true + predicted)
         figures = {
             "precision": ops.divide_no_nan(right, predicted),
             "recall": ops.divide_no_nan(right, true),
-            "f1": ops.divide_no_nan(2 * right, true + predicted),
+            "f1": f1,
         }
-        result = {
-            f"{self.name}_{figure}_{class_name}": value
-            for figure, values in figures.items()
-            for class_name, value in zip(self.class_names, ops.unstack(values), strict=True)
-        }
-        result[f"{self.name}_macro_f1"] = ops.mean(figures["f1"])
-        result[f"{self.name}_worst_f1"] = ops.min(figures["f1"])
+        result = {}
+        for figure, values in figures.items():
+            for class_name, value in zip(self.class_names, ops.unstack(values), strict=True):
+                result[f"{self.name}_{figure}_{class_name}"] = value
+        result[f"{self.name}_macro_f1"] = ops.mean(f1)
+        result[f"{self.name}_worst_f1"] = ops.min(f1)
         self._refuse_keys_of_others(result)
         return result
 
@@ -118,7 +123,8 @@ class ExactMatch(keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to the share; `sample_weight` (rows,) counts each row that many times."""
         y_pred = _numbers(f"{self}: y_pred", y_pred)
-        _check_shape(f"{self}: y_pred", y_pred, ("rows", self.threshold.size if self.threshold.ndim else "labels"))
+        labels = self.threshold.size if self.threshold.ndim else "labels"
+        _check_shape(f"{self}: y_pred", y_pred, ("rows", labels))
         y_true = _numbers(f"{self}: y_true", y_true)
         _check_shape(f"{self}: y_true", y_true, tuple(y_pred.shape))
         weight = _weight(f"{self}: sample_weight", sample_weight, y_pred)
@@ -138,12 +144,16 @@ def scores_at(thresholds: ArrayLike, y_true: ArrayLike, probability: ArrayLike) 
     `y_true` (rows,): 0 or 1; `probability` (rows,). What would divide by zero is 0. Raises ValueError.
     """
     true, probability = _binary(y_true, probability)
+    thresholds = np.asarray(thresholds, dtype=float)
     order = np.argsort(probability)
     # Rows at or below each threshold; running sums over the sorted rows make this n log n for any number of them.
-    below = np.searchsorted(probability[order], np.asarray(thresholds, dtype=float), side="right")
-    missed = np.concatenate([[0], np.cumsum(true[order])])[below]
-    positive, rows = true.sum(), true.size
-    hits, passed = positive - missed, below - missed
+    below = np.searchsorted(probability[order], thresholds, side="right")
+    positives_up_to = np.concatenate([[0], np.cumsum(true[order])])
+    missed = positives_up_to[below]
+    positive = true.sum()
+    rows = true.size
+    hits = positive - missed
+    passed = below - missed
     predicted = rows - below
     return {
         "precision": _share(hits, predicted),
@@ -166,12 +176,17 @@ def choose_threshold(y_true: ArrayLike, probability: ArrayLike, *, score: str = 
     y_true, probability = _binary(y_true, probability)
     known = np.unique(probability)
     # Halfway between neighbors, so that ">" and ">=" agree and a new row is not cut off by a rounding.
-    candidates = np.concatenate([[0.5, known[0] / 2], (known[1:] + known[:-1]) / 2, [(known[-1] + 1) / 2]])
+    between = (known[1:] + known[:-1]) / 2
+    lowest = known[0] / 2
+    highest = (known[-1] + 1) / 2
+    candidates = np.concatenate([[0.5, lowest], between, [highest]])
     scores = scores_at(candidates, y_true, probability)
     if score not in scores:
         raise ValueError(f"score = {score!r}: must be one of {', '.join(scores)}")
-    best = candidates[scores[score] >= scores[score].max()]
-    return float(best[np.argmin(np.abs(best - 0.5))])
+    values = scores[score]
+    best = candidates[values >= values.max()]
+    distance = np.abs(best - 0.5)
+    return float(best[np.argmin(distance)])
 
 
 def undo_weighting(probability: ArrayLike, weight: float) -> NDArray:
@@ -188,18 +203,21 @@ def undo_weighting(probability: ArrayLike, weight: float) -> NDArray:
 
 def _probabilities(values: ArrayLike) -> NDArray:
     values = np.asarray(values, dtype=float)
-    wrong = values[~((values >= 0) & (values <= 1))]  # NaN, too
+    allowed = (values >= 0) & (values <= 1)  # NaN is not
+    wrong = values[~allowed]
     if wrong.size:
         raise ValueError(f"probability = {wrong[0]}: must be between 0 and 1")
     return values
 
 
 def _share(part: NDArray, whole: Any) -> NDArray:
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=np.greater(whole, 0))
+    zeros = np.zeros(np.shape(part))
+    return np.divide(part, whole, out=zeros, where=np.greater(whole, 0))
 
 
 def _binary(y_true: ArrayLike, probability: ArrayLike) -> tuple[NDArray, NDArray]:
-    true, probability = np.asarray(y_true), _probabilities(probability)
+    true = np.asarray(y_true)
+    probability = _probabilities(probability)
     if true.ndim != 1 or not true.size or true.shape != probability.shape:
         raise ValueError(
             f"y_true has shape {true.shape}, probability {probability.shape}: both must be (rows,), one or more; "
@@ -235,14 +253,16 @@ def _rows_sound(what: str, labels: Any, highest: int, y_pred: Any, weight: Any) 
     Where an error about labels can be raised, it is.
     """
     wrong = (labels < 0) | (labels > highest) | (labels != ops.floor(labels))  # the last is true of NaN
-    wrong = wrong & (weight != 0)[:, None]
+    counts = weight != 0
+    wrong = wrong & counts[:, None]
     allowed = f"must be a whole number from 0 to {highest}"
     if tf.executing_eagerly() and ops.any(wrong):
-        raise ValueError(f"{what}: label {np.asarray(labels)[np.asarray(wrong)][0]:g} in y_true: {allowed}")
+        first, *_ = np.asarray(labels)[np.asarray(wrong)]
+        raise ValueError(f"{what}: label {first:g} in y_true: {allowed}")
     # Raises in a graph, and is left out by XLA: hence the answer.
     message = [f"{what}: each label in y_true", allowed, "but they are", ops.ravel(labels)]
     tf.raw_ops.Assert(condition=~ops.any(wrong), data=message, summarize=1000)
-    unclear = ops.any(ops.isnan(y_pred), axis=-1) & (weight != 0)
+    unclear = ops.any(ops.isnan(y_pred), axis=-1) & counts
     return ~(ops.any(wrong, axis=-1) | unclear)
 
 
@@ -257,8 +277,12 @@ def _column(what: str, values: Any, rows: int | None) -> Any:
 
 def _check_shape(what: str, values: Any, allowed: tuple[int | str | None, ...]) -> None:
     """Raise ValueError for another shape than `allowed`, where a word stands for any size."""
-    shape = tuple(values.shape)  # a size is None while a step is being compiled
-    sizes = zip(shape, allowed, strict=False)
-    if len(shape) != len(allowed) or any(isinstance(a, int) and s not in (a, None) for s, a in sizes):
-        wanted = ", ".join(map(str, allowed)) + ("," if len(allowed) == 1 else "")
-        raise ValueError(f"{what} has shape {shape}: must be ({wanted})")
+    shape = tuple(values.shape)
+    fits = len(shape) == len(allowed)
+    for size, wanted in zip(shape, allowed, strict=False):
+        if isinstance(wanted, int) and size not in (wanted, None):  # None while a step is being compiled
+            fits = False
+    if not fits:
+        sizes = ", ".join(map(str, allowed))
+        comma = "," if len(allowed) == 1 else ""
+        raise ValueError(f"{what} has shape {shape}: must be ({sizes}{comma})")

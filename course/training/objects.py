@@ -37,7 +37,7 @@ UNCHANGING = (
 
 
 def fingerprint(array: np.ndarray) -> str:
-    """The type, shape and sha256 of an array's bytes, shortened."""
+    """Return the type, shape and sha256 of an array's bytes, shortened."""
     content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     digest = hashlib.sha256(content).hexdigest()[:12]
     return f"{array.dtype} {array.shape} {digest}"
@@ -54,7 +54,9 @@ def attributes(value: Any) -> dict[str, Any]:
         if is_from(value, LIBRARIES):
             return {}
         attributes |= {name: cell.cell_contents for name, cell in _cells(value).items()}
-        return attributes | {name: getattr(value, name) for name in ("__defaults__", "__kwdefaults__")}
+        attributes["__defaults__"] = value.__defaults__
+        attributes["__kwdefaults__"] = value.__kwdefaults__
+        return attributes
     slots = [name for name in copyreg._slotnames(type(value)) if hasattr(value, name)]  # type: ignore[attr-defined]
     return attributes | {name: getattr(value, name) for name in slots}
 
@@ -68,7 +70,7 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
 
 
 def _cells(function: types.FunctionType) -> dict[str, Any]:
-    """The filled cells of a closure, by the names of their variables."""
+    """Return the filled cells of a closure, by the names of their variables."""
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     return {name: cell for name, cell in cells.items() if _is_filled(cell)}
 
@@ -82,7 +84,7 @@ def _is_filled(cell: types.CellType) -> bool:
 
 
 def identity(value: Any) -> int:
-    """A Keras variable is the TensorFlow variable in it."""
+    """Return the id of an object; that of a Keras variable is of the TensorFlow variable in it."""
     return id(getattr(value, "_value", value) if isinstance(value, keras.Variable) else value)
 
 
@@ -111,22 +113,29 @@ def _of_framework(kind: type) -> bool:
 
 @functools.cache
 def framework_names(kind: type) -> frozenset[str]:
-    """The attributes that the code of Keras and TensorFlow sets in objects of this class."""
+    """Return the attributes that the code of Keras and TensorFlow sets in objects of this class."""
     if issubclass(kind, keras.callbacks.Callback):
         return frozenset()
-    codes = [
-        inspect.unwrap(function).__code__
-        for base in kind.__mro__
-        if is_from(base, FRAMEWORKS)
-        for member in vars(base).values()
-        for function in (member, getattr(member, "fget", None), getattr(member, "fset", None))
-        if isinstance(function, types.FunctionType) and isinstance(inspect.unwrap(function), types.FunctionType)
-    ]
-    return frozenset(name for code in codes for name in _stored(code))
+    names: set[str] = set()
+    for base in kind.__mro__:
+        if is_from(base, FRAMEWORKS):
+            for function in _functions(base):
+                names.update(_stored(function.__code__))
+    return frozenset(names)
+
+
+def _functions(kind: type) -> Iterator[types.FunctionType]:
+    """Give the functions of a class, of its properties too, without their decorators."""
+    for member in vars(kind).values():
+        for function in (member, getattr(member, "fget", None), getattr(member, "fset", None)):
+            if isinstance(function, types.FunctionType):
+                inner = inspect.unwrap(function)
+                if isinstance(inner, types.FunctionType):
+                    yield inner
 
 
 def _stored(code: types.CodeType) -> Iterator[str]:
-    """The names of the attributes that a piece of code sets."""
+    """Return the names of the attributes that a piece of code sets."""
     for instruction in dis.get_instructions(code):
         if instruction.opname == "STORE_ATTR":
             yield instruction.argval
@@ -159,7 +168,7 @@ def generator_state(value: Any) -> Any:
 
 
 def generator_in(kind: str, state: Any, now: Any) -> Any:
-    """A generator in this state: the one that is there now, if it is of the same kind."""
+    """Return a generator in this state: the one that is there now, if it is of the same kind."""
     if kind == "Random":
         generator = now if type(now) is random.Random else random.Random()
         generator.setstate(state)
@@ -188,7 +197,7 @@ def is_found_by_name(value: Any) -> bool:
 
 
 def find(module: str | None, name: str) -> Any:
-    """What has this name in a module that is imported already: a checkpoint must not have code run."""
+    """Return what has this name in a module that is imported already: a checkpoint must not have code run."""
     value: Any = sys.modules.get(module or "")
     for part in name.split("."):
         value = getattr(value, part, None)
@@ -196,11 +205,10 @@ def find(module: str | None, name: str) -> Any:
 
 
 def describe(value: Any) -> str:
-    """A value that is not taken apart, such that another one at its place is noticed."""
+    """Return a value that is not taken apart, such that another one at its place is noticed."""
     if isinstance(value, types.FunctionType):
-        return (
-            f"the function {value.__qualname__}{'' if is_from(value, LIBRARIES) else f' ({_digest(value.__code__)})'}"
-        )
+        digest = "" if is_from(value, LIBRARIES) else f" ({_digest(value.__code__)})"
+        return f"the function {value.__qualname__}{digest}"
     if isinstance(value, UNCHANGING):
         return f"{value!r:.200}"
     kind = type(value)
@@ -209,6 +217,7 @@ def describe(value: Any) -> str:
 
 @functools.cache
 def _digest(code: types.CodeType) -> str:
-    """What tells apart functions of one name, as lambdas have it."""
+    """Return what tells apart functions of one name, as lambdas have it."""
     constants = [_digest(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
-    return hashlib.sha256(repr([code.co_code, constants, code.co_names]).encode()).hexdigest()[:8]
+    content = repr([code.co_code, constants, code.co_names])
+    return hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -67,10 +67,10 @@ def check_data(call: dict[str, Any], *, own: tf.Variable) -> None:
 
 def _is_one_element(data: Any) -> bool:
     """Whether data are one element again and again, as `fast_fit` gives them: there is no place in them to lose."""
-    return isinstance(data, tf.data.Dataset) and [type(step).__name__ for step in _steps(data)] == [
-        "_RepeatDataset",
-        "_TensorDataset",
-    ]
+    if not isinstance(data, tf.data.Dataset):
+        return False
+    kinds = [type(step).__name__ for step in _steps(data)]
+    return kinds == ["_RepeatDataset", "_TensorDataset"]
 
 
 def check_pipeline(dataset: tf.data.Dataset, *, own: tf.Variable) -> None:
@@ -103,28 +103,29 @@ def check_pipeline(dataset: tf.data.Dataset, *, own: tf.Variable) -> None:
 
 
 def pipeline_fingerprint(dataset: tf.data.Dataset) -> str:
-    """A hash of a pipeline's steps, their numbers and the tensors in them, without running it."""
+    """Return a hash of a pipeline's steps, their numbers and the tensors in them, without running it."""
     parts: list[Any] = []
     for step in _steps(dataset):
         parts.append(type(step).__name__)
         held = [value for name, value in sorted(vars(step).items()) if name != "_variant_tensor_attr"]
         parts += [tensor_fingerprint(value) for value in keras.tree.flatten(held) if isinstance(value, tf.Tensor)]
         for program in _functions(step):
-            parts += [operation.op for operation in _operations(program.graph)]
-            parts += [operation.attr["value"].tensor for operation in _operations(program.graph)]
+            operations = _operations(program.graph)
+            parts += [operation.op for operation in operations]
+            parts += [operation.attr["value"].tensor for operation in operations]
             parts += [tensor_fingerprint(value) for value in program.captured_inputs]
     return fingerprint(np.frombuffer(repr(parts).encode(), "uint8")).split()[-1]
 
 
 def tensor_fingerprint(value: Any) -> str:
-    """A fingerprint of a tensor or array; of what has no numbers, as a resource, its type."""
+    """Return a fingerprint of a tensor or array; of what has no numbers, as a resource, its type."""
     if isinstance(value, tf.Tensor) and value.dtype in (tf.resource, tf.variant):
         return value.dtype.name
     return fingerprint(np.asarray(value))
 
 
 def _programs(value: Any, seen: set[int]) -> Iterator[Any]:
-    """The compiled programs that a function, or an object that stands in for one, has at hand."""
+    """Return the compiled programs that a function, or an object that stands in for one, has at hand."""
     if id(value) in seen:
         return
     seen.add(id(value))
@@ -141,7 +142,10 @@ def _programs(value: Any, seen: set[int]) -> Iterator[Any]:
 def _operations(graph: Any) -> list[Any]:
     """All operations in a graph, and in the functions that these call."""
     definition = graph.as_graph_def()
-    return [*definition.node, *(node for inner in definition.library.function for node in inner.node_def)]
+    nodes = list(definition.node)
+    for inner in definition.library.function:
+        nodes += inner.node_def
+    return nodes
 
 
 def _steps(dataset: Any) -> Iterator[Any]:

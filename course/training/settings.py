@@ -20,11 +20,13 @@ IRRELEVANT = {"name", "registered_name", "module", "build_config", "build_input_
 
 
 def model_settings(model: keras.Model) -> dict[str, str]:
-    """The settings of a model, its layers, its optimizer and of `compile`."""
+    """Return the settings of a model, its layers, its optimizer and of `compile`."""
     settings: dict[str, str] = {}
     layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
-    names = [each.name for layer in layers for each in (layer, *getattr(layer, "operations", ()))]
+    names = []
     for number, layer in enumerate(layers):
+        names.append(layer.name)
+        names += [operation.name for operation in getattr(layer, "operations", ())]
         where = f"layer {number} ({type(layer).__name__})"
         _flatten(settings, where, _config(layer))
         settings[f"{where}.trainable"] = str(layer.trainable)
@@ -38,24 +40,27 @@ def model_settings(model: keras.Model) -> dict[str, str]:
 
 
 def data_settings(call: dict[str, Any]) -> dict[str, str]:
-    """The settings in a call of `fit`, given as its arguments: the data, how they are dealt, and their weights."""
+    """Return the settings in the arguments of a call of `fit`: the data, how they are dealt, and their weights."""
     settings: dict[str, str] = {}
     for name in ("x", "y", "sample_weight", "validation_data"):
         parts = keras.tree.flatten(call.get(name))
         for i, part in enumerate(parts):
-            settings[f"data {name}{f'[{i}]' if len(parts) > 1 else ''}"] = _of_data(part)
+            number = f"[{i}]" if len(parts) > 1 else ""
+            settings[f"data {name}{number}"] = _of_data(part)
     for name in FIT:
         _flatten(settings, f"fit {name}", call.get(name))
     return settings
 
 
 def differences(there: dict[str, str], here: dict[str, str]) -> dict[str, str]:
-    """What is to be told of each setting that differs, by its name."""
-    return {
-        name: f"{name}: {there.get(name, 'not set')} there, {here.get(name, 'not set')} here"
-        for name in {**there, **here}
-        if there.get(name) != here.get(name)
-    }
+    """Return what is to be told of each setting that differs, by its name."""
+    texts = {}
+    for name in there | here:
+        old = there.get(name, "not set")
+        new = here.get(name, "not set")
+        if old != new:
+            texts[name] = f"{name}: {old} there, {new} here"
+    return texts
 
 
 def is_meant(name: str, changed: str) -> bool:
@@ -64,7 +69,7 @@ def is_meant(name: str, changed: str) -> bool:
 
 
 def _config(value: Any) -> Any:
-    """The configuration of an object of Keras; of layers within, which speak for themselves, the connections."""
+    """Return the configuration of an object of Keras; of layers within, which speak for themselves, the connections."""
     try:
         config = value.get_config()
     except NotImplementedError:  # a layer of the user's own; its attributes are compared all the same
@@ -117,5 +122,7 @@ def _of_data(part: Any) -> str:
 def _without_names(settings: dict[str, str], names: list[str]) -> dict[str, str]:
     """Keras numbers what it names through a whole process: number it through the model instead."""
     numbers = {name: f"'{number}'" for number, name in enumerate(dict.fromkeys(names))}
-    quoted = re.compile("'(" + "|".join(map(re.escape, sorted(numbers, key=len, reverse=True))) + ")'")
+    longest_first = sorted(numbers, key=len, reverse=True)
+    names_pattern = "|".join(map(re.escape, longest_first))
+    quoted = re.compile(f"'({names_pattern})'")
     return {name: quoted.sub(lambda match: numbers[match[1]], text) for name, text in settings.items()}

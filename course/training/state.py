@@ -22,7 +22,7 @@ from course.training.checkpoint_files import CheckpointError
 
 
 def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
-    """A copy of all variables that training changes, with the running metrics if asked for."""
+    """Return a copy of all variables that training changes, with the running metrics if asked for."""
     variables = {name: variable.numpy() for name, variable in _variables(model, metrics=metrics).items()}
     is_built = model.compiled and model.optimizer.built
     return {"variables": variables, "build": model.get_build_config(), "optimizer_is_built": is_built}
@@ -35,16 +35,15 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
     """
     if not model.built and captured["build"]:
         model.build_from_config(captured["build"])
-    if model.compiled and captured["optimizer_is_built"]:
+    if model.compiled and captured["optimizer_is_built"] and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     ours = _variables(model, metrics=metrics)
     groups = {name.split("/")[0] for name in ours}
     theirs = {name: array for name, array in captured["variables"].items() if name.split("/")[0] in groups}
-    differences = [
-        f"{_describe(*old)} there, {_describe(*new)} here"
-        for old, new in zip_longest(theirs.items(), ours.items(), fillvalue=("", None))
-        if _identity(*old) != _identity(*new)
-    ]
+    differences = []
+    for old, new in zip_longest(theirs.items(), ours.items(), fillvalue=("", None)):
+        if _identity(*old) != _identity(*new):
+            differences.append(f"{_describe(*old)} there, {_describe(*new)} here")
     if differences:
         raise CheckpointError(f"{source}: of another model: {'; '.join(differences[:5])}")
     for array, variable in zip(theirs.values(), ours.values(), strict=True):
@@ -52,36 +51,42 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
 
 
 def random_state() -> dict[str, Any]:
-    """The state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
+    """Return the state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
     operations = getattr(context.context(), "_rng", None)  # there once a seed was set
+    variables = {name: variable.numpy() for name, variable in random_variables().items()}
     return {
         "python": random.getstate(),
         "numpy": np.random.get_state(legacy=False),
         "tensorflow": operations and operations.getstate(),
-        "variables": {name: variable.numpy() for name, variable in random_variables().items()},
+        "variables": variables,
     }
 
 
 def set_random_state(state: Mapping[str, Any]) -> None:
-    """Put the global generators back."""
-    for name, make in {"keras": global_seed_generator, "tensorflow": tf.random.get_global_generator}.items():
-        if name in state["variables"]:
-            make()  # unless it is there; first, since it draws from Python's generator
+    """Put the global generators back, those that `state` names."""
+    values = state["variables"]
+    if "keras" in values:
+        global_seed_generator()  # made if need be; first, since it draws from Python's generator
+    if "tensorflow" in values:
+        tf.random.get_global_generator()
     for name, variable in random_variables().items():
-        if name in state["variables"]:
-            variable.assign(state["variables"][name])
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    if state["tensorflow"]:
+        if name in values:
+            variable.assign(values[name])
+    if "python" in state:
+        random.setstate(state["python"])
+    if "numpy" in state:
+        np.random.set_state(state["numpy"])
+    if state.get("tensorflow"):
         context.context()._rng.setstate(state["tensorflow"])
 
 
 def random_variables() -> dict[str, Any]:
-    """The variables of the generators that Keras and TensorFlow share among all who bring none of their own."""
-    keras_generator = get_global_attribute(GLOBAL_SEED_GENERATOR)
-    found = {"keras": keras_generator.state} if keras_generator else {}
-    tensorflow_generator = stateful_random_ops.global_generator
-    return found | ({"tensorflow": tensorflow_generator.state} if tensorflow_generator else {})
+    """Return the variables of the generators that Keras and TensorFlow share among all who bring none of their own."""
+    generators = {
+        "keras": get_global_attribute(GLOBAL_SEED_GENERATOR),
+        "tensorflow": stateful_random_ops.global_generator,
+    }
+    return {name: generator.state for name, generator in generators.items() if generator}
 
 
 def variables(model: keras.Model) -> dict[str, Any]:
@@ -96,14 +101,23 @@ def _variables(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
         groups["optimizer"] = model.optimizer.variables
     if metrics:
         groups["metrics"] = model.metrics_variables
-    return {f"{group}/{i:03}/{each.path}": each for group, some in groups.items() for i, each in enumerate(some)}
+    named = {}
+    for group, members in groups.items():
+        for number, variable in enumerate(members):
+            named[f"{group}/{number:03}/{variable.path}"] = variable
+    return named
 
 
 def _identity(name: str, value: Any) -> tuple | None:
-    """What must agree. Keras numbers layers through a whole process: of their names only the last word can."""
-    words = re.split("[/_]", name)
-    return (words[0], words[-1], tuple(value.shape), str(value.dtype)) if name else None
+    """Return what must agree. Keras numbers layers through a whole process: of their names only the last word can."""
+    if not name:
+        return None
+    group, *_, last = re.split("[/_]", name)
+    return group, last, tuple(value.shape), str(value.dtype)
 
 
 def _describe(name: str, value: Any) -> str:
-    return f"{name.split('/', 2)[2]} {tuple(value.shape)}" if name else "nothing"
+    if not name:
+        return "nothing"
+    _group, _number, path = name.split("/", 2)
+    return f"{path} {tuple(value.shape)}"

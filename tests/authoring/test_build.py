@@ -91,6 +91,27 @@ def test_text_that_came_in_pieces_is_stored_as_one_up_to_the_next_output_of_anot
     assert [output.get("text") for output in cell.outputs] == ["a line\n", None, "more\n"]
 
 
+def test_of_a_widget_its_picture_is_stored_and_nothing_that_needs_a_kernel(stored, monkeypatch):
+    view = "application/vnd.jupyter.widget-view+json"
+
+    def widgets(made, *_, **__):
+        run = nbformat.from_dict(made)
+        for cell in code(run):
+            data = {view: {"model_id": "1"}, "image/png": "AA==", "text/plain": "Figure()"}
+            described = {"image/png": {"alt": "a path"}}
+            cell.outputs = [nbformat.v4.new_output("display_data", data, metadata=described)]
+        return run
+
+    monkeypatch.setattr(build, "_execute", widgets)
+    build.build(stored)
+    cells = code(nbformat.read(Lesson(stored).path("solutions"), as_version=4))
+    [widget] = [cell for cell in cells if "widget" in cell.metadata.get("tags", [])]
+    assert [(output.data, output.metadata) for output in widget.outputs] == [
+        ({"image/png": "AA=="}, {"image/png": {"alt": "a path"}})
+    ]
+    assert view in cells[0].outputs[0].data
+
+
 @pytest.fixture
 def no_execution(monkeypatch):
     """Whoever executes a notebook is found out."""

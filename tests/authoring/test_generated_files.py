@@ -1,3 +1,4 @@
+import re
 import tomllib
 
 import yaml
@@ -29,8 +30,16 @@ def test_conda_and_pip_users_get_the_same_packages():
 
 
 def test_generated_files_equal_their_sources():
-    for path, text in generated().items():
-        assert path.read_text(encoding="utf-8") == text
+    for path, content in generated().items():
+        assert path.read_bytes() == content, path.name
+
+
+def test_the_readme_shows_a_small_picture_of_a_lesson_and_says_what_it_shows():
+    picture = (ROOT / "picture.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 60_000
+    [alt] = re.findall(r"^!\[(.+)\]\(picture\.png\)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert re.search(r"training falls from .* validation rises from", alt)
 
 
 def test_the_lock_covers_every_dependency_with_hashes():

@@ -1,4 +1,5 @@
 import ast
+import re
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 from nbconvert import ScriptExporter
 
 from course import ROOT, claims
-from course.authoring.notebook import make, text_of
+from course.authoring.notebook import PREDICTION, make, text_of
 from course.authoring.source import read
 from course.catalog import LessonError, all_lessons
 
@@ -15,13 +16,20 @@ BODY = """
 # %% [markdown] tags=["predict"]
 # Which one wins?
 
+# %%
+print("the second")
+
+# %% [markdown] tags=["answer"]
+# The **second** wins.
+
 # %% [markdown] tags=["quiz"]
 # Why is the loss **higher**?
 #
 # - [ ] Chance.
+#   Chance is not one-sided.
 # - [x] Dropout is on.
-#
-# It is off when validating.
+#   It is off
+#   when validating.
 
 # %% [markdown]
 # It reached {{98.accuracy}}, never less than {{98.accuracy:limit}}, {{98.accuracy:sign}}.
@@ -74,10 +82,9 @@ def test_both_editions_are_valid_and_the_same_source_gives_the_same_bytes(source
 
 
 def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(source):
-    solutions, learner = sources(make(source, "solutions")), sources(make(source, "learner"))
-    assert [pair for pair in zip(solutions, learner, strict=True) if pair[0] != pair[1]] == [
-        ("answer = 42", "answer = ...  # your code here")
-    ]
+    solutions, learner = (sources(make(source, edition)) for edition in ("solutions", "learner"))
+    pairs = list(zip(solutions, learner, strict=True))[1:-1]  # without the ways to other notebooks
+    assert [pair for pair in pairs if pair[0] != pair[1]] == [("answer = 42", "answer = ...  # your code here")]
     assert "answer = 41" not in solutions
 
 
@@ -101,12 +108,42 @@ def test_prose_cannot_quote_what_was_never_measured(source):
         make(source, "learner")
 
 
-def test_a_quiz_folds_its_answer_behind_the_question(source):
+def test_a_quiz_folds_what_each_option_is_worth_behind_the_question(source):
     [quiz] = [text for text in sources(make(source, "learner")) if text.startswith("**Quiz.**")]
-    question, answer = quiz.split("<details>")
+    question, *answers = quiz.split("<details>")
     assert "- **A.** Chance.\n- **B.** Dropout is on." in question
-    assert "Dropout is on" not in answer
-    assert "**B.** It is off when validating." in answer
+    assert [" ".join(answer.split()) for answer in answers] == [
+        "<summary>If you say A</summary> **Not so.** Chance is not one-sided. </details>",
+        "<summary>If you say B</summary> **Right.** It is off when validating. </details>",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("#   Chance is not one-sided.\n", "", "option 'Chance.' gives no reason"),
+        ("[x] Dropout", "[ ] Dropout", "exactly one option must be marked"),
+        ("[ ] Chance", "[x] Chance", "exactly one option must be marked"),
+    ],
+)
+def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_refused(lessons, old, new, message):
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text() + BODY.replace(old, new))
+    claims.VALUES.write_text(MEASURED)
+    with pytest.raises(LessonError, match=message):
+        make(read("98_trial"), "learner")
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.name)
+def test_every_quiz_of_the_course_has_as_many_reasons_as_options(lesson):
+    quizzes = [cell.source for cell in read(lesson.name).cells if "quiz" in cell.tags]
+    published = [text for text in sources(make(read(lesson.name), "learner", quotes=False)) if "**Quiz.**" in text]
+    assert len(published) == len(quizzes) >= 2
+    for quiz, text in zip(quizzes, published, strict=True):
+        options = quiz.count("- [ ] ") + quiz.count("- [x] ")
+        reasons = re.findall(r"\*\*(?:Not so|Right)\.\*\* \S.{20,}", text)
+        assert len(reasons) == len({*reasons}) == options >= 3
+        assert text.count("**Right.**") == 1
 
 
 def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
@@ -117,9 +154,19 @@ def test_checks_and_answers_carry_the_metadata_that_nbgrader_reads(source):
     assert answer.grade_id != check.grade_id
 
 
-def test_checks_and_their_helpers_start_folded(source):
-    folded = [cell.source for cell in make(source, "learner").cells if "jupyter" in cell.metadata]
-    assert [text.splitlines()[0] for text in folded] == ["truth = 42", '@exercise("98.1", answer)']
+def test_a_check_is_folded_and_says_first_what_it_is_for(source):
+    [folded] = [cell for cell in make(source, "learner").cells if "jupyter" in cell.metadata]
+    assert folded.source.splitlines()[0] == "# Run this cell to check exercise 98.1."
+    assert folded.source.splitlines()[-1] == 'check("98.1")'
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.name)
+def test_no_notebook_of_a_learner_holds_a_check_its_helper_a_wrong_answer_or_a_solution(lesson):
+    text = read(lesson.name)
+    published = "\n".join(sources(make(text, "learner", quotes=False)))
+    for cell in text.cells:
+        if cell.tags & {"check", "helper", "wrong", "solution"} and cell.kind == "code":
+            assert cell.source not in published
 
 
 def test_nbval_compares_every_output_but_those_that_vary(source):
@@ -127,11 +174,31 @@ def test_nbval_compares_every_output_but_those_that_vary(source):
     assert ignored == ['print("0.3 s")']
 
 
-def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading(source):
-    first, *_, last = sources(make(source, "learner"))
-    assert first.startswith("# 98. A trial")
+def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading_and_a_count_of_its_exercises(source):
+    first, *_, reading, count, _ = sources(make(source, "learner"))
+    assert "\n# 98. A trial\n" in first
     assert "- try it" in first
-    assert last == "## Further reading\n\n- A book, 2020"
+    assert reading.startswith("## Further reading\n\n- A book, 2020\n")
+    assert count == 'from course.exercises import tally\n\ntally("98")'
+
+
+def test_a_lesson_leads_to_its_neighbors_the_start_page_and_its_solutions(source, lessons):
+    for name in ("97_before", "99_after"):
+        (lessons / f"{name}.py").write_text((lessons / "98_trial.py").read_text().replace("98", name[:2]))
+    learner, solved = (sources(make(source, edition)) for edition in ("learner", "solutions"))
+    way = "← [97 A trial](97_before.ipynb) · [Start page](START.md) · [99 A trial](99_after.ipynb) →\n"
+    assert learner[0].startswith(way)
+    assert learner[-1].startswith(
+        "**Next: [99 A trial](99_after.ipynb)** · [This lesson, solved](solutions/98_trial.ipynb) · [Start page]"
+    )
+    assert solved[0].startswith("**Solved.** [Back to your own notebook](../98_trial.ipynb) · ← [97 A trial](../97_")
+    assert solved[-1].startswith("**Next: [99 A trial](../99_after.ipynb)** · [Start page](../START.md)")
+
+
+def test_an_answer_to_a_prediction_is_folded_and_the_prediction_has_a_line_to_write_on(source):
+    predict, answer = [text for text in sources(make(source, "learner")) if text.startswith(("> ", "<details>"))]
+    assert predict == f"> **Predict before you run.** Which one wins?\n>\n> {PREDICTION}"
+    assert answer == "<details><summary>Then open</summary>\n\nThe **second** wins.\n\n</details>"
 
 
 ALONE = """

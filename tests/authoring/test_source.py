@@ -1,6 +1,6 @@
 import pytest
 
-from course.authoring.source import problems, read, stub
+from course.authoring.source import length, problems, read, stub
 from course.catalog import LessonError
 
 EXERCISE = """
@@ -81,8 +81,20 @@ def test_what_a_lesson_lacks_is_listed(lessons):
     ]
 
 
+def test_code_wider_than_a_page_is_listed_and_wide_prose_is_not(lessons):
+    wide = "\n# %%\nx = 1" + " + 1" * 21 + "\n\n# %% [markdown]\n# " + "word " * 30 + "\n"
+    found = problems(extend(lessons, EXERCISE + wide))
+    assert [line for line in found if "columns" in line] == [
+        "a line has 89 columns, must be at most 88: x = 1" + " + 1" * 21
+    ]
+
+
+def test_a_recorded_result_counts_as_one_line_however_it_is_wrapped():
+    assert length('x = [\n    1,\n]\n\nfact(\n    "05.sum",\n    "the sum",\n    3,\n    equals=3,\n)') == 4
+
+
 def test_an_unknown_tag_is_refused(lessons):
-    with pytest.raises(LessonError, match="tag 'puzzle' must be one of check, helper, parameters"):
+    with pytest.raises(LessonError, match="tag 'puzzle' must be one of answer, check, helper, parameters"):
         extend(lessons, '\n# %% tags=["puzzle"]\nx = 1\n')
 
 

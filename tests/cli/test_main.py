@@ -1,17 +1,25 @@
+import importlib.metadata
+import json
 import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
+import tomllib
+from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 from jupyter_client.kernelspec import find_kernel_specs
 
 from course.catalog import find
 from course.runs import cluster, plan, records
+from tests.conftest import LESSON
 
 PID = "import os, pathlib, time\npathlib.Path({folder!r}, f'pid-{{os.getpid()}}').touch()"
+COURSE = Path(sysconfig.get_path("scripts"), "course")
 CLAIM = 'from course.claims import spread\nspread("98.value", "a value", float(seed))'
 
 
@@ -137,14 +145,14 @@ def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel,
     assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {"cancelled"}
 
 
-def test_a_killed_sweep_goes_on_where_it_stopped(house):
+def test_a_killed_grid_goes_on_where_it_stopped(house):
     house.add(
         "98_trial",
         PID.format(folder=str(house.folder)),
         CLAIM,
         "time.sleep(600 if seed == 2 and not pathlib.Path({!r}).exists() else 0)".format(str(house.folder / "go")),
     )
-    arguments = ("sweep", "98", "-p", "seed=0..3", "--out", house.out, "--jobs", 1)
+    arguments = ("run", "98", "-p", "seed=0..3", "--out", house.out, "--jobs", 1)
     process = house.start(*arguments)
     wait_until(lambda: len(kernels(house)) == 3)
     process.kill()
@@ -157,13 +165,123 @@ def test_a_killed_sweep_goes_on_where_it_stopped(house):
     (house.folder / "go").touch()
     status, out, err = house.course(*arguments)
     assert status == 0
-    assert [line.split(": ")[0] for line in err.splitlines()] == ["98_trial--seed=2", "98_trial--seed=3"]
-    assert "4 runs, 2 of them done before" in out
+    first_line, *lines = err.splitlines()
+    assert first_line == "4 runs, 2 of them done before"
+    assert [line.split(": ")[0] for line in lines] == ["98_trial--seed=2", "98_trial--seed=3"]
     assert "1.500" in out
     assert "0.000 to 3.000" in out
     assert {path: path.stat().st_mtime_ns for path in first} == first
     assert len(kernels(house)) == 5
+    assert len(pd.read_parquet(house.out / "runs.parquet")) == 4
+    assert "4 of 4 passed" in (house.out / "report.html").read_text(encoding="utf-8")
     assert sorted(path.name for path in house.out.glob(".*")) == [".lock"]
+
+
+def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(house):
+    name = "01_gradient_descent"  # what closes a notebook asks for a lesson of the course
+    waiting = "import pathlib, time\ntime.sleep(600 if seed and not pathlib.Path({!r}).exists() else 0)"
+    cells = (CLAIM.replace("98", "01"), waiting.format(str(house.folder / "go")), PID.format(folder=str(house.folder)))
+    (house.folder / "lessons" / f"{name}.py").write_text(
+        LESSON.partition("# %%\nfrom")[0] + "".join(f"# %%\n{cell}\n\n" for cell in cells), encoding="utf-8"
+    )
+    arguments = ("measure", "01", "--seeds", 3, "--mode", "full", "--jobs", 1)
+    process = house.start(*arguments)
+    results = house.folder / "runs" / "measure-01" / "results"
+    first = results / f"{name}--fast=False--seed=0.json"
+    wait_until(first.exists)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.endswith(f"Stopped; what had finished is in {results.relative_to(house.folder)}\n")
+    assert records.read(first).outcome == "passed"
+    assert not (house.folder / "lessons" / "claims.toml").exists()
+
+    (house.folder / "go").touch()
+    process = house.start(*arguments)
+    _, err = process.communicate(timeout=240)
+    assert (process.returncode, err.splitlines()[0]) == (0, "3 runs, 1 of them done before")
+    measured = tomllib.loads((house.folder / "lessons" / "claims.toml").read_text(encoding="utf-8"))
+    assert measured["01.value"]["full"]["values"] == [0, 1, 2]
+    assert len(kernels(house)) == 3
+    assert not results.parent.exists()
+
+
+def test_one_command_runs_values_and_grids_goes_on_and_reports_both(house):
+    house.add("97_one", CLAIM.replace("98", "97"))
+    house.add("98_two", CLAIM, "assert not (seed == 2 and epochs == 3)")
+    arguments = ("run", "-p", "epochs=3", "--out", house.out)
+    status, out, err = house.course(*arguments)
+    assert (status, err.count("passed in")) == (0, 2)
+    assert "Facts and bounds" in out
+    status, again, err = house.course(*arguments)
+    assert (status, again, err) == (0, out, "2 runs, 2 of them done before\n")
+
+    status, out, err = house.course("run", "-p", "epochs=3,4", "-p", "seed=0,2", "--out", house.folder / "grid")
+    assert status == 1
+    assert "98_two--seed=2--epochs=3: failed; cell 2" in err
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "a value" in line]
+    point = ["a value", "1.000", "0.000 to 2.000", "2"]
+    assert rows == [[lesson, f"epochs = {epochs}", *point] for lesson in ("97", "98") for epochs in (3, 4)]
+    page = (house.folder / "grid" / "report.html").read_text(encoding="utf-8")
+    assert "7 of 8 passed" in page
+    assert page.count('<td class="number">0.000 to 2.000</td>') == 4
+
+
+def test_sweep_is_run_by_another_name(house):
+    house.add("98_trial", CLAIM)
+    status, out, _ = house.course("sweep", "98", "-p", "seed=0,2", "--out", house.out)
+    assert status == 0
+    assert "0.000 to 2.000" in out
+    assert out.endswith(f"Report: {house.out / 'report.html'}\n")
+
+
+def test_json_is_a_line_a_row_and_alone_on_standard_output(house):
+    house.add("97_one", CLAIM.replace("98", "97"))
+    house.add("98_two", "from course.claims import fact", "fact('98.kept', 'nothing lost', float('nan'))", "1 / seed")
+    house.times('["98"]\nfull = 41.7\n')
+
+    def records(*arguments):
+        status, out, err = house.course(*arguments, "--json")
+        return status, [json.loads(line) for line in out.splitlines()], err
+
+    status, lessons, err = records("list")
+    assert (status, err) == (0, "")
+    assert [lesson["title"] for lesson in lessons] == ["One", "Two"]
+    assert lessons[1]["seconds"] == {"full": 41.7, "fast": None}
+    epochs = lessons[0]["parameters"][2]
+    assert {key: epochs[key] for key in ("name", "type", "default", "fast", "low", "high")} == {
+        "name": "epochs",
+        "type": "int",
+        "default": 20,
+        "fast": 2,
+        "low": 1,
+        "high": 200,
+    }
+    assert records("show", "98") == (0, lessons[1:], "")
+
+    status, runs, err = records("run", "-p", "seed=0", "--out", house.out)
+    assert status == 1
+    assert f"Report: {house.out / 'report.html'}" in err.splitlines()
+    assert [run["outcome"] for run in runs] == ["passed", "failed"]
+    assert runs[0]["claims"]["97.value"]["value"] == 0
+    assert runs[1]["failure"]["name"] == "ZeroDivisionError"
+    assert runs[1]["claims"]["98.kept"]["value"] == "NaN"  # JSON has no number for it
+    assert runs[1]["refusals"] == ["98.kept, nothing lost: nan, must be 1"]
+    assert records("run", "99") == (2, [], "Error: lesson '99': must be one of 97_one, 98_two\n")
+
+
+def test_the_version_is_that_of_the_installed_package(house):
+    assert house.course("--version") == (0, f"course {importlib.metadata.version('course')}\n", "")
+
+
+def test_a_shell_completes_commands_and_options(house):
+    def completions(line):
+        typed = {"_COURSE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        run = subprocess.run([COURSE], env=os.environ | typed, capture_output=True, text=True)
+        return run.stdout.split()
+
+    assert completions("course me") == ["measure"]
+    assert "--out" in completions("course run --o")
 
 
 def test_results_never_replace_notebooks(house):
@@ -187,7 +305,7 @@ def test_a_lost_cluster_is_told_with_how_to_go_on(house, monkeypatch):
     assert status == 1
     assert err == (
         "Error: tcp://somewhere: the Dask scheduler has gone; "
-        f"a sweep started again with --out {house.out} goes on from there\n"
+        f"the same command with --out {house.out} goes on from there\n"
     )
 
 

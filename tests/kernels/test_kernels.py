@@ -17,6 +17,7 @@ from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError
 
+from course import ROOT
 from course.kernels import kernelspec, provisioner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
@@ -317,6 +318,46 @@ def test_a_parent_that_died_is_replaced_and_stops_on_request_without_its_kernels
         assert list(sockets.iterdir()) == []
         assert ask("print('still here')") == "still here"
     assert notices() == []
+
+
+CONNECT = """
+import os, socket
+from course.kernels import provisioner
+with socket.socket(socket.AF_UNIX) as connection:
+    provisioner.connect(connection, dict(os.environ), ".")
+"""
+
+
+def test_stop_ends_the_parents_of_its_own_checkout_alone(sockets, tmp_path):
+    def run(checkout, *arguments):
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path / checkout), "COURSE_KERNEL_LINGER": "60"}
+        subprocess.run([sys.executable, *arguments], check=True, cwd=tmp_path, env=environment)
+
+    def parents():
+        """The processes that listen, by the names of their sockets, which end their commands."""
+        names = {path.name for path in sockets.iterdir()}
+        commands = {process.pid: process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"])}
+        return {command[-1]: pid for pid, command in commands.items() if command[-1] in names}
+
+    for checkout in ("mine", "another"):
+        kernels = tmp_path / checkout / "course" / "kernels"
+        shutil.copytree(ROOT / "course" / "kernels", kernels)
+        for module in ("__init__.py", "files.py"):
+            shutil.copy(ROOT / "course" / module, kernels.parent)
+        with (kernels / "forked_kernel.py").open("a") as code:
+            code.write("\nLIBRARIES = ()\n")  # TensorFlow would take seconds, and stopping does not need it
+    run("mine", "-c", CONNECT)
+    mine = parents()
+    run("another", "-c", CONNECT)
+    another = {name: pid for name, pid in parents().items() if name not in mine}
+    assert len(mine) == len(another) == 1
+
+    run("mine", "-m", "course.kernels.warm_parent", "--stop")
+    assert gone(*mine.values())
+    assert parents() == another
+    run("another", "-m", "course.kernels.warm_parent", "--stop")
+    assert gone(*another.values())
+    assert parents() == {}
 
 
 def test_to_install_twice_changes_nothing_and_keeps_the_settings_of_others(tmp_path, monkeypatch):

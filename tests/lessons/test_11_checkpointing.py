@@ -12,7 +12,7 @@ BATCHES = 8
 @pytest.fixture(scope="module")
 def pytorch_life():
     """The lesson's own functions, on random images."""
-    pytest.importorskip("torch", reason="PyTorch is not installed (the extra `torch` of pyproject.toml)")
+    pytest.importorskip("torch", reason="PyTorch is not installed; install it: python bootstrap.py torch")
     cells = [cell.source for cell in read("11_checkpointing").cells if "def pytorch_" in cell.source]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64 * BATCHES - 20, 28, 28, 1)), rng.integers(0, 10, 64 * BATCHES - 20)

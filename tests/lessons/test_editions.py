@@ -12,7 +12,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from course.authoring.source import EXERCISE, Source, read
+from course.authoring.notebook import CHECKED
+from course.authoring.source import Source, read
 from course.catalog import Lesson, all_lessons
 from course.kernels.forked_kernel import LIBRARIES
 from course.outputs import claims_of, exercises_in
@@ -46,7 +47,7 @@ def test_the_learners_edition_runs_without_network_and_its_exercises_know_open_w
     found = list(exercises_in(executed))
     assert [(record["name"], record["outcome"]) for record in found] == [entry[:2] for entry in expected]
     for record, (exercise, _, hint) in zip(found, expected, strict=True):
-        assert hint in record["message"], f"exercise {exercise}: expected the hint {hint!r}"
+        assert hint in " ".join(record["hints"]), f"exercise {exercise}: expected the hint {hint!r}"
 
 
 def test_no_warning_reaches_a_learner(learners_run):
@@ -130,7 +131,7 @@ def tried(lesson: Lesson, source: Source) -> tuple[NotebookNode, list[tuple[str,
         if "solution" in tags:
             stubs.append(cell.source)
         if "check" in tags:
-            exercise = EXERCISE.search(cell.source)[1]
+            exercise = CHECKED.search(cell.source)[1]
             own = source.exercises[exercise]
             answers = [each.source for each in own if "solution" in each.tags]
             expected.append((exercise, "not attempted", ""))

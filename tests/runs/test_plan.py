@@ -39,6 +39,12 @@ def test_a_range_of_numbers_that_need_not_be_whole_goes_up_by_one(house):
     assert {type(point["rate"]) for point in found} == {float}
 
 
+def test_the_order_in_which_parameters_are_typed_makes_no_other_run(house):
+    house.add("98_trial")
+    for typed in (["epochs=1", "seed=3"], ["seed=3", "epochs=1"]):
+        assert [job.name for job in plan.grid(find("98"), typed, "solutions")] == ["98_trial--seed=3--epochs=1"]
+
+
 def test_a_grid_without_parameters_is_one_run(house):
     house.add("98_trial")
     assert points([]) == [{}]
@@ -54,7 +60,7 @@ def test_a_grid_without_parameters_is_one_run(house):
         ("fast=true,True", "fast = true,True: the same value twice, True"),
         ("seed=8,8.0", "98_trial: seed = '8.0': must be a whole number between 0 and 999; write it in digits alone"),
         ("seed=0..1000000000", "98_trial: seed = '1000000000': must be a whole number between 0 and 999"),
-        ("many=0..1000000000", "98_trial: 1000000001 runs: a sweep has at most 10000; ask for fewer values"),
+        ("many=0..1000000000", "98_trial: 1000000001 runs: there may be at most 10000; ask for fewer values"),
         ("fast=0..1", "98_trial: fast = '0': must be true or false"),
         ("epochs=1,201", "98_trial: epochs = '201': must be a whole number between 1 and 200"),
         (
@@ -105,7 +111,7 @@ def test_a_summary_gives_the_results_over_the_seeds_of_each_point_also_of_runs_t
         ]
 
 
-def test_a_sweep_shows_what_breaks_a_promise_and_what_is_not_finite(house):
+def test_a_grid_shows_what_breaks_a_promise_and_what_is_not_finite(house):
     house.add(
         "98_trial",
         "from course.claims import bound, fact",
@@ -113,13 +119,13 @@ def test_a_sweep_shows_what_breaks_a_promise_and_what_is_not_finite(house):
         "fact('98.lost', 'nothing lost', float('nan'))",
         "assert seed != 1",
     )
-    status, out, err = house.course("sweep", "98", "-p", "seed=0..3", "--out", house.out)
+    status, out, err = house.course("run", "98", "-p", "seed=0..3", "--out", house.out)
     assert status == 1
     assert "98_trial--seed=1: failed; cell 4, `assert seed != 1`: AssertionError" in err
     rows = [
         line.replace("│", "|").split("|") for line in out.splitlines() if "a value" in line or "nothing lost" in line
     ]
-    cells = [[cell.strip() for cell in row][2:-1] for row in rows]
+    cells = [[cell.strip() for cell in row][3:-1] for row in rows]
     assert cells == [
         ["a value", "4.500", "2.000 to 7.000", "4, 2 of them not finite"],
         ["nothing lost", "", "", "4, 4 of them not finite"],

@@ -6,7 +6,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from course.topics.placement import place
+from course.topics.placement import Placement, place, schedule
 
 
 def exhaustive(costs: dict[str, float], edges: dict[tuple[str, str], float], devices: int) -> float:
@@ -53,3 +53,10 @@ def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     best = min(7, max(4, 3 + delay), max(5, 2 + delay))  # all on one device, a on the other, b or c on the other
     assert found.end / unit == pytest.approx(best)
     assert place({"a": 0.0, "b": 0.0, "c": 5.0}, {("a", "b"): 1e9}, 2).end == 5
+
+
+def test_a_schedule_is_read_out_task_by_task(capsys):
+    plan = Placement({"a": 0, "b": 1}, {"a": 0.0, "b": 1.5}, 4.0)
+    schedule(plan, {"a": 3.0, "b": 2.5}, exchange=0.5, title="A plan")
+    tasks = "Branch 0 on worker 0 from 0 for 3. Branch 1 on worker 1 from 1.5 for 2.5."
+    assert capsys.readouterr().out == f"A plan. {tasks} From 4 both exchange logits for 0.5.\n"

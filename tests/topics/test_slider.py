@@ -23,6 +23,10 @@ if INTERACTIVE:
     assert first.count("<img ") == picture.value.count("<img ") == 1
     assert 'alt="A &lt;line&gt;. line rises from 0 to 2."' in first
     assert 'alt="A &lt;line&gt;. line rises from 0 to 7."' in picture.value
+    data, metadata = box._repr_mimebundle_()
+    assert f"data:image/png;base64,{data['image/png']}" in first
+    assert metadata["image/png"]["alt"] == "A <line>. line rises from 0 to 2."
+    assert "application/vnd.jupyter.widget-view+json" in data
 """
 
 

@@ -1,5 +1,6 @@
 """A folder of checkpoints against damage, kills, full disks and other processes."""
 
+import contextlib
 import json
 import math
 import os
@@ -10,11 +11,13 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
 from course import ROOT
+from course.files import whole_file
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, UnreadableError, read
 
 STATE = {
@@ -283,7 +286,13 @@ def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(folder):
+    before = saved(folder, [1])
     folder.close()
-    (folder.path / "123.partial").write_bytes(b"half")
+    present = set(folder.path.iterdir())
+    with contextlib.suppress(KeyboardInterrupt), patch.object(Path, "unlink"), whole_file(folder.path, "any") as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert len(set(folder.path.iterdir()) - present) == 1
     folder.open()
-    assert not list(folder.path.glob("*.partial"))
+    assert set(folder.path.iterdir()) == present
+    assert saved(folder, []) == before

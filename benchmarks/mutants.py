@@ -1,0 +1,237 @@
+"""Do the checks refuse wrong answers? Every solution is changed in one place, and its check must say wrong or broken.
+
+python -m benchmarks.mutants          # all exercises
+python -m benchmarks.mutants 05 11.2  # those of lesson 05, and one more
+
+A mutant changes a comparison, an operator, a constant, a boundary or an index, swaps two arguments, or leaves out a
+statement. EQUIVALENT names mutants that do what the solution does; they are shown and left out. A hint is specific
+unless the check marks it as one that fits any mistake; `broken` counts those told by an error at their own line, which
+are among the specific. The last line is JSON.
+
+Reached with the fifty exercises: 892 mutants (and 20 equivalent ones), all refused, 842 (94%) with a specific hint, of
+which 172 were told by an error.
+"""
+
+import ast
+import contextlib
+import copy
+import io
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Any
+
+from course.authoring.slice import namespace
+from course.authoring.source import Source, read
+from course.catalog import all_lessons
+from course.exercises import Verdict, verdict
+
+COUNTED = ("mutants", "equivalent", "refused", "specific", "broken")
+TIME_LIMIT = 5  # seconds for one mutant; an endless loop counts as refused: the learner sees that it hangs
+EQUIVALENT = {  # the exercise, and the line as the mutant has it: why it does the same
+    "02.2 3: for matrix, bias in zip(weights[:-3:2], weights[1:-2:2], strict=True):": "the list has an even length",
+    "02.2 3: for matrix, bias in zip(weights[:-2:2], weights[1:-1:2], strict=True):": "the list has an even length",
+    "02.3 5: filled, fold_of = (np.ones(folds), {})": "all folds begin alike",
+    "05.3 6: keep = rng.random(x.shape) > rate": "no draw equals the rate",
+    "06.1 4: within = ops.abs(y_true - y_pred) <= 0.1 * ops.abs(y_true)": "|a - b| = |b - a|",
+    "06.1 5: return ops.mean(ops.cast(within, 'float32'), axis=1)": "the last axis of two",
+    "06.1 5: return ops.sum(ops.cast(within, 'float32'), axis=-1)": "a single column",
+    "06.2 6: super().__init__()": "only the name differs",
+    "06.2 7: self.worst = self.add_variable((), initializer='zeros')": "only the name differs",
+    "06.2 11: self.worst.assign(ops.maximum(self.worst, ops.max(ops.abs(y_true - y_pred))))": "|a - b| = |b - a|",
+    "06.3 4: return np.var(y_true) + np.var(y_pred) + (np.mean(y_true) - np.mean(y_pred)) ** 2": "a square",
+    "08.2 6: return np.mean(2 * hits / np.maximum(total, 2))": "a total of 1 has no hit",
+    "09.3 3: return probability * miss >= (1 - probability) * alarm": "where both cost the same, either is least",
+    "12.2 3: partial = path.with_name('.partial')": "any name in that folder will do",
+    "14.3 6: return np.mean([max(precision[recall >= level], default=0) for level in np.linspace(1, 0, 101)])": (
+        "the same levels"
+    ),
+    "15.3 11: pass": "a function without a return gives None",
+    "16.3 4: return 4 + 4 + moments": "both precisions take 8 bytes",
+    "16.3 4: return 2 + 2 + 4 + moments": "both precisions take 8 bytes",
+    "16.3 4: return (2 + 2 + 4 if precision == 'full' else 4 + 4) + moments": "both precisions take 8 bytes",
+    "16.3 4: return (4 + 4 if precision != 'full' else 2 + 2 + 4) + moments": "both precisions take 8 bytes",
+}
+COMPARISONS = {
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt, ast.GtE),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt, ast.LtE),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
+OPERATORS = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
+CALLS = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "argmax": "argmin", "argmin": "argmax"}
+CALLS |= {"ceil": "floor", "floor": "ceil", "sum": "mean", "mean": "sum", "all": "any", "any": "all"}
+CALLS |= {"zeros": "ones", "nanargmin": "nanargmax"}
+GUARDS = {"strict"}  # arguments that only watch over what never happens
+SYMMETRIC = {"max", "min", "maximum", "minimum", "pairwise"}  # in their first two arguments
+
+
+def mutations(node: ast.AST) -> Iterator[ast.AST]:
+    """Give what may stand in place of `node`."""
+    match node:
+        case ast.Compare(left, [op, *ops], comparators):
+            for other in COMPARISONS.get(type(op), ()):
+                yield ast.Compare(left, [other(), *ops], comparators)
+        case ast.BinOp(left, op, right):
+            if type(op) in OPERATORS:
+                yield ast.BinOp(left, OPERATORS[type(op)](), right)
+            if isinstance(op, ast.Sub | ast.Div):
+                yield ast.BinOp(right, op, left)
+            yield left
+            yield right
+        case ast.UnaryOp(ast.USub() | ast.Not(), operand):
+            yield operand
+        case ast.Constant(bool(value)):
+            yield ast.Constant(not value)
+        case ast.Constant(int(value) | float(value)):
+            yield ast.Constant(value + 1)
+            if value not in (0, 1):
+                yield ast.Constant(value - 1)
+            if value == 1:
+                yield ast.Constant(0)
+        case ast.Slice(lower, upper, step) if lower or upper:
+            yield ast.Slice(None, None, step)
+        case ast.IfExp(test, body, orelse):
+            yield ast.IfExp(test, orelse, body)
+            yield body
+            yield orelse
+        case ast.Call(function, [first, second, *rest], keywords) if _called(node) not in SYMMETRIC:
+            yield ast.Call(function, [second, first, *rest], keywords)
+    if isinstance(node, ast.Call):
+        if _called(node) in CALLS:
+            other = copy.deepcopy(node)
+            setattr(other.func, "attr" if isinstance(node.func, ast.Attribute) else "id", CALLS[_called(node)])
+            yield other
+        for place, keyword in enumerate(node.keywords):
+            if keyword.arg not in GUARDS:
+                yield ast.Call(node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :])
+    if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.For | ast.Return) and not _docstring(node):
+        yield ast.Pass()
+
+
+def mutants(solution: str) -> Iterator[tuple[str, str]]:
+    """Give the name and the text of every mutant of `solution`, each text once."""
+    original = ast.parse(solution)
+    seen = {ast.unparse(original)}
+    guards = {id(each.value) for each in ast.walk(original) if isinstance(each, ast.keyword) and each.arg in GUARDS}
+    for place, node in enumerate(ast.walk(original)):
+        if id(node) in guards:
+            continue
+        for number, _ in enumerate(mutations(node)):
+            tree = ast.parse(solution)
+            target = list(ast.walk(tree))[place]
+            other = list(mutations(target))[number]
+            text = ast.unparse(ast.fix_missing_locations(_Replace(target, other).visit(tree)))
+            if text not in seen:
+                seen.add(text)
+                yield _changed(ast.unparse(original), text), text
+
+
+def judged(source: Source, exercise: str, text: str) -> Verdict:
+    """Judge one answer to `exercise` as its check does; what the answer itself breaks on is broken."""
+    space = namespace(source, exercise)
+    try:
+        with _limited(), contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(text, "<mutant>", "exec"), space)
+            return verdict(exercise, space)
+    except Exception as error:
+        return Verdict("broken", (f"{type(error).__name__}: {error}",))
+
+
+def main() -> None:
+    """Print each mutant that passed or got a general hint, a line an exercise, and the sums."""
+    chosen, total = sys.argv[1:], dict.fromkeys(COUNTED, 0)
+    for lesson in all_lessons():
+        if chosen and not any(each.startswith(lesson.number) for each in chosen):
+            continue
+        source = read(lesson.name)
+        for exercise, cells in source.exercises.items():
+            if chosen and not {exercise, source.number} & {*chosen}:
+                continue
+            found = _tried(source, exercise, "\n".join(cell.source for cell in cells if "solution" in cell.tags))
+            print(exercise, *(f"{count} {what}" for what, count in found.items()), sep="  ", flush=True)
+            total = {what: count + found[what] for what, count in total.items()}
+    shares = {what: round(100 * total[what] / max(total["mutants"], 1), 1) for what in ("refused", "specific")}
+    print(json.dumps(total | {f"{what}_percent": share for what, share in shares.items()}))
+
+
+def _tried(source: Source, exercise: str, solution: str) -> dict[str, int]:
+    counts = dict.fromkeys(COUNTED, 0)
+    for change, text in mutants(solution):
+        name = f"{exercise} {change}"
+        found = judged(source, exercise, text)
+        if name in EQUIVALENT:
+            assert found.outcome == "right", f"{name} is no equivalent: {found}"
+            counts["equivalent"] += 1
+            print(f"    equivalent  {name}  ({EQUIVALENT[name]})")
+            continue
+        counts["mutants"] += 1
+        counts["refused"] += found.outcome != "right"
+        specific = found.outcome != "right" and not found.general
+        counts["specific"] += specific
+        counts["broken"] += found.outcome == "broken"
+        if not specific:
+            print(f"    {'passed ' if found.outcome == 'right' else 'general'}  {name}")
+    return counts
+
+
+class _Replace(ast.NodeTransformer):
+    def __init__(self, target: ast.AST, other: ast.AST) -> None:
+        self.target, self.other = target, other
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.other if node is self.target else self.generic_visit(node)
+
+
+@contextlib.contextmanager
+def _limited() -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise TimeoutError(f"not done after {TIME_LIMIT} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(TIME_LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _called(node: ast.AST) -> str:
+    """The name of the function or method that a call calls."""
+    function = getattr(node, "func", None)
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def _docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _changed(solution: str, text: str) -> str:
+    """The first line of `text` that is not the solution's, with its number."""
+    pairs = zip_longest(solution.splitlines(), text.splitlines(), fillvalue="")
+    number, line = next((number, new) for number, (old, new) in enumerate(pairs, 1) if old != new)
+    return f"{number}: {line.strip()}"
+
+
+if __name__ == "__main__":
+    main()

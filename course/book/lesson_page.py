@@ -1,0 +1,169 @@
+"""One lesson as a page: the learner's notebook, with hints, solutions and checks folded below each exercise.
+
+The page is again a notebook, which Sphinx renders. Its outputs are the stored ones; scripts that only serve JupyterLab
+are left out, and every picture must have an alt text.
+"""
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode, v4
+
+from course.book import BookError
+from course.catalog import Edition, Lesson
+
+EMPTY_HEADING = re.compile(r"<th[^>]*>\s*</th>")  # in the corner of a table: an empty cell, not a heading
+PICTURE = re.compile(r"<img\b[^>]*>")
+SCRIPT = re.compile(r"\s*<script>.*</script>\s*", re.DOTALL)
+LANGUAGE = {"name": "python", "pygments_lexer": "python"}
+ONLY_IN_NOTEBOOKS = {"tally"}  # tags of cells that are of no use on a page
+ONWARD = re.compile(r"-onward$")  # the last cell, with links to the next lesson, which every page has
+BEFORE_TITLE = re.compile(r"\A(?!# ).*?^(?=# )", re.DOTALL | re.MULTILINE)  # the same links at the top
+TALLY = re.compile(r"\n+## How far you are\s*\Z")
+SOLUTIONS = re.compile(r"\]\(solutions/")  # they stand on the same page
+
+
+def read_notebook(lesson: Lesson, edition: Edition) -> NotebookNode:
+    """Read a stored notebook, which nobody changes: it is kept for the next who asks.
+
+    Raises BookError where it does not parse, LessonError where it is missing.
+    """
+    path = lesson.notebook(edition)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _read(path: Path, changed: int) -> NotebookNode:
+    try:
+        notebook = v4.reads(path.read_text(encoding="utf-8"))
+        nbformat.validate(notebook)
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        raise BookError(f"{label(path)}: is not a notebook: {str(error).splitlines()[0]}") from None
+    return notebook
+
+
+def label(path: Path) -> str:
+    """Return a path as messages name it: from the folder of the course."""
+    return "/".join(path.parts[path.parts.index("notebooks") :]) if "notebooks" in path.parts else path.name
+
+
+def page(lesson: Lesson, anchors: Collection[str] = (), opening: str = "") -> NotebookNode:
+    """Make the page of `lesson`; the cells in `anchors` can be linked to, `opening` (Markdown) follows the first cell.
+
+    Raises BookError where a notebook does not parse or a picture has no alt text.
+    """
+    worked = {cell.id: cell for cell in read_notebook(lesson, "solutions").cells}
+    cells: list[NotebookNode] = []
+    for cell in read_notebook(lesson, "learner").cells:
+        if cell.id in anchors:
+            cells.append(v4.new_markdown_cell(f'<a id="{anchor(cell.id)}"></a>', id=f"{cell.id}-anchor"))
+        cells += _markdown(cell) if cell.cell_type == "markdown" else _code(lesson, cell, worked)
+        if "check" in cell.metadata.get("tags", []):
+            _put_before_solution(cells, _hints(cell))
+    if opening:
+        cells.insert(1, v4.new_markdown_cell(opening, id=f"{lesson.number}-open"))
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": LANGUAGE}
+    return v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def anchor(cell_id: str) -> str:
+    """Return the name by which a link on another page reaches a cell."""
+    return f"cell-{cell_id}"
+
+
+def hints(check: str) -> list[str]:
+    """Return the hints of a check in order, each once; those that are put together when it runs are left out."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(check)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            place = {"expect": 1, "expect_close": 2}.get(node.func.id)
+            if place is not None and len(node.args) > place:
+                found += _texts(node.args[place:])
+    return list(dict.fromkeys(found))
+
+
+def _texts(nodes: list[ast.expr]) -> Iterator[str]:
+    """Give the texts among arguments, and the keys of a dictionary of mistakes."""
+    for node in nodes:
+        for part in node.keys if isinstance(node, ast.Dict) else [node]:
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                yield part.value
+
+
+def _markdown(cell: NotebookNode) -> list[NotebookNode]:
+    if ONWARD.search(cell.id):
+        return []
+    text = TALLY.sub("", SOLUTIONS.sub("](", cell.source))
+    if cell.id.endswith("-opening"):
+        text = BEFORE_TITLE.sub("", text)
+    return [v4.new_markdown_cell(text, id=cell.id)]
+
+
+def _code(lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]) -> list[NotebookNode]:
+    """Return the cells that one code cell becomes."""
+    tags = set(cell.metadata.get("tags", []))
+    solved = worked.get(cell.id, cell)
+    if tags & ONLY_IN_NOTEBOOKS:
+        return []
+    if "solution" in tags:
+        stub = _shown(lesson, cell, [])
+        answer = _folded(_shown(lesson, solved, solved.outputs), "Solution")
+        answer.id = f"{cell.id}-solution"
+        return [stub, answer]
+    if "check" in tags:
+        return [_folded(_shown(lesson, solved, solved.outputs), "Check, and what it says of the solution")]
+    if "helper" in tags:
+        return [_folded(_shown(lesson, solved, solved.outputs), "Helper of the check")]
+    shown = _shown(lesson, solved, solved.outputs)
+    if "widget" in tags:
+        note = "*The slider works in JupyterLab, where the lesson can be run.*"
+        return [shown, v4.new_markdown_cell(note, id=f"{cell.id}-widget")]
+    return [shown]
+
+
+def _hints(check: NotebookNode) -> list[NotebookNode]:
+    """Return a folded list of what a check can hint at, if anything."""
+    listed = "\n".join(f"- {hint}" for hint in hints(check.source))
+    fold = f"<details><summary>Hints</summary>\n\n{listed}\n\n</details>"
+    return [v4.new_markdown_cell(fold, id=f"{check.id}-hints")] if listed else []
+
+
+def _put_before_solution(cells: list[NotebookNode], added: list[NotebookNode]) -> None:
+    """Insert cells before the last solution, so that nobody must pass it to be helped."""
+    place = max((i for i, cell in enumerate(cells) if cell.id.endswith("-solution")), default=len(cells) - 1)
+    cells[place:place] = added
+
+
+def _folded(cell: NotebookNode, words: str) -> NotebookNode:
+    cell.metadata.tags = ["hide-cell"]
+    cell.metadata.setdefault("mystnb", {}).update(code_prompt_show=words, code_prompt_hide=words)
+    return cell
+
+
+def _shown(lesson: Lesson, cell: NotebookNode, outputs: list[NotebookNode]) -> NotebookNode:
+    """Return a code cell with `outputs`, as the site shows them."""
+    shown = v4.new_code_cell(cell.source, id=cell.id, execution_count=cell.execution_count)
+    for output in outputs:
+        data = output.get("data", {})
+        where = f"{label(lesson.path('solutions'))}: cell {cell.id}"
+        if picture := next((kind for kind in data if kind.startswith("image/")), None):
+            details = output.metadata.get(picture, {})
+            alt = details.get("alt", "").strip()
+            if not alt:
+                raise BookError(f"{where}: its picture has no alt text")
+            width = {"width": f"{details['width']}px"} if "width" in details else {}
+            shown.metadata["mystnb"] = {"image": {"alt": alt, **width}}
+        html = data.get("text/html", "")
+        if SCRIPT.fullmatch(html):
+            continue
+        if any("alt=" not in tag for tag in PICTURE.findall(html)):
+            raise BookError(f"{where}: its picture has no alt text")
+        kept = nbformat.from_dict(output)
+        if html:
+            kept.data["text/html"] = EMPTY_HEADING.sub("<td></td>", html)
+        shown.outputs.append(kept)
+    return shown

@@ -1,0 +1,128 @@
+"""Build the site: whole or not at all.
+
+Sphinx writes into a temporary folder. Only when it has not warned, every link on every page leads somewhere, every
+picture says what it shows and no page asks another host for anything, that folder takes the place of the old site.
+"""
+
+import io
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+
+from course.book import BookError, pages
+from course.files import empty_folder
+
+CELL = re.compile(r"(\S+\.ipynb):(\d+)")  # a place in a notebook as Sphinx names it
+LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the third cell
+COLOR = re.compile(r"\x1b\[[\d;]*m")
+FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src"}
+
+
+def build(site: Path) -> None:
+    """Build the site in folder `site`, in place of the one there.
+
+    Raises BookError for everything that is wrong with the pages, one line each; the old site then stays.
+    """
+    site = site.resolve()
+    with tempfile.TemporaryDirectory(dir=_parent(site), prefix=f".{site.name}.") as workshop:
+        source, made = empty_folder(Path(workshop) / "source"), Path(workshop) / "site"
+        pages.write(source)
+        _sphinx(source, made, Path(workshop) / "doctrees")
+        if broken := list(problems(made)):
+            raise BookError("\n".join(broken))
+        _replace(site, made)
+
+
+def problems(site: Path) -> Iterator[str]:
+    """Say what is wrong with a built site: links that lead nowhere, pictures without words, other hosts."""
+    read = {path: _Page(path) for path in sorted(site.glob("*.html"))}
+    for path, page in read.items():
+        name = path.relative_to(site).as_posix()
+        yield from (f"{name}: {problem}" for problem in page.problems)
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.is_file():
+                yield f"{name}: the link {link} leads nowhere"
+            elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].ids:
+                yield f"{name}: the link {link}: there is no such place on that page"
+
+
+def _parent(site: Path) -> Path:
+    site.parent.mkdir(parents=True, exist_ok=True)
+    return site.parent
+
+
+def _sphinx(source: Path, made: Path, doctrees: Path) -> None:
+    """Run Sphinx in this process. Raises BookError with all its warnings."""
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+    said = io.StringIO()
+    with patch_docutils(source), docutils_namespace():
+        app = Sphinx(source, source, made, doctrees, "html", status=None, warning=said, freshenv=True, parallel=2)
+        app.build(force_all=True)
+    if warnings := COLOR.sub("", said.getvalue()).strip():
+        raise BookError("\n".join(_place(line, source) for line in warnings.splitlines() if line.strip()))
+
+
+def _place(warning: str, source: Path) -> str:
+    """Return a warning with the cell it is about, by the id that it has in notebooks/ as well."""
+
+    def name(found: re.Match) -> str:
+        path, line = Path(found[1]), int(found[2])
+        cells = nbformat.read(path, as_version=4).cells if path.exists() else []
+        index = min(max(line // LINES_A_CELL - 1, 0), len(cells) - 1)
+        return f"notebooks/{path.name}: cell {cells[index].id}" if cells else found[0]
+
+    return CELL.sub(name, warning).replace(f"{source}/", "book/")
+
+
+def _replace(site: Path, made: Path) -> None:
+    """Put the new site in place of the old one. Raises BookError where something else is there."""
+    old = made.with_name("old")
+    if site.exists():
+        if not (site / "searchindex.js").exists() and any(site.iterdir()):
+            raise BookError(f"{site}: is not a site that was built before; choose another folder")
+        site.rename(old)
+    try:
+        made.rename(site)
+    except OSError:
+        if old.exists():
+            old.rename(site)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+class _Page(HTMLParser):
+    """One page: the places on it, where its links lead, and what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.problems: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        have = {name: value or "" for name, value in attrs}
+        self.ids |= {have[name] for name in ("id", "name") if name in have}
+        if tag == "img" and not have.get("alt", "").strip():
+            self.problems.append(f"the picture {have.get('src', '')} has no alt text")
+        if tag in ("a", "link") and "href" in have:
+            self.links.append(have["href"])
+        if tag in FETCHED and (address := have.get(FETCHED[tag], "")):
+            self.links.append(address)
+        fetched = have.get(FETCHED.get(tag, ""), "") or (have.get("href", "") if tag == "link" else "")
+        if re.match(r"(https?:)?//", fetched) and have.get("rel") != "canonical":
+            self.problems.append(f"<{tag}> asks another host: {fetched}")
+
+    handle_startendtag = handle_starttag

@@ -1,0 +1,35 @@
+"""What `course progress` and `course certificate` show."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from course.cli.terminal import table
+from course.learner.certificate import Finding
+from course.learner.progress import Row
+
+
+def show(rows: Iterable[Row], *, as_json: bool) -> None:
+    """Print how far a learner has come, as a table or as JSON."""
+    rows = list(rows)
+    if as_json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+        return
+    table(
+        ("Lesson", "", "Right", "Next"),
+        ((row.lesson[:2], row.title, f"{row.right} of {row.exercises}", row.next or "done") for row in rows),
+    )
+    right, all_ = sum(row.right for row in rows), sum(row.exercises for row in rows)
+    following = next((row.next for row in rows if row.next), None)
+    print(f"{right} of {all_} exercises right" + (f"; next: {following}" if following else ""))
+
+
+def findings(found: Iterable[Finding]) -> bool:
+    """Print what verifying a certificate found, as it is found; return whether nothing is refuted."""
+    results: list[str] = []
+    for finding in found:
+        print(f"{finding.what}: {finding.result}: {finding.why}", flush=True)
+        results.append(finding.result)
+    proved = results[1:].count("proved")
+    print(f"{proved} of {len(results) - 1} answers are proved right. Who wrote them, and when, no certificate proves.")
+    return "refuted" not in results

@@ -1,0 +1,142 @@
+"""The learner's own copy of the notebooks, in which no update loses a word that they wrote.
+
+A lesson that they did not write in follows the course, also where JupyterLab has rewritten its file or its cells have
+run. In one that they worked in, their work is carried into the newer text, and the file as they left it is kept beside
+it as `NAME.kept-1.ipynb`. What the course gives is trusted: otherwise JupyterLab leaves out the script in stored
+outputs that gives a figure its alt text.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.sign import NotebookNotary
+
+from course.catalog import NOTEBOOKS
+from course.files import write_whole
+from course.learner import progress
+from course.learner.merge import Work, answer_in, exercise_of, handed_out, merge, version
+from course.learner.reading import parse
+from course.runs.folder import FolderError
+
+
+def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
+    """Bring the lessons in `mine`, and their solutions, to the text of those in `given`; return what was done to
+    work of the learner's, a line a notebook.
+
+    Raises FolderError when `mine`, or where Jupyter keeps what is trusted, cannot be written to.
+    """
+    with _writing("Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"):
+        notary = NotebookNotary()
+        Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
+    told, cure = [], "name a folder of your own, as in: course copy FOLDER"
+    with _writing(cure):
+        mine.mkdir(parents=True, exist_ok=True)
+    progress.standings(mine)  # remembers what outputs say, which a new text does not have
+    with _writing(cure):
+        for lesson in sorted(given.glob("*.ipynb")) + sorted(given.glob("solutions/*.ipynb")):
+            fresh = handed_out(nbformat.read(lesson, as_version=4))
+            told += _bring(mine / lesson.relative_to(given), fresh, notary)
+    return told
+
+
+def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
+    """Put the stub of `exercise` back into the learner's notebook `copy`; return where the file is kept as it was.
+
+    None where no cell answers the exercise, or the stub stands there.
+    """
+    old, fresh = parse(copy.read_bytes()), nbformat.read(given / copy.name, as_version=4)
+    stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
+    if old is None or answer_in(old, exercise) in ("", answer_in(fresh, exercise)):
+        return None
+    answers = [cell for cell in old.cells if exercise_of(cell) == exercise]
+    for number, cell in enumerate(answers):
+        cell["source"] = stubs[number].source if number < len(stubs) else ""
+    for cell in old.cells:
+        for output in cell.get("outputs", []):
+            if output.get("metadata", {}).get("course", {}).get("exercise", {}).get("name") == exercise:
+                cell["outputs"] = []
+    kept = _set_aside(copy)
+    write_whole(copy, _text(old))
+    return kept
+
+
+def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]:
+    """Bring one copy to the text of `fresh`."""
+    if not copy.exists():
+        _place(copy, fresh, notary)
+        return []
+    content = copy.read_bytes()
+    if (old := parse(content)) and version(old) == version(fresh):
+        return []
+    made, work = _merged(content, fresh)
+    kept = _set_aside(copy)
+    if (saved := kept.read_bytes()) != content:  # by an editor, in the meantime
+        made, work = _merged(saved, fresh)
+    _place(copy, made, notary)
+    if work is not None and not work:
+        kept.unlink()
+        return []
+    return [f"{copy.name}: {_words(work)}; as you left it, it is kept in {kept.name}"]
+
+
+def _merged(content: bytes, fresh: NotebookNode) -> tuple[NotebookNode, Work | None]:
+    """Return the newer text with the learner's work, and what that is; None where their file cannot be read."""
+    old = parse(content)
+    return merge(old, fresh) if old else (fresh, None)
+
+
+def _words(work: Work | None) -> str:
+    if work is None:
+        return "a new copy, since it could not be read"
+    carried = []
+    if work.answers:
+        carried.append(f"your answer{'s' * (len(work.answers) > 1)} to {', '.join(work.answers)}")
+    if work.others:
+        carried.append(f"{work.others} other cell{'s' * (work.others > 1)} of yours")
+    if not carried:
+        return f"has the course's new text, without what you changed in {work.left} cell{'s' * (work.left > 1)}"
+    return f"has the course's new text, with {' and '.join(carried)}"
+
+
+def _set_aside(copy: Path) -> Path:
+    """Rename `copy` to the next name that is free for what is kept, and return that."""
+    for number in count(1):
+        kept = copy.with_name(f"{copy.stem}.kept-{number}.ipynb")
+        with contextlib.suppress(FileExistsError):
+            kept.touch(exist_ok=False)  # the name is taken, for any other process too
+            break
+    return copy.replace(kept)
+
+
+def _place(copy: Path, made: NotebookNode, notary: NotebookNotary) -> None:
+    """Write `made` to `copy`, unless a file has come there in the meantime; then that one stays."""
+    temporary = copy.with_name(f".{copy.name}.{os.getpid()}.new")
+    write_whole(temporary, _text(made))
+    try:
+        os.link(temporary, copy)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        if not copy.exists():
+            temporary.replace(copy)
+    finally:
+        temporary.unlink(missing_ok=True)
+    if any(cell.get("outputs") for cell in made.cells):  # all of them the course's
+        notary.sign(made)
+
+
+def _text(notebook: NotebookNode) -> str:
+    return nbformat.writes(notebook) + "\n"
+
+
+@contextlib.contextmanager
+def _writing(cure: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FolderError(f"{error.filename}: cannot be written to ({error.strerror}); {cure}") from error

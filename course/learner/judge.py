@@ -1,0 +1,91 @@
+"""Judges answers outside the notebook, in a process that has already run what an exercise rests on.
+
+So a verdict takes as long as the check alone, an answer that never ends costs its process only, and an answer cannot
+harm the session. The process runs the lesson's own cells above the exercise, those that it uses.
+"""
+
+import contextlib
+import linecache
+import multiprocessing
+import os
+from multiprocessing.connection import Connection
+from types import TracebackType
+
+from course.catalog import find
+from course.exercises import Verdict
+
+SECONDS = 20.0  # that a check may take
+
+
+class Judge:
+    """Judges answers to one exercise, such as "01.1"; use it in a `with`. Starting takes the time of its imports."""
+
+    def __init__(self, exercise: str) -> None:
+        self.exercise = exercise
+        self._process, self._connection, self._ready = self._started()
+
+    def __enter__(self) -> "Judge":
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def verdict(self, answer: str, *, seconds: float = SECONDS) -> Verdict:
+        """Judge the source of an answer; one that takes longer than `seconds` is broken."""
+        if not self._ready:
+            try:
+                self._connection.recv()
+            except EOFError:
+                return Verdict("broken", ("What the exercise rests on does not run here; see: course doctor",))
+            self._ready = True
+        self._connection.send(answer)
+        ended = False
+        try:
+            if self._connection.poll(seconds):
+                return self._connection.recv()
+        except EOFError:
+            ended = True
+        self.__exit__(None, None, None)
+        self._process, self._connection, self._ready = self._started()
+        why = "Your answer ended Python." if ended else f"Your answer takes longer than {seconds:g} s. Does a loop end?"
+        return Verdict("broken", (why,))
+
+    def _started(self) -> tuple[multiprocessing.process.BaseProcess, Connection, bool]:
+        """Start a process; return it, the connection to it, and that it has not said yet that it is ready."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self.exercise), daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours, False
+
+
+def _serve(connection: Connection, exercise: str) -> None:
+    """Run what the exercise rests on, say so, and answer until nobody asks any more."""
+    from course.authoring import slice, source
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # also what C++ code prints
+        os.dup2(nowhere, stream)
+    space = slice.namespace(source.read(find(exercise[:2]).name), exercise)
+    connection.send("ready")
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        while True:
+            connection.send(_judge(exercise, connection.recv(), dict(space)))
+
+
+def _judge(exercise: str, answer: str, space: dict) -> Verdict:
+    from course.exercises import verdict
+
+    name = f"<your answer to {exercise}>"
+    linecache.cache[name] = (len(answer), None, answer.splitlines(keepends=True), name)  # a verdict quotes its lines
+    try:
+        exec(compile(answer, name, "exec"), space)
+        return verdict(exercise, space)
+    except SyntaxError as error:
+        return Verdict("broken", (f"{type(error).__name__}: {error.msg}, line {error.lineno}",))
+    except KeyError as error:
+        return Verdict("not attempted", (f"Your cell does not define {error}.",))
+    except (Exception, SystemExit) as error:
+        return Verdict("broken", (f"{type(error).__name__}: {error}",))

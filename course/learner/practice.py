@@ -1,0 +1,110 @@
+"""One exercise after another, without scrolling: watches the notebook and judges what was saved.
+
+Nothing here prints: the command `course practice` shows the lines. Each verdict and each hint shown is remembered
+before it is told, so that whoever is killed finds the session as it was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from course.catalog import LessonError, find
+from course.learner import copies, progress
+from course.learner.judge import Judge
+from course.learner.merge import answer_in
+from course.learner.progress import Standing, digest
+from course.learner.reading import read
+
+UNTOUCHED = "Replace the ... in its cell by your answer, and save."
+
+
+def next_open(mine: Path, text: str | None = None) -> str | None:
+    """Return the first exercise that is not right: of the course, of a lesson such as "05", or "05.2" itself.
+
+    Raises LessonError when there is no such lesson or exercise.
+    """
+    if text and "." in text:
+        lesson = find(text.partition(".")[0])
+        name = f"{lesson.number}.{text.partition('.')[2]}"
+        if name not in lesson.exercises:
+            raise LessonError(f"exercise {text!r}: must be one of {', '.join(lesson.exercises)}")
+        return name
+    found = progress.standings(mine)
+    names = find(text).exercises if text else found
+    return next((name for name in names if found[name].outcome != "right"), None)
+
+
+class Session:
+    """Practice of one exercise in the learner's folder `mine`; use it in a `with`."""
+
+    def __init__(self, mine: Path, exercise: str) -> None:
+        self.mine, self.exercise = mine, exercise
+        self.notebook = mine / f"{find(exercise[:2]).name}.ipynb"
+        self._judge: Judge | None = None
+        self._seen: tuple[int, int] | None = None
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        if self._judge:
+            self._judge.__exit__(None, None, None)
+
+    @property
+    def judge(self) -> Judge:
+        """What judges the answers; asked for early, it is ready when the first one comes."""
+        self._judge = self._judge or Judge(self.exercise)
+        return self._judge
+
+    @property
+    def standing(self) -> Standing:
+        return progress.remembered(self.mine).get(self.exercise, Standing())
+
+    def look(self) -> Iterator[str]:
+        """Judge the answer if the file was saved since the last look and its answer is another; say how it stands."""
+        try:
+            status = self.notebook.stat()
+        except FileNotFoundError:
+            return
+        if self._seen == (status.st_mtime_ns, status.st_size):
+            return
+        self._seen = status.st_mtime_ns, status.st_size
+        notebook = read(self.notebook)  # none while an editor is still writing
+        answer = answer_in(notebook, self.exercise) if notebook else ""
+        before = self.standing
+        if not answer or digest(answer) == before.answer:
+            return
+        verdict = self.judge.verdict(answer)
+        if verdict.outcome == "not attempted":
+            verdict = replace(verdict, hints=(UNTOUCHED,))
+        known = verdict.hints[:1] == tuple(before.hints[:1])
+        shown = max(1, before.shown) if known else min(1, len(verdict.hints))
+        self._remember(Standing(verdict.outcome, digest(answer), verdict.hints, shown))
+        yield from self.lines()
+
+    def lines(self) -> Iterator[str]:
+        """Say how the exercise stands, with the hints that the learner has seen."""
+        standing = self.standing
+        yield f"Exercise {self.exercise}: {standing.outcome}"
+        yield from (f"  {hint}" for hint in standing.hints[: standing.shown])
+
+    def hint(self) -> str:
+        """Show one hint more."""
+        standing = self.standing
+        if standing.outcome == "right":
+            return "There is nothing to hint at: your answer is right."
+        if standing.shown < len(standing.hints):
+            self._remember(replace(standing, shown=standing.shown + 1))
+            return standing.hints[standing.shown]
+        if not standing.hints:
+            return "Write an answer and save it; hints come with a verdict."
+        return f"That was the last hint. A solution stands in solutions/{self.notebook.name}."
+
+    def reset(self) -> str:
+        """Put the stub back; the file as it was is kept."""
+        kept = copies.reset(self.notebook, self.exercise)
+        self._remember(Standing())
+        return f"{self.exercise} is as it was handed out" + (f"; your file is kept in {kept.name}" if kept else "")
+
+    def _remember(self, standing: Standing) -> None:
+        progress.remember(self.mine, {self.exercise: standing})

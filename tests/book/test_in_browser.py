@@ -1,0 +1,143 @@
+"""The site as readers meet it: in a real browser, light and dark, on a phone, by keyboard alone.
+
+Needs Chromium and the `browser` extra (playwright, axe); skips with a reason where either is missing.
+"""
+
+import functools
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the browser extra")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+if CHROMIUM is None:
+    pytest.skip("no Chromium on this system", allow_module_level=True)
+
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 1000}
+PAGES = [  # one of each type
+    "index.html",
+    "lessons.html",
+    "03_classification.html",
+    "claims.html?lesson=03",
+    "teaching.html",
+    "authors.html",
+    "search.html?q=momentum",
+]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, request):
+    viewport, scheme = getattr(request, "param", (DESKTOP, "light"))
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page.set_default_timeout(120_000)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("page", [(DESKTOP, "light"), (PHONE, "dark")], indirect=True, ids=["desktop", "phone"])
+def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_path):
+    wrong = []
+    page.on("console", lambda said: wrong.append((said.text, said.location)) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda got: wrong.append((got.status, got.url)) if got.status >= 400 else None)
+    own = (address, "data:", "blob:")
+    page.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None)
+    for path in PAGES:
+        page.goto(f"{address}/{path}")
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=tmp_path / f"{path.partition('.')[0]}.png", full_page=True)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append(f"{path} scrolls sideways")
+        seen = list(wrong)  # while it works, axe looks for style sheets in places of its own
+        found = axe.Axe().run(page).response["violations"]
+        wrong[:] = [*seen, *((path, each["id"], each["nodes"][0]["html"]) for each in found)]
+    assert wrong == []
+
+
+def test_a_solution_is_folded_until_it_is_opened(address, page):
+    page.goto(f"{address}/01_gradient_descent.html")
+    fold = page.locator("details", has=page.locator("summary", has_text="Solution")).first
+    code = fold.locator("pre")
+    api.expect(code).to_be_hidden()
+    fold.locator("summary").click()
+    api.expect(code).to_be_visible()
+    api.expect(code).to_contain_text("return")
+
+
+def test_formulas_are_set_without_another_host(address, page):
+    page.goto(f"{address}/01_gradient_descent.html")
+    formula = page.locator("mjx-container svg").first
+    formula.wait_for()
+    assert formula.evaluate("element => element.getBoundingClientRect().width") > 5
+
+
+def test_the_search_finds_a_term_and_leads_to_its_lesson(address, page):
+    page.goto(f"{address}/search.html?q=imbalance")
+    found = page.locator("#search-results a", has_text="Imbalance").first
+    found.wait_for()
+    found.click()
+    page.wait_for_url("**/09_imbalance.html*")
+
+
+def test_the_page_of_claims_works_by_keyboard_alone(address, page):
+    page.goto(f"{address}/claims.html")
+    rows = page.locator("#claims tbody tr:visible")
+    every = rows.count()
+    page.get_by_label("Words").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.type("spreads")  # chooses in the list that has the focus
+    api.expect(page.locator("select[name=show]")).to_have_value("spread")
+    spreads = page.locator('#claims tbody tr[data-show~="spread"]').count()
+    assert 0 < spreads < every
+    assert rows.count() == spreads
+    api.expect(page.locator("#claims-count")).to_have_text(f"{spreads} of {every} rows shown.")
+
+    page.keyboard.press("Tab")  # lesson
+    page.keyboard.press("Tab")  # show all
+    page.keyboard.press("Enter")
+    api.expect(page.locator("#claims-count")).to_contain_text("Published figures beside ours")
+    page.keyboard.press("Tab")  # the first heading, already ascending
+    page.keyboard.press("Enter")
+    api.expect(page.locator("#claims [aria-sort]")).to_have_attribute("aria-sort", "descending")
+    assert rows.first.get_attribute("data-lesson") == "16"
+
+
+def test_published_and_different_is_one_click_from_the_front_page_and_leads_to_the_cell(address, page):
+    page.goto(f"{address}/index.html")
+    page.get_by_role("link", name="another figure than was published").click()
+    page.wait_for_url("**/claims.html?show=differs")
+    rows = page.locator("#claims tbody tr:visible")
+    assert rows.count() == page.locator('#claims tr[data-show~="differs"]').count() > 0
+    for row in rows.all():
+        assert "different: ours are" in row.inner_text()
+
+
+def test_the_page_of_claims_works_from_a_file(site, page):
+    page.goto(f"{(site / 'claims.html').as_uri()}?lesson=05")
+    shown = {row.get_attribute("data-lesson") for row in page.locator("#claims tbody tr:visible").all()}
+    assert shown == {"05"}

@@ -1,0 +1,94 @@
+"""The site of the whole course, and what keeps a site from being built."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from course import claims
+from course.book import BookError, results
+from course.book import site as sites
+from course.catalog import all_lessons
+
+pytest.importorskip("myst_nb", reason="install the book extra")
+
+
+def test_every_result_has_a_row_of_its_own_on_the_page_of_claims(site):
+    page = (site / "claims.html").read_text(encoding="utf-8")
+    stored = [name for name in claims.stored() if "." in name]
+    assert stored
+    assert [name for name in stored if page.count(f'<tr id="{name}"') != 1] == []
+    assert page.count('data-kind="open"') == len(results.unmeasured())
+
+
+def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
+    for lesson in all_lessons():
+        page = (site / f"{lesson.name}.html").read_text(encoding="utf-8")
+        assert page.count("Check, and what it says of the solution") >= 3, lesson.name
+        for edition in ("learner", "solutions"):
+            stored = lesson.path(edition)
+            copy = site / "notebooks" / stored.relative_to(stored.parents[stored.parts[::-1].index("notebooks") - 1])
+            assert copy.read_bytes() == stored.read_bytes()
+
+
+def test_the_whole_site_keeps_its_own_rules(site):
+    assert list(sites.problems(site)) == []
+
+
+def test_the_site_was_built_without_tensorflow(site):
+    loaded = site.with_name("modules.txt").read_text(encoding="utf-8").split()
+    assert "myst_nb" in loaded
+    assert {"tensorflow", "keras", "papermill"} & set(loaded) == set()
+
+
+def test_a_broken_link_stops_the_build_names_file_and_cell_and_leaves_the_old_site(trial, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    trial.cells["hope"].source = "See [nothing](nothing.md)."
+    trial.write()
+    with pytest.raises(BookError, match=r"notebooks/98_trial\.ipynb: cell 98-hope: WARNING: .*nothing\.md"):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".site")] == []
+
+
+def test_a_new_site_takes_the_place_of_the_old_one(trial, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    (out / "gone.html").write_text("old")
+    sites.build(out)
+    assert (out / "98_trial.html").exists()
+    assert not (out / "gone.html").exists()
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "thesis.txt").write_text("mine")
+    with pytest.raises(BookError, match="is not a site that was built before"):
+        sites._replace(tmp_path / "site", tmp_path / "made")
+    assert (tmp_path / "site" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ('<a href="gone.html">x</a>', "the link gone.html leads nowhere"),
+        ('<a href="#gone">x</a>', "the link #gone: there is no such place on that page"),
+        ('<img src="a.png" alt="">', "the picture a.png has no alt text"),
+        ('<script src="https://example.org/a.js"></script>', "<script> asks another host: https://example.org/a.js"),
+        ('<link rel="stylesheet" href="//example.org/a.css">', "<link> asks another host: //example.org/a.css"),
+        ('<a id="here" href="#here">x</a><a href="page.html?show=differs#here">y</a>', None),
+        ('<a href="https://example.org">x</a>', None),
+    ],
+)
+def test_what_is_wrong_with_a_built_page_is_named(tmp_path, body, problem):
+    (tmp_path / "page.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
+    (tmp_path / "a.png").touch()
+    assert list(sites.problems(tmp_path)) == ([f"page.html: {problem}"] if problem else [])
+
+
+def test_ids_are_unique_on_the_page_of_claims(site):
+    ids = Counter(re.findall(r'\sid="([^"]+)"', (site / "claims.html").read_text(encoding="utf-8")))
+    assert [name for name, count in ids.items() if count > 1] == []

@@ -1,0 +1,220 @@
+import json
+
+import nbformat
+import pytest
+from nbformat.sign import NotebookNotary
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course.learner import copies
+from course.learner.copies import update
+from course.runs.folder import FolderError
+
+
+def answer(exercise, source="def f(x):\n    ...  # your code here", *, version="a"):
+    """The cell of an answer, whose id and grade change with the solution, as in a built notebook."""
+    grade_id = f"exercise-{exercise.replace('.', '-')}-{version}"
+    grading = {"grade": False, "grade_id": grade_id, "solution": True}
+    return new_code_cell(source, id=f"answer-{exercise[-1]}-{version}", metadata={"nbgrader": grading})
+
+
+def lesson(*cells, edition="learner"):
+    return new_notebook(cells=list(cells), metadata={"course": {"lesson": "01_first", "edition": edition}})
+
+
+def prose(text, id_="prose"):
+    return new_markdown_cell(text, id=id_)
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
+    given, mine = tmp_path / "notebooks", tmp_path / "my-course"
+    give(given, lesson(prose("lesson one"), answer("01.1"), prose("the end", "end")))
+    return mine, given
+
+
+def give(given, notebook, name="01_first.ipynb"):
+    (given / name).parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, given / name)
+
+
+def change(path, edit):
+    """Change a notebook as a learner does: `edit` is given its cells."""
+    notebook = nbformat.read(path, as_version=4)
+    edit(notebook.cells)
+    nbformat.write(notebook, path)
+
+
+def texts(path):
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells]
+
+
+def rewrite_as_jupyterlab_does(path):
+    """Run every cell, and fill in the metadata as JupyterLab does some time after it opened a notebook."""
+    notebook = json.loads(path.read_text())
+    notebook["metadata"]["kernelspec"] = {"display_name": "Course (Python 3)", "language": "python", "name": "python3"}
+    notebook["metadata"]["language_info"] = {"name": "python", "version": "3.11.7", "pygments_lexer": "ipython3"}
+    for count, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        cell["execution_count"] = count + 1
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["yes\n"]}]
+    path.write_text(json.dumps(notebook, indent=1))
+
+
+def test_a_copy_has_no_outputs_and_a_solution_keeps_them(folders):
+    mine, given = folders
+    run = new_code_cell("1 + 1", id="run", execution_count=1)
+    run.outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
+    give(given, lesson(run))
+    give(given, lesson(run, edition="solutions"), "solutions/01_first.ipynb")
+    assert update(mine, given) == []
+    copied, solved = (nbformat.read(mine / name, 4).cells[0] for name in ("01_first.ipynb", "solutions/01_first.ipynb"))
+    assert (copied.outputs, copied.execution_count) == ([], None)
+    assert solved.outputs == run.outputs
+    assert NotebookNotary().check_signature(nbformat.read(mine / "solutions" / "01_first.ipynb", 4))
+
+
+def test_a_lesson_that_was_opened_and_run_follows_the_course(folders):
+    mine, given = folders
+    update(mine, given)
+    rewrite_as_jupyterlab_does(mine / "01_first.ipynb")
+    give(given, lesson(prose("lesson one, better"), answer("01.1")))
+    assert update(mine, given) == []
+    assert texts(mine / "01_first.ipynb")[0] == "lesson one, better"
+    assert [path.name for path in mine.glob("*.ipynb")] == ["01_first.ipynb"]
+
+
+def test_without_a_change_of_the_course_a_copy_is_not_touched(folders):
+    mine, given = folders
+    update(mine, given)
+    rewrite_as_jupyterlab_does(mine / "01_first.ipynb")
+    before = (mine / "01_first.ipynb").read_bytes()
+    assert update(mine, given) == []
+    assert (mine / "01_first.ipynb").read_bytes() == before
+
+
+def test_answers_go_into_the_new_text_and_the_old_file_is_kept(folders):
+    mine, given = folders
+    update(mine, given)
+    change(mine / "01_first.ipynb", lambda cells: cells[1].update(source="def f(x):\n    return 1"))
+    before = (mine / "01_first.ipynb").read_bytes()
+    give(given, lesson(prose("lesson one, better"), prose("more", "more"), answer("01.1", version="b")))
+    [told] = update(mine, given)
+    assert told == (
+        "01_first.ipynb: has the course's new text, with your answer to 01.1; "
+        "as you left it, it is kept in 01_first.kept-1.ipynb"
+    )
+    assert texts(mine / "01_first.ipynb") == ["lesson one, better", "more", "def f(x):\n    return 1"]
+    assert (mine / "01_first.kept-1.ipynb").read_bytes() == before
+    assert update(mine, given) == []
+    give(given, lesson(prose("lesson one, best"), answer("01.1", version="c")))
+    [told] = update(mine, given)
+    assert told.endswith("kept in 01_first.kept-2.ipynb")
+    assert texts(mine / "01_first.ipynb") == ["lesson one, best", "def f(x):\n    return 1"]
+
+
+def test_a_prediction_written_under_its_question_and_a_note_come_along(folders):
+    mine, given = folders
+    update(mine, given)
+
+    def work(cells):
+        cells[2]["source"] = "the end, I predict"
+        cells.insert(1, new_markdown_cell("my note", id="note"))
+
+    change(mine / "01_first.ipynb", work)
+    give(given, lesson(prose("lesson one, better"), answer("01.1"), prose("the end", "end")))
+    [told] = update(mine, given)
+    assert "with 2 other cells of yours" in told
+    assert texts(mine / "01_first.ipynb")[:2] == ["lesson one, better", "my note"]
+    assert texts(mine / "01_first.ipynb")[3] == "the end, I predict"
+
+
+def test_where_course_and_learner_changed_the_same_text_the_course_has_it_and_the_learners_is_kept(folders):
+    mine, given = folders
+    update(mine, given)
+    change(mine / "01_first.ipynb", lambda cells: cells[0].update(source="my remark"))
+    give(given, lesson(prose("lesson one, better"), answer("01.1")))
+    [told] = update(mine, given)
+    assert "without what you changed in 1 cell" in told
+    assert texts(mine / "01_first.ipynb")[0] == "lesson one, better"
+    assert texts(mine / "01_first.kept-1.ipynb")[0] == "my remark"
+
+
+def test_two_answers_of_one_exercise_each_find_their_place(folders):
+    mine, given = folders
+    stubs = ["def save():\n    ...", "def restore():\n    ..."]
+    give(given, lesson(*(answer("01.1", stub, version=f"a{n}") for n, stub in enumerate(stubs))))
+    update(mine, given)
+    change(mine / "01_first.ipynb", lambda cells: cells[1].update(source="def restore():\n    return 1"))
+    give(given, lesson(*(answer("01.1", stub, version=f"b{n}") for n, stub in enumerate(reversed(stubs)))))
+    update(mine, given)
+    assert texts(mine / "01_first.ipynb") == ["def restore():\n    return 1", "def save():\n    ..."]
+
+
+def test_a_notebook_copied_by_hand_has_its_answers_carried_too(folders):
+    mine, given = folders
+    mine.mkdir()
+    (mine / "01_first.ipynb").write_bytes((given / "01_first.ipynb").read_bytes())
+    change(mine / "01_first.ipynb", lambda cells: cells[1].update(source="def f(x):\n    return 1"))
+    [told] = update(mine, given)
+    assert "with your answer to 01.1" in told
+    assert texts(mine / "01_first.ipynb") == ["lesson one", "def f(x):\n    return 1", "the end"]
+
+
+def test_a_file_that_is_no_notebook_any_more_is_kept(folders):
+    mine, given = folders
+    update(mine, given)
+    (mine / "01_first.ipynb").write_bytes(b'{"cells": [{"source": "my answ')
+    [told] = update(mine, given)
+    assert "could not be read" in told
+    assert (mine / "01_first.kept-1.ipynb").read_bytes() == b'{"cells": [{"source": "my answ'
+    assert texts(mine / "01_first.ipynb")[0] == "lesson one"
+
+
+def test_a_lesson_that_was_deleted_comes_back_as_the_course_has_it(folders):
+    mine, given = folders
+    update(mine, given)
+    (mine / "01_first.ipynb").unlink()
+    assert update(mine, given) == []
+    assert texts(mine / "01_first.ipynb")[0] == "lesson one"
+
+
+@pytest.mark.parametrize("moment", ["set aside", "placed"])
+def test_what_an_editor_saves_during_an_update_is_kept(folders, monkeypatch, moment):
+    mine, given = folders
+    update(mine, given)
+    copy = mine / "01_first.ipynb"
+    change(copy, lambda cells: cells[1].update(source="first answer"))
+    give(given, lesson(prose("lesson one, better"), answer("01.1")))
+    before = copy.read_bytes()
+
+    def save():
+        copy.write_bytes(before.replace(b"first answer", b"second answer"))
+
+    if moment == "set aside":
+        real = copies._set_aside
+        monkeypatch.setattr(copies, "_set_aside", lambda path: [save(), real(path)][1])
+    else:
+        real = copies._place
+        monkeypatch.setattr(copies, "_place", lambda *given: [save(), real(*given)][1])
+    update(mine, given)
+    assert "second answer" in {text for path in mine.glob("*.ipynb") for text in texts(path)}
+    if moment == "set aside":
+        assert texts(copy) == ["lesson one, better", "second answer"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        FolderError, match=r"file/mine: cannot be written to \(.*\); name a folder of your own, as in: course copy"
+    ):
+        update(tmp_path / "file" / "mine", folders[1])
+
+
+def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))
+    with pytest.raises(
+        FolderError, match=r"file/jupyter: cannot be written to \(.*\); .*set HOME, or JUPYTER_DATA_DIR"
+    ):
+        update(*folders)
+    assert not folders[0].exists()

@@ -1,0 +1,85 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from course.catalog import LessonError
+from course.learner import progress
+from course.learner.judge import Judge
+from course.learner.practice import Session, next_open
+from tests.learner.conftest import RIGHT, WRONG
+
+
+def test_a_session_judges_each_save_and_shows_hint_after_hint(mine, answer):
+    with Session(mine, "01.1") as session:
+        assert next(session.look()) == "Exercise 01.1: not attempted"
+        assert list(session.look()) == []  # nothing was saved
+        answer(WRONG)
+        assert list(session.look()) == ["Exercise 01.1: wrong", "  This is half the step."]
+        assert session.hint() == "Which factor does the derivative of a square bring?"
+        assert "solutions/01_gradient_descent.ipynb" in session.hint()
+        answer(RIGHT)
+        assert list(session.look()) == ["Exercise 01.1: right"]
+    assert next_open(mine) == "01.2"
+    assert progress.right(mine)["01_gradient_descent"] == 1
+
+
+def test_a_session_goes_on_where_it_was_left(mine, answer):
+    answer(WRONG)
+    with Session(mine, "01.1") as session:
+        list(session.look())
+        session.hint()
+    with Session(mine, "01.1") as session:
+        assert list(session.look()) == []  # the same answer was judged before
+        assert [line.strip() for line in session.lines()][1:] == [
+            "This is half the step.",
+            "Which factor does the derivative of a square bring?",
+        ]
+
+
+def test_a_reset_puts_the_stub_back_and_keeps_the_file(mine, answer):
+    stub = (mine / "01_gradient_descent.ipynb").read_text()
+    answer(RIGHT)
+    worked = (mine / "01_gradient_descent.ipynb").read_bytes()
+    with Session(mine, "01.1") as session:
+        list(session.look())
+        assert session.reset().endswith("01_gradient_descent.kept-1.ipynb")
+    assert (mine / "01_gradient_descent.kept-1.ipynb").read_bytes() == worked
+    assert (mine / "01_gradient_descent.ipynb").read_text() == stub
+    assert next_open(mine) == "01.1"
+
+
+def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
+    with Judge("01.1") as judge:
+        endless = judge.verdict("def mean_step(*given):\n    while True: pass", seconds=3)
+        assert (endless.outcome, endless.hints[0][:30]) == ("broken", "Your answer takes longer than ")
+        assert judge.verdict("def mean_step(:").hints == ("SyntaxError: invalid syntax, line 1",)
+        assert judge.verdict("import os; os._exit(3)").hints == ("Your answer ended Python.",)
+        assert judge.verdict("raise SystemExit").outcome == "broken"
+        assert judge.verdict(RIGHT).outcome == "right"
+
+
+def test_where_a_lesson_does_not_run_the_learner_is_told():
+    with Judge("01.1") as judge:
+        judge._process.kill()
+        assert judge.verdict(RIGHT).hints == ("What the exercise rests on does not run here; see: course doctor",)
+
+
+def test_an_exercise_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(LessonError, match=r"exercise '01\.9': must be one of 01\.1, 01\.2, 01\.3, 01\.4"):
+        next_open(tmp_path, "01.9")
+    assert next_open(tmp_path, "1.2") == "01.2"
+
+
+def test_the_command_watches_the_file_and_a_kill_loses_nothing(mine, answer):
+    command = [sys.executable, "-c", "from course.cli.main import main; main()", "practice", "01.1", "--folder", mine]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        lines = iter(running.stdout.readline, "")
+        next(line for line in lines if line.startswith("Exercise 01.1: not attempted"))
+        answer(WRONG)
+        next(line for line in lines if line.startswith("Exercise 01.1: wrong"))
+        os.kill(running.pid, signal.SIGKILL)
+    assert progress.standings(mine)["01.1"].outcome == "wrong"
+    assert progress.standings(mine)["01.1"].shown == 1
