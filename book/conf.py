@@ -38,7 +38,7 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {name: [] for name in ("index", "claims", "times", "versions", "citation", "changelog", "data")}
+html_sidebars = {name: [] for name in ("index", "claims", "GLOSSARY", "teaching", "authors")}
 
 mathjax_path = "mathjax/tex-svg-full.js"
 mathjax3_config = {"options": {"enableMenu": False}}  # its menu would ask for more files

@@ -97,7 +97,7 @@ def _texts(nodes: list[ast.expr]) -> Iterator[str]:
 def _markdown(cell: NotebookNode) -> list[NotebookNode]:
     if ONWARD.search(cell.id):
         return []
-    text = TALLY.sub("", SOLUTIONS.sub("](", cell.source))
+    text = TALLY.sub("", SOLUTIONS.sub("](", cell.source)).replace("](START.md", "](index.md")
     if cell.id.endswith("-opening"):
         text = BEFORE_TITLE.sub("", text)
     return [v4.new_markdown_cell(text, id=cell.id)]

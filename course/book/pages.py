@@ -29,7 +29,7 @@ BOOK = ROOT / "book"
 MATHJAX = "static/mathjax/es5/tex-svg-full.js"  # of the package: one file, which asks for no other
 TO_SOURCE = re.compile(r"\]\((\w+)\.(?:md|ipynb)(?=[#)])")  # a link from one notebook or page to another
 HOURS_A_WEEK = 6  # in class and at home
-ALONGSIDE = ("START.md", "GLOSSARY.md")  # pages that the build writes beside the notebooks
+ALONGSIDE = ("GLOSSARY.md",)  # pages that the build writes beside the notebooks; index.md stands for START.md
 
 
 @dataclass(frozen=True)
