@@ -85,5 +85,5 @@ def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
         assert all("==" in text for text in wanted)
     assert bootstrap.requirements([]) == []
     monkeypatch.setattr(sys, "argv", ["bootstrap.py", "browsers"])
-    with pytest.raises(SystemExit, match="browsers: no such extra; must be one of test, browser, torch"):
+    with pytest.raises(SystemExit, match="browsers: no such extra; must be one of test, book, browser, torch"):
         bootstrap.main()

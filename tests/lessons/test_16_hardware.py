@@ -2,11 +2,14 @@
 
 import re
 
+from course.evidence import SIGNIFICANT, sign_test
+
 
 def test_the_roofline_predicts_all_but_axpy_within_30_percent_and_axpy_too_low(full):
     assert full("16.within_30").low < 5
     assert full("16.others_off").median <= 30
-    assert full("16.sgd_off").median < -15  # 25% too low, were the uncounted transfer all there is
+    assert max(full("16.sgd_off").values) < 0
+    assert sign_test(full("16.sgd_off").values) < SIGNIFICANT
 
 
 def test_124_million_parameters_fit_24_gb_and_7_billion_with_adam_do_not(printed):

@@ -15,8 +15,8 @@ BROKEN = {
     ),
     "03": (
         "labels shuffled",
-        "fit(known, y[train], epochs",
-        "fit(known, np.random.permutation(y[train]), epochs",
+        "known, y[train], epochs",
+        "known, np.random.permutation(y[train]), epochs",
     ),
     "06": (
         "a metric off by one row",
@@ -25,8 +25,8 @@ BROKEN = {
     ),
     "09": (
         "row weights for the wrong class",
-        "np.where(y_training == 1, balance, 1.0), epochs",
-        "np.where(y_training == 0, balance, 1.0), epochs",
+        "np.where(y_training == 1, balance, 1.0)",
+        "np.where(y_training == 0, balance, 1.0)",
     ),
     "10": (
         "weights swapped",
