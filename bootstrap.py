@@ -35,7 +35,11 @@ def main() -> None:
         set_up()
         if packages:
             run([*PIP, *packages])
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:  # ValueError: venv refuses the folder's name
+    except (
+        OSError,
+        ValueError,
+        subprocess.CalledProcessError,
+    ) as error:  # ValueError: venv refuses the folder's name
         sys.exit(f"set-up failed: {error}")
 
 
@@ -56,7 +60,9 @@ def requirements(extras: list[str]) -> list[str]:
 
 def set_up() -> None:
     """Make in .venv what is missing there. Raises OSError, ValueError or CalledProcessError where that fails."""
-    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS) + str(ROOT).encode()).hexdigest()
+    digest = hashlib.sha256(
+        b"".join((ROOT / name).read_bytes() for name in INPUTS) + str(ROOT).encode()
+    ).hexdigest()
     if version_of(PYTHON) == VERSION and READY.exists() and READY.read_text() == digest:
         return
     make_environment()
@@ -74,7 +80,10 @@ def make_environment() -> None:
     """Make .venv with this Python where there is none, or one that another version made or that was left half-made."""
     present = version_of(PYTHON)
     if present != VERSION or not READY.exists():
-        print(f"Setting up .venv with Python {VERSION}{f' in place of {present}' if present else ''} ...", flush=True)
+        print(
+            f"Setting up .venv with Python {VERSION}{f' in place of {present}' if present else ''} ...",
+            flush=True,
+        )
         venv.create(ENVIRONMENT, with_pip=True, clear=present != VERSION)
 
 
@@ -82,7 +91,9 @@ def version_of(python: Path) -> str:
     """Return the version of an interpreter, such as "3.12"; "" where it is missing or does not start."""
     ask = "import sys; print('{}.{}'.format(*sys.version_info))"
     try:
-        return subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            [python, "-c", ask], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 

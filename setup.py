@@ -19,7 +19,10 @@ class WithContent(build_py):
             for name in CONTENT:
                 there = Path(self.build_lib, "course", "content", name)
                 shutil.copytree(
-                    HERE / name, there, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*", "__pycache__")
+                    HERE / name,
+                    there,
+                    dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns(".*", "__pycache__"),
                 )
 
 

@@ -30,8 +30,12 @@ from course.training.checkpoints import Checkpoints
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--megabytes", type=int, default=126, help="weights and optimizer together (default: 126)")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each writer saves (default: 7)")
+    parser.add_argument(
+        "--megabytes", type=int, default=126, help="weights and optimizer together (default: 126)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="how often each writer saves (default: 7)"
+    )
     arguments = parser.parse_args()
     model = network(arguments.megabytes)
     state = sum(variable.numpy().nbytes for variable in model.variables + model.optimizer.variables)
@@ -101,7 +105,9 @@ def ours(model: keras.Model, folder: Path, *, asynchronous: bool) -> Writer:
     return Writer(lambda: run.on_epoch_end(next(epochs), {"loss": 0.0}), lambda: run.best)
 
 
-def measure(model: keras.Model, writers: dict[str, Writer], *, rounds: int, state: int) -> dict[str, dict]:
+def measure(
+    model: keras.Model, writers: dict[str, Writer], *, rounds: int, state: int
+) -> dict[str, dict]:
     """Medians over the rounds, each of which takes the writers in turn."""
     columns = ("stall", "epoch_after", "memory")
     samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in writers}

@@ -36,7 +36,9 @@ SIZES, BATCH, KERAS_EPOCHS = (784, 128, 128, 10), 128, 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender, at least 5 (default: 7)")
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="turns of each contender, at least 5 (default: 7)"
+    )
     rounds = parser.parse_args().rounds
     if rounds < 5:
         parser.error(f"--rounds {rounds}: must be at least 5")
@@ -68,20 +70,30 @@ def report(turns: list[dict[str, float]]) -> None:
     print(f"{'seconds an epoch':24}  median   least    most   fast fit is")
     for name in sorted(seconds, key=lambda name: -seconds[name]):
         times = [turn[name] for turn in turns]
-        print(f"{name:24} {seconds[name]:7.3f} {min(times):7.3f} {max(times):7.3f}   {ratios[name]:.2f} times this")
-    print(json.dumps({"rounds": len(turns), "seconds": _rounded(seconds), "fast_fit_ratio": _rounded(ratios)}))
+        print(
+            f"{name:24} {seconds[name]:7.3f} {min(times):7.3f} {max(times):7.3f}   {ratios[name]:.2f} times this"
+        )
+    print(
+        json.dumps(
+            {"rounds": len(turns), "seconds": _rounded(seconds), "fast_fit_ratio": _rounded(ratios)}
+        )
+    )
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
     data = load("mnist")
     x = np.concatenate([data.x_train, data.x_validation]).reshape(-1, SIZES[0])
-    return (x / 255).astype("float32"), np.concatenate([data.y_train, data.y_validation]).astype("int64")
+    return (x / 255).astype("float32"), np.concatenate([data.y_train, data.y_validation]).astype(
+        "int64"
+    )
 
 
 def network(**compiled: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(size, "relu") for size in SIZES[1:-1]]
-    model = keras.Sequential([keras.Input(SIZES[:1]), *hidden, keras.layers.Dense(SIZES[-1], "softmax")])
+    model = keras.Sequential(
+        [keras.Input(SIZES[:1]), *hidden, keras.layers.Dense(SIZES[-1], "softmax")]
+    )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], **compiled)
     return model
 
@@ -119,7 +131,9 @@ def timed(work: Callable[[], Any]) -> Callable[[], float]:
 
 
 def scikit_learn(x: np.ndarray, y: np.ndarray) -> Callable[[], Any]:
-    model = MLPClassifier(SIZES[1:-1], batch_size=BATCH, alpha=0, max_iter=1, warm_start=True, random_state=0)
+    model = MLPClassifier(
+        SIZES[1:-1], batch_size=BATCH, alpha=0, max_iter=1, warm_start=True, random_state=0
+    )
 
     def epoch() -> None:
         with warnings.catch_warnings():
@@ -175,14 +189,26 @@ def tensorflow_products(batch: np.ndarray, steps: int, *, needed: bool) -> Calla
     @tf.function(autograph=False)
     def one_epoch() -> tf.Tensor:
         def body(step: tf.Tensor, *weights: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            forward = [tf.matmul(value, weight) for value, weight in zip(values[:-1], weights, strict=True)]
-            gradients = [tf.matmul(a, b, transpose_a=True) for a, b in zip(values[:-1], forward, strict=True)]
-            backward = [tf.matmul(b, w, transpose_b=True) for b, w in zip(forward, weights, strict=True)]
-            with tf.control_dependencies(gradients + backward[needed:]):  # or TensorFlow would leave them out
+            forward = [
+                tf.matmul(value, weight) for value, weight in zip(values[:-1], weights, strict=True)
+            ]
+            gradients = [
+                tf.matmul(a, b, transpose_a=True) for a, b in zip(values[:-1], forward, strict=True)
+            ]
+            backward = [
+                tf.matmul(b, w, transpose_b=True) for b, w in zip(forward, weights, strict=True)
+            ]
+            with tf.control_dependencies(
+                gradients + backward[needed:]
+            ):  # or TensorFlow would leave them out
                 return (step + 1, *gradients)  # weights that change keep the products in the loop
 
-        zeros = [tf.zeros_like(weight) for weight in _weights()]  # and stay zero: numbers that grow would overflow
-        return tf.while_loop(lambda step, *_: step < steps, body, (0, *zeros), parallel_iterations=1)[0]
+        zeros = [
+            tf.zeros_like(weight) for weight in _weights()
+        ]  # and stay zero: numbers that grow would overflow
+        return tf.while_loop(
+            lambda step, *_: step < steps, body, (0, *zeros), parallel_iterations=1
+        )[0]
 
     return lambda: one_epoch().numpy()
 

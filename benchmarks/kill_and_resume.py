@@ -38,9 +38,14 @@ PROCESSES.set_forkserver_preload([killed_process.__name__])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=50, help="how many processes to kill (default: 50)")
+    parser.add_argument(
+        "--kills", type=int, default=50, help="how many processes to kill (default: 50)"
+    )
     kills = parser.parse_args().kills
-    outcomes = {"naive writer": trial("naive", kills=max(2, kills // 5)), "course": trial("course", kills=kills)}
+    outcomes = {
+        "naive writer": trial("naive", kills=max(2, kills // 5)),
+        "course": trial("course", kills=kills),
+    }
     columns = ("kills", "mid-write", "runs", "lost", "different")
     print(" " * 12, *(f"{column:>10}" for column in columns))
     for name, count in outcomes.items():
@@ -86,7 +91,9 @@ class Life:
         self._final: Any = None
         self._reports: queue.Queue[str] = queue.Queue()
         self._pipe, end = PROCESSES.Pipe(duplex=False)
-        self._child = PROCESSES.Process(target=killed_process.run, args=(end, folder, writer, keep, asynchronous))
+        self._child = PROCESSES.Process(
+            target=killed_process.run, args=(end, folder, writer, keep, asynchronous)
+        )
         self._child.start()
         end.close()  # the process has the only other copy: when it dies, the pipe ends
         self._listener = threading.Thread(target=self._listen)
@@ -111,7 +118,9 @@ class Life:
         self._listener.join()
         self._child.join()
         if self._child.exitcode or self._final is None:
-            raise RuntimeError(f"the training process failed with exit status {self._child.exitcode}")
+            raise RuntimeError(
+                f"the training process failed with exit status {self._child.exitcode}"
+            )
         return self._final
 
     def _await(self, word: str) -> None:

@@ -28,7 +28,9 @@ def run(reports: Connection, folder: Path, writer: str, keep: int, asynchronous:
             model, rest = train_naively(reports, folder)
         else:
             model, rest = train(reports, folder, keep=keep, asynchronous=asynchronous)
-    state = b"".join(variable.numpy().tobytes() for variable in model.variables + model.optimizer.variables)
+    state = b"".join(
+        variable.numpy().tobytes() for variable in model.variables + model.optimizer.variables
+    )
     reports.send(("final", [hashlib.sha256(state).hexdigest(), rest]))
 
 
@@ -59,7 +61,9 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return x, (x[:, :8].sum(1) + rng.normal(size=400) > 0).astype("int32")
 
 
-def train(reports: Connection, folder: Path, *, keep: int, asynchronous: bool) -> tuple[keras.Model, Any]:
+def train(
+    reports: Connection, folder: Path, *, keep: int, asynchronous: bool
+) -> tuple[keras.Model, Any]:
     """Train with Checkpoints, saving after every batch; returns model, history and the best checkpoint."""
     x, y = data()
     run = Checkpoints(folder, callbacks(), save_freq=1, keep=keep, asynchronous=asynchronous)

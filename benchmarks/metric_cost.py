@@ -62,7 +62,11 @@ def compiled(name: str) -> keras.Model:
             keras.layers.Dense(CLASSES, activation="softmax"),
         ]
     )
-    loss = "categorical_crossentropy" if name.startswith("keras") else "sparse_categorical_crossentropy"
+    loss = (
+        "categorical_crossentropy"
+        if name.startswith("keras")
+        else "sparse_categorical_crossentropy"
+    )
     model.compile("adam", loss, metrics=["accuracy", *METRICS[name]()])
     return model
 
@@ -79,13 +83,17 @@ def main() -> None:
             labels = np.eye(CLASSES, dtype="float32")[y] if name.startswith("keras") else y
             clock = EpochClock()
             batches = tf.data.Dataset.from_tensor_slices((x, labels)).batch(BATCH).repeat()
-            model.fit(batches, epochs=2, steps_per_epoch=len(x) // BATCH, verbose=0, callbacks=[clock])
+            model.fit(
+                batches, epochs=2, steps_per_epoch=len(x) // BATCH, verbose=0, callbacks=[clock]
+            )
             seconds[name].append(clock.seconds)
     seconds = {name: times[1:] for name, times in seconds.items()}  # the first epoch compiles
     base = seconds["accuracy alone"]
     ratios = {}
     for name, times in seconds.items():
-        ratios[name] = statistics.median(time / plain for time, plain in zip(times, base, strict=True))
+        ratios[name] = statistics.median(
+            time / plain for time, plain in zip(times, base, strict=True)
+        )
     print(f"{len(x):,} images, batches of {BATCH}, median of {ROUNDS} epochs")
     for name, times in seconds.items():
         print(f"{name:<26} {statistics.median(times):7.3f} s   {ratios[name]:.3f} times")

@@ -29,7 +29,9 @@ from course.catalog import all_lessons
 from course.exercises import Verdict, verdict
 
 COUNTED = ("mutants", "equivalent", "refused", "specific", "broken")
-TIME_LIMIT = 5  # seconds for one mutant; an endless loop counts as refused: the learner sees that it hangs
+TIME_LIMIT = (
+    5  # seconds for one mutant; an endless loop counts as refused: the learner sees that it hangs
+)
 EQUIVALENT = {  # the exercise, and the line as the mutant has it: why it does the same
     "02.2 3: for matrix, bias in zip(weights[:-3:2], weights[1:-2:2], strict=True):": "the list has an even length",
     "02.2 3: for matrix, bias in zip(weights[:-2:2], weights[1:-1:2], strict=True):": "the list has an even length",
@@ -78,8 +80,22 @@ OPERATORS = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
 }
-CALLS = {"max": "min", "min": "max", "maximum": "minimum", "minimum": "maximum", "argmax": "argmin", "argmin": "argmax"}
-CALLS |= {"ceil": "floor", "floor": "ceil", "sum": "mean", "mean": "sum", "all": "any", "any": "all"}
+CALLS = {
+    "max": "min",
+    "min": "max",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "argmax": "argmin",
+    "argmin": "argmax",
+}
+CALLS |= {
+    "ceil": "floor",
+    "floor": "ceil",
+    "sum": "mean",
+    "mean": "sum",
+    "all": "any",
+    "any": "all",
+}
 CALLS |= {"zeros": "ones", "nanargmin": "nanargmax"}
 GUARDS = {"strict"}  # arguments that only watch over what never happens
 SYMMETRIC = {"max", "min", "maximum", "minimum", "pairwise"}  # in their first two arguments
@@ -119,12 +135,20 @@ def mutations(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call):
         if _called(node) in CALLS:
             other = copy.deepcopy(node)
-            setattr(other.func, "attr" if isinstance(node.func, ast.Attribute) else "id", CALLS[_called(node)])
+            setattr(
+                other.func,
+                "attr" if isinstance(node.func, ast.Attribute) else "id",
+                CALLS[_called(node)],
+            )
             yield other
         for place, keyword in enumerate(node.keywords):
             if keyword.arg not in GUARDS:
-                yield ast.Call(node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :])
-    if isinstance(node, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.For | ast.Return) and not _docstring(node):
+                yield ast.Call(
+                    node.func, node.args, node.keywords[:place] + node.keywords[place + 1 :]
+                )
+    if isinstance(
+        node, ast.Expr | ast.Assign | ast.AugAssign | ast.If | ast.For | ast.Return
+    ) and not _docstring(node):
         yield ast.Pass()
 
 
@@ -132,7 +156,11 @@ def mutants(solution: str) -> Iterator[tuple[str, str]]:
     """Give the name and the text of every mutant of `solution`, each text once."""
     original = ast.parse(solution)
     seen = {ast.unparse(original)}
-    guards = {id(each.value) for each in ast.walk(original) if isinstance(each, ast.keyword) and each.arg in GUARDS}
+    guards = {
+        id(each.value)
+        for each in ast.walk(original)
+        if isinstance(each, ast.keyword) and each.arg in GUARDS
+    }
     for place, node in enumerate(ast.walk(original)):
         if id(node) in guards:
             continue
@@ -167,10 +195,22 @@ def main() -> None:
         for exercise, cells in source.exercises.items():
             if chosen and not {exercise, source.number} & {*chosen}:
                 continue
-            found = _tried(source, exercise, "\n".join(cell.source for cell in cells if "solution" in cell.tags))
-            print(exercise, *(f"{count} {what}" for what, count in found.items()), sep="  ", flush=True)
+            found = _tried(
+                source,
+                exercise,
+                "\n".join(cell.source for cell in cells if "solution" in cell.tags),
+            )
+            print(
+                exercise,
+                *(f"{count} {what}" for what, count in found.items()),
+                sep="  ",
+                flush=True,
+            )
             total = {what: count + found[what] for what, count in total.items()}
-    shares = {what: round(100 * total[what] / max(total["mutants"], 1), 1) for what in ("refused", "specific")}
+    shares = {
+        what: round(100 * total[what] / max(total["mutants"], 1), 1)
+        for what in ("refused", "specific")
+    }
     print(json.dumps(total | {f"{what}_percent": share for what, share in shares.items()}))
 
 

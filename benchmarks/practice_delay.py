@@ -46,7 +46,9 @@ def measure(mine: Path, exercise: str) -> None:
                 time.sleep(POLL)
             assert lines[0].endswith("right"), lines
             delays.append(time.perf_counter() - started + POLL / 2)
-        print(f"{exercise}: median {median(delays):.2f} s, longest {max(delays):.2f} s, of {SAVES} saves")
+        print(
+            f"{exercise}: median {median(delays):.2f} s, longest {max(delays):.2f} s, of {SAVES} saves"
+        )
 
 
 def save(path: Path, exercise: str, answer: str) -> None:

@@ -16,8 +16,12 @@ from course.topics.hardware import five_kernels, measure
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=25, help="turns of each kernel, at least 5 (default: 25)")
-    parser.add_argument("--megabytes", type=int, default=128, help="size of each large array (default: 128)")
+    parser.add_argument(
+        "--rounds", type=int, default=25, help="turns of each kernel, at least 5 (default: 25)"
+    )
+    parser.add_argument(
+        "--megabytes", type=int, default=128, help="size of each large array (default: 128)"
+    )
     arguments = parser.parse_args()
     if arguments.rounds < 5:
         parser.error(f"--rounds {arguments.rounds}: must be at least 5")
@@ -33,10 +37,16 @@ def main() -> None:
         predicted = float(machine.attainable(kernel.intensity))
         measured = kernel.flops / seconds[name]
         off[name] = round(predicted / measured - 1, 3)
-        print(f"{name:26} {kernel.intensity:9.2f} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {off[name]:+15.1%}")
+        print(
+            f"{name:26} {kernel.intensity:9.2f} {predicted / 1e9:9.1f} {measured / 1e9:9.1f} {off[name]:+15.1%}"
+        )
     within = sum(abs(value) < 0.3 for value in off.values())
     print(f"within 30 %: {within} of {len(off)}")
-    print(json.dumps({"rate": rate, "bandwidth": machine.bandwidth, "off": off, "within_30_percent": within}))
+    print(
+        json.dumps(
+            {"rate": rate, "bandwidth": machine.bandwidth, "off": off, "within_30_percent": within}
+        )
+    )
 
 
 if __name__ == "__main__":

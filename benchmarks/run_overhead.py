@@ -34,7 +34,9 @@ def main() -> None:
         try:
             show(measure(Path(folder), rounds))
         finally:
-            subprocess.run([sys.executable, "-m", "course.kernels.warm_parent", "--stop"], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "course.kernels.warm_parent", "--stop"], check=True
+            )
 
 
 def measure(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
@@ -48,7 +50,9 @@ def measure(folder: Path, rounds: int) -> dict[str, dict[str, float]]:
     )
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), notebook)
     first = seconds(RUNNERS["papermill, in process"], notebook, "course")
-    taken: dict[str, dict[str, list[float]]] = {runner: {kernel: [] for kernel in KERNELS} for runner in RUNNERS}
+    taken: dict[str, dict[str, list[float]]] = {
+        runner: {kernel: [] for kernel in KERNELS} for runner in RUNNERS
+    }
     for _ in range(rounds):
         for runner, run in RUNNERS.items():
             for kernel in KERNELS:
@@ -68,7 +72,9 @@ def seconds(run: Callable[[Path, str], object], notebook: Path, kernel: str) -> 
 
 
 def in_process(notebook: Path, kernel: str) -> None:
-    execute_notebook(notebook, notebook.with_name("out.ipynb"), kernel_name=kernel, progress_bar=False)
+    execute_notebook(
+        notebook, notebook.with_name("out.ipynb"), kernel_name=kernel, progress_bar=False
+    )
 
 
 def command(*arguments: str) -> Callable[[Path, str], object]:
@@ -76,7 +82,9 @@ def command(*arguments: str) -> Callable[[Path, str], object]:
 
     def run(notebook: Path, kernel: str) -> None:
         line = [argument.format(notebook=notebook, kernel=kernel) for argument in arguments]
-        subprocess.run([sys.executable, "-m", *line], cwd=notebook.parent, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", *line], cwd=notebook.parent, check=True, capture_output=True
+        )
 
     return run
 
@@ -97,7 +105,14 @@ def show(medians: dict[str, dict[str, float]]) -> None:
     print(f"{'seconds a run':24}" + "".join(f"{kernel:>10}" for kernel in KERNELS))
     for runner, by_kernel in medians.items():
         print(f"{runner:24}" + "".join(f"{taken:10.2f}" for taken in by_kernel.values()))
-    print(json.dumps({runner: {k: round(taken, 3) for k, taken in each.items()} for runner, each in medians.items()}))
+    print(
+        json.dumps(
+            {
+                runner: {k: round(taken, 3) for k, taken in each.items()}
+                for runner, each in medians.items()
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,11 @@ CASES = [(5, 100), (10, 100), (50, 100), (10, 5_000)]  # members, rows
 
 def network() -> keras.Model:
     """One member, with weights of its own."""
-    layers = [keras.Input((2,)), keras.layers.Dense(25, activation="relu"), keras.layers.Dense(3, activation="softmax")]
+    layers = [
+        keras.Input((2,)),
+        keras.layers.Dense(25, activation="relu"),
+        keras.layers.Dense(3, activation="softmax"),
+    ]
     return keras.Sequential(layers)
 
 
@@ -39,9 +43,15 @@ def ways(members: int, x: np.ndarray) -> dict[str, Callable[[], np.ndarray]]:
     together = keras.Model(inputs, keras.layers.Average()([model(inputs) for model in models]))
     return {
         "stacked, one call": lambda: predict(stacked, x).mean(axis=0),
-        "the same pass, k calls": lambda: np.mean([predict(weights, x)[0] for weights in each], axis=0),
-        "keras predict_on_batch, k calls": lambda: np.mean([model.predict_on_batch(x) for model in models], axis=0),
-        "compiled function, k calls": lambda: np.mean([function(tensor).numpy() for function in compiled], axis=0),
+        "the same pass, k calls": lambda: np.mean(
+            [predict(weights, x)[0] for weights in each], axis=0
+        ),
+        "keras predict_on_batch, k calls": lambda: np.mean(
+            [model.predict_on_batch(x) for model in models], axis=0
+        ),
+        "compiled function, k calls": lambda: np.mean(
+            [function(tensor).numpy() for function in compiled], axis=0
+        ),
         "keras Average model, one call": lambda: np.asarray(together.predict_on_batch(x)),
     }
 
@@ -60,7 +70,9 @@ def measure(members: int, rows: int) -> dict[str, float]:
     first, *others = [function() for function in functions.values()]  # compiles as well
     for other in others:
         np.testing.assert_allclose(other, first, atol=1e-5)
-    rounds = [{name: seconds(function) for name, function in functions.items()} for _ in range(ROUNDS)]
+    rounds = [
+        {name: seconds(function) for name, function in functions.items()} for _ in range(ROUNDS)
+    ]
     return {name: statistics.median(times[name] for times in rounds) for name in functions}
 
 

@@ -22,7 +22,9 @@ from course.runs import cluster
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="runs of the course in each way (default: 5)")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="runs of the course in each way (default: 5)"
+    )
     parser.add_argument("--fast", action="store_true", help="fast mode: less data and fewer epochs")
     arguments = parser.parse_args()
     turns = []
@@ -30,7 +32,12 @@ def main() -> None:
         single, busy, own = course(1, arguments.fast)
         together, *_ = course(cluster.WORKERS, arguments.fast)
         turns.append(
-            {"one at a time": single, "cells alone": own, "work": busy / cluster.CPU_COUNT, "together": together}
+            {
+                "one at a time": single,
+                "cells alone": own,
+                "work": busy / cluster.CPU_COUNT,
+                "together": together,
+            }
         )
     seconds = {name: median(turn[name] for turn in turns) for name in turns[0]}
     ratio = median(turn["together"] / turn["work"] for turn in turns)

@@ -18,6 +18,8 @@ imports reaches the tools (import-linter holds this, in pyproject.toml). Importi
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
-_CONTENT = _HERE / "content"  # lessons, notebooks and data where the course is installed without its checkout
+_CONTENT = (
+    _HERE / "content"
+)  # lessons, notebooks and data where the course is installed without its checkout
 ROOT = _CONTENT if _CONTENT.is_dir() else _HERE.parent  # lessons/, notebooks/ and data/ stand in it
 INSTALLED = ROOT == _CONTENT

@@ -59,11 +59,15 @@ class Lesson:
 
         found = HEADER.match(self.source.read_text(encoding="utf-8"))
         try:
-            header = yaml.safe_load(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else None
+            header = (
+                yaml.safe_load(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else None
+            )
         except yaml.YAMLError:
             header = None
         if not isinstance(header, dict):
-            raise LessonError(f"lessons/{self.name}.py: must begin with a header, YAML between two lines `# ---`")
+            raise LessonError(
+                f"lessons/{self.name}.py: must begin with a header, YAML between two lines `# ---`"
+            )
         return header
 
     @cached_property
@@ -83,9 +87,13 @@ class Lesson:
                 helpers.append(body)
             elif '"check"' in head:
                 if not (named := ANSWERS.search(body)):
-                    raise LessonError(f'lessons/{self.name}.py: no @exercise("NN.N", answer) in {body[:60]!r}')
+                    raise LessonError(
+                        f'lessons/{self.name}.py: no @exercise("NN.N", answer) in {body[:60]!r}'
+                    )
                 answers = tuple(named[2].split(", "))
-                found[named[1]] = Exercise(named[1], answers, "\n".join(solution), "\n".join([*helpers, body]))
+                found[named[1]] = Exercise(
+                    named[1], answers, "\n".join(solution), "\n".join([*helpers, body])
+                )
                 solution = []
                 helpers = []
         return found
@@ -125,7 +133,9 @@ def find(text: str) -> Lesson:
         if text in (found.name, found.number, found.number.lstrip("0")):
             return found
     names = [each.name for each in lessons]
-    raise LessonError(f"lesson {text!r}: must be one of {', '.join(names)}{did_you_mean(text, names)}")
+    raise LessonError(
+        f"lesson {text!r}: must be one of {', '.join(names)}{did_you_mean(text, names)}"
+    )
 
 
 def choose(texts: Iterable[str]) -> list[Lesson]:

@@ -58,7 +58,9 @@ class Claim:
         if self.equals is not None:
             return f"must be {_number(self.equals, self.digits)}"
         limits = {"at least": self.at_least, "at most": self.at_most}
-        return ", ".join(f"{words} {_limit(limit)}" for words, limit in limits.items() if limit is not None)
+        return ", ".join(
+            f"{words} {_limit(limit)}" for words, limit in limits.items() if limit is not None
+        )
 
     @property
     def kept(self) -> bool | None:
@@ -115,7 +117,9 @@ class Band:
         return f"{self.show(self.median)} ({low} to {high})"
 
 
-def fact(name: str, words: str, value: Any, *, equals: Any = True, unit: str = "", digits: int = 0) -> None:
+def fact(
+    name: str, words: str, value: Any, *, equals: Any = True, unit: str = "", digits: int = 0
+) -> None:
     """Record a result that is `equals` whatever the seed and the machine: a truth value, a count, an exact equality."""
     _record(name, "fact", words, value, unit=unit, digits=digits, equals=float(equals))
 
@@ -138,7 +142,9 @@ def bound(
     Raises ValueError where neither limit is given.
     """
     if at_least is None and at_most is None:
-        raise ValueError(f"{name}: a bound needs at_least or at_most; what promises nothing is a spread")
+        raise ValueError(
+            f"{name}: a bound needs at_least or at_most; what promises nothing is a spread"
+        )
     limits = {"at_least": _in_mode(at_least), "at_most": _in_mode(at_most)}
     origin = {"published": published, "source": source}
     _record(name, "bound", words, value, unit=unit, digits=digits, timed=timed, **limits, **origin)
@@ -194,7 +200,9 @@ def row(claim: Claim) -> Row:
     measured = band(claim.name, claim.mode) if claim.standard else None
     if claim.kind == "fact":
         plain = claim.kept and claim.equals in (0, 1)  # "holds" says it all
-        return Row(claim.words, "", "", _verdict(claim) if plain else f"{_shown(claim)}, {_verdict(claim)}")
+        return Row(
+            claim.words, "", "", _verdict(claim) if plain else f"{_shown(claim)}, {_verdict(claim)}"
+        )
     return Row(claim.words, _shown(claim, measured), str(measured or ""), _verdict(claim))
 
 
@@ -202,7 +210,9 @@ def _shown(claim: Claim, measured: Band | None = None) -> str:
     """Return this run's value, and on which side of the course's range it lies, if its digits show that."""
     if not measured:
         return Band([claim.value], claim.digits, claim.unit).show(claim.value)
-    low, value, high = (round(number, measured.decimals) for number in (measured.low, claim.value, measured.high))
+    low, value, high = (
+        round(number, measured.decimals) for number in (measured.low, claim.value, measured.high)
+    )
     side = " (above)" if value > high else " (below)" if value < low else ""
     return measured.show(claim.value) + side
 
@@ -213,7 +223,11 @@ def _verdict(claim: Claim) -> str:
     if claim.kind == "fact":
         return "holds" if claim.kept else f"{claim.promise}: fails"
     promise = f"{claim.promise}: {'holds' if claim.kept else 'missed'}" if claim.promise else ""
-    published = f"published {claim.published:g}" if claim.published is not None and claim.mode == "full" else ""
+    published = (
+        f"published {claim.published:g}"
+        if claim.published is not None and claim.mode == "full"
+        else ""
+    )
     return ", ".join(filter(None, [promise, published]))
 
 

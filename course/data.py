@@ -17,7 +17,10 @@ import pandas as pd
 from course import ROOT
 
 DATA = ROOT / "data"
-IMAGES = {"mnist": 50_000, "fashion_mnist": 8_000}  # the rest of the training file is for validation
+IMAGES = {
+    "mnist": 50_000,
+    "fashion_mnist": 8_000,
+}  # the rest of the training file is for validation
 TABLES = {
     "auto_mpg": "mpg",
     "concrete": "strength",
@@ -61,14 +64,22 @@ def load(name: str, *, fast: bool = False) -> Dataset:
     """
     if name in IMAGES:
         return _load_images(name, FAST_ROWS if fast else 1.0)
-    from sklearn.model_selection import train_test_split  # slow to import, and images do not need it
+    from sklearn.model_selection import (
+        train_test_split,
+    )  # slow to import, and images do not need it
 
-    frame = table(name).drop_duplicates()  # a copy in training and test would be known before it is asked
+    frame = table(
+        name
+    ).drop_duplicates()  # a copy in training and test would be known before it is asked
     x, y = frame.drop(columns=TABLES[name]), frame[TABLES[name]]
     classes = y if name in CLASSES else None
-    x_rest, x_test, y_rest, y_test = train_test_split(x, y, test_size=0.2, random_state=0, stratify=classes)
+    x_rest, x_test, y_rest, y_test = train_test_split(
+        x, y, test_size=0.2, random_state=0, stratify=classes
+    )
     classes = y_rest if name in CLASSES else None
-    x_train, x_val, y_train, y_val = train_test_split(x_rest, y_rest, test_size=0.25, random_state=0, stratify=classes)
+    x_train, x_val, y_train, y_val = train_test_split(
+        x_rest, y_rest, test_size=0.25, random_state=0, stratify=classes
+    )
     return Dataset(x_train, y_train, x_val, y_val, x_test, y_test)
 
 
@@ -106,7 +117,9 @@ def sums() -> dict[str, str]:
     path = DATA / "SHA256SUMS"
     if not path.is_file():
         raise DataError(f"data/SHA256SUMS: missing; {_cure(path.name)}")
-    lines = [line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    lines = [
+        line.split() for line in path.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
     if not all(len(line) == 2 for line in lines):
         raise DataError(f"data/SHA256SUMS: must hold a sum and a name a line; {_cure(path.name)}")
     return {name: digest for digest, name in lines}

@@ -56,13 +56,23 @@ def alike(found: Any, expected: Any) -> bool:
             return False
         return all(alike(found[key], value) for key, value in expected.items())
     if isinstance(expected, Set):
-        return not isinstance(found, Mapping) and np.iterable(found) and {*map(_key, found)} == {*map(_key, expected)}
+        return (
+            not isinstance(found, Mapping)
+            and np.iterable(found)
+            and {*map(_key, found)} == {*map(_key, expected)}
+        )
     if isinstance(expected, str) or expected is None or found is None:
         return type(found) is type(expected) and found == expected
     if isinstance(expected, list) and _ragged(expected):
-        return np.iterable(found) and len(list(found)) == len(expected) and all(map(alike, found, expected))
+        return (
+            np.iterable(found)
+            and len(list(found)) == len(expected)
+            and all(map(alike, found, expected))
+        )
     try:
-        return np.shape(found) == np.shape(expected) and np.allclose(found, expected, atol=1e-5, equal_nan=True)
+        return np.shape(found) == np.shape(expected) and np.allclose(
+            found, expected, atol=1e-5, equal_nan=True
+        )
     except (TypeError, ValueError):  # texts, or rows of different lengths
         return False
 
@@ -111,7 +121,11 @@ def _unused(answer: Callable, reference: Callable, calls: list[tuple]) -> str:
 
 def _with_other(call: tuple, place: int) -> tuple | None:
     """Return the call with half the value of a number, or each of an array's; None where there is no such argument."""
-    if place >= len(call) or not isinstance(call[place], float | np.ndarray) or isinstance(call[place], np.bool_):
+    if (
+        place >= len(call)
+        or not isinstance(call[place], float | np.ndarray)
+        or isinstance(call[place], np.bool_)
+    ):
         return None
     if isinstance(call[place], np.ndarray) and call[place].dtype.kind != "f":
         return None
@@ -119,13 +133,17 @@ def _with_other(call: tuple, place: int) -> tuple | None:
 
 
 def _ragged(values: Sequence) -> bool:
-    return len({np.shape(each) if not isinstance(each, list | Mapping) else None for each in values}) > 1 or any(
-        isinstance(each, list | Mapping | str) or each is None for each in values
-    )
+    return len(
+        {np.shape(each) if not isinstance(each, list | Mapping) else None for each in values}
+    ) > 1 or any(isinstance(each, list | Mapping | str) or each is None for each in values)
 
 
 def _key(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1 else value
+    return (
+        value.item()
+        if isinstance(value, np.generic | np.ndarray) and np.size(value) == 1
+        else value
+    )
 
 
 def _behavior(pairs: list[tuple[Any, Any]]) -> str:
@@ -214,7 +232,9 @@ def _kind(value: Any) -> str:
 
 def _example(reference: Callable, arguments: tuple, found: Any, expected: Any) -> str:
     names = inspect.signature(reference).parameters
-    given = ", ".join(f"{name} = {_shown(value)}" for name, value in zip(names, arguments, strict=False))
+    given = ", ".join(
+        f"{name} = {_shown(value)}" for name, value in zip(names, arguments, strict=False)
+    )
     return f"For {given} it returns {_shown(found)}; right is {_shown(expected)}."
 
 

@@ -80,7 +80,9 @@ def prediction_interval(values: Sequence[float], error: float) -> Interval:
     return Interval(float(center - reach), float(center + reach))
 
 
-def has_margin(values: Sequence[float], *, at_least: float | None = None, at_most: float | None = None) -> bool:
+def has_margin(
+    values: Sequence[float], *, at_least: float | None = None, at_most: float | None = None
+) -> bool:
     """Tell whether one more value keeps the limits but for one time in a hundred, by the t prediction interval.
 
     One-sided: the limit is compared with mean and quantile .99 of t. Values that are all equal need no margin.

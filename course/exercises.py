@@ -86,7 +86,9 @@ def expect(condition: Any, hint: str, *, general: bool = False) -> None:
         raise Hint(hint, general=general)
 
 
-def expect_close(found: Any, expected: Any, hint: str, mistakes: Mapping[str, Any] | None = None) -> None:
+def expect_close(
+    found: Any, expected: Any, hint: str, mistakes: Mapping[str, Any] | None = None
+) -> None:
     """Judge numbers (of any shape, to 1e-5); `mistakes` maps the hint of a typical mistake to what it would give."""
     found = drawn.plain(found)
 
@@ -100,7 +102,9 @@ def expect_close(found: Any, expected: Any, hint: str, mistakes: Mapping[str, An
         raise Hint(hint, general=bool(mistakes))
 
 
-def exercise(name: str, *answers: Any, draw: Draw | None = None) -> Callable[[Callable[..., None]], str]:
+def exercise(
+    name: str, *answers: Any, draw: Draw | None = None
+) -> Callable[[Callable[..., None]], str]:
     """Run the decorated check on `answers` now; the decorated name becomes the outcome (see OUTCOMES).
 
     An answer is not attempted while it is `...`, or a function or class whose stub is untouched. `draw` gives from a
@@ -134,10 +138,15 @@ def verdict(name: str, notebook: Mapping[str, Any]) -> Verdict:
     judging = tree.body[-1]
     assert isinstance(judging, ast.FunctionDef)
     judging.decorator_list.clear()  # it would judge, and show, on the spot
-    space = {**notebook, **{tool: globals()[tool] for tool in ("NOTHING", "expect", "expect_close", "generators")}}
+    space = {
+        **notebook,
+        **{tool: globals()[tool] for tool in ("NOTHING", "expect", "expect_close", "generators")},
+    }
     exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
     answers = tuple(notebook[answer] for answer in text.answers)
-    return judge(name, space[judging.name], answers, space["draw"] if "draw=draw" in text.check else None)
+    return judge(
+        name, space[judging.name], answers, space["draw"] if "draw=draw" in text.check else None
+    )
 
 
 def hint(name: str) -> None:
@@ -153,15 +162,22 @@ def tally(lesson: str) -> None:
     """Print how many exercises of `lesson`, such as "01", are right, and which are not, by what ran in this kernel."""
     names = find(lesson).exercises
     left = [name for name in names if name not in _tries or _tries[name].verdict.outcome != "right"]
-    print(f"{len(names) - len(left)} of {len(names)} exercises right" + (f"; to do: {', '.join(left)}" if left else ""))
+    print(
+        f"{len(names) - len(left)} of {len(names)} exercises right"
+        + (f"; to do: {', '.join(left)}" if left else "")
+    )
 
 
-def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None) -> Verdict:
+def judge(
+    name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None
+) -> Verdict:
     """Judge `answers` by `check` and by drawn inputs, and show nothing."""
     if any(map(is_stub, answers)):
         return Verdict("not attempted", ("Replace the ... above and run both cells again.",))
     results: list[Any] = []
-    watched = tuple(_watched(answer, results, _gives(name, place)) for place, answer in enumerate(answers))
+    watched = tuple(
+        _watched(answer, results, _gives(name, place)) for place, answer in enumerate(answers)
+    )
     try:
         check(*watched)
         found = _difference(name, check, watched, draw)
@@ -181,7 +197,9 @@ def judge(name: str, check: Callable[..., None], answers: tuple[Any, ...], draw:
 def is_stub(answer: Any) -> bool:
     """Return true for `...`, for a function that only holds `...`, and for a class with such a method."""
     if isinstance(answer, type):
-        return any(is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType))
+        return any(
+            is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType)
+        )
     if isinstance(answer, FunctionType):
         code = answer.__code__
         return code.co_code in _EMPTY and {*code.co_consts} <= {None, answer.__doc__}
@@ -207,7 +225,12 @@ def _show(name: str, tried: _Try) -> str:
     hints = (*verdict.hints, _place(name)) if verdict.outcome == "wrong" else verdict.hints
     message = " ".join(hints[: tried.shown])
     more = f'For one more hint run hint("{name}").' if tried.shown < len(hints) else ""
-    record = {"name": name, "outcome": verdict.outcome, "message": message, "hints": list(verdict.hints)}
+    record = {
+        "name": name,
+        "outcome": verdict.outcome,
+        "message": message,
+        "hints": list(verdict.hints),
+    }
     announce_exercise(record, message, more)
     return message
 
@@ -244,7 +267,9 @@ def _text(name: str) -> Exercise:
     return exercises[name]
 
 
-def _difference(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None) -> drawn.Difference | None:
+def _difference(
+    name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None
+) -> drawn.Difference | None:
     """How the answer differs from the lesson's solution on drawn inputs; None where it does not, or none are drawn."""
     if draw is None:
         return None
@@ -254,11 +279,15 @@ def _difference(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw
     return drawn.difference(answers[0], space[text.answers[0]], draw)
 
 
-def _nearer(name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint) -> Verdict:
+def _nearer(
+    name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint
+) -> Verdict:
     """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
     steps, found = _steps(str(hint)), None
     if hint.general or len(steps) == 1:
-        with contextlib.suppress(Exception):  # the answer breaks on other inputs, too; the hint came first
+        with contextlib.suppress(
+            Exception
+        ):  # the answer breaks on other inputs, too; the hint came first
             found = _difference(name, check, answers, draw)
     if not found:
         return Verdict("wrong", steps, hint.general)
@@ -276,7 +305,9 @@ def _gives(name: str, place: int) -> bool:
     for node in ast.parse(text.solution).body:
         if isinstance(node, ast.FunctionDef) and node.name == text.answers[place]:
             returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-            return bool(returned) and not any(value is None or ast.unparse(value) == "None" for value in returned)
+            return bool(returned) and not any(
+                value is None or ast.unparse(value) == "None" for value in returned
+            )
     return False
 
 
@@ -296,22 +327,30 @@ def _watched(answer: Any, results: list[Any], gives: bool) -> Any:
     return watched
 
 
-def _own_error(error: Exception, check: Callable, answers: tuple[Any, ...], results: list[Any]) -> str:
+def _own_error(
+    error: Exception, check: Callable, answers: tuple[Any, ...], results: list[Any]
+) -> str:
     """Tell of an error in the learner's words: the line of the answer where it arose or what the check cannot use."""
     files = {code.co_filename for answer in answers for code in _codes(answer)}
     own = getattr(check, "__code__", None)
     frames = [
         frame
         for (held, _), frame in zip(
-            traceback.walk_tb(error.__traceback__), traceback.extract_tb(error.__traceback__), strict=True
+            traceback.walk_tb(error.__traceback__),
+            traceback.extract_tb(error.__traceback__),
+            strict=True,
         )
-        if frame.filename in files and held.f_code is not own and held.f_code.co_filename != __file__
+        if frame.filename in files
+        and held.f_code is not own
+        and held.f_code.co_filename != __file__
     ]
     told = f"{type(error).__name__}: {error}"
     if frames:
         return f"{told} (at `{frames[-1].line or frames[-1].name}`)"
     if isinstance(error, NameError):
-        return f"{told}. The cells above make it: run them from the first on, then run this one again."
+        return (
+            f"{told}. The cells above make it: run them from the first on, then run this one again."
+        )
     given = f", which your function gave: {results[-1]!r:.80}" if results else ""
     return f"{told}. The check cannot work with the answer{given}."
 

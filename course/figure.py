@@ -58,7 +58,9 @@ for (const image of document.currentScript.closest(".jp-OutputArea")?.querySelec
 
 
 @contextmanager
-def drawing(title: str, *, size: tuple[float, float] = (7.0, 4.0)) -> Iterator[tuple[Figure, list[str]]]:
+def drawing(
+    title: str, *, size: tuple[float, float] = (7.0, 4.0)
+) -> Iterator[tuple[Figure, list[str]]]:
     """Give an empty figure of `size` inches and a list for the sentences of its alt text; show it at the end.
 
     It is made wide enough for the title.
@@ -84,7 +86,9 @@ def make_logarithmic(axes: Axes, which: str) -> None:
     for name in which:
         getattr(axes, f"set_{name}scale")("log")
         axis: Axis = getattr(axes, f"{name}axis")
-        axis.set_major_formatter(lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value))
+        axis.set_major_formatter(
+            lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value)
+        )
         axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
@@ -94,8 +98,12 @@ def styled(series: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
     Raises ValueError for more than can be told apart.
     """
     if len(series) > len(COLORS):
-        raise ValueError(f"{len(series)} series in one figure: must be at most {len(COLORS)}; draw those that matter")
-    for (name, values), color, dash, marker in zip(series.items(), COLORS, DASHES, MARKERS, strict=False):
+        raise ValueError(
+            f"{len(series)} series in one figure: must be at most {len(COLORS)}; draw those that matter"
+        )
+    for (name, values), color, dash, marker in zip(
+        series.items(), COLORS, DASHES, MARKERS, strict=False
+    ):
         yield {"label": name, "color": color, "linestyle": dash, "marker": marker}, values
 
 
@@ -121,5 +129,7 @@ def png(figure: Figure, alt: str) -> bytes:
     description.add_itxt("Description", alt)
     buffer = io.BytesIO()
     # A palette makes the file, and with it the notebook, about four times smaller.
-    picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True, pnginfo=description)
+    picture.quantize(128, dither=Image.Dither.NONE).save(
+        buffer, "PNG", optimize=True, pnginfo=description
+    )
     return buffer.getvalue()

@@ -25,7 +25,9 @@ def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> N
 
 
 @contextlib.contextmanager
-def whole_file(folder: Path, name: str | Callable[[Path], str], *, durable: bool = False) -> Iterator[BinaryIO]:
+def whole_file(
+    folder: Path, name: str | Callable[[Path], str], *, durable: bool = False
+) -> Iterator[BinaryIO]:
     """Open a new file in `folder`, which takes its `name` when the block has ended and goes when the block fails.
 
     A function as `name` is called with the path of the finished content, which it may read, as to name it by its hash.
@@ -40,7 +42,9 @@ def whole_file(folder: Path, name: str | Callable[[Path], str], *, durable: bool
         partial.replace(folder / (name if isinstance(name, str) else name(partial)))
     finally:
         partial.unlink(missing_ok=True)
-    if durable and sys.platform != "win32":  # elsewhere a new name is on the disk only when its folder is
+    if (
+        durable and sys.platform != "win32"
+    ):  # elsewhere a new name is on the disk only when its folder is
         _force_folder(folder)
 
 

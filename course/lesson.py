@@ -18,7 +18,10 @@ from course.catalog import parameters_of
 from course.parameters import check, defaults
 
 INJECTED = "# Parameters\n"  # how papermill heads the cell that it adds
-PATHS = {"PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH"}  # what its options --inject-paths and the like assign there
+PATHS = {
+    "PAPERMILL_INPUT_PATH",
+    "PAPERMILL_OUTPUT_PATH",
+}  # what its options --inject-paths and the like assign there
 EVERY_LESSON = {"seed", "fast"}  # the parameters that tell the parameters cell, however old
 ASSIGNED = re.compile(r"^(\w+)(?:: \w+)? = ", re.MULTILINE)
 DECLARED = re.compile(r"^(\w+): \w+ = .*  # ", re.MULTILINE)  # as the course writes it
@@ -77,7 +80,9 @@ def _concerns_a_learner(record: logging.LogRecord) -> bool:
 
 def _older(lacking: list[str], gone: list[str]) -> str:
     """Say of a notebook that the lesson has changed since it was given out, and what that means for its parameters."""
-    new = f"it lacks {', '.join(lacking)}, for which the course's default is used" if lacking else ""
+    new = (
+        f"it lacks {', '.join(lacking)}, for which the course's default is used" if lacking else ""
+    )
     old = f"it has {', '.join(gone)}, which the course no longer has" if gone else ""
     return f"This notebook is older than the course: {'; '.join(filter(None, [new, old]))}."
 

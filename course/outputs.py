@@ -30,7 +30,11 @@ class Row(NamedTuple):
     verdict: str
 
     def __str__(self) -> str:
-        parts = [f"yours {self.yours}" * bool(self.yours), f"course {self.course}" * bool(self.course), self.verdict]
+        parts = [
+            f"yours {self.yours}" * bool(self.yours),
+            f"course {self.course}" * bool(self.course),
+            self.verdict,
+        ]
         return f"{self.words}: {' · '.join(filter(None, parts))}"
 
 
@@ -55,7 +59,10 @@ def feedback(name: str, outcome: str, message: str, more: str = "") -> dict[str,
         f'<div role="status" style="{style}"><span aria-hidden="true">{sign} </span>'
         f"<strong>Exercise {name}: {outcome}.</strong> {escape(message)}{small}</div>"
     )
-    return {"text/plain": f"Exercise {name}: {outcome}." + (f" {words}" if words else ""), "text/html": box}
+    return {
+        "text/plain": f"Exercise {name}: {outcome}." + (f" {words}" if words else ""),
+        "text/html": box,
+    }
 
 
 def announce_claim(record: dict[str, Any], row: Row) -> None:
@@ -77,7 +84,10 @@ def table(rows: list[Row]) -> dict[str, str]:
         f"<td>{escape(row.course)}</td><td>{escape(row.verdict)}</td></tr>"
         for row in rows
     )
-    return {"text/plain": "\n".join(map(str, rows)), "text/html": f"<table><tr>{head}</tr>{body}</table>"}
+    return {
+        "text/plain": "\n".join(map(str, rows)),
+        "text/html": f"<table><tr>{head}</tr>{body}</table>",
+    }
 
 
 def claims_of(output: "NotebookNode") -> list[dict[str, Any]]:

@@ -41,8 +41,15 @@ class Parameter:
         """What values are allowed, in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
-        words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}[self.type]
-        return words if self.low is None else f"{words} between {self.low:.15g} and {self.high:.15g}"
+        words = {
+            "int": "a whole number",
+            "float": "a number",
+            "bool": "true or false",
+            "str": "text",
+        }[self.type]
+        return (
+            words if self.low is None else f"{words} between {self.low:.15g} and {self.high:.15g}"
+        )
 
     def parse(self, value: Any) -> Any:
         """Return `value` with this parameter's type; text is read as on a command line.
@@ -53,9 +60,15 @@ class Parameter:
         try:
             return TypeAdapter(self._constraint()).validate_python(value)
         except ValidationError as error:
-            spelled = self.type == "int" and isinstance(value, str | float) and not DIGITS.fullmatch(str(value))
+            spelled = (
+                self.type == "int"
+                and isinstance(value, str | float)
+                and not DIGITS.fullmatch(str(value))
+            )
             cure = "; write it in digits alone" if spelled else ""
-            raise ParameterError(f"{self.name} = {value!r}: must be {self.allowed}{cure}") from error
+            raise ParameterError(
+                f"{self.name} = {value!r}: must be {self.allowed}{cure}"
+            ) from error
 
     def _constraint(self) -> Any:
         if self.choices:
@@ -64,8 +77,12 @@ class Parameter:
             return Annotated[bool, Field(strict=True), BeforeValidator(_truth)]
         if self.type == "str":
             return str
-        limits = Field(ge=self.low, le=self.high, allow_inf_nan=False if self.type == "float" else None)
-        return Annotated[TYPES[self.type], limits, BeforeValidator(_whole if self.type == "int" else _number)]
+        limits = Field(
+            ge=self.low, le=self.high, allow_inf_nan=False if self.type == "float" else None
+        )
+        return Annotated[
+            TYPES[self.type], limits, BeforeValidator(_whole if self.type == "int" else _number)
+        ]
 
 
 def read_parameters(cell: str) -> dict[str, Parameter]:
@@ -79,10 +96,14 @@ def read_parameters(cell: str) -> dict[str, Parameter]:
         line = lines[node.lineno - 1]
         _, commented, comment = line.partition("  # ")
         match node:
-            case ast.AnnAssign(ast.Name(name), ast.Name(type_), ast.expr() as value) if type_ in TYPES and commented:
+            case ast.AnnAssign(ast.Name(name), ast.Name(type_), ast.expr() as value) if (
+                type_ in TYPES and commented
+            ):
                 parameters[name] = _parameter(name, type_, ast.literal_eval(value), comment)
             case _:
-                raise ParameterError(f"{line!r}: a parameter reads `name: type = default  # help, low to high`")
+                raise ParameterError(
+                    f"{line!r}: a parameter reads `name: type = default  # help, low to high`"
+                )
     return parameters
 
 
@@ -91,7 +112,9 @@ def check(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dic
     for name in values:
         if name not in parameters:
             known = ", ".join(parameters)
-            raise ParameterError(f"{name}: no such parameter; this lesson has {known}{did_you_mean(name, parameters)}")
+            raise ParameterError(
+                f"{name}: no such parameter; this lesson has {known}{did_you_mean(name, parameters)}"
+            )
     return {name: parameters[name].parse(value) for name, value in values.items()}
 
 

@@ -49,7 +49,9 @@ def lines(
                 high = np.nanmax(runs, axis=0)
                 band = f"median and range of {len(runs)} runs"
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
-                alt_text.append(f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}.")
+                alt_text.append(
+                    f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}."
+                )
         for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
             alt_text.append(f"Marked: {name} at {place:.3g}.")
@@ -107,7 +109,9 @@ def threshold_curve(thresholds: ArrayLike, scores: Series, *, title: str, chosen
     lines(thresholds, scores, title=title, marked={"chosen": chosen}, **labels)
 
 
-def reliability_curve(y_true: ArrayLike, probabilities: Series, *, title: str, bins: int = 10) -> None:
+def reliability_curve(
+    y_true: ArrayLike, probabilities: Series, *, title: str, bins: int = 10
+) -> None:
     """Draw how often an event came against how likely it was said to be, in `bins` of equally many rows.
 
     `y_true` (rows,): 0 or 1; `probabilities`: (rows,) for each model. On the diagonal a model keeps its word.
@@ -116,13 +120,19 @@ def reliability_curve(y_true: ArrayLike, probabilities: Series, *, title: str, b
 
     rate = np.mean(np.asarray(y_true))
     with drawing(title, size=(6.0, 5.0)) as (figure, alt_text):
-        axes = add_axes(figure, title, "predicted probability", "observed frequency (share of rows)")
+        axes = add_axes(
+            figure, title, "predicted probability", "observed frequency (share of rows)"
+        )
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, label="perfectly calibrated")
         for style, probability in styled(probabilities):
-            observed, predicted = calibration_curve(y_true, probability, n_bins=bins, strategy="quantile")
+            observed, predicted = calibration_curve(
+                y_true, probability, n_bins=bins, strategy="quantile"
+            )
             axes.plot(predicted, observed, **style)
             mean = np.mean(probability)
-            alt_text.append(f"{style['label']}: {mean:.3g} predicted on average, {rate:.3g} observed.")
+            alt_text.append(
+                f"{style['label']}: {mean:.3g} predicted on average, {rate:.3g} observed."
+            )
         axes.legend()
 
 
@@ -162,7 +172,9 @@ def _matrix_in_words(counts: NDArray, shares: NDArray, class_names: Sequence[str
     return sentences
 
 
-def images(pictures: ArrayLike, titles: Iterable[Any] = (), *, title: str, columns: int = 10) -> None:
+def images(
+    pictures: ArrayLike, titles: Iterable[Any] = (), *, title: str, columns: int = 10
+) -> None:
     """Draw a grid of `pictures` (number, height, width), 0 as paper and the greatest value as ink."""
     pictures = np.asarray(pictures, dtype=float)
     names = [str(name) for name in titles]
@@ -201,13 +213,19 @@ def contour_path(
     with drawing(title, size=(6.5, 5.0)) as (figure, alt_text):
         axes = add_axes(figure, title, x_label, y_label)
         axes.grid(visible=False)
-        _level_lines(axes, loss, np.concatenate(list(paths.values())) if around is None else np.asarray(around))
+        _level_lines(
+            axes,
+            loss,
+            np.concatenate(list(paths.values())) if around is None else np.asarray(around),
+        )
         for style, path in styled(paths):
             axes.plot(*path.T, **style, markevery=max(1, len(path) // 15))
             begin = _weights_in_words(path[0])
             end = _weights_in_words(path[-1])
             fall = f"loss {loss(*path[0]):.3g} to {loss(*path[-1]):.3g}"
-            alt_text.append(f"{style['label']}: {len(path) - 1} steps from {begin} to {end}, {fall}.")
+            alt_text.append(
+                f"{style['label']}: {len(path) - 1} steps from {begin} to {end}, {fall}."
+            )
         axes.legend()
 
 
@@ -218,7 +236,9 @@ def _level_lines(axes: Axes, loss: Callable[[NDArray, NDArray], NDArray], points
     margin = 0.25 * np.maximum(high - low, 1e-9)
     grid = np.meshgrid(*np.linspace(low - margin, high + margin, 120).T)
     heights = np.asarray(loss(*grid))
-    shares = np.linspace(0, 1, 14)[1:] ** 2  # squared: the level lines of a bowl then lie evenly apart
+    shares = (
+        np.linspace(0, 1, 14)[1:] ** 2
+    )  # squared: the level lines of a bowl then lie evenly apart
     levels = heights.min() + np.ptp(heights) * shares
     axes.set(xlim=grid[0][0, [0, -1]], ylim=grid[1][[0, -1], 0])
     contours = axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
@@ -230,7 +250,9 @@ def _weights_in_words(weights: NDArray) -> str:
     return f"({first:.3g}, {second:.3g})"
 
 
-def predicted_vs_measured(measured: ArrayLike, predictions: Series, *, title: str, quantity: str) -> None:
+def predicted_vs_measured(
+    measured: ArrayLike, predictions: Series, *, title: str, quantity: str
+) -> None:
     """Draw predictions, (rows,) for each model, against what was measured; `quantity` carries the unit."""
     measured = np.asarray(measured, dtype=float)
     least = measured.min()
@@ -249,7 +271,12 @@ def predicted_vs_measured(measured: ArrayLike, predictions: Series, *, title: st
 
 
 def bars(
-    values: Series, *, title: str, label: str, published: Mapping[str, float] | None = None, zero: bool = True
+    values: Series,
+    *,
+    title: str,
+    label: str,
+    published: Mapping[str, float] | None = None,
+    zero: bool = True,
 ) -> None:
     """Draw named values, each a number or (runs,), with their range; a diamond marks the `published` figure.
 
@@ -269,7 +296,15 @@ def bars(
                 _points(axes, row, runs)
             alt_text.append(f"{name}: {_runs_in_words(runs)}.")
             if name in published:
-                axes.plot(published[name], row, "D", color=COLORS[1], markersize=9, fillstyle="none", label="published")
+                axes.plot(
+                    published[name],
+                    row,
+                    "D",
+                    color=COLORS[1],
+                    markersize=9,
+                    fillstyle="none",
+                    label="published",
+                )
                 alt_text.append(f"Published: {published[name]:.3g}.")
         handles, labels = axes.get_legend_handles_labels()
         entries = dict(zip(labels, handles, strict=True))  # one of each label

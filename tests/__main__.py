@@ -17,7 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tests.run_times"]
 NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course"]
 NBVAL += ["-p", "no:timeout", "-p", "tests.nbval_replies"]
-WHOLE_FILES = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a notebook's cells belong to one process
+WHOLE_FILES = [
+    "--dist",
+    "loadfile",
+    "--no-loadscope-reorder",
+]  # a notebook's cells belong to one process
 LONGEST_FIRST = sorted(all_lessons(), key=lambda lesson: -(lesson.seconds("full") or math.inf))
 STEPS = {
     "lint": ["ruff", "check", "."],
@@ -27,7 +31,12 @@ STEPS = {
     "spelling": ["codespell"],
     "generated files": ["course", "build", "--check"],
     "tests": [*PYTEST, "--dist", "worksteal", "tests"],
-    "notebooks": [*PYTEST, *NBVAL, *WHOLE_FILES, *(str(lesson.path("solutions")) for lesson in LONGEST_FIRST)],
+    "notebooks": [
+        *PYTEST,
+        *NBVAL,
+        *WHOLE_FILES,
+        *(str(lesson.path("solutions")) for lesson in LONGEST_FIRST),
+    ],
 }
 
 

@@ -107,9 +107,14 @@ class House:
         """Write lesson `name` and its notebook of these code cells, which come after the parameters."""
         source = HOUSE_LESSON.format(title=name[3:].capitalize(), parameters=parameters)
         (self.folder / "lessons" / f"{name}.py").write_text(source, encoding="utf-8")
-        nodes = [nbformat.v4.new_code_cell(text, id=f"{name}-{i}") for i, text in enumerate((parameters, *cells))]
+        nodes = [
+            nbformat.v4.new_code_cell(text, id=f"{name}-{i}")
+            for i, text in enumerate((parameters, *cells))
+        ]
         nodes[0].metadata["tags"] = ["parameters"]
-        notebook = nbformat.v4.new_notebook(cells=nodes, metadata={"language_info": {"name": "python"}})
+        notebook = nbformat.v4.new_notebook(
+            cells=nodes, metadata={"language_info": {"name": "python"}}
+        )
         nbformat.write(notebook, self.folder / "notebooks" / "solutions" / f"{name}.ipynb")
 
     def claims(self, text):
@@ -123,7 +128,9 @@ class House:
         driver = DRIVER.format(house=str(self.folder), kernel=kernel)
         command = [*prefix, sys.executable, "-c", driver, *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        process = subprocess.Popen(command, text=True, start_new_session=True, cwd=self.folder, **pipes)
+        process = subprocess.Popen(
+            command, text=True, start_new_session=True, cwd=self.folder, **pipes
+        )
         self.started.append(process)
         return process
 
@@ -146,7 +153,9 @@ def house(tmp_path, lessons, monkeypatch):
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
     (lessons / "98_trial.py").unlink()
     monkeypatch.setattr(catalog, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(runner, "KERNEL", "python3")  # starts in a second; the warm one imports TensorFlow first
+    monkeypatch.setattr(
+        runner, "KERNEL", "python3"
+    )  # starts in a second; the warm one imports TensorFlow first
     house = House(tmp_path)
     yield house
     for process in house.started:

@@ -21,7 +21,9 @@ PROPERTY = "processor"  # what a test records: [lesson, mode, seconds so far]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--times", action="store_true", help="fail when a lesson costs more than its budget")
+    parser.addoption(
+        "--times", action="store_true", help="fail when a lesson costs more than its budget"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,7 +53,9 @@ class RunTimes:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
-            for lesson, mode, seconds in (value for name, value in report.user_properties if name == PROPERTY):
+            for lesson, mode, seconds in (
+                value for name, value in report.user_properties if name == PROPERTY
+            ):
                 self.seconds[lesson, mode] = max(seconds, self.seconds[lesson, mode])
 
     @pytest.hookimpl(tryfirst=True)
@@ -64,10 +68,14 @@ class RunTimes:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if rows := list(self.rows()):
             terminalreporter.section("processor seconds")
-            terminalreporter.line(f"{'lesson':28} {'mode':4} {'seconds':>8} {'expected':>9} {'ratio':>6}")
+            terminalreporter.line(
+                f"{'lesson':28} {'mode':4} {'seconds':>8} {'expected':>9} {'ratio':>6}"
+            )
         for lesson, mode, seconds, expected, ratio in rows:
             verdict = f"over its budget, {ALLOWED:g} times the expected" if ratio > ALLOWED else ""
-            terminalreporter.line(f"{lesson:28} {mode:4} {seconds:8.1f} {expected:9.1f} {ratio:6.2f} {verdict}")
+            terminalreporter.line(
+                f"{lesson:28} {mode:4} {seconds:8.1f} {expected:9.1f} {ratio:6.2f} {verdict}"
+            )
 
     def rows(self):
         """Lesson, mode, seconds, seconds to be expected on this machine just now, and their ratio."""

@@ -22,7 +22,9 @@ def test_a_lesson_that_there_is_not_is_refused_with_those_there_are(lessons):
 
 
 def test_a_lesson_of_nearly_that_name_is_named(lessons):
-    with pytest.raises(LessonError, match=r"'trail': must be one of 98_trial; did you mean 98_trial\?$"):
+    with pytest.raises(
+        LessonError, match=r"'trail': must be one of 98_trial; did you mean 98_trial\?$"
+    ):
         find("trail")
 
 
@@ -62,7 +64,9 @@ def test_header_and_parameters_are_read_from_the_source(lessons):
     assert list(found.parameters) == ["seed", "fast", "epochs"]
 
 
-@pytest.mark.parametrize("text", ["# %%\n1", "# ---\n# just text\n# ---\n", "# ---\n# title: [\n# ---\n"])
+@pytest.mark.parametrize(
+    "text", ["# %%\n1", "# ---\n# just text\n# ---\n", "# ---\n# title: [\n# ---\n"]
+)
 def test_a_source_without_a_header_is_named(lessons, text):
     (lessons / "05_mnist.py").write_text(text, encoding="utf-8")
     with pytest.raises(LessonError, match=r"lessons/05_mnist\.py: must begin with a header"):

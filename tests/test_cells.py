@@ -36,8 +36,14 @@ def test_a_check_judges_no_answer_whose_cell_did_not_run(executed):
     outcomes = ["not attempted", "right", "broken", "wrong", "wrong", "broken"]
     assert [record["outcome"] for record in records] == outcomes
     again = "Mend that cell, run it, then run this one again."
-    assert records[2]["message"] == f"The cell of `mean_step` did not run: SyntaxError: expected ':', line 1. {again}"
-    assert records[5]["message"] == f"The cell of `mean_step` did not run: ZeroDivisionError: division by zero. {again}"
+    assert (
+        records[2]["message"]
+        == f"The cell of `mean_step` did not run: SyntaxError: expected ':', line 1. {again}"
+    )
+    assert (
+        records[5]["message"]
+        == f"The cell of `mean_step` did not run: ZeroDivisionError: division by zero. {again}"
+    )
 
 
 def test_a_hint_on_request_comes_nearer(executed):
@@ -46,7 +52,9 @@ def test_a_hint_on_request_comes_nearer(executed):
     assert len(second) > len(first)
 
 
-def test_the_outcome_is_a_box_that_a_screen_reader_announces_beside_the_same_words_as_text(executed):
+def test_the_outcome_is_a_box_that_a_screen_reader_announces_beside_the_same_words_as_text(
+    executed,
+):
     right, wrong = (executed.cells[place].outputs[0].data for place in (3, 7))
     assert right["text/plain"] == "Exercise 01.1: right."
     assert '<div role="status"' in right["text/html"]

@@ -52,8 +52,13 @@ def test_a_bound_shows_the_runs_value_the_courses_and_whether_it_is_kept(trial, 
 
 def test_a_spread_promises_nothing_and_says_on_which_side_of_the_range_a_value_lies(trial, capsys):
     spread("98.gain", "gain", 9.0, unit="points", digits=1)
-    assert capsys.readouterr().out == "gain: yours 9.0 points (above) · course 1.2 points (-0.5 to 3.0)\n"
-    spread("98.gain", "gain", 3.0 + 1e-12, unit="points", digits=1)  # no digit that is shown says "above"
+    assert (
+        capsys.readouterr().out
+        == "gain: yours 9.0 points (above) · course 1.2 points (-0.5 to 3.0)\n"
+    )
+    spread(
+        "98.gain", "gain", 3.0 + 1e-12, unit="points", digits=1
+    )  # no digit that is shown says "above"
     assert capsys.readouterr().out == "gain: yours 3.0 points · course 1.2 points (-0.5 to 3.0)\n"
 
 
@@ -78,7 +83,9 @@ def test_a_run_with_other_parameters_is_not_compared(trial, capsys):
 @pytest.mark.parametrize(("mode", "kept"), [("full", False), ("fast", None)])
 def test_a_limit_by_mode_promises_nothing_in_a_mode_left_out(trial, monkeypatch, mode, kept):
     recorded = []
-    monkeypatch.setattr("course.outputs.announce_claim", lambda record, row: recorded.append(Claim(**record)))
+    monkeypatch.setattr(
+        "course.outputs.announce_claim", lambda record, row: recorded.append(Claim(**record))
+    )
     lesson.running = lesson.Running("98_trial", fast=mode == "fast", standard=True)
     bound("98.accuracy", "test accuracy", 0.5, at_least={"full": 0.9})
     assert recorded[0].kept is kept
@@ -86,13 +93,15 @@ def test_a_limit_by_mode_promises_nothing_in_a_mode_left_out(trial, monkeypatch,
 
 def test_a_bound_without_a_limit_is_refused():
     with pytest.raises(
-        ValueError, match=r"98\.x: a bound needs at_least or at_most; what promises nothing is a spread"
+        ValueError,
+        match=r"98\.x: a bound needs at_least or at_most; what promises nothing is a spread",
     ):
         bound("98.x", "a thing", 1.0)
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"), [(0.9, True), (0.8999, False), (1.1, True), (1.1001, False), (float("nan"), False)]
+    ("value", "kept"),
+    [(0.9, True), (0.8999, False), (1.1, True), (1.1001, False), (float("nan"), False)],
 )
 def test_limits_are_included_and_nan_keeps_none(value, kept):
     assert Claim("98.x", "bound", "a thing", value, at_least=0.9, at_most=1.1).kept is kept
@@ -121,7 +130,9 @@ def test_what_is_not_zero_does_not_read_as_zero():
 def test_prose_quotes_median_and_range_the_limit_and_the_direction(trial):
     assert quote("98.accuracy") == "0.941 (0.920 to 0.950)"
     assert quote("98.accuracy", "limit") == "0.9"
-    assert quote("98.gain", "sign") == ("above 0 for 9 of 10 seeds (sign test, p = 0.021, too few to tell a direction)")
+    assert quote("98.gain", "sign") == (
+        "above 0 for 9 of 10 seeds (sign test, p = 0.021, too few to tell a direction)"
+    )
 
 
 def test_a_claim_never_measured_cannot_be_quoted(lessons):

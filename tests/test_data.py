@@ -47,7 +47,10 @@ def test_images_come_in_three_parts_with_documented_shapes():
     assert np.bincount(np.concatenate([mnist.y_train, mnist.y_validation])).tolist() == [
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
     ]  # fmt: skip
-    assert [len(part) for part in (data.load("mnist", fast=True).x_train, data.load("mnist", fast=True).y_test)] == [
+    assert [
+        len(part)
+        for part in (data.load("mnist", fast=True).x_train, data.load("mnist", fast=True).y_test)
+    ] == [
         5000,
         1000,
     ]
@@ -57,10 +60,17 @@ def test_images_come_in_three_parts_with_documented_shapes():
 def test_exact_copies_of_rows_are_counted_named_and_on_one_side_of_the_split(name):
     copies = int(data.table(name).duplicated().sum())
     assert copies == COPIES.get(name, 0)
-    line = next(each for each in (data.DATA / "DATASETS.md").read_text().splitlines() if f"tables/{name}.csv" in each)
+    line = next(
+        each
+        for each in (data.DATA / "DATASETS.md").read_text().splitlines()
+        if f"tables/{name}.csv" in each
+    )
     assert (f"{copies} duplicate rows" in line) == bool(copies)
     parts = data.load(name)
-    sides = [parts.x_train.assign(target=parts.y_train), parts.x_validation.assign(target=parts.y_validation)]
+    sides = [
+        parts.x_train.assign(target=parts.y_train),
+        parts.x_validation.assign(target=parts.y_validation),
+    ]
     sides.append(parts.x_test.assign(target=parts.y_test))
     together = pd.concat(side.drop_duplicates() for side in sides)
     assert not together.duplicated().any()
@@ -79,21 +89,32 @@ def test_a_table_is_split_without_loss_or_overlap_and_always_the_same_way(name, 
 
 def test_a_rare_class_has_its_share_in_every_part():
     thyroid = data.load("hypothyroid")
-    shares = [(part == 1).mean() for part in (thyroid.y_train, thyroid.y_validation, thyroid.y_test)]
+    shares = [
+        (part == 1).mean() for part in (thyroid.y_train, thyroid.y_validation, thyroid.y_test)
+    ]
     rows = (data.DATA / "tables" / "hypothyroid.csv").read_text().splitlines()[1:]
     ill = set(rows[:151])  # the first rows of the file; a set holds no copies
     assert shares == pytest.approx([len(ill) / len(set(rows))] * 3, abs=0.001)
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[:-10], lambda content: content.replace(b"1", b"2", 1)])
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-10], lambda content: content.replace(b"1", b"2", 1)]
+)
 def test_a_damaged_file_is_named_with_both_sums_and_the_cure(own_data, damage):
     path = own_data / "tables" / "yacht.csv"
     content = damage(path.read_bytes())
     path.write_bytes(content)
-    expected = hashlib.sha256((data.ROOT / "data" / "tables" / "yacht.csv").read_bytes()).hexdigest()
+    expected = hashlib.sha256(
+        (data.ROOT / "data" / "tables" / "yacht.csv").read_bytes()
+    ).hexdigest()
     with pytest.raises(data.DataError) as refused:
         data.load("yacht")
-    for part in ("data/tables/yacht.csv", expected, hashlib.sha256(content).hexdigest(), "git restore data/tables"):
+    for part in (
+        "data/tables/yacht.csv",
+        expected,
+        hashlib.sha256(content).hexdigest(),
+        "git restore data/tables",
+    ):
         assert part in str(refused.value)
 
 
@@ -107,13 +128,18 @@ def test_a_missing_file_is_named(own_data):
     ("damage", "message"),
     [
         (lambda path: path.unlink(), "data/SHA256SUMS: missing"),
-        (lambda path: path.write_bytes(b"\xff\xfe"), "data/SHA256SUMS: must hold a sum and a name a line"),
+        (
+            lambda path: path.write_bytes(b"\xff\xfe"),
+            "data/SHA256SUMS: must hold a sum and a name a line",
+        ),
         (lambda path: path.write_text(""), "data/tables/yacht.csv: has no sum in data/SHA256SUMS"),
     ],
 )
 def test_damaged_sums_are_named_with_the_cure(own_data, damage, message):
     damage(own_data / "SHA256SUMS")
-    with pytest.raises(data.DataError, match=f"{message}; get it back with: git restore data/SHA256SUMS"):
+    with pytest.raises(
+        data.DataError, match=f"{message}; get it back with: git restore data/SHA256SUMS"
+    ):
         data.load("yacht")
 
 
@@ -123,10 +149,11 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_importing_the_course_loads_neither_tensorflow_nor_matplotlib():
-    modules = "course, course.data, course.claims, course.exercises, course.lesson, course.parameters"
-    check = (
-        f"import sys, {modules}; sys.exit(bool({{'tensorflow', 'keras', 'matplotlib', 'sklearn'}} & set(sys.modules)))"
+    modules = (
+        "course, course.data, course.claims, course.exercises, course.lesson, course.parameters"
     )
+    heavy = "{'tensorflow', 'keras', 'matplotlib', 'sklearn'}"
+    check = f"import sys, {modules}; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 
 

@@ -31,7 +31,10 @@ def behavior(answer, reference=np.cumsum):
         (lambda x: None, NOTHING),
         (lambda x: np.cumsum(x) * np.nan, "It returns numbers that are not finite."),
         (lambda x: x * 0 + 2, "It returns 2 whatever the input."),
-        (lambda x: {"sum": 3}, "It returns a dictionary of 1, and an array of shape (5,) is wanted."),
+        (
+            lambda x: {"sum": 3},
+            "It returns a dictionary of 1, and an array of shape (5,) is wanted.",
+        ),
     ],
 )
 def test_what_all_answers_have_in_common_is_said_in_words(answer, words):
@@ -44,9 +47,17 @@ def test_what_all_answers_have_in_common_is_said_in_words(answer, words):
         (lambda x: abs(np.mean(x)), np.mean, "Where it is wrong, it is always too large."),
         (lambda x: -abs(np.mean(x)), np.mean, "Where it is wrong, it is always too small."),
         (lambda x: 1 + x.max() ** 2, lambda x: 1 / (1 + x.max() ** 2), "all is right from 0 to 1."),
-        (lambda x: "up", lambda x: "up" if x[0] > 0 else "down", 'It says "up" where "down" is right.'),
+        (
+            lambda x: "up",
+            lambda x: "up" if x[0] > 0 else "down",
+            'It says "up" where "down" is right.',
+        ),
         (lambda x: np.ones(2), lambda x: np.ones(2) * x[0], "It returns 1 whatever the input."),
-        (lambda x: x > 0, lambda x: x <= 0, "It says True where False is right, and False where True is."),
+        (
+            lambda x: x > 0,
+            lambda x: x <= 0,
+            "It says True where False is right, and False where True is.",
+        ),
     ],
 )
 def test_a_side_a_range_and_a_single_confusion_are_named(answer, reference, words):
@@ -54,7 +65,11 @@ def test_a_side_a_range_and_a_single_confusion_are_named(answer, reference, word
 
 
 def test_an_argument_that_makes_no_difference_is_named():
-    found = difference(lambda x, rate: x + 1, lambda x, rate: x + 1 + np.sin(rate) * x, lambda rng: (*draw(rng), 2.0))
+    found = difference(
+        lambda x, rate: x + 1,
+        lambda x, rate: x + 1 + np.sin(rate) * x,
+        lambda rng: (*draw(rng), 2.0),
+    )
     assert found.behavior == "It returns the same, whatever `rate` is."
 
 

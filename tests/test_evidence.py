@@ -34,7 +34,9 @@ def test_the_paired_bootstrap_of_a_mean_difference_agrees_with_the_t_interval():
     rng = np.random.default_rng(1)
     first = rng.normal(size=400)
     second = first + rng.normal(0.2, 0.5, size=400)
-    found = paired_bootstrap(lambda a, b: np.mean(b - a), first, second, confidence=0.95, resamples=4000)
+    found = paired_bootstrap(
+        lambda a, b: np.mean(b - a), first, second, confidence=0.95, resamples=4000
+    )
     difference = second - first
     expected = stats.t.interval(0.95, 399, loc=difference.mean(), scale=stats.sem(difference))
     assert found == pytest.approx(expected, abs=0.01)
@@ -52,7 +54,9 @@ def test_the_paired_bootstrap_draws_whole_rows_and_repeats():
 def test_a_prediction_interval_holds_the_next_value_as_often_as_it_says():
     rng = np.random.default_rng(2)
     error = 0.1
-    missed = np.mean([rng.normal() not in prediction_interval(rng.normal(size=10), error) for _ in range(4000)])
+    missed = np.mean(
+        [rng.normal() not in prediction_interval(rng.normal(size=10), error) for _ in range(4000)]
+    )
     assert missed == pytest.approx(error, abs=3 * np.sqrt(error * (1 - error) / 4000))
 
 
@@ -63,7 +67,12 @@ def test_a_prediction_interval_needs_two_values():
 
 def test_the_courses_own_values_leave_the_interval_of_the_others_hardly_ever():
     """Each measured value against the interval that the other seeds give it, as wide as a run is judged by."""
-    modes = [entry[mode] for entry in claims.stored().values() for mode in ("full", "fast") if mode in entry]
+    modes = [
+        entry[mode]
+        for entry in claims.stored().values()
+        for mode in ("full", "fast")
+        if mode in entry
+    ]
     results = [mode["values"] for mode in modes if "values" in mode and len(mode["values"]) > 2]
     error = 1 / 200 / max(1, len(results) / 2)
     tried = left = 0

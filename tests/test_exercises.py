@@ -45,7 +45,9 @@ def test_a_wrong_answer_is_told_the_hint_of_the_first_expectation_it_misses(caps
         (lambda x: print(end=""), "wrong", "returns nothing"),
     ],
 )
-def test_numbers_are_judged_by_value_and_shape_and_a_typical_mistake_has_its_own_hint(capsys, answer, outcome, hint):
+def test_numbers_are_judged_by_value_and_shape_and_a_typical_mistake_has_its_own_hint(
+    capsys, answer, outcome, hint
+):
     @exercise("98.2", answer)
     def found(mean):
         expect_close(mean([1.0, 2.0, 6.0]), 3.0, "Take the mean.", {"That is the sum.": 9.0})
@@ -142,7 +144,9 @@ def test_a_check_comes_from_its_lesson_by_name_and_judges_what_the_notebook_hold
     assert found.hints[0] == "This step goes uphill."
 
 
-def test_hints_come_one_at_a_time_with_each_new_wrong_try_and_the_solutions_place_is_the_last(capsys):
+def test_hints_come_one_at_a_time_with_each_new_wrong_try_and_the_solutions_place_is_the_last(
+    capsys,
+):
     def again(x):
         return x**2 + 0
 
@@ -159,7 +163,10 @@ def test_hints_come_one_at_a_time_with_each_new_wrong_try_and_the_solutions_plac
     assert "Twice three is six." in run(again)
     assert "solutions/01_gradient_descent.ipynb" not in run(again)  # the same try
     last = run(lambda x: x + 1)
-    assert "It is no double. Twice three is six. A solution stands in solutions/01_gradient_descent.ipynb" in last
+    assert (
+        "It is no double. Twice three is six. A solution stands in solutions/01_gradient_descent.ipynb"
+        in last
+    )
     assert "hint(" not in last
 
 
@@ -171,7 +178,9 @@ def test_another_mistake_begins_with_its_own_first_hint(capsys):
             expect(double(3) == 6, "One. Two.")
             expect(isinstance(double(3), int), "Three. Four.")
 
-        assert capsys.readouterr().out.startswith(f"Exercise 98.1: wrong. {words} For one more hint")
+        assert capsys.readouterr().out.startswith(
+            f"Exercise 98.1: wrong. {words} For one more hint"
+        )
 
 
 def test_a_nearer_hint_comes_on_request(capsys):
@@ -179,7 +188,11 @@ def test_a_nearer_hint_comes_on_request(capsys):
     assert "run its check first" in capsys.readouterr().out
     judge(lambda x: x**2)
     hint("98.1")
-    assert capsys.readouterr().out.splitlines()[-1].startswith("Exercise 98.1: wrong. Twice three is six. A solution")
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("Exercise 98.1: wrong. Twice three is six. A solution")
+    )
 
 
 def test_an_error_within_a_library_is_shown_at_the_learners_own_line():

@@ -50,7 +50,9 @@ with whole_file(Path(sys.argv[1]), "file") as file:
 def test_a_kill_leaves_the_file_as_it_was_and_a_partial_one_under_its_own_name(tmp_path):
     (tmp_path / "file").write_text("before")
     command = [sys.executable, "-c", WRITE, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
         assert writer.stdout.readline() == "half\n"
         writer.kill()
     assert (tmp_path / "file").read_text() == "before"
@@ -79,7 +81,9 @@ def test_a_file_may_be_named_by_its_whole_content(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [expected]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot open a folder to force it to the disk")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows cannot open a folder to force it to the disk"
+)
 @pytest.mark.parametrize("durable", [False, True])
 def test_a_durable_file_is_forced_to_the_disk_before_it_gets_its_name_and_its_folder_after(
     tmp_path, monkeypatch, durable

@@ -20,25 +20,37 @@ IMPORT = "from course import ROOT"
 
 def run(command, **options):
     """Run a command and return what it printed; fails with its messages when it does."""
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, encoding="utf-8", **options)
+    done = subprocess.run(
+        [str(each) for each in command], capture_output=True, text=True, encoding="utf-8", **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists() or not shutil.which("git"), reason="not checked out by git")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists() or not shutil.which("git"), reason="not checked out by git"
+)
 def test_a_checkout_by_a_git_that_writes_crlf_holds_the_same_bytes(tmp_path):
     clone = tmp_path / "clone"
     run(["git", "clone", "--quiet", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", ROOT, clone])
-    sums = dict(line.split()[::-1] for line in (clone / "data" / "SHA256SUMS").read_text().splitlines())
-    assert {name: hashlib.sha256((clone / "data" / name).read_bytes()).hexdigest() for name in sums} == sums
+    sums = dict(
+        line.split()[::-1] for line in (clone / "data" / "SHA256SUMS").read_text().splitlines()
+    )
+    assert {
+        name: hashlib.sha256((clone / "data" / name).read_bytes()).hexdigest() for name in sums
+    } == sums
     for name in filter(None, run(["git", "ls-files", "-z"], cwd=clone).split("\0")):
-        stored = subprocess.run(["git", "show", f"HEAD:{name}"], cwd=clone, capture_output=True, check=True).stdout
+        stored = subprocess.run(
+            ["git", "show", f"HEAD:{name}"], cwd=clone, capture_output=True, check=True
+        ).stdout
         assert (clone / name).read_bytes() == stored, name
 
 
 def test_an_empty_folder_named_course_does_not_hide_the_package(tmp_path):
     (tmp_path / "course").mkdir()
-    (tmp_path / "test_it.py").write_text(f"{IMPORT}\n\ndef test_it():\n    assert ROOT.is_dir()\n", encoding="utf-8")
+    (tmp_path / "test_it.py").write_text(
+        f"{IMPORT}\n\ndef test_it():\n    assert ROOT.is_dir()\n", encoding="utf-8"
+    )
     cells = [nbformat.v4.new_code_cell(f"{IMPORT}\nprint(ROOT)")]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "it.ipynb")
@@ -47,17 +59,29 @@ def test_an_empty_folder_named_course_does_not_hide_the_package(tmp_path):
     assert "sweep" in run([Path(sysconfig.get_path("scripts"), "course"), "--help"], cwd=tmp_path)
     assert "1 passed" in run([sys.executable, "-m", "pytest", "test_it.py"], cwd=tmp_path)
     run([sys.executable, "-m", "jupyter", "execute", "--inplace", "it.ipynb"], cwd=tmp_path)
-    assert nbformat.read(tmp_path / "it.ipynb", as_version=4).cells[0].outputs[0].text == f"{ROOT}\n"
+    assert (
+        nbformat.read(tmp_path / "it.ipynb", as_version=4).cells[0].outputs[0].text == f"{ROOT}\n"
+    )
 
 
-def test_an_environment_of_another_python_or_a_broken_one_is_made_anew(tmp_path, monkeypatch, capsys):
+def test_an_environment_of_another_python_or_a_broken_one_is_made_anew(
+    tmp_path, monkeypatch, capsys
+):
     programs = [shutil.which(f"python3.{minor}") for minor in (11, 12, 13)]
-    others = [each for each in programs if each and bootstrap.version_of(each) not in ("", bootstrap.VERSION)]
+    others = [
+        each
+        for each in programs
+        if each and bootstrap.version_of(each) not in ("", bootstrap.VERSION)
+    ]
     if not others:
         pytest.skip("no other Python is installed")
     environment = tmp_path / ".venv"
     python = environment / bootstrap.PYTHON.relative_to(bootstrap.ENVIRONMENT)
-    for name, path in (("ENVIRONMENT", environment), ("PYTHON", python), ("READY", environment / ".ready")):
+    for name, path in (
+        ("ENVIRONMENT", environment),
+        ("PYTHON", python),
+        ("READY", environment / ".ready"),
+    ):
         monkeypatch.setattr(bootstrap, name, path)
     run([others[0], "-m", "venv", "--without-pip", environment])
     (environment / ".ready").touch()
@@ -77,13 +101,19 @@ def test_an_environment_of_another_python_or_a_broken_one_is_made_anew(tmp_path,
     assert bootstrap.version_of(python) == bootstrap.VERSION
 
 
-def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(monkeypatch, capsys):
+def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
+    monkeypatch, capsys
+):
     declared = importlib.metadata.requires("course")
     for extra in ("browser", "torch"):
         wanted = {str(Requirement(text)) for text in bootstrap.requirements([extra])}
-        assert wanted == {text.partition(";")[0].strip() for text in declared if f'extra == "{extra}"' in text}
+        assert wanted == {
+            text.partition(";")[0].strip() for text in declared if f'extra == "{extra}"' in text
+        }
         assert all("==" in text for text in wanted)
     assert bootstrap.requirements([]) == []
     monkeypatch.setattr(sys, "argv", ["bootstrap.py", "browsers"])
-    with pytest.raises(SystemExit, match="browsers: no such extra; must be one of test, book, browser, torch"):
+    with pytest.raises(
+        SystemExit, match="browsers: no such extra; must be one of test, book, browser, torch"
+    ):
         bootstrap.main()

@@ -49,12 +49,16 @@ def test_text_that_papermill_leaves_as_text_becomes_the_declared_type(lessons):
 
 
 def test_an_unknown_injected_name_is_refused(lessons):
-    with pytest.raises(ParameterError, match=r"epoch: no such parameter; this lesson has seed, fast, epochs"):
+    with pytest.raises(
+        ParameterError, match=r"epoch: no such parameter; this lesson has seed, fast, epochs"
+    ):
         lesson.begin("98_trial", notebook("# Parameters\nepoch = 3\n", epoch=3))
 
 
 def test_a_value_out_of_range_is_refused(lessons):
-    with pytest.raises(ParameterError, match="epochs = 0: must be a whole number between 1 and 200"):
+    with pytest.raises(
+        ParameterError, match="epochs = 0: must be a whole number between 1 and 200"
+    ):
         lesson.begin("98_trial", notebook(epochs=0))
 
 
@@ -102,7 +106,11 @@ def test_a_notebook_older_than_the_course_says_so_and_goes_on_whenever_it_begins
 
 
 def test_an_older_notebook_in_fast_mode_takes_the_fast_default(lessons, capsys):
-    cells = {"In": ["", "seed: int = 0  # seed\nfast: bool = True  # less", BEGIN], "seed": 0, "fast": True}
+    cells = {
+        "In": ["", "seed: int = 0  # seed\nfast: bool = True  # less", BEGIN],
+        "seed": 0,
+        "fast": True,
+    }
     lesson.begin("98_trial", cells)
     assert cells["epochs"] == 2
     cells["fast"] = False
@@ -115,7 +123,9 @@ def test_in_an_older_notebook_wrong_values_and_unknown_injected_names_are_still_
     older["In"][1] = DECLARED.replace("epochs", "passes")
     with pytest.raises(ParameterError, match="passes: no such parameter"):
         lesson.begin("98_trial", older)
-    with pytest.raises(ParameterError, match="epochs = 0: must be a whole number between 1 and 200"):
+    with pytest.raises(
+        ParameterError, match="epochs = 0: must be a whole number between 1 and 200"
+    ):
         lesson.begin("98_trial", notebook(epochs=0) | {"In": ["", DECLARED + RATE, BEGIN]})
 
 
@@ -147,7 +157,9 @@ def test_a_learners_own_cell_is_not_taken_for_an_injected_one(lessons, cells):
 
 
 def test_injected_values_stay_chosen_when_begin_runs_again(lessons):
-    cells = notebook("# Parameters\nseed = 0\nfast = True\nepochs = 20\n", BEGIN, "epochs", fast=True)
+    cells = notebook(
+        "# Parameters\nseed = 0\nfast = True\nepochs = 20\n", BEGIN, "epochs", fast=True
+    )
     lesson.begin("98_trial", cells)
     assert cells["epochs"] == 20
 
@@ -155,10 +167,20 @@ def test_injected_values_stay_chosen_when_begin_runs_again(lessons):
 def test_papermill_may_inject_paths_and_is_held_to_the_lessons_names(tmp_path):
     notebook = nbformat.read(find("01").notebook("learner"), as_version=4)
     start = [cell for cell in notebook.cells if cell.cell_type == "code"][:2]
-    nbformat.write(nbformat.v4.new_notebook(cells=start, metadata=notebook.metadata), tmp_path / "in.ipynb")
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=start, metadata=notebook.metadata), tmp_path / "in.ipynb"
+    )
 
     def papermill(*options):
-        command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--no-progress-bar", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "papermill",
+            "in.ipynb",
+            "out.ipynb",
+            "--no-progress-bar",
+            *options,
+        ]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
 
     assert papermill("--inject-paths", "-p", "seed", "3").returncode == 0
@@ -170,7 +192,9 @@ def test_papermill_may_inject_paths_and_is_held_to_the_lessons_names(tmp_path):
     assert "ParameterError: sed: no such parameter" in refused.stderr
 
 
-def test_begin_keeps_from_learners_that_tensorflow_dislikes_many_short_trainings_and_nothing_else(lessons, monkeypatch):
+def test_begin_keeps_from_learners_that_tensorflow_dislikes_many_short_trainings_and_nothing_else(
+    lessons, monkeypatch
+):
     import tensorflow as tf
 
     logger, messages = tf.get_logger(), []

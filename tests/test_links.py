@@ -10,7 +10,12 @@ from course.catalog import all_lessons
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 DOI = re.compile(r"doi:(\S+?)[,;.)\"]*(?=\s|$)")
-PAGES = ["README.md", "CONTRIBUTING.md", "data/DATASETS.md", *(f"lessons/{each.name}.py" for each in all_lessons())]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "data/DATASETS.md",
+    *(f"lessons/{each.name}.py" for each in all_lessons()),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -36,7 +36,10 @@ def test_a_claim_is_one_line_and_one_row_of_a_table(executed):
 def test_claims_of_one_cell_are_one_output_at_its_end(executed):
     first, second = executed.cells[1].outputs
     assert first.text == "between\n"
-    assert second.data["text/plain"] == "all is well: holds\naccuracy: yours 0.700 · at least 0.9: missed"
+    assert (
+        second.data["text/plain"]
+        == "all is well: holds\naccuracy: yours 0.700 · at least 0.9: missed"
+    )
     assert second.data["text/html"].count("<tr>") == 3
 
 
@@ -65,7 +68,9 @@ def test_programs_read_the_claims_back(executed):
 def luminance(color):
     """Relative luminance, WCAG 2.2."""
     parts = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 

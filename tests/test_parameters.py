@@ -46,10 +46,22 @@ def test_text_from_a_command_line_takes_the_declared_type(parameters, given, val
         ({"epochs": 201}, "epochs = 201: must be a whole number between 1 and 200"),
         ({"epochs": 2.5}, "epochs = 2.5: must be a whole number"),
         ({"epochs": True}, "epochs = True: must be a whole number between 1 and 200"),
-        ({"epochs": "many"}, "epochs = 'many': must be a whole number between 1 and 200; write it in digits alone"),
-        ({"epochs": "3.0"}, "epochs = '3.0': must be a whole number between 1 and 200; write it in digits alone"),
-        ({"epochs": 3.0}, "epochs = 3.0: must be a whole number between 1 and 200; write it in digits alone"),
-        ({"epochs": "1_0"}, "epochs = '1_0': must be a whole number between 1 and 200; write it in digits alone"),
+        (
+            {"epochs": "many"},
+            "epochs = 'many': must be a whole number between 1 and 200; write it in digits alone",
+        ),
+        (
+            {"epochs": "3.0"},
+            "epochs = '3.0': must be a whole number between 1 and 200; write it in digits alone",
+        ),
+        (
+            {"epochs": 3.0},
+            "epochs = 3.0: must be a whole number between 1 and 200; write it in digits alone",
+        ),
+        (
+            {"epochs": "1_0"},
+            "epochs = '1_0': must be a whole number between 1 and 200; write it in digits alone",
+        ),
         ({"epochs": "٣"}, "epochs = '٣': must be a whole number"),
         ({"rate": "0.00_1"}, "rate = '0.00_1': must be a number between 1e-07 and 0.01"),
         ({"seed": 2_000_000}, "seed = 2000000: must be a whole number between 0 and 1000000"),
@@ -63,7 +75,10 @@ def test_text_from_a_command_line_takes_the_declared_type(parameters, given, val
             {"epoch": 3},
             "epoch: no such parameter; this lesson has seed, fast, epochs, rate, optimizer; did you mean epochs?",
         ),
-        ({"width": 3}, "width: no such parameter; this lesson has seed, fast, epochs, rate, optimizer"),
+        (
+            {"width": 3},
+            "width: no such parameter; this lesson has seed, fast, epochs, rate, optimizer",
+        ),
     ],
 )
 def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters, given, message):
@@ -73,11 +88,16 @@ def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters,
 
 def test_fast_mode_has_defaults_of_its_own(parameters):
     assert defaults(parameters, fast=False)["epochs"] == 20
-    assert defaults(parameters, fast=True) == {**defaults(parameters, fast=False), "fast": True, "epochs": 2}
+    assert defaults(parameters, fast=True) == {
+        **defaults(parameters, fast=False),
+        "fast": True,
+        "epochs": 2,
+    }
 
 
 @pytest.mark.parametrize(
-    "line", ["epochs = 20  # untyped", "epochs: int = 20", "epochs: list = []  # a list", "print(1)"]
+    "line",
+    ["epochs = 20  # untyped", "epochs: int = 20", "epochs: list = []  # a list", "print(1)"],
 )
 def test_a_line_that_declares_no_parameter_is_refused_when_read(line):
     with pytest.raises(ParameterError, match="a parameter reads"):

@@ -17,7 +17,9 @@ from course import ROOT
 from course.cli.main import app
 
 COMMANDS = typer.main.get_command(app).commands
-PYTHON = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
+PYTHON = SpecifierSet(
+    tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+)
 BINDER = ROOT / ".binder"
 
 

@@ -38,17 +38,27 @@ def bowl(first, second):
 
 
 FIGURES = {
-    "lines": lambda: plots.lines(x, {"a": y, "b": [y, y + 1, y + 5]}, marked={"here": 3}, **axes_of),
+    "lines": lambda: plots.lines(
+        x, {"a": y, "b": [y, y + 1, y + 5]}, marked={"here": 3}, **axes_of
+    ),
     "learning_curves": lambda: plots.learning_curves(history, title="A title"),
-    "threshold_curve": lambda: plots.threshold_curve(x / 10, {"F1": y}, chosen=0.4, title="A title"),
+    "threshold_curve": lambda: plots.threshold_curve(
+        x / 10, {"F1": y}, chosen=0.4, title="A title"
+    ),
     "reliability_curve": lambda: plots.reliability_curve(event, {"model": likely}, title="A title"),
-    "confusion_matrix": lambda: plots.confusion_matrix([[5, 1], [2, 8]], ["cat", "dog"], title="A title"),
+    "confusion_matrix": lambda: plots.confusion_matrix(
+        [[5, 1], [2, 8]], ["cat", "dog"], title="A title"
+    ),
     "images": lambda: plots.images([np.eye(8)] * 3, ["7", "2", "1"], title="A title"),
-    "contour_path": lambda: plots.contour_path(bowl, {"slow": [[2, 1], [1, 0.5], [0.5, 0.1]]}, **axes_of),
+    "contour_path": lambda: plots.contour_path(
+        bowl, {"slow": [[2, 1], [1, 0.5], [0.5, 0.1]]}, **axes_of
+    ),
     "predicted_vs_measured": lambda: plots.predicted_vs_measured(
         y, {"line": 2 * x}, title="A title", quantity="fuel use (mpg)"
     ),
-    "bars": lambda: plots.bars({"a": [1, 2, 4], "b": 3}, title="A title", label="time (s)", published={"b": 2.5}),
+    "bars": lambda: plots.bars(
+        {"a": [1, 2, 4], "b": 3}, title="A title", label="time (s)", published={"b": 2.5}
+    ),
 }
 
 
@@ -56,7 +66,9 @@ FIGURES = {
 def shell(tmp_path_factory):
     """A shell such as a notebook's, so that `display` has somewhere to go."""
     settings = Config({"HistoryManager": {"enabled": False}})
-    yield InteractiveShell.instance(config=settings, ipython_dir=str(tmp_path_factory.mktemp("ipython")))
+    yield InteractiveShell.instance(
+        config=settings, ipython_dir=str(tmp_path_factory.mktemp("ipython"))
+    )
     InteractiveShell.clear_instance()
 
 
@@ -112,14 +124,18 @@ def test_a_figure_is_one_light_picture_that_carries_its_description(name):
 @pytest.mark.parametrize("name", FIGURES)
 def test_what_a_notebook_test_compares_holds_no_result(name):
     image, script = first_outputs(name)
-    compared = {key: text for key, text in {**image.data, **script.data}.items() if key != "image/png"}
+    compared = {
+        key: text for key, text in {**image.data, **script.data}.items() if key != "image/png"
+    }
     assert compared == {"text/plain": "<Figure: A title>", "text/html": house.GIVE_ALT}
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_same_figure_is_the_same_bytes_whatever_the_reader_has_configured(name):
     first = first_outputs(name)[0].data["image/png"]
-    with matplotlib.rc_context({"font.size": 20, "figure.facecolor": "black", "lines.linewidth": 9}):
+    with matplotlib.rc_context(
+        {"font.size": 20, "figure.facecolor": "black", "lines.linewidth": 9}
+    ):
         assert outputs(FIGURES[name])[0].data["image/png"] == first
     assert not pyplot.get_fignums()
 
@@ -128,7 +144,11 @@ def test_the_same_figure_is_the_same_bytes_whatever_the_reader_has_configured(na
 def test_labels_are_set_and_no_text_is_smaller_than_ten_points(name, drawn):
     outputs(FIGURES[name])
     (figure,) = drawn
-    texts = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text() and text.get_visible()]
+    texts = [
+        text
+        for text in figure.findobj(matplotlib.text.Text)
+        if text.get_text() and text.get_visible()
+    ]
     assert min(text.get_fontsize() for text in texts) >= 10
     assert "A title" in {text.get_text() for text in texts}
     if name != "images":
@@ -138,7 +158,9 @@ def test_labels_are_set_and_no_text_is_smaller_than_ten_points(name, drawn):
 
 
 def test_the_script_finds_the_description_where_the_picture_has_it():
-    draw = lambda: plots.bars({"\u03b7": 1.5}, title="Rate \u03b7 \u2264 2", label="\u03b7 (1/step)")  # noqa: E731
+    def draw():
+        plots.bars({"\u03b7": 1.5}, title="Rate \u03b7 \u2264 2", label="\u03b7 (1/step)")
+
     png = picture_of(draw)
     at = png.index(b"iTXtDescription")
     end = at + 4 + 256 * png[at - 2] + png[at - 1]
@@ -170,8 +192,14 @@ def test_several_runs_are_drawn_as_median_and_range(drawn):
 
 
 def test_a_curve_is_described_by_its_ends_and_where_it_turns():
-    alt = alt_of(lambda: plots.lines([1, 2, 4], {"loss": [3, 0.5, 1], "rate": [1, 2, 4]}, log="xy", **axes_of))
-    assert alt == "A title. loss falls from 3 to 1, lowest 0.5 at time (s) 2. rate rises from 1 to 4."
+    alt = alt_of(
+        lambda: plots.lines(
+            [1, 2, 4], {"loss": [3, 0.5, 1], "rate": [1, 2, 4]}, log="xy", **axes_of
+        )
+    )
+    assert (
+        alt == "A title. loss falls from 3 to 1, lowest 0.5 at time (s) 2. rate rises from 1 to 4."
+    )
 
 
 class Fitted:
@@ -183,7 +211,11 @@ class Fitted:
 
 def test_learning_curves_take_what_fit_returns_and_runs_that_stopped_early(drawn):
     short = {"loss": np.array([1.0]), "val_loss": np.array([5.0])}
-    outputs(lambda: plots.learning_curves([Fitted(history), short], title="A title", y_label="loss (nats)"))
+    outputs(
+        lambda: plots.learning_curves(
+            [Fitted(history), short], title="A title", y_label="loss (nats)"
+        )
+    )
     (axes,) = drawn[0].axes
     training, validation = (curve.get_ydata().tolist() for curve in axes.lines)
     assert training == [2.0, 2.0, 1.0]
@@ -198,7 +230,11 @@ def test_a_metric_that_was_not_recorded_is_named():
 
 
 def test_the_chosen_threshold_is_marked(drawn):
-    alt = alt_of(lambda: plots.threshold_curve([0, 0.5, 1], {"F1": [0.2, 0.8, 0]}, chosen=0.25, title="A title"))
+    alt = alt_of(
+        lambda: plots.threshold_curve(
+            [0, 0.5, 1], {"F1": [0.2, 0.8, 0]}, chosen=0.25, title="A title"
+        )
+    )
     mark = drawn[0].axes[0].lines[-1]
     assert set(mark.get_xdata()) == {0.25}
     assert alt.endswith("highest 0.8 at threshold (probability) 0.5. Marked: chosen at 0.25.")
@@ -207,7 +243,9 @@ def test_the_chosen_threshold_is_marked(drawn):
 def test_the_reliability_curve_is_that_of_scikit_learn(drawn):
     alt = alt_of(FIGURES["reliability_curve"])
     observed, predicted = calibration_curve(event, likely, n_bins=10, strategy="quantile")
-    np.testing.assert_allclose(drawn[0].axes[0].lines[1].get_xydata(), np.transpose([predicted, observed]))
+    np.testing.assert_allclose(
+        drawn[0].axes[0].lines[1].get_xydata(), np.transpose([predicted, observed])
+    )
     assert numbers(alt) == pytest.approx([likely.mean(), event.mean()], rel=5e-3)
 
 
@@ -220,7 +258,9 @@ def test_a_confusion_matrix_is_read_out(drawn):
     )
     (axes,) = drawn[0].axes
     assert [text.get_text() for text in axes.texts] == [str(count) for count in counts.flat]
-    np.testing.assert_allclose(axes.images[0].get_array(), np.array([[0.9, 0.1, 0], [0, 0, 0], [0.6, 0, 0.4]]))
+    np.testing.assert_allclose(
+        axes.images[0].get_array(), np.array([[0.9, 0.1, 0], [0, 0, 0], [0.6, 0, 0.4]])
+    )
 
 
 def test_images_are_drawn_in_order_with_their_titles(drawn):
@@ -267,8 +307,14 @@ def test_bars_begin_at_zero_and_points_need_not(drawn):
     bars, points = (figure.axes[0] for figure in drawn)
     assert [bar.get_width() for bar in bars.patches] == [0.98, 0.96]
     assert bars.get_xlim()[0] == 0
-    dots = [[line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"] for axes in (bars, points)]
-    assert dots == [[[0]], [[0], [1]]]  # a single bar says it all; without bars a dot is all there is
+    dots = [
+        [line.get_ydata().tolist() for line in axes.lines if line.get_marker() == "o"]
+        for axes in (bars, points)
+    ]
+    assert dots == [
+        [[0]],
+        [[0], [1]],
+    ]  # a single bar says it all; without bars a dot is all there is
     assert not points.patches
     assert points.get_xlim()[0] > 0.9
     labels = [text.get_text() for text in points.figure.legends[0].get_texts()]
@@ -282,7 +328,9 @@ def test_a_bar_of_no_length_is_marked_by_its_number(drawn):
 
 def test_a_figure_is_as_wide_as_its_title(drawn):
     outputs(
-        lambda: plots.confusion_matrix([[5, 1], [2, 9]], "ab", title="A title as long as those of lessons may be " * 2)
+        lambda: plots.confusion_matrix(
+            [[5, 1], [2, 9]], "ab", title="A title as long as those of lessons may be " * 2
+        )
     )
     [figure] = drawn
     assert figure.axes[0].title.get_window_extent().x1 <= figure.bbox.x1
@@ -298,5 +346,7 @@ def test_a_narrow_logarithmic_axis_reads_plain_numbers(drawn):
 def test_a_plain_script_prints_the_description_and_does_not_load_tensorflow():
     script = "import sys; from course import plots; plots.bars({'a': 2}, title='T', label='s')"
     script += "; print('tensorflow' in sys.modules, 'matplotlib.pyplot' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split("\n") == ["T. a: 2.", "False False", ""]

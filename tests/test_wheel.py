@@ -11,11 +11,23 @@ import pytest
 from course import ROOT
 from course.catalog import all_lessons
 
-NEEDED = ("course", "lessons", "notebooks", "data", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE")
+NEEDED = (
+    "course",
+    "lessons",
+    "notebooks",
+    "data",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+)
 
 
 def run(*command, **options):
-    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, **options)
+    done = subprocess.run(
+        [str(each) for each in command], capture_output=True, text=True, **options
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -28,7 +40,9 @@ def installed(tmp_path_factory):
     source.mkdir()
     for name in NEEDED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         else:
             shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -57,6 +71,8 @@ def test_lessons_begin_data_load_and_notebooks_are_copied_in_an_empty_folder(ins
     assert began.startswith("seed = 3, fast = True, log_rows = 15")
     assert loaded.startswith("(1000, 3) ")
     assert Path(file).is_relative_to(installed.parent)
-    assert run(installed / "course", "copy", cwd=tmp_path).endswith(f"Your notebooks are in {tmp_path / 'my-course'}\n")
+    assert run(installed / "course", "copy", cwd=tmp_path).endswith(
+        f"Your notebooks are in {tmp_path / 'my-course'}\n"
+    )
     copied = {path.name for path in (tmp_path / "my-course").glob("*.ipynb")}
     assert copied == {f"{lesson.name}.ipynb" for lesson in all_lessons()}

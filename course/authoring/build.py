@@ -55,7 +55,10 @@ def differences(name: str) -> Iterator[str]:
             yield f"{label}: missing; run: course build {source.number}"
             return
         stored[edition] = nbformat.read(path, as_version=4)
-        yield from (f"{label}: {line}" for line in _compare(notebooks.make(source, edition), stored[edition]))
+        yield from (
+            f"{label}: {line}"
+            for line in _compare(notebooks.make(source, edition), stored[edition])
+        )
     yield from _claim_differences(source, stored["solutions"])
     worked = {cell.id: cell for cell in stored["solutions"].cells}
     for cell in stored["learner"].cells:
@@ -71,7 +74,10 @@ def _problems(source: Source) -> list[str]:
 
 def _execute(made: NotebookNode, name: str, *, fast: bool) -> NotebookNode:
     """Run a copy of `made` in a fresh kernel and return it."""
-    from course.runs import judge, runner  # papermill takes seconds to import, and --check executes nothing
+    from course.runs import (
+        judge,
+        runner,
+    )  # papermill takes seconds to import, and --check executes nothing
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lesson.ipynb"
@@ -143,7 +149,10 @@ def _show_claims_anew(cell: NotebookNode) -> None:
     """Set this cell's values beside what is measured now: a claim's output is made from its record alone."""
     for output in cell.get("outputs", []):
         if records := outputs.claims_of(output):
-            output.data = {**output.data, **outputs.table([claims.row(Claim(**record)) for record in records])}
+            output.data = {
+                **output.data,
+                **outputs.table([claims.row(Claim(**record)) for record in records]),
+            }
 
 
 def _share(solutions: NotebookNode, learner: NotebookNode) -> None:
@@ -167,7 +176,9 @@ def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
                 yield f"cell {position} ({want.id}): its {part} is not what the source makes"
         if have.cell_type == "code" and have.execution_count is None:
             yield f"cell {position} ({want.id}): was never executed"
-        if have.cell_type == "code" and any(output.output_type == "error" for output in have.outputs):
+        if have.cell_type == "code" and any(
+            output.output_type == "error" for output in have.outputs
+        ):
             yield f"cell {position} ({want.id}): holds an error"
     if len(made.cells) != len(stored.cells):
         yield f"{len(stored.cells)} cells, the source makes {len(made.cells)}"
@@ -176,12 +187,20 @@ def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
 def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]:
     """Claims that were not measured as they now stand, or are not shown beside what was measured."""
     made = {record["name"]: Claim(**record) for record in outputs.claims_in(solutions)}
-    stored = {name: entry for name, entry in claims.stored().items() if name.startswith(f"{source.number}.")}
+    stored = {
+        name: entry
+        for name, entry in claims.stored().items()
+        if name.startswith(f"{source.number}.")
+    }
     measure = f"run: course measure {source.number}"
     for name in stored.keys() - made.keys():
         yield f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py; {measure}"
     for name, claim in made.items():
-        limits = {limit: getattr(claim, limit) for limit in claims.LIMITS if getattr(claim, limit) is not None}
+        limits = {
+            limit: getattr(claim, limit)
+            for limit in claims.LIMITS
+            if getattr(claim, limit) is not None
+        }
         measured = stored.get(name, {}).get(claim.mode)
         if not measured:
             yield f"lessons/{source.name}.py: {name} was never measured; {measure}"
@@ -190,5 +209,7 @@ def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]
     for cell in solutions.cells:
         shown = [output.data for output in cell.get("outputs", []) if outputs.claims_of(output)]
         _show_claims_anew(cell)
-        if shown != [output.data for output in cell.get("outputs", []) if outputs.claims_of(output)]:
+        if shown != [
+            output.data for output in cell.get("outputs", []) if outputs.claims_of(output)
+        ]:
             yield f"cell {cell.id}: shows results beside others than those measured; run: course build {source.number}"

@@ -9,8 +9,24 @@ from course.authoring.source import QUOTE, Source
 from course.catalog import Edition, Lesson, all_lessons, times
 from course.claims import stored
 
-WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = 150, 0.5, 5  # reading to learn, not to skim
-LIMITS = (10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 900)  # seconds: a notebook need not change with every timing
+WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = (
+    150,
+    0.5,
+    5,
+)  # reading to learn, not to skim
+LIMITS = (
+    10,
+    20,
+    30,
+    45,
+    60,
+    90,
+    120,
+    180,
+    300,
+    600,
+    900,
+)  # seconds: a notebook need not change with every timing
 
 
 def opening(source: Source, edition: Edition, up: str) -> NotebookNode:
@@ -19,7 +35,11 @@ def opening(source: Source, edition: Edition, up: str) -> NotebookNode:
     lines = [_way(source, edition, up), "", f"# {int(source.number)}. {header['title']}", ""]
     lines += [f"*Part {header['part']}*", "", "**After this lesson you can**", ""]
     lines += [*(f"- {item}" for item in header["objectives"]), ""]
-    lines += [f"**Before you start:** {'; '.join(header['prerequisites'])}.", "", f"**Time:** {_time(source)}"]
+    lines += [
+        f"**Before you start:** {'; '.join(header['prerequisites'])}.",
+        "",
+        f"**Time:** {_time(source)}",
+    ]
     if any(QUOTE.search(cell.source) for cell in source.cells if cell.kind == "markdown"):
         lines += ["", _how_to_read(source)]
     return v4.new_markdown_cell(linked("\n".join(lines), up), id=f"{source.number}-opening")
@@ -34,14 +54,18 @@ def _way(source: Source, edition: Edition, up: str) -> str:
     if after:
         links.append(f"{named(after, up)} →")
     if edition == "solutions":
-        links.insert(0, f"**Solved.** {to_lesson(Lesson(source.name), 'Back to your own notebook', up)}")
+        links.insert(
+            0, f"**Solved.** {to_lesson(Lesson(source.name), 'Back to your own notebook', up)}"
+        )
     return " · ".join(links)
 
 
 def _neighbors(source: Source) -> tuple[Lesson | None, Lesson | None]:
     lessons = all_lessons()
     place = lessons.index(Lesson(source.name))
-    return lessons[place - 1] if place else None, lessons[place + 1] if place + 1 < len(lessons) else None
+    return lessons[place - 1] if place else None, lessons[place + 1] if place + 1 < len(
+        lessons
+    ) else None
 
 
 def named(lesson: Lesson, up: str = "") -> str:
@@ -71,7 +95,11 @@ def closing(source: Source, edition: Edition, up: str) -> Iterator[NotebookNode]
 
 def _how_to_read(source: Source) -> str:
     """How many runs stand behind the results that the prose quotes."""
-    seeds = {len(entry["full"]["values"]) for name, entry in stored().items() if name.startswith(f"{source.number}.")}
+    seeds = {
+        len(entry["full"]["values"])
+        for name, entry in stored().items()
+        if name.startswith(f"{source.number}.")
+    }
     runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
     return f"**Results** read 0.752 (0.715 to 0.768): the median, and the least to the greatest, of {runs}."
 
@@ -89,7 +117,9 @@ def _time(source: Source) -> str:
     reading, exercises = minutes(source)
     text = f"about {reading} minutes to work through and {exercises} for the exercises"
     if measured := times().get(source.number):
-        full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast"))
+        full, fast = (
+            next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast")
+        )
         quick = f" (with `fast = True` {fast})" if fast < full else ""
         text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
     return text + "."

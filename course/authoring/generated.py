@@ -29,7 +29,9 @@ def generated() -> dict[Path, bytes]:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     texts = {
         ROOT / "environment.yml": _environment(),
-        ROOT / "README.md": PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", readme),
+        ROOT / "README.md": PART.sub(
+            lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", readme
+        ),
         catalog.NOTEBOOKS / START: start.page(),
         catalog.NOTEBOOKS / GLOSSARY: glossary.page(),
     }
@@ -59,7 +61,9 @@ def _picture() -> tuple[str, bytes]:
             image = output.get("metadata", {}).get("image/png", {})
             if image.get("alt", "").startswith(f"{title}."):
                 return image["alt"], base64.b64decode(output["data"]["image/png"])
-    raise LessonError(f"{path.name}: has no figure {title!r}, which the README shows; run: course build {number}")
+    raise LessonError(
+        f"{path.name}: has no figure {title!r}, which the README shows; run: course build {number}"
+    )
 
 
 def _environment() -> str:

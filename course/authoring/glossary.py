@@ -34,15 +34,26 @@ class Glossary:
     @cached_property
     def pattern(self) -> re.Pattern:
         """Any spelling between the borders of words, the longest first; a line may break inside one."""
-        words = {form: r"\s+".join(map(re.escape, form.split())) for form in sorted(self.spellings, key=len)}
-        either = [word if form != form.lower() else f"(?i:{word})" for form, word in reversed(words.items())]
+        words = {
+            form: r"\s+".join(map(re.escape, form.split()))
+            for form in sorted(self.spellings, key=len)
+        }
+        either = [
+            word if form != form.lower() else f"(?i:{word})"
+            for form, word in reversed(words.items())
+        ]
         return re.compile(rf"(?<![\w-])(?:{'|'.join(either)})(?:s|es)?(?![\w-])")
 
     def term(self, text: str) -> str:
         """Return the term that a match of the pattern spells, in whatever number and case."""
         text = " ".join(text.split())
         stems = [text, text.removesuffix("s"), text.removesuffix("es")]
-        return next(self.spellings[each] for stem in stems for each in (stem, stem.lower()) if each in self.spellings)
+        return next(
+            self.spellings[each]
+            for stem in stems
+            for each in (stem, stem.lower())
+            if each in self.spellings
+        )
 
     def linked(self, text: str, seen: set[str], up: str = "") -> str:
         """Return Markdown `text` with a link at the first use of each term that is not in `seen`, which then has it."""
@@ -57,7 +68,9 @@ class Glossary:
         if not self.terms:
             return text
         parts = HEADING.split(text)  # headings at the odd places
-        parts[::2] = [in_prose(body, lambda prose: self.pattern.sub(link, prose)) for body in parts[::2]]
+        parts[::2] = [
+            in_prose(body, lambda prose: self.pattern.sub(link, prose)) for body in parts[::2]
+        ]
         return "".join(parts)
 
 
@@ -94,7 +107,9 @@ def page() -> str:
             first.setdefault(term, lesson)
     lines = ["# Glossary", "", "Each term in one sentence, with the lesson that uses it first."]
     for term, says in glossary().terms.items():
-        if heading_id(term) != term.replace(" ", "-"):  # JupyterLab knows a heading by its text just as it is
+        if heading_id(term) != term.replace(
+            " ", "-"
+        ):  # JupyterLab knows a heading by its text just as it is
             lines += ["", f'<a id="{heading_id(term)}"></a>']
         lines += ["", f"## {term}", "", says]
         if term in first:

@@ -58,4 +58,6 @@ def _lessons(found: re.Match, up: str) -> str:
             raise LessonError(f"{found[0]!r}: must be one of {', '.join(lessons)}")
     if len(numbers) == 2:
         return to_lesson(lessons[numbers], f"{word}{space}{numbers}", up)
-    return f"{word}{space}" + re.sub(r"\d\d", lambda each: to_lesson(lessons[each[0]], each[0], up), numbers)
+    return f"{word}{space}" + re.sub(
+        r"\d\d", lambda each: to_lesson(lessons[each[0]], each[0], up), numbers
+    )

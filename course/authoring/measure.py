@@ -27,11 +27,15 @@ DESCRIPTION = ("kind", "words", "unit", "digits", "published", "source", "timed"
 SIGNIFICANT_DIGITS = 9
 
 
-def plan(name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES) -> list[Job]:
+def plan(
+    name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES
+) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
     path = folder / "lesson.ipynb"
     write_whole(path, text_of(make(read(name), "solutions", quotes=False)))
-    return [Job(path, name, {"fast": mode == "fast", "seed": seed}) for mode in modes for seed in seeds]
+    return [
+        Job(path, name, {"fast": mode == "fast", "seed": seed}) for mode in modes for seed in seeds
+    ]
 
 
 def store(name: str, runs: Iterable[Record]) -> None:
@@ -54,7 +58,9 @@ def store(name: str, runs: Iterable[Record]) -> None:
     entries = others | lesson | _entries(number, by_mode, stored)
     text = tomli_w.dumps(dict(sorted(entries.items())))
     content = HEAD + _values_on_one_line(text)
-    write_whole(claims.VALUES, content, durable=True)  # the records of an hour's runs go when this is stored
+    write_whole(
+        claims.VALUES, content, durable=True
+    )  # the records of an hour's runs go when this is stored
     claims.stored.cache_clear()
 
 
@@ -111,7 +117,9 @@ def _seed(run: Record) -> int:
     return run.parameters["seed"]
 
 
-def _entries(number: str, by_mode: Mapping[str, list[Record]], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _entries(
+    number: str, by_mode: Mapping[str, list[Record]], stored: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the claims of one lesson as claims.toml holds them."""
     known = {name: entry for name, entry in stored.items() if name.startswith(f"{number}.")}
     entries: dict[str, Any] = defaultdict(dict)
@@ -119,7 +127,9 @@ def _entries(number: str, by_mode: Mapping[str, list[Record]], stored: Mapping[s
         if mode in by_mode:
             measured = _measured(by_mode[mode], mode)
         else:
-            measured = {name: _of_mode(entry, mode) for name, entry in known.items() if mode in entry}
+            measured = {
+                name: _of_mode(entry, mode) for name, entry in known.items() if mode in entry
+            }
         for name, entry in measured.items():
             entries[name] |= entry
     return entries
@@ -154,4 +164,6 @@ def _values_on_one_line(text: str) -> str:
 
 def _filled(claim: claims.Claim, fields: Iterable[str]) -> dict[str, Any]:
     values = {field: getattr(claim, field) for field in fields}
-    return {field: value for field, value in values.items() if value is not None and value is not False}
+    return {
+        field: value for field, value in values.items() if value is not None and value is not False
+    }

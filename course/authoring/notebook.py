@@ -26,7 +26,12 @@ from course.exercises import check, hint
 check("{name}")"""
 CHECKED = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "nbconvert_exporter": "python"}
+LANGUAGE = {
+    "name": "python",
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "nbconvert_exporter": "python",
+}
 IMPORT = "from course.lesson import begin\n"
 ORIGIN = "comes with the notebooks, not from PyPI: get the whole course and run `make lab` there"
 PREDICTION = "*My prediction (double-click here and write it down):*"
@@ -83,8 +88,12 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
     text = text.replace(IMPORT, f"{IMPORT.rstrip()}  # {ORIGIN}\n")
     if edition == "learner" and "solution" in cell.tags:
         text = stub(text)
-    tags = sorted(cell.tags | ({"nbval-ignore-output"} if cell.tags & {"varies", "widget"} else set()))
-    return v4.new_code_cell(text, id=id_, metadata=({"tags": tags} if tags else {}) | _grading(cell))
+    tags = sorted(
+        cell.tags | ({"nbval-ignore-output"} if cell.tags & {"varies", "widget"} else set())
+    )
+    return v4.new_code_cell(
+        text, id=id_, metadata=({"tags": tags} if tags else {}) | _grading(cell)
+    )
 
 
 def _grading(cell: Cell) -> dict:
@@ -92,7 +101,9 @@ def _grading(cell: Cell) -> dict:
     if not cell.exercise:
         return {}
     graded = "check" in cell.tags
-    grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + ("-check" if graded else "-" + _digest(cell.source))
+    grade_id = f"exercise-{cell.exercise.replace('.', '-')}" + (
+        "-check" if graded else "-" + _digest(cell.source)
+    )
     data = {"grade": graded, "grade_id": grade_id, "locked": graded, "schema_version": 3}
     data |= {"solution": not graded, "task": False} | ({"points": 1} if graded else {})
     return {"nbgrader": data} | (FOLDED if graded else {})
@@ -119,8 +130,13 @@ def _quiz(text: str) -> str:
         raise LessonError(f"quiz {question.strip()!r}: exactly one option must be marked - [x]")
     reasons = [" ".join(reason.split()) for _, _, reason in options]
     if not all(reasons):
-        raise LessonError(f"quiz {question.strip()!r}: option {options[reasons.index('')][0]!r} gives no reason")
-    choices = [f"- **{letter}.** {option}" for letter, (option, _, _) in zip(LETTERS, options, strict=False)]
+        raise LessonError(
+            f"quiz {question.strip()!r}: option {options[reasons.index('')][0]!r} gives no reason"
+        )
+    choices = [
+        f"- **{letter}.** {option}"
+        for letter, (option, _, _) in zip(LETTERS, options, strict=False)
+    ]
     answers = [
         f"<details><summary>If you say {letter}</summary>\n\n{VERDICTS[mark]} {reason}\n\n</details>"
         for letter, mark, reason in zip(LETTERS, marks, reasons, strict=False)
@@ -134,6 +150,8 @@ def _fill(source: Source, text: str) -> str:
             return quote(found[1], found[2] or "")
         except KeyError:
             cure = f"run: course measure {source.number}"
-            raise LessonError(f"lessons/{source.name}.py quotes {found[1]}, never measured; {cure}") from None
+            raise LessonError(
+                f"lessons/{source.name}.py quotes {found[1]}, never measured; {cure}"
+            ) from None
 
     return QUOTE.sub(fill, text)

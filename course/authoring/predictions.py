@@ -20,11 +20,18 @@ def problems(cells: Sequence[Cell]) -> Iterator[str]:
     for place, following in zip(asked, [*asked[1:], len(cells)], strict=True):
         own = [answer for answer in answers if place < answer < following]
         if own:
-            yield from (f"prediction {_begin(cells[place])}: {line}" for line in _spoilers(cells, place, own[0]))
+            yield from (
+                f"prediction {_begin(cells[place])}: {line}"
+                for line in _spoilers(cells, place, own[0])
+            )
         else:
             yield f"prediction {_begin(cells[place])}: no cell tagged answer follows"
     first = min(asked, default=len(cells))
-    yield from (f"answer {_begin(cells[each])}: no prediction comes before" for each in answers if each < first)
+    yield from (
+        f"answer {_begin(cells[each])}: no prediction comes before"
+        for each in answers
+        if each < first
+    )
 
 
 def _spoilers(cells: Sequence[Cell], asked: int, answer: int) -> Iterator[str]:

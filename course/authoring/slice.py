@@ -30,7 +30,9 @@ def statements(source: Source, exercise: str) -> list[ast.stmt]:
             break
         if cell.kind == "code" and not cell.tags & OWN:
             above += ast.parse(cell.source).body
-    own = "\n".join(cell.source for cell in [*_helpers(source, exercise), *source.exercises[exercise]])
+    own = "\n".join(
+        cell.source for cell in [*_helpers(source, exercise), *source.exercises[exercise]]
+    )
     needed = _used(own) - _made(*ast.parse(own).body)
     kept = []
     for statement in reversed(above):
@@ -42,9 +44,15 @@ def statements(source: Source, exercise: str) -> list[ast.stmt]:
 
 def _helpers(source: Source, exercise: str) -> Iterator[Any]:
     """Return the helper cells above the check of `exercise`."""
-    check = next(place for place, cell in enumerate(source.cells) if cell.exercise == exercise and "check" in cell.tags)
+    check = next(
+        place
+        for place, cell in enumerate(source.cells)
+        if cell.exercise == exercise and "check" in cell.tags
+    )
     before = [place for place, cell in enumerate(source.cells[:check]) if "check" in cell.tags]
-    return (cell for cell in source.cells[before[-1] if before else 0 : check] if "helper" in cell.tags)
+    return (
+        cell for cell in source.cells[before[-1] if before else 0 : check] if "helper" in cell.tags
+    )
 
 
 def _made(*statements: ast.stmt) -> set[str]:
@@ -65,7 +73,11 @@ def _used(text: str) -> set[str]:
         table = tables.pop()
         tables += table.get_children()
         at_top = table.get_type() == "module"
-        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (at_top or s.is_global())}
+        names |= {
+            s.get_name()
+            for s in table.get_symbols()
+            if s.is_referenced() and (at_top or s.is_global())
+        }
     return names - vars(builtins).keys()
 
 

@@ -13,7 +13,16 @@ import jupytext
 
 from course.catalog import Lesson, LessonError
 
-TAGS = {"parameters", "solution", "helper", "check", "wrong", "varies", "widget", "program"}  # of code
+TAGS = {
+    "parameters",
+    "solution",
+    "helper",
+    "check",
+    "wrong",
+    "varies",
+    "widget",
+    "program",
+}  # of code
 TAGS |= {"predict", "answer", "quiz"}  # of prose
 UNPUBLISHED = {"helper", "check", "wrong"}  # a notebook holds the call of a check alone
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
@@ -80,29 +89,48 @@ def problems(source: Source) -> list[str]:
     for cell in source.cells:
         worked = cell.kind == "code" and not cell.tags & UNPUBLISHED
         if worked and (lines := length(cell.source)) > LONGEST:
-            found.append(f"a cell has {lines} lines, must be at most {LONGEST}: {cell.source.splitlines()[0]}")
+            found.append(
+                f"a cell has {lines} lines, must be at most {LONGEST}: {cell.source.splitlines()[0]}"
+            )
         if "varies" in cell.tags and CLAIM.search(cell.source):
             found.append(
                 f"a cell with claims is tagged varies, so that nobody would compare them: {cell.source.splitlines()[0]}"
             )
         if cell.kind == "code":
             wide = [line for line in cell.source.splitlines() if len(line) > WIDEST]
-            found += [f"a line has {len(line)} columns, must be at most {WIDEST}: {line.strip()}" for line in wide]
+            found += [
+                f"a line has {len(line)} columns, must be at most {WIDEST}: {line.strip()}"
+                for line in wide
+            ]
     for name, cells in source.exercises.items():
         tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
         if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:
-            found.append(f"exercise {name}: must be solution cells, then one check, then wrong answers")
-        found += [f"exercise {name}: a wrong answer names no hint" for c in cells if "wrong" in c.tags and not c.hint]
+            found.append(
+                f"exercise {name}: must be solution cells, then one check, then wrong answers"
+            )
+        found += [
+            f"exercise {name}: a wrong answer names no hint"
+            for c in cells
+            if "wrong" in c.tags and not c.hint
+        ]
     wrong = [sum("wrong" in cell.tags for cell in cells) for cells in source.exercises.values()]
     counts = {"exercises": len(wrong), "wrong answers an exercise": min(wrong, default=0)}
     counts |= {"predictions": len(tagged["predict"]), "quiz questions": len(tagged["quiz"])}
-    found += [f"{counts[what]} {what}: at least {least}" for what, least in LEAST.items() if counts[what] < least]
+    found += [
+        f"{counts[what]} {what}: at least {least}"
+        for what, least in LEAST.items()
+        if counts[what] < least
+    ]
     return found
 
 
 def length(source: str) -> int:
     """Lines of a cell that its reader has to follow: blank ones apart, and a recorded result is one line."""
-    results = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and _records(node)]
+    results = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and _records(node)
+    ]
     wrapped = sum((node.end_lineno or node.lineno) - node.lineno for node in results)
     return sum(bool(line.strip()) for line in source.splitlines()) - wrapped
 
@@ -127,7 +155,9 @@ def _cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
     """Return the line ranges of `node` to replace, with what replaces them."""
     mark = "...  # your code here"
     if isinstance(node, ast.ClassDef):
-        return [cut for child in node.body for cut in _cuts(child) if isinstance(child, ast.FunctionDef)]
+        return [
+            cut for child in node.body for cut in _cuts(child) if isinstance(child, ast.FunctionDef)
+        ]
     if isinstance(node, ast.FunctionDef):
         body = node.body[1:] if ast.get_docstring(node) is not None else node.body
         if not body:
@@ -141,7 +171,9 @@ def _cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
 def _cell(name: str, node: Any) -> Cell:
     tags = frozenset(node.metadata.get("tags", []))
     if unknown := tags - TAGS:
-        raise LessonError(f"lessons/{name}.py: tag {sorted(unknown)[0]!r} must be one of {', '.join(sorted(TAGS))}")
+        raise LessonError(
+            f"lessons/{name}.py: tag {sorted(unknown)[0]!r} must be one of {', '.join(sorted(TAGS))}"
+        )
     return Cell(node.cell_type, node.source, tags, hint=node.metadata.get("hint", ""))
 
 
@@ -152,9 +184,14 @@ def _with_exercises(name: str, cells: list[Cell]) -> list[Cell]:
     for position, cell in enumerate(cells):
         role = cell.tags & {"solution", "check", "wrong"}
         if role and "wrong" not in role:
-            check = next((following.source for following in cells[position:] if "check" in following.tags), "")
+            check = next(
+                (following.source for following in cells[position:] if "check" in following.tags),
+                "",
+            )
             if not (found := EXERCISE.search(check)):
-                raise LessonError(f'lessons/{name}.py: no check @exercise("NN.N", ...) follows {cell.source[:60]!r}')
+                raise LessonError(
+                    f'lessons/{name}.py: no check @exercise("NN.N", ...) follows {cell.source[:60]!r}'
+                )
             current = found[1]
         named.append(Cell(cell.kind, cell.source, cell.tags, current if role else None, cell.hint))
     return named

@@ -39,12 +39,18 @@ def page(right: Mapping[str, int] | None = None) -> str:
     sources = {lesson: read(lesson.name) for lesson in all_lessons()}
     hours = sum(sum(minutes(source)) for source in sources.values()) / 60
     lines = ["# Training neural networks, hands on", "", AUDIENCE]
-    lines += [f"**How long.** {len(sources)} lessons, about {hours:.0f} hours in all. Take them in order.", ""]
+    lines += [
+        f"**How long.** {len(sources)} lessons, about {hours:.0f} hours in all. Take them in order.",
+        "",
+    ]
     lines += [f"**{_onward(sources, done)}**", ""]
     for part, group in groupby(sources.items(), key=lambda item: item[1].header["part"]):
         number, name = part.split(maxsplit=1)
         lines += [f"## Part {number}: {name}", "", *_table(dict(group), done), ""]
-    lines += ["Your ticks are counted anew each time the lab starts, from the notebooks that you have saved.", ""]
+    lines += [
+        "Your ticks are counted anew each time the lab starts, from the notebooks that you have saved.",
+        "",
+    ]
     return linked("\n".join(lines) + "\n" + HOW)
 
 

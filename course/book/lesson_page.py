@@ -16,13 +16,19 @@ from nbformat import NotebookNode, v4
 from course.book import BookError
 from course.catalog import Edition, Lesson
 
-EMPTY_HEADING = re.compile(r"<th[^>]*>\s*</th>")  # in the corner of a table: an empty cell, not a heading
+EMPTY_HEADING = re.compile(
+    r"<th[^>]*>\s*</th>"
+)  # in the corner of a table: an empty cell, not a heading
 PICTURE = re.compile(r"<img\b[^>]*>")
 SCRIPT = re.compile(r"\s*<script>.*</script>\s*", re.DOTALL)
 LANGUAGE = {"name": "python", "pygments_lexer": "python"}
 ONLY_IN_NOTEBOOKS = {"tally"}  # tags of cells that are of no use on a page
-ONWARD = re.compile(r"-onward$")  # the last cell, with links to the next lesson, which every page has
-BEFORE_TITLE = re.compile(r"\A(?!# ).*?^(?=# )", re.DOTALL | re.MULTILINE)  # the same links at the top
+ONWARD = re.compile(
+    r"-onward$"
+)  # the last cell, with links to the next lesson, which every page has
+BEFORE_TITLE = re.compile(
+    r"\A(?!# ).*?^(?=# )", re.DOTALL | re.MULTILINE
+)  # the same links at the top
 TALLY = re.compile(r"\n+## How far you are\s*\Z")
 SOLUTIONS = re.compile(r"\]\(solutions/")  # they stand on the same page
 
@@ -48,7 +54,11 @@ def _read(path: Path, changed: int) -> NotebookNode:
 
 def label(path: Path) -> str:
     """Return a path as messages name it: from the folder of the course."""
-    return "/".join(path.parts[path.parts.index("notebooks") :]) if "notebooks" in path.parts else path.name
+    return (
+        "/".join(path.parts[path.parts.index("notebooks") :])
+        if "notebooks" in path.parts
+        else path.name
+    )
 
 
 def page(lesson: Lesson, anchors: Collection[str] = (), opening: str = "") -> NotebookNode:
@@ -60,13 +70,18 @@ def page(lesson: Lesson, anchors: Collection[str] = (), opening: str = "") -> No
     cells: list[NotebookNode] = []
     for cell in read_notebook(lesson, "learner").cells:
         if cell.id in anchors:
-            cells.append(v4.new_markdown_cell(f'<a id="{anchor(cell.id)}"></a>', id=f"{cell.id}-anchor"))
+            cells.append(
+                v4.new_markdown_cell(f'<a id="{anchor(cell.id)}"></a>', id=f"{cell.id}-anchor")
+            )
         cells += _markdown(cell) if cell.cell_type == "markdown" else _code(lesson, cell, worked)
         if "check" in cell.metadata.get("tags", []):
             _put_before_solution(cells, _hints(cell))
     if opening:
         cells.insert(1, v4.new_markdown_cell(opening, id=f"{lesson.number}-open"))
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": LANGUAGE}
+    metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "language_info": LANGUAGE,
+    }
     return v4.new_notebook(cells=cells, metadata=metadata)
 
 
@@ -103,7 +118,9 @@ def _markdown(cell: NotebookNode) -> list[NotebookNode]:
     return [v4.new_markdown_cell(text, id=cell.id)]
 
 
-def _code(lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]) -> list[NotebookNode]:
+def _code(
+    lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]
+) -> list[NotebookNode]:
     """Return the cells that one code cell becomes."""
     tags = set(cell.metadata.get("tags", []))
     solved = worked.get(cell.id, cell)
@@ -115,7 +132,11 @@ def _code(lesson: Lesson, cell: NotebookNode, worked: dict[str, NotebookNode]) -
         answer.id = f"{cell.id}-solution"
         return [stub, answer]
     if "check" in tags:
-        return [_folded(_shown(lesson, solved, solved.outputs), "Check, and what it says of the solution")]
+        return [
+            _folded(
+                _shown(lesson, solved, solved.outputs), "Check, and what it says of the solution"
+            )
+        ]
     if "helper" in tags:
         return [_folded(_shown(lesson, solved, solved.outputs), "Helper of the check")]
     shown = _shown(lesson, solved, solved.outputs)
@@ -134,7 +155,9 @@ def _hints(check: NotebookNode) -> list[NotebookNode]:
 
 def _put_before_solution(cells: list[NotebookNode], added: list[NotebookNode]) -> None:
     """Insert cells before the last solution, so that nobody must pass it to be helped."""
-    place = max((i for i, cell in enumerate(cells) if cell.id.endswith("-solution")), default=len(cells) - 1)
+    place = max(
+        (i for i, cell in enumerate(cells) if cell.id.endswith("-solution")), default=len(cells) - 1
+    )
     cells[place:place] = added
 
 

@@ -27,9 +27,13 @@ from course.files import write_whole
 
 BOOK = ROOT / "book"
 MATHJAX = "static/mathjax/es5/tex-svg-full.js"  # of the package: one file, which asks for no other
-TO_SOURCE = re.compile(r"\]\((\w+)\.(?:md|ipynb)(?=[#)])")  # a link from one notebook or page to another
+TO_SOURCE = re.compile(
+    r"\]\((\w+)\.(?:md|ipynb)(?=[#)])"
+)  # a link from one notebook or page to another
 HOURS_A_WEEK = 6  # in class and at home
-ALONGSIDE = ("GLOSSARY.md",)  # pages that the build writes beside the notebooks; index.md stands for START.md
+ALONGSIDE = (
+    "GLOSSARY.md",
+)  # pages that the build writes beside the notebooks; index.md stands for START.md
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,15 @@ def write(folder: Path) -> None:
 def write_lesson(lesson: Lesson, folder: Path) -> None:
     """Write the page of one lesson, and its two notebooks to be downloaded."""
     opening = _filled("parts/opening.md.j2", {"lesson": lesson, "repository": repository()})
-    write_whole(folder / f"{lesson.name}.ipynb", nbformat.writes(page(lesson, results.anchors(lesson), opening)))
+    write_whole(
+        folder / f"{lesson.name}.ipynb",
+        nbformat.writes(page(lesson, results.anchors(lesson), opening)),
+    )
     for edition in ("learner", "solutions"):
         path = lesson.notebook(edition)  # type: ignore[arg-type]
-        write_whole(folder / "files" / "notebooks" / path.relative_to(catalog.NOTEBOOKS), path.read_bytes())
+        write_whole(
+            folder / "files" / "notebooks" / path.relative_to(catalog.NOTEBOOKS), path.read_bytes()
+        )
 
 
 def repository() -> str:
@@ -128,7 +137,9 @@ def _context(entries: list[Entry]) -> dict[str, Any]:
 
 def _filled(name: str, context: dict[str, Any]) -> str:
     """Return one file of book/ with the context filled in. Raises BookError for what it does not know."""
-    environment = Environment(loader=FileSystemLoader(BOOK), undefined=StrictUndefined, trim_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(BOOK), undefined=StrictUndefined, trim_blocks=True
+    )
     environment.filters |= {"strip_plot": strip, "inline": _inline}
     try:
         return environment.get_template(name).render(context) + "\n"

@@ -90,12 +90,23 @@ class Result:
         found = self.entry[mode]
         limits = {limit: found[limit] for limit in claims.LIMITS if limit in found}
         band = Band(found["values"], self.entry["digits"], self.entry["unit"])
-        return Claim(self.name, self.entry["kind"], self.words, band.median, digits=self.entry["digits"], **limits)
+        return Claim(
+            self.name,
+            self.entry["kind"],
+            self.words,
+            band.median,
+            digits=self.entry["digits"],
+            **limits,
+        )
 
     @property
     def _is_plain(self) -> bool:
         limits = self.entry.get("full", {})
-        return self.kind == "fact" and limits.get("equals") in (0, 1) and set(limits["values"]) == {limits["equals"]}
+        return (
+            self.kind == "fact"
+            and limits.get("equals") in (0, 1)
+            and set(limits["values"]) == {limits["equals"]}
+        )
 
 
 @dataclass(frozen=True)
@@ -135,9 +146,15 @@ def measured() -> list[Result]:
         if not str(entry.get("words", "")).strip():
             raise BookError(f"lessons/claims.toml: {name}: a claim without words")
         if entry.get("kind") not in KINDS:
-            raise BookError(f"lessons/claims.toml: {name}: kind = {entry.get('kind')!r}: must be one of {KINDS}")
+            raise BookError(
+                f"lessons/claims.toml: {name}: kind = {entry.get('kind')!r}: must be one of {KINDS}"
+            )
         lesson = lessons[name[:2]]
-        found.append(Result(name, lesson, entry, stored.get(lesson.number, {}), cells[lesson.number].get(name)))
+        found.append(
+            Result(
+                name, lesson, entry, stored.get(lesson.number, {}), cells[lesson.number].get(name)
+            )
+        )
     return found
 
 
@@ -146,7 +163,12 @@ def unmeasured() -> list[Unmeasured]:
     stored = claims.stored()
     found = []
     for lesson in all_lessons():
-        made = [claim for cell in read(lesson.name).cells if cell.kind == "code" for claim in _written(cell.source)]
+        made = [
+            claim
+            for cell in read(lesson.name).cells
+            if cell.kind == "code"
+            for claim in _written(cell.source)
+        ]
         for kind, name, words in made:
             pattern = re.compile(re.escape(name).replace("…", ".+"))
             if not any(pattern.fullmatch(each) for each in stored):
@@ -159,8 +181,15 @@ def not_reached(lesson: Lesson) -> list[NotReached]:
     found = []
     for cell in read_notebook(lesson, "learner").cells:
         if cell.cell_type == "markdown":
-            blocks = [" ".join(re.sub(r"^[-*] ", "", block.strip()).split()) for block in BLOCK.split(cell.source)]
-            found += [NotReached(lesson, cell.id, _around(block)) for block in blocks if NOT_REACHED.search(block)]
+            blocks = [
+                " ".join(re.sub(r"^[-*] ", "", block.strip()).split())
+                for block in BLOCK.split(cell.source)
+            ]
+            found += [
+                NotReached(lesson, cell.id, _around(block))
+                for block in blocks
+                if NOT_REACHED.search(block)
+            ]
     return found
 
 
@@ -194,7 +223,9 @@ def _in_code(notebook: NotebookNode, lesson: Lesson) -> dict[str, str]:
     for cell in code:
         for _, written, _ in _written(cell.source):
             pattern = re.compile(re.escape(written).replace("…", ".+"))
-            found |= {name: cell.id for name in names if pattern.fullmatch(name) and name not in found}
+            found |= {
+                name: cell.id for name in names if pattern.fullmatch(name) and name not in found
+            }
     return found
 
 
@@ -209,7 +240,9 @@ def _written(source: str) -> Iterator[tuple[str, str, str]]:
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # f"...".replace(" ", "_")
+    if isinstance(node, ast.Call) and isinstance(
+        node.func, ast.Attribute
+    ):  # f"...".replace(" ", "_")
         return _text(node.func.value)
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(part) for part in node.values)

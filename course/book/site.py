@@ -21,7 +21,14 @@ from course.files import empty_folder
 CELL = re.compile(r"(\S+\.ipynb):(\d+)")  # a place in a notebook as Sphinx names it
 LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the third cell
 COLOR = re.compile(r"\x1b\[[\d;]*m")
-FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "audio": "src", "video": "src"}
+FETCHED = {
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "source": "src",
+    "audio": "src",
+    "video": "src",
+}
 
 
 def build(site: Path) -> None:
@@ -52,7 +59,11 @@ def problems(site: Path) -> Iterator[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.is_file():
                 yield f"{name}: the link {link} leads nowhere"
-            elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].ids:
+            elif (
+                parts.fragment
+                and target in read
+                and unquote(parts.fragment) not in read[target].ids
+            ):
                 yield f"{name}: the link {link}: there is no such place on that page"
 
 
@@ -68,10 +79,22 @@ def _sphinx(source: Path, made: Path, doctrees: Path) -> None:
 
     said = io.StringIO()
     with patch_docutils(source), docutils_namespace():
-        app = Sphinx(source, source, made, doctrees, "html", status=None, warning=said, freshenv=True, parallel=2)
+        app = Sphinx(
+            source,
+            source,
+            made,
+            doctrees,
+            "html",
+            status=None,
+            warning=said,
+            freshenv=True,
+            parallel=2,
+        )
         app.build(force_all=True)
     if warnings := COLOR.sub("", said.getvalue()).strip():
-        raise BookError("\n".join(_place(line, source) for line in warnings.splitlines() if line.strip()))
+        raise BookError(
+            "\n".join(_place(line, source) for line in warnings.splitlines() if line.strip())
+        )
 
 
 def _place(warning: str, source: Path) -> str:
@@ -121,7 +144,9 @@ class _Page(HTMLParser):
             self.links.append(have["href"])
         if tag in FETCHED and (address := have.get(FETCHED[tag], "")):
             self.links.append(address)
-        fetched = have.get(FETCHED.get(tag, ""), "") or (have.get("href", "") if tag == "link" else "")
+        fetched = have.get(FETCHED.get(tag, ""), "") or (
+            have.get("href", "") if tag == "link" else ""
+        )
         if re.match(r"(https?:)?//", fetched) and have.get("rel") != "canonical":
             self.problems.append(f"<{tag}> asks another host: {fetched}")
 

@@ -12,7 +12,9 @@ def strip(result: Result) -> str:
     found = result.band()
     if found is None or result.kind == "fact":
         return ""
-    limits = [result.entry["full"][key] for key in ("at_least", "at_most") if key in result.entry["full"]]
+    limits = [
+        result.entry["full"][key] for key in ("at_least", "at_most") if key in result.entry["full"]
+    ]
     published = [] if result.published is None else [result.published]
     marks = [*found.values, *limits, *published]
     low, width = min(marks), max(marks) - min(marks)
@@ -25,8 +27,13 @@ def strip(result: Result) -> str:
     middle = HEIGHT / 2
     drawn = [f'<path class="line" d="M0 {middle:g}H{WIDTH}"/>']
     drawn += [f'<path class="limit" d="M{x(limit)} 2V{HEIGHT - 2}"/>' for limit in limits]
-    drawn += [f'<circle class="seed" cx="{x(value)}" cy="{middle:g}" r="4"/>' for value in found.values]
-    drawn += [f'<path class="published" d="M{x(value)} {middle - 6:g}l6 6l-6 6l-6-6z"/>' for value in published]
+    drawn += [
+        f'<circle class="seed" cx="{x(value)}" cy="{middle:g}" r="4"/>' for value in found.values
+    ]
+    drawn += [
+        f'<path class="published" d="M{x(value)} {middle - 6:g}l6 6l-6 6l-6-6z"/>'
+        for value in published
+    ]
     says = [f"{found.seeds} seeds: {found}", *([result.promise] if limits else [])]
     says += [f"published {result.published_shown}"] * bool(published)
     head = f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'

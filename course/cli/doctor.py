@@ -65,7 +65,16 @@ def _packages() -> str:
     if INSTALLED:
         return "not compared: the course is installed without its lock"
     uv = [sys.executable, "-m", "uv", "pip", "install", "--python", sys.executable]
-    ask = [*uv, "--dry-run", "--offline", "--no-deps", "--color", "never", "-r", str(ROOT / "requirements.lock")]
+    ask = [
+        *uv,
+        "--dry-run",
+        "--offline",
+        "--no-deps",
+        "--color",
+        "never",
+        "-r",
+        str(ROOT / "requirements.lock"),
+    ]
     answer = subprocess.run(ask, capture_output=True, text=True, cwd=ROOT)
     lines = answer.stderr.splitlines()
     if not answer.returncode and "Would make no changes" in lines:
@@ -136,7 +145,9 @@ def _lesson() -> str:
 
     lesson = all_lessons()[0]
     with tempfile.TemporaryDirectory() as folder:
-        record = runner.run(Job(lesson.notebook("solutions"), lesson.name, {"fast": True}), Path(folder), PATIENCE)
+        record = runner.run(
+            Job(lesson.notebook("solutions"), lesson.name, {"fast": True}), Path(folder), PATIENCE
+        )
     if record.outcome != "passed":
         raise Unfit(f"{lesson.name} {record.outcome}: {record.failure}")
     return f"{lesson.name} passed in {record.seconds:.0f} s"

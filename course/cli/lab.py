@@ -12,7 +12,9 @@ from course.files import write_whole
 from course.kernels.kernelspec import FOR_LAB
 from course.learner import progress
 
-FOR_JUPYTER = Path(__file__).parent / "jupyter"  # opens START.md rendered, shows one kernel, asks nobody for news
+FOR_JUPYTER = (
+    Path(__file__).parent / "jupyter"
+)  # opens START.md rendered, shows one kernel, asks nobody for news
 
 
 def write_pages(mine: Path) -> None:
@@ -24,7 +26,9 @@ def write_pages(mine: Path) -> None:
 def open_lab(mine: Path) -> None:
     """Start JupyterLab on the learner's notebooks, whose kernels start warm, and stay until it is closed."""
     program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={mine}"]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # as in a container, where Jupyter would refuse
+    if (
+        hasattr(os, "geteuid") and os.geteuid() == 0
+    ):  # as in a container, where Jupyter would refuse
         program.append("--allow-root")
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(program, env=os.environ | environment())
@@ -33,4 +37,7 @@ def open_lab(mine: Path) -> None:
 def environment() -> dict[str, str]:
     """Return what makes Jupyter find the course's settings, and the warm kernel under the notebooks' name `python3`."""
     ours = {"JUPYTER_PATH": FOR_LAB, "JUPYTER_CONFIG_PATH": FOR_JUPYTER}
-    return {name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)])) for name, path in ours.items()}
+    return {
+        name: os.pathsep.join(filter(None, [str(path), os.environ.get(name)]))
+        for name, path in ours.items()
+    }

@@ -37,15 +37,20 @@ def _refusals() -> tuple[type[Exception], ...]:
     from course.parameters import ParameterError
     from course.runs.folder import FolderError
 
-    data = sys.modules.get("course.data")  # who has not loaded it, and pandas with it, has no error of its
+    data = sys.modules.get(
+        "course.data"
+    )  # who has not loaded it, and pandas with it, has no error of its
     return LessonError, ParameterError, FolderError, *([data.DataError] if data else [])
 
 
-app = typer.Typer(cls=Course, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Course, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+)
 
 LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
 LessonNames = Annotated[
-    list[str] | None, typer.Argument(metavar="[LESSON]...", help="Such as 05 or 02..05; by default all.")
+    list[str] | None,
+    typer.Argument(metavar="[LESSON]...", help="Such as 05 or 02..05; by default all."),
 ]
 Parameters = Annotated[
     list[str] | None,
@@ -56,20 +61,39 @@ Parameters = Annotated[
         help="Such as epochs=5, epochs=1,5 or seed=0..9; repeatable; see: course show.",
     ),
 ]
-Fast = Annotated[bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores.")
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")]
-Edition = Annotated[Literal["solutions", "learner"], typer.Option(help="With the solutions, or as learners open it.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores."
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")
+]
+Edition = Annotated[
+    Literal["solutions", "learner"],
+    typer.Option(help="With the solutions, or as learners open it."),
+]
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
-Mine = Annotated[Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")]
-MineOption = Annotated[Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")]
+Mine = Annotated[
+    Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")
+]
+MineOption = Annotated[
+    Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")
+]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="A Dask scheduler, whose workers have one thread and see the same files."),
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler, whose workers have one thread and see the same files.",
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")
+]
 
 
 def _version(asked: bool) -> None:
@@ -82,7 +106,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def course(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+    ] = False,
 ) -> None:
     """Learn, run and build the course on training neural networks."""
 
@@ -146,7 +172,11 @@ def run(
     else:
         terminal.table(report.COLUMNS, map(report.row, gathered))
     print(f"Report: {page}", file=sys.stderr if as_json else sys.stdout)
-    _finish(gathered, out, (f"{each.name}: {line}" for each in gathered for line in judge.refusals(each)))
+    _finish(
+        gathered,
+        out,
+        (f"{each.name}: {line}" for each in gathered for line in judge.refusals(each)),
+    )
 
 
 app.command("sweep", help="The same as run, by the name that a grid once had.")(run)
@@ -155,7 +185,9 @@ app.command("sweep", help="The same as run, by the name that a grid once had.")(
 @app.command()
 def build(
     lessons: LessonNames = None,
-    check: Annotated[bool, typer.Option("--check", help="Only say what no longer equals its source.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what no longer equals its source.")
+    ] = False,
     execute: Annotated[
         bool, typer.Option("--execute", help="Run a lesson even where its prose alone changed.")
     ] = False,
@@ -166,7 +198,9 @@ def build(
 
     chosen = [each.name for each in choose(lessons or [])]
     if check:
-        drifted = [line for name in chosen for line in build.differences(name)] + list(generated.differences())
+        drifted = [line for name in chosen for line in build.differences(name)] + list(
+            generated.differences()
+        )
         print("\n".join(drifted) or f"{len(chosen)} lessons equal their notebooks")
         raise typer.Exit(bool(drifted))
     for name in chosen:
@@ -176,7 +210,9 @@ def build(
 
 
 @app.command()
-def book(site: Annotated[Path, typer.Option("--out", help="Folder for the site.")] = Path("site")) -> None:
+def book(
+    site: Annotated[Path, typer.Option("--out", help="Folder for the site.")] = Path("site"),
+) -> None:
     """Build the course as a site, from what is stored: no lesson is run."""
     from course.book.site import build
 
@@ -189,13 +225,16 @@ def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 30,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core.")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core."),
     ] = None,
     mode: Annotated[
-        Literal["both", "full", "fast"], typer.Option(help="Whose results: those of the other mode stay.")
+        Literal["both", "full", "fast"],
+        typer.Option(help="Whose results: those of the other mode stay."),
     ] = "both",
     times: Annotated[
-        bool, typer.Option("--times", help="Only time the lesson by the clock, alone; the results stay.")
+        bool,
+        typer.Option("--times", help="Only time the lesson by the clock, alone; the results stay."),
     ] = False,
 ) -> None:
     """Run a lesson over seeds from 0 up in both modes, and store what it claims and what it costs.
@@ -254,13 +293,17 @@ def copy(folder: Mine = None) -> None:
 
 @app.command()
 def practice(
-    lesson: Annotated[str | None, typer.Argument(metavar="[LESSON]", help="Such as 05, or an exercise: 05.2.")] = None,
+    lesson: Annotated[
+        str | None, typer.Argument(metavar="[LESSON]", help="Such as 05, or an exercise: 05.2.")
+    ] = None,
     folder: MineOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="Judge what is saved, and end; exit status 1: not right.")
     ] = False,
     hint: Annotated[bool, typer.Option("--hint", help="Show one hint more, and end.")] = False,
-    reset: Annotated[bool, typer.Option("--reset", help="Put the stub back, and end; your file is kept.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Put the stub back, and end; your file is kept.")
+    ] = False,
 ) -> None:
     """Name the next open exercise and judge your answer at every save, with hint after hint."""
     from course.cli import practice
@@ -285,7 +328,9 @@ def progress(
 
 @app.command()
 def certificate(
-    verify: Annotated[Path | None, typer.Option(metavar="FILE", help="Say what a certificate proves.")] = None,
+    verify: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Say what a certificate proves.")
+    ] = None,
     folder: MineOption = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("certificate.json"),
 ) -> None:
@@ -303,7 +348,9 @@ def certificate(
         return
     content = certificate.issue(_mine(folder))
     write_whole(out, dumps(content, indent=1) + "\n")
-    print(f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}")
+    print(
+        f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}"
+    )
 
 
 @app.command()
@@ -336,14 +383,21 @@ def _execute(planned: list, out: Path, **how: Any) -> list:
 
     left = [job for job in planned if not plan.finished(job, out)]
     if len(left) < len(planned):
-        print(f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr)
+        print(
+            f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr
+        )
     with terminal.stoppable(out), terminal.progress(len(left)) as progress:
-        from course.runs import cluster  # Dask takes seconds to import, and what is refused should not wait for it
+        from course.runs import (
+            cluster,
+        )  # Dask takes seconds to import, and what is refused should not wait for it
 
         try:
             cluster.execute(left, out=out, progress=progress, **how)
         except cluster.ClusterLost as loss:
-            print(f"Error: {loss}; the same command with --out {out} goes on from there", file=sys.stderr)
+            print(
+                f"Error: {loss}; the same command with --out {out} goes on from there",
+                file=sys.stderr,
+            )
             raise typer.Exit(1) from loss
     return plan.recorded(planned, out)
 

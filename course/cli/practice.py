@@ -39,7 +39,10 @@ def watch(mine: Path, text: str | None) -> None:
             break
         with practice.Session(mine, exercise) as session:
             title = f"Exercise {exercise} in {session.notebook}"
-            print(f"\n{title}\nWrite your answer there and save; each save is judged. {KEYS}", flush=True)
+            print(
+                f"\n{title}\nWrite your answer there and save; each save is judged. {KEYS}",
+                flush=True,
+            )
             print("\n".join(session.lines()), flush=True)
             session.judge  # noqa: B018, prepares it while the learner thinks
             if not _one(session, typed):

@@ -17,7 +17,10 @@ def show(rows: Iterable[Row], *, as_json: bool) -> None:
         return
     table(
         ("Lesson", "", "Right", "Next"),
-        ((row.lesson[:2], row.title, f"{row.right} of {row.exercises}", row.next or "done") for row in rows),
+        (
+            (row.lesson[:2], row.title, f"{row.right} of {row.exercises}", row.next or "done")
+            for row in rows
+        ),
     )
     right, all_ = sum(row.right for row in rows), sum(row.exercises for row in rows)
     following = next((row.next for row in rows if row.next), None)
@@ -31,5 +34,7 @@ def findings(found: Iterable[Finding]) -> bool:
         print(f"{finding.what}: {finding.result}: {finding.why}", flush=True)
         results.append(finding.result)
     proved = results[1:].count("proved")
-    print(f"{proved} of {len(results) - 1} answers are proved right. Who wrote them, and when, no certificate proves.")
+    print(
+        f"{proved} of {len(results) - 1} answers are proved right. Who wrote them, and when, no certificate proves."
+    )
     return "refuted" not in results

@@ -41,7 +41,10 @@ def lessons(all_lessons: Iterable[Lesson]) -> None:
     """Print a line for every lesson. Raises LessonError for one without a header."""
     rows = []
     for each in all_lessons:
-        seconds = [f"{measured:.0f}" if (measured := each.seconds(mode)) else "" for mode in ("full", "fast")]
+        seconds = [
+            f"{measured:.0f}" if (measured := each.seconds(mode)) else ""
+            for mode in ("full", "fast")
+        ]
         title, part = str(each.header["title"]), str(each.header["part"])
         rows.append((each.number, title, part, *seconds, ", ".join(each.parameters)))
     table(("", "Lesson", "Part", "Seconds", "with --fast", "Parameters"), rows)
@@ -73,14 +76,25 @@ def lesson_for_programs(lesson: Lesson) -> dict[str, Any]:
 def progress(total: int) -> Iterator[Callable[[Job, Record | None], None]]:
     """Print a line for every run that ends and, on a terminal, show how many have and which are on their way."""
     running: list[str] = []
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as shown:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    ) as shown:
         task = shown.add_task("starting", total=total)
 
         def update(job: Job, record: Record | None) -> None:
             if record:
                 running.remove(job.name)
-                shown.print(f"{job.name}: {record.outcome} in {record.seconds:.1f} s", markup=False, highlight=False)
+                shown.print(
+                    f"{job.name}: {record.outcome} in {record.seconds:.1f} s",
+                    markup=False,
+                    highlight=False,
+                )
             else:
                 running.append(job.name)
             shown.update(task, advance=bool(record), description=", ".join(running))

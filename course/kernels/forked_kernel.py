@@ -23,7 +23,12 @@ from typing import Any
 
 # None that registers itself with the running shell when imported (ipywidgets, matplotlib's inline backend), and none
 # that starts a thread, since only a single-threaded process forks safely.
-KERNEL = ("ipykernel.kernelapp", "ipykernel.debugger", "IPython.core.debugger", "tornado.platform.asyncio")
+KERNEL = (
+    "ipykernel.kernelapp",
+    "ipykernel.debugger",
+    "IPython.core.debugger",
+    "tornado.platform.asyncio",
+)
 LIBRARIES = ("matplotlib.pyplot", "pandas", "sklearn", "keras", "tensorflow")
 
 
@@ -32,10 +37,14 @@ def preload() -> dict[str, str]:
     if sys.path[0] == str(Path.cwd()):  # the folder of sockets
         del sys.path[0]
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pandas: pyarrow's allocator starts no thread
+    os.environ["JE_ARROW_MALLOC_CONF"] = (
+        "background_thread:false"  # pandas: pyarrow's allocator starts no thread
+    )
     sys.ps1 = "In : "  # TensorFlow: log as in an interactive session
     sys.ps2 = "...: "
-    shell = SimpleNamespace(kernel=None)  # TensorFlow: tf.print writes to sys.stdout; pandas: no terminal
+    shell = SimpleNamespace(
+        kernel=None
+    )  # TensorFlow: tf.print writes to sys.stdout; pandas: no terminal
     builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
     sys.stdout = CurrentStream("stdout")  # type: ignore[assignment]
     sys.stderr = CurrentStream("stderr")  # type: ignore[assignment]
@@ -71,7 +80,9 @@ class CurrentStream:
         """Not ours to close: the kernel sets up its logging anew, and with that closes earlier handlers."""
 
 
-def become_kernel(connection: socket.socket, owner_pidfd: int, set_by_imports: dict[str, str]) -> None:
+def become_kernel(
+    connection: socket.socket, owner_pidfd: int, set_by_imports: dict[str, str]
+) -> None:
     """Take on what the owner asks for, tell it the process id, and run a kernel as ipykernel's launcher does."""
     connection.settimeout(10)
     _, (request, *streams), *_ = socket.recv_fds(connection, 1, 3)

@@ -13,7 +13,9 @@ from course.files import write_whole
 # to the terminal. pytest switches the copying off, so that stored outputs would differ from those that nbval sees.
 QUIET_OPTION = "IPKernelApp.capture_fd_output"
 QUIET_LINE = f"c.{QUIET_OPTION} = False\n"
-FOR_LAB = Path(sys.prefix, "share", "course")  # on the path of a JupyterLab that is to start `python3` warm as well
+FOR_LAB = Path(
+    sys.prefix, "share", "course"
+)  # on the path of a JupyterLab that is to start `python3` warm as well
 
 
 def install() -> Path:

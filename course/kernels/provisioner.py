@@ -35,9 +35,46 @@ UNKNOWN = -1000  # an exit status: no signal has this number
 # What the interpreter, the C library and the preloaded libraries read once, when they start or are imported. OpenMP and
 # OpenBLAS fix their numbers of threads then (OMP_NUM_THREADS), TensorFlow its own (TF_NUM_*) at its first operation.
 READ_ONCE = (
-    *("HOME", "LANG", "LC_", "LD_", "MALLOC", "PATH", "PYTHON", "TEMP", "TMP", "TZ", "XDG_C", "XDG_DATA"),
-    *("GOMP", "KMP", "MKL", "NPY", "NUMPY", "OMP", "ONEDNN", "DNNL", "OPENBLAS", "MPL", "SCIPY", "SKLEARN"),
-    *("ABSL", "CUDA", "GRPC", "JE_", "KERAS", "NVIDIA", "PROTOCOL_BUFFERS", "TF", "XLA", "COURSE_KERNEL_LINGER"),
+    *(
+        "HOME",
+        "LANG",
+        "LC_",
+        "LD_",
+        "MALLOC",
+        "PATH",
+        "PYTHON",
+        "TEMP",
+        "TMP",
+        "TZ",
+        "XDG_C",
+        "XDG_DATA",
+    ),
+    *(
+        "GOMP",
+        "KMP",
+        "MKL",
+        "NPY",
+        "NUMPY",
+        "OMP",
+        "ONEDNN",
+        "DNNL",
+        "OPENBLAS",
+        "MPL",
+        "SCIPY",
+        "SKLEARN",
+    ),
+    *(
+        "ABSL",
+        "CUDA",
+        "GRPC",
+        "JE_",
+        "KERAS",
+        "NVIDIA",
+        "PROTOCOL_BUFFERS",
+        "TF",
+        "XLA",
+        "COURSE_KERNEL_LINGER",
+    ),
 )
 
 
@@ -93,10 +130,14 @@ async def fork_kernel(
         request.seek(0)
         socket.send_fds(connection, [b"!"], [request.fileno(), *streams])
         connection.setblocking(False)
-        reply = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(connection, 1024), START_TIMEOUT)
+        reply = await asyncio.wait_for(
+            asyncio.get_running_loop().sock_recv(connection, 1024), START_TIMEOUT
+        )
         process, _, status = reply.decode().partition("=")
         if not process.isdigit():
-            raise OSError(process or f"the warm parent's fork ended with status {status or 'unknown'}")
+            raise OSError(
+                process or f"the warm parent's fork ended with status {status or 'unknown'}"
+            )
         kernel = ForkedKernel(int(process), connection, status)
         stack.pop_all()  # the connection is the kernel's now
     return kernel
@@ -105,10 +146,16 @@ async def fork_kernel(
 def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
     """Connect to the warm parent that fits this process, environment and directory; start it if need be."""
     inherited = {name: value for name, value in environment.items() if name.startswith(READ_ONCE)}
-    if "PYTHONPATH" in inherited:  # relative entries mean the directory that the interpreter starts in
+    if (
+        "PYTHONPATH" in inherited
+    ):  # relative entries mean the directory that the interpreter starts in
         entries = inherited["PYTHONPATH"].split(os.pathsep)
         inherited["PYTHONPATH"] = os.pathsep.join(str(Path(directory, entry)) for entry in entries)
-    installed = [*map(sysconfig.get_path, ("purelib", "platlib")), warm_parent.__file__, forked_kernel.__file__]
+    installed = [
+        *map(sysconfig.get_path, ("purelib", "platlib")),
+        warm_parent.__file__,
+        forked_kernel.__file__,
+    ]
     versions = [Path(path).stat().st_mtime_ns for path in installed]
     limits = warm_parent.inherited_limits(os.getpid())
     state = sys.executable, versions, sorted(inherited.items()), limits
@@ -124,7 +171,13 @@ def connect(connection: socket.socket, environment: Mapping[str, str], directory
             start = [sys.executable, "-m", warm_parent.__name__, key]
             nowhere = subprocess.DEVNULL
             subprocess.run(
-                start, cwd=sockets, env=inherited, check=True, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere
+                start,
+                cwd=sockets,
+                env=inherited,
+                check=True,
+                stdin=nowhere,
+                stdout=subprocess.PIPE,
+                stderr=nowhere,
             )
             connection.connect(address)
 

@@ -25,7 +25,9 @@ from pathlib import Path
 
 from course.kernels import forked_kernel
 
-CHECKOUT = hashlib.sha256(os.fsencode(Path(__file__).resolve())).hexdigest()[:8]  # the names of its sockets begin so
+CHECKOUT = hashlib.sha256(os.fsencode(Path(__file__).resolve())).hexdigest()[
+    :8
+]  # the names of its sockets begin so
 
 
 def inherited_limits(process: int) -> tuple[str, ...]:
@@ -34,7 +36,17 @@ def inherited_limits(process: int) -> tuple[str, ...]:
     OSError where this user may not look at the process.
     """
     folder = Path("/proc", str(process))
-    inherited = ("Uid", "Gid", "Groups", "Umask", "Cap", "NoNewPrivs", "Seccomp", "Cpus_allowed", "Mems_allowed")
+    inherited = (
+        "Uid",
+        "Gid",
+        "Groups",
+        "Umask",
+        "Cap",
+        "NoNewPrivs",
+        "Seccomp",
+        "Cpus_allowed",
+        "Mems_allowed",
+    )
     status = (folder / "status").read_text().splitlines()
     places = [folder / "root", *sorted((folder / "ns").iterdir())]
     return (
@@ -72,7 +84,9 @@ def locked(directory: Path) -> Iterator[int]:
 
 def peer_pid(connection: socket.socket) -> int:
     """Return the process id at the other end, as the system attests it."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
     return struct.unpack("3i", credentials)[0]
 
 
@@ -92,7 +106,9 @@ def main() -> None:
         return stop()
     listener = listen(sys.argv[1])
     modules: list[str] = []
-    atexit.register(forked_kernel.skip_teardown, modules)  # registered before any library's own, so it runs after them
+    atexit.register(
+        forked_kernel.skip_teardown, modules
+    )  # registered before any library's own, so it runs after them
     set_by_imports = forked_kernel.preload()
     modules += sys.modules.keys() - {"sys", "builtins", "__main__"}
     if fork := serve(listener, float(os.environ.get("COURSE_KERNEL_LINGER", 300))):
@@ -105,8 +121,13 @@ def stop() -> None:
         for name in os.listdir(folder):  # noqa: PTH208
             if not name.startswith(CHECKOUT):
                 continue
-            with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(ConnectionRefusedError):
-                connection.connect(f"/proc/self/fd/{folder}/{name}")  # refused: its parent was killed
+            with (
+                socket.socket(socket.AF_UNIX) as connection,
+                contextlib.suppress(ConnectionRefusedError),
+            ):
+                connection.connect(
+                    f"/proc/self/fd/{folder}/{name}"
+                )  # refused: its parent was killed
                 os.kill(peer_pid(connection), signal.SIGTERM)
             os.unlink(name, dir_fd=folder)
 
@@ -134,7 +155,9 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
     Returns in each fork its connection and the owner's pidfd, and None at the end.
     """
     owners: dict[int, int] = {}  # the pidfd of each
-    kernels: dict[int, tuple[int, socket.socket]] = {}  # by pidfd: the process, and the connection to its owner
+    kernels: dict[
+        int, tuple[int, socket.socket]
+    ] = {}  # by pidfd: the process, and the connection to its owner
     while True:
         ready = wait([listener, *owners.values(), *kernels], None if owners else linger)
         for owner, pidfd in list(owners.items()):
@@ -145,7 +168,9 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
             report_end(*kernels.pop(pidfd))
         if listener in ready:
             connection = listener.accept()[0]
-            with contextlib.suppress(OSError):  # the owner has ended, or no more processes are allowed
+            with contextlib.suppress(
+                OSError
+            ):  # the owner has ended, or no more processes are allowed
                 owner = peer_pid(connection)
                 if owner not in owners:
                     owners[owner] = open_pidfd(owner)

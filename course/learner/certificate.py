@@ -36,7 +36,9 @@ class Finding:
 
 def issue(mine: Path) -> dict[str, Any]:
     """Judge again every answer in `mine` that was right, and return the certificate of those that are."""
-    names = [name for name, standing in progress.standings(mine).items() if standing.outcome == "right"]
+    names = [
+        name for name, standing in progress.standings(mine).items() if standing.outcome == "right"
+    ]
     exercises = {}
     for name in names:
         answer = _answer(mine, name)
@@ -60,7 +62,10 @@ def verify(path: Path, mine: Path | None) -> Iterator[Finding]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         seal, exercises = content.pop("sha256"), dict(content["exercises"])
-        entries = [(str(name), str(entry["answer"]), str(entry["exercise"])) for name, entry in exercises.items()]
+        entries = [
+            (str(name), str(entry["answer"]), str(entry["exercise"]))
+            for name, entry in exercises.items()
+        ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LessonError(f"{path}: is not a certificate of the course") from error
     if seal == _seal(content):
@@ -77,9 +82,15 @@ def _found(name: str, answer: str, text: str, mine: Path | None) -> Finding:
     except LessonError as error:
         return Finding(name, "refuted", str(error))
     if text != known:
-        return Finding(name, "not proved", "the exercise has changed since; verify with the course's version of then")
+        return Finding(
+            name,
+            "not proved",
+            "the exercise has changed since; verify with the course's version of then",
+        )
     if mine is None:
-        return Finding(name, "not proved", "a digest cannot be judged; give the folder of the notebooks")
+        return Finding(
+            name, "not proved", "a digest cannot be judged; give the folder of the notebooks"
+        )
     own = _answer(mine, name)
     if digest(own) != answer:
         return Finding(name, "not proved", f"the answer in {mine} is another, or there is none")

@@ -30,7 +30,9 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
 
     Raises FolderError when `mine`, or where Jupyter keeps what is trusted, cannot be written to.
     """
-    with _writing("Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"):
+    with _writing(
+        "Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"
+    ):
         notary = NotebookNotary()
         Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
     told, cure = [], "name a folder of your own, as in: course copy FOLDER"
@@ -58,7 +60,10 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
         cell["source"] = stubs[number].source if number < len(stubs) else ""
     for cell in old.cells:
         for output in cell.get("outputs", []):
-            if output.get("metadata", {}).get("course", {}).get("exercise", {}).get("name") == exercise:
+            if (
+                output.get("metadata", {}).get("course", {}).get("exercise", {}).get("name")
+                == exercise
+            ):
                 cell["outputs"] = []
     kept = _set_aside(copy)
     write_whole(copy, _text(old))
@@ -139,4 +144,6 @@ def _writing(cure: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FolderError(f"{error.filename}: cannot be written to ({error.strerror}); {cure}") from error
+        raise FolderError(
+            f"{error.filename}: cannot be written to ({error.strerror}); {cure}"
+        ) from error

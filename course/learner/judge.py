@@ -27,7 +27,9 @@ class Judge:
     def __enter__(self) -> "Judge":
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._process.kill()
         self._process.join()
 
@@ -37,7 +39,9 @@ class Judge:
             try:
                 self._connection.recv()
             except EOFError:
-                return Verdict("broken", ("What the exercise rests on does not run here; see: course doctor",))
+                return Verdict(
+                    "broken", ("What the exercise rests on does not run here; see: course doctor",)
+                )
             self._ready = True
         self._connection.send(answer)
         ended = False
@@ -48,7 +52,11 @@ class Judge:
             ended = True
         self.__exit__(None, None, None)
         self._process, self._connection, self._ready = self._started()
-        why = "Your answer ended Python." if ended else f"Your answer takes longer than {seconds:g} s. Does a loop end?"
+        why = (
+            "Your answer ended Python."
+            if ended
+            else f"Your answer takes longer than {seconds:g} s. Does a loop end?"
+        )
         return Verdict("broken", (why,))
 
     def _started(self) -> tuple[multiprocessing.process.BaseProcess, Connection, bool]:
@@ -79,7 +87,12 @@ def _judge(exercise: str, answer: str, space: dict) -> Verdict:
     from course.exercises import verdict
 
     name = f"<your answer to {exercise}>"
-    linecache.cache[name] = (len(answer), None, answer.splitlines(keepends=True), name)  # a verdict quotes its lines
+    linecache.cache[name] = (
+        len(answer),
+        None,
+        answer.splitlines(keepends=True),
+        name,
+    )  # a verdict quotes its lines
     try:
         exec(compile(answer, name, "exec"), space)
         return verdict(exercise, space)

@@ -61,7 +61,9 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     texts = set(given.values())
     written = [cell for cell in copy.cells if cell.source.strip() and digest(cell) not in texts]
     homes = _homes(written, copy, merged)
-    below: dict[str, list[NotebookNode]] = {}  # cells to insert, by the id of the cell that they stand below
+    below: dict[
+        str, list[NotebookNode]
+    ] = {}  # cells to insert, by the id of the cell that they stand below
     above = ""
     for cell in copy.cells:
         home, exercise = homes.get(cell.id), exercise_of(cell)
@@ -70,7 +72,11 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
             continue
         if home and (exercise_of(home) or digest(home) == given.get(home.id)):
             _take(home, cell)
-        elif not home and given and (cell.id not in given or exercise in map(exercise_of, merged.cells)):
+        elif (
+            not home
+            and given
+            and (cell.id not in given or exercise in map(exercise_of, merged.cells))
+        ):
             below.setdefault(above, []).append(cell)
         else:
             work.left += 1
@@ -112,14 +118,20 @@ def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:
     return copy
 
 
-def _homes(written: list[NotebookNode], copy: NotebookNode, merged: NotebookNode) -> dict[str, NotebookNode]:
+def _homes(
+    written: list[NotebookNode], copy: NotebookNode, merged: NotebookNode
+) -> dict[str, NotebookNode]:
     """By id of the copy's cells, those of the newer text: of the same id, or where the same exercise is answered."""
     cells = {cell.id: cell for cell in merged.cells}
     homes = {cell.id: cells[cell.id] for cell in copy.cells if cell.id in cells}
     free = [cell for cell in merged.cells if exercise_of(cell) and cell.id not in homes]
     for matches in (_same_names, lambda cell, other: True):
         for cell in written:
-            fitting = (other for other in free if exercise_of(other) == exercise_of(cell) and matches(cell, other))
+            fitting = (
+                other
+                for other in free
+                if exercise_of(other) == exercise_of(cell) and matches(cell, other)
+            )
             if cell.id not in homes and (home := next(fitting, None)):
                 homes[cell.id] = home
                 free.remove(home)
@@ -140,7 +152,9 @@ def _same_names(cell: NotebookNode, other: NotebookNode) -> bool:
     return bool(set(NAMES.findall(cell.source)) & set(NAMES.findall(other.source)))
 
 
-def _with(cells: list[NotebookNode], below: dict[str, list[NotebookNode]]) -> Iterator[NotebookNode]:
+def _with(
+    cells: list[NotebookNode], below: dict[str, list[NotebookNode]]
+) -> Iterator[NotebookNode]:
     """Return the cells, and below each those that are to stand there, without outputs."""
     ids = {cell.id for cell in cells}
     for place in [None, *cells]:

@@ -104,7 +104,9 @@ class Session:
         """Put the stub back; the file as it was is kept."""
         kept = copies.reset(self.notebook, self.exercise)
         self._remember(Standing())
-        return f"{self.exercise} is as it was handed out" + (f"; your file is kept in {kept.name}" if kept else "")
+        return f"{self.exercise} is as it was handed out" + (
+            f"; your file is kept in {kept.name}" if kept else ""
+        )
 
     def _remember(self, standing: Standing) -> None:
         progress.remember(self.mine, {self.exercise: standing})

@@ -76,7 +76,10 @@ def remembered(mine: Path) -> dict[str, Standing]:
     path = mine / STATE
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Standing(**entry | {"hints": tuple(entry["hints"])}) for name, entry in entries.items()}
+        return {
+            name: Standing(**entry | {"hints": tuple(entry["hints"])})
+            for name, entry in entries.items()
+        }
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
@@ -89,7 +92,10 @@ def remember(mine: Path, new: Mapping[str, Standing]) -> dict[str, Standing]:
     mine.mkdir(parents=True, exist_ok=True)
     with FileLock(mine / f"{STATE}.lock"):
         known = remembered(mine) | dict(new)
-        write_whole(mine / STATE, json.dumps({name: asdict(each) for name, each in known.items()}, indent=1) + "\n")
+        write_whole(
+            mine / STATE,
+            json.dumps({name: asdict(each) for name, each in known.items()}, indent=1) + "\n",
+        )
     return known
 
 
@@ -103,10 +109,15 @@ def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, Standing]]:
     notebook = read(mine / f"{lesson.name}.ipynb")
     if notebook:
         for record in exercises_in(notebook):
-            yield record["name"], Standing(record["outcome"], digest(answer_in(notebook, record["name"])))
+            yield (
+                record["name"],
+                Standing(record["outcome"], digest(answer_in(notebook, record["name"]))),
+            )
 
 
 def _row(lesson: Lesson, found: Mapping[str, Standing]) -> Row:
     left = [name for name in lesson.exercises if found[name].outcome != "right"]
     count = len(lesson.exercises)
-    return Row(lesson.name, lesson.header["title"], count - len(left), count, next(iter(left), None))
+    return Row(
+        lesson.name, lesson.header["title"], count - len(left), count, next(iter(left), None)
+    )

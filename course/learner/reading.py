@@ -11,7 +11,9 @@ def parse(content: bytes) -> NotebookNode | None:
     """Return the notebook in `content`; None where it is none."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of ids that are missing or not unique, which readers here cope with
+            warnings.simplefilter(
+                "ignore"
+            )  # of ids that are missing or not unique, which readers here cope with
             notebook = nbformat.reads(content.decode(), as_version=4)
         all(cell.source.strip() or cell.metadata for cell in notebook.cells)  # every cell has both
     except Exception:  # whatever a damaged file makes of a reader

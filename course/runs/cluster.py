@@ -34,7 +34,9 @@ class ClusterLost(ConnectionError):
     """The scheduler, or all its workers, have gone while runs were on their way."""
 
 
-Progress = Callable[[Job, Record | None], None]  # called when a run starts, without a record, and when it ends
+Progress = Callable[
+    [Job, Record | None], None
+]  # called when a run starts, without a record, and when it ends
 
 
 def execute(
@@ -120,7 +122,9 @@ def _record(future: Future, job: Job, out: Path) -> Record:
     if error is None:
         return future.result()
     failure = Failure(None, "", type(error).__name__, str(error))
-    record = Record(job.name, job.lesson, job.parameters, "failed", 0.0, "", 0.0, {}, {}, failure, {})
+    record = Record(
+        job.name, job.lesson, job.parameters, "failed", 0.0, "", 0.0, {}, {}, failure, {}
+    )
     records.write(record, out)
     return record
 
@@ -141,7 +145,9 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
             client = Client(scheduler, timeout=CONNECT_SECONDS)
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, TimeoutError) as error:
-            raise ConnectionError(f"{scheduler}: no Dask scheduler with workers answers there") from error
+            raise ConnectionError(
+                f"{scheduler}: no Dask scheduler with workers answers there"
+            ) from error
         with client:
             yield client
         return

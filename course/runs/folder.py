@@ -29,7 +29,9 @@ def held(out: Path) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise FolderError(f"{out}: another command writes its runs there; wait for its end, or use --out") from error
+        raise FolderError(
+            f"{out}: another command writes its runs there; wait for its end, or use --out"
+        ) from error
     except OSError as error:
         raise FolderError(
             f"{out}: cannot be written to ({error.strerror}); choose another folder, with --out"

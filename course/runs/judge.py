@@ -12,14 +12,20 @@ from course.claims import Band, Claim
 from course.evidence import Interval, prediction_interval
 from course.runs.records import Record
 
-FALSE_ALARMS = 1 / 200  # runs of the whole course, in one mode, with a value outside though nothing is wrong
+FALSE_ALARMS = (
+    1 / 200
+)  # runs of the whole course, in one mode, with a value outside though nothing is wrong
 
 
 def refusals(record: Record) -> Iterator[str]:
     """Name every fact of a run that does not hold, and every bound that a measured seed misses."""
     for claim in record.claims.values():
         measured = claims.band(claim.name, claim.mode)
-        if claim.standard and claim.kept is False and (claim.kind == "fact" or _is_measured(record, measured)):
+        if (
+            claim.standard
+            and claim.kept is False
+            and (claim.kind == "fact" or _is_measured(record, measured))
+        ):
             yield f"{claim.name}, {claim.words}: {claim.value:g}, {claim.promise}"
 
 
@@ -35,7 +41,9 @@ def is_repeated(record: Record, claim: Claim) -> bool | None:
         return measured.show(claim.value) == measured.show(measured.values[_seed(record)])
     if measured.seeds < 2:
         return None
-    return measured.low <= claim.value <= measured.high or claim.value in _expected(claim.name, claim.mode)
+    return measured.low <= claim.value <= measured.high or claim.value in _expected(
+        claim.name, claim.mode
+    )
 
 
 def is_same_machine(record: Record) -> bool:
@@ -53,7 +61,9 @@ def _expected(name: str, mode: str) -> Interval:
     assert measured
     count = sum(mode in entry and not entry.get("timed") for entry in claims.stored().values())
     found = prediction_interval(measured.values, FALSE_ALARMS / count)
-    last_digit = 10.0**-measured.decimals  # where all seeds agree, another machine may round otherwise
+    last_digit = (
+        10.0**-measured.decimals
+    )  # where all seeds agree, another machine may round otherwise
     return Interval(found.low - last_digit, found.high + last_digit)
 
 

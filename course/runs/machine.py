@@ -19,7 +19,10 @@ def fingerprint() -> dict[str, str]:
     features = np.show_config(mode="dicts")["SIMD Extensions"]
     vectors = " ".join([*features["baseline"], *features.get("found", [])])
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {package: version(package) for package in PACKAGES} | {"vectors": vectors, "cores": str(cores)}
+    return {package: version(package) for package in PACKAGES} | {
+        "vectors": vectors,
+        "cores": str(cores),
+    }
 
 
 def processor_seconds(process: int) -> float:
@@ -31,5 +34,7 @@ def processor_seconds(process: int) -> float:
         parent = psutil.Process(process)
         for each in (parent, *parent.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                total += sum(each.cpu_times()[:4])  # its own and those of its ended children, as user and as system
+                total += sum(
+                    each.cpu_times()[:4]
+                )  # its own and those of its ended children, as user and as system
     return total

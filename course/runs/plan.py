@@ -38,7 +38,9 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
     Raises ParameterError for a parameter that the lesson does not have or allow, LessonError when it was not built.
     """
     asked = {name: _values(lesson, name, text) for name, text in split(assignments).items()}
-    axes = {name: asked[name] for name in lesson.parameters if name in asked}  # one name a run, however it was typed
+    axes = {
+        name: asked[name] for name in lesson.parameters if name in asked
+    }  # one name a run, however it was typed
     _refuse_many(lesson, math.prod(map(len, axes.values())))
     points = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     notebook = lesson.notebook(edition)
@@ -118,7 +120,9 @@ def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
 
 def _refuse_many(lesson: Lesson, count: int) -> None:
     if count > MOST_RUNS:
-        raise ParameterError(f"{lesson.name}: {count} runs: there may be at most {MOST_RUNS}; ask for fewer values")
+        raise ParameterError(
+            f"{lesson.name}: {count} runs: there may be at most {MOST_RUNS}; ask for fewer values"
+        )
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -32,7 +32,9 @@ PACKAGES = ("keras", "tensorflow", "numpy", "papermill")
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}  # tags of the cells that papermill adds
 LONGEST_MESSAGE, LONGEST_LINE = 2000, 200  # characters
 # Control sequences of terminals (ECMA-48): those with parameters, texts such as a window's title, two characters.
-ESCAPE_CODES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL)
+ESCAPE_CODES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL
+)
 
 
 def printable(text: str, longest: int = LONGEST_LINE) -> str:
@@ -61,7 +63,11 @@ Words = Annotated[str, AfterValidator(printable)]
 def _fit(claim: Claim) -> Claim:
     source = claim.source and printable(claim.source)
     return replace(
-        claim, name=printable(claim.name), words=printable(claim.words), unit=printable(claim.unit), source=source
+        claim,
+        name=printable(claim.name),
+        words=printable(claim.words),
+        unit=printable(claim.unit),
+        source=source,
     )
 
 
@@ -91,7 +97,12 @@ class Job:
     @property
     def name(self) -> str:
         """What the files of the run are called, before the dot."""
-        return "--".join([self.lesson, *(f"{key}={quote(str(value), '')}" for key, value in self.parameters.items())])
+        return "--".join(
+            [
+                self.lesson,
+                *(f"{key}={quote(str(value), '')}" for key, value in self.parameters.items()),
+            ]
+        )
 
     @property
     def mode(self) -> str:
@@ -117,7 +128,11 @@ class Failure:
     message: str
 
     def __post_init__(self) -> None:
-        for part, longest in (("line", LONGEST_LINE), ("name", LONGEST_LINE), ("message", LONGEST_MESSAGE)):
+        for part, longest in (
+            ("line", LONGEST_LINE),
+            ("name", LONGEST_LINE),
+            ("message", LONGEST_MESSAGE),
+        ):
             object.__setattr__(self, part, printable(getattr(self, part), longest))
 
     def __str__(self) -> str:
@@ -135,7 +150,9 @@ class Record:
     `machine` is the fingerprint of what ran it.
     """
 
-    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")  # JSON has no number for what is not finite
+    __pydantic_config__ = ConfigDict(
+        ser_json_inf_nan="strings"
+    )  # JSON has no number for what is not finite
 
     name: str
     lesson: str
@@ -170,7 +187,9 @@ def write(record: Record, out: Path, notebook: "NotebookNode | None" = None) -> 
     if notebook is not None:
         import nbformat
 
-        write_whole(path, nbformat.writes(notebook).encode(errors="backslashreplace"))  # lone surrogates: as \ud800
+        write_whole(
+            path, nbformat.writes(notebook).encode(errors="backslashreplace")
+        )  # lone surrogates: as \ud800
     write_whole(out / f"{record.name}.json", RECORD.dump_json(record, indent=1) + b"\n")
     if notebook is None:
         path.unlink(missing_ok=True)
@@ -205,8 +224,14 @@ def observe(notebook: "NotebookNode") -> dict[str, Any]:
             if "exercise" in announced:
                 exercises[announced["exercise"]["name"]] = announced["exercise"]["outcome"]
         if cell.cell_type == "code" and not _ended(cell):
-            failures.append(_failure(notebook.cells, index, "NotRun", "the run stopped before the end of this cell"))
-    durations = [cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in notebook.cells]
+            failures.append(
+                _failure(
+                    notebook.cells, index, "NotRun", "the run stopped before the end of this cell"
+                )
+            )
+    durations = [
+        cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in notebook.cells
+    ]
     return {
         "claims": claims,
         "exercises": exercises,

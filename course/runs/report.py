@@ -20,14 +20,30 @@ TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 def row(record: Record) -> tuple[str, ...]:
     """Return one run as texts, in the order of COLUMNS."""
-    promised = [claim for claim in record.claims.values() if claim.standard and claim.kept is not None]
+    promised = [
+        claim for claim in record.claims.values() if claim.standard and claim.kept is not None
+    ]
     broken = list(judge.refusals(record))
     kept = f"{len(promised) - len(broken)} of {len(promised)}" if promised else ""
-    repeated = [found for claim in record.claims.values() if (found := judge.is_repeated(record, claim)) is not None]
+    repeated = [
+        found
+        for claim in record.claims.values()
+        if (found := judge.is_repeated(record, claim)) is not None
+    ]
     how = "to the digit" if judge.is_same_machine(record) else "in the interval"
     repeats = f"{sum(repeated)} of {len(repeated)} {how}" if repeated else ""
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in Counter(record.exercises.values()).items())
-    return record.name, record.mode, record.outcome, f"{record.seconds:.1f}", kept, repeats, outcomes
+    outcomes = ", ".join(
+        f"{count} {outcome}" for outcome, count in Counter(record.exercises.values()).items()
+    )
+    return (
+        record.name,
+        record.mode,
+        record.outcome,
+        f"{record.seconds:.1f}",
+        kept,
+        repeats,
+        outcomes,
+    )
 
 
 def grid_rows(gathered: Sequence[Record]) -> list[tuple[str, ...]]:

@@ -50,7 +50,9 @@ class Attempt:
         self.start = time.monotonic()
         self.outcome: Outcome = "passed"
         self.client: Client | None = None
-        self.kernel: Any = None  # its process once it answers: a Popen, or what a provisioner has in its place
+        self.kernel: Any = (
+            None  # its process once it answers: a Popen, or what a provisioner has in its place
+        )
         self.notebook: NotebookNode | None = None  # as far as it was executed
         self.processor_seconds = 0.0  # of the kernel and what it started, up to the last cell
 
@@ -94,7 +96,9 @@ class Engine(NBClientEngine):
     """papermill's own engine, for an Attempt."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, attempt: Attempt, **_: Any) -> None:
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, attempt: Attempt, **_: Any
+    ) -> None:
         with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
             work = Path(folder, "work")
             log = Path(folder, "log")
@@ -114,7 +118,9 @@ class Engine(NBClientEngine):
             environment = {**os.environ, **attempt.job.environment}
             with log.open("wb") as stream:
                 try:
-                    attempt.client.execute(cwd=str(work), env=environment, stdout=stream, stderr=stream)
+                    attempt.client.execute(
+                        cwd=str(work), env=environment, stdout=stream, stderr=stream
+                    )
                 except Exception as error:
                     _note(attempt, error, log)
 
@@ -165,7 +171,9 @@ async def stop(out: Path) -> None:
 
 def _execute(attempt: Attempt) -> Failure | None:
     """Have papermill execute the notebook; return what it raised, which as a rule a cell tells as well."""
-    path = str(attempt.job.notebook).replace("{", "{{").replace("}", "}}")  # papermill formats it with the parameters
+    path = (
+        str(attempt.job.notebook).replace("{", "{{").replace("}", "}}")
+    )  # papermill formats it with the parameters
     try:
         execute_notebook(
             path,
@@ -187,7 +195,10 @@ def _connection(folder: Path) -> dict[str, Any]:
 
     Where there are no such files (Windows), or their paths would be too long for a socket, it is connected by ports.
     """
-    settings = {"connection_file": str(folder / "kernel.json"), "shutdown_wait_time": SHUTDOWN_SECONDS}
+    settings = {
+        "connection_file": str(folder / "kernel.json"),
+        "shutdown_wait_time": SHUTDOWN_SECONDS,
+    }
     longest = os.fsencode(folder / "ipc-5")  # jupyter_client numbers the five of them
     if sys.platform == "win32" or len(longest) > SOCKET_PATH:
         return settings
@@ -196,19 +207,29 @@ def _connection(folder: Path) -> dict[str, Any]:
 
 def _show_refusal(cell: NotebookNode, reply: dict[str, Any]) -> None:
     """Add to a cell the error that the kernel told in its reply only, such as that of a magic which does not exist."""
-    if reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
-        _add_error(cell, reply.get("ename", reply["status"]), reply.get("evalue", "the kernel did not run this cell"))
+    if reply["status"] != "ok" and not any(
+        output.output_type == "error" for output in cell.outputs
+    ):
+        _add_error(
+            cell,
+            reply.get("ename", reply["status"]),
+            reply.get("evalue", "the kernel did not run this cell"),
+        )
 
 
 def _add_error(cell: NotebookNode, name: str, message: str) -> None:
     traceback = [f"{name}: {message}"]
-    cell.outputs.append(nbformat.v4.new_output("error", ename=name, evalue=message, traceback=traceback))
+    cell.outputs.append(
+        nbformat.v4.new_output("error", ename=name, evalue=message, traceback=traceback)
+    )
 
 
 def _note(attempt: Attempt, error: Exception, log: Path) -> None:
     """Write into the cell that was running why it did not end; raises `error` when there was none."""
     cells = attempt.notebook.cells if attempt.notebook else []
-    started = [cell for cell in cells if cell.cell_type == "code" and cell.metadata.papermill["start_time"]]
+    started = [
+        cell for cell in cells if cell.cell_type == "code" and cell.metadata.papermill["start_time"]
+    ]
     if not started:
         raise error
     if attempt.outcome == "cancelled":
@@ -221,7 +242,9 @@ def _note(attempt: Attempt, error: Exception, log: Path) -> None:
     else:
         name, message = type(error).__name__, str(error)
     cell = started[-1]
-    cell.outputs = [output for output in cell.outputs if output.output_type != "error"]  # of being interrupted
+    cell.outputs = [
+        output for output in cell.outputs if output.output_type != "error"
+    ]  # of being interrupted
     _add_error(cell, name, message)
     cell.metadata.papermill |= {"exception": True, "status": "failed"}
 

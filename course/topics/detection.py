@@ -41,7 +41,9 @@ def draw_canvases(
     another by more than a tenth (see `overlaps`) is moved; after ten attempts it is left out.
     """
     if size % CELL or size < max(digits.shape[1:]):
-        raise ValueError(f"size = {size}: must be a multiple of {CELL}, and no less than the digits' {digits.shape[1]}")
+        raise ValueError(
+            f"size = {size}: must be a multiple of {CELL}, and no less than the digits' {digits.shape[1]}"
+        )
     canvases = np.zeros((number, size, size), np.uint8)
     rows = []
     for canvas, pixels in enumerate(canvases):
@@ -149,7 +151,9 @@ def mean_average_precision(truth: Boxes, found: Boxes, *, least_overlap: float =
     """Return the mean over the true classes of `average_precision`, a detection being right as in `matches`."""
     if not len(truth.label):
         raise ValueError("truth has no boxes: must have at least one")
-    found = found.where(np.lexsort([found.canvas, -found.score]))  # equal scores in COCO's order, canvas by canvas
+    found = found.where(
+        np.lexsort([found.canvas, -found.score])
+    )  # equal scores in COCO's order, canvas by canvas
     right = matches(truth, found, least_overlap=least_overlap)
     precisions = []
     for label, truths in zip(*np.unique(truth.label, return_counts=True), strict=True):
@@ -217,7 +221,9 @@ def show_canvases(pictures: NDArray, truth: Boxes, found: Boxes, *, title: str) 
 def _outline(axes: Axes, boxes: Boxes, color: str, dash: str, *, named: bool = False) -> None:
     """Draw boxes, `named` by class and score."""
     paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-    for (left, top, right, bottom), label, score in zip(boxes.box, boxes.label, boxes.score, strict=True):
+    for (left, top, right, bottom), label, score in zip(
+        boxes.box, boxes.label, boxes.score, strict=True
+    ):
         x = [left, right, right, left, left]
         y = [top, top, bottom, bottom, top]
         axes.plot(x, y, color=color, linestyle=dash)

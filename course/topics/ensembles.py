@@ -26,7 +26,9 @@ def clouds(x: Array, y: Array, centers: Array, *, title: str) -> None:
         axes = add_axes(figure, title, "first feature", "second feature")
         for (style, rows), center in zip(styled(points), centers, strict=True):
             axes.plot(*rows.T, **style | {"linestyle": ""})
-            alt_text.append(f"{style['label'].capitalize()} lies around ({center[0]:.1f}, {center[1]:.1f}).")
+            alt_text.append(
+                f"{style['label'].capitalize()} lies around ({center[0]:.1f}, {center[1]:.1f})."
+            )
         axes.legend()
 
 
@@ -61,7 +63,9 @@ class RunningAverage:
         shapes = [array.shape for array in arrays]
         expected = [array.shape for array in self.weights]
         if shapes != expected:
-            raise ValueError(f"snapshot has shapes {shapes}: must be those of the first, {expected}")
+            raise ValueError(
+                f"snapshot has shapes {shapes}: must be those of the first, {expected}"
+            )
         self.count += 1
         share = self.share(self.count)
         for average, array in zip(self.weights, arrays, strict=True):
@@ -98,7 +102,14 @@ def predict(weights: Weights, x: Array) -> Array:
 
 
 def train(
-    weights: Weights, x: Array, y: Array, rng: Generator, *, learning_rates: Sequence, batch_size: int, momentum: float
+    weights: Weights,
+    x: Array,
+    y: Array,
+    rng: Generator,
+    *,
+    learning_rates: Sequence,
+    batch_size: int,
+    momentum: float,
 ) -> Iterator[Weights]:
     """Train all members on cross-entropy by SGD, in place; give the weights, not a copy, after each epoch.
 

@@ -33,8 +33,14 @@ FLOAT_BYTES = {  # bytes a parameter: weights, their gradients, and the float32 
     "mixed": {"weights": 2, "gradients": 2, "float32 copy": 4},
 }
 # The seconds a core works for this thread, not for other programs; too coarse on some systems.
-CLOCK = time.thread_time if time.get_clock_info("thread_time").resolution < 1e-5 else time.perf_counter
-MOMENTS = {"sgd": 0, "momentum": 1, "adam": 2}  # float32 numbers a parameter that the optimizer keeps
+CLOCK = (
+    time.thread_time if time.get_clock_info("thread_time").resolution < 1e-5 else time.perf_counter
+)
+MOMENTS = {
+    "sgd": 0,
+    "momentum": 1,
+    "adam": 2,
+}  # float32 numbers a parameter that the optimizer keeps
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,9 @@ def fastest(kernels: Mapping[str, Kernel], rounds: int) -> dict[str, float]:
     return seconds
 
 
-def measure(kernels: Mapping[str, Kernel], *, megabytes: int, rounds: int) -> tuple[Machine, dict[str, float]]:
+def measure(
+    kernels: Mapping[str, Kernel], *, megabytes: int, rounds: int
+) -> tuple[Machine, dict[str, float]]:
     """Return one core's two numbers, by `calibration`, and the least seconds of each kernel, from the same rounds."""
     standards = calibration(megabytes)
     seconds = fastest(standards | dict(kernels), rounds)
@@ -146,7 +154,10 @@ def training_bytes(
     `activations` are given in bytes. Raises ValueError for what ALLOWED, MOMENTS and FLOAT_BYTES do not know.
     """
     _check(parameters=parameters, activations=activations)
-    for name, value, known in (("optimizer", optimizer, MOMENTS), ("precision", precision, FLOAT_BYTES)):
+    for name, value, known in (
+        ("optimizer", optimizer, MOMENTS),
+        ("precision", precision, FLOAT_BYTES),
+    ):
         if value not in known:
             raise ValueError(f"{name} = {value!r}: must be one of {', '.join(known)}")
     each = FLOAT_BYTES[precision] | {"moments": 4 * MOMENTS[optimizer]}

@@ -13,7 +13,9 @@ from course.figure import GREY, add_axes, drawing, styled
 from course.topics.hardware import Kernel, Machine, training_bytes
 
 
-def roofline(machine: Machine, kernels: Mapping[str, Kernel], seconds: Mapping[str, float], *, title: str) -> None:
+def roofline(
+    machine: Machine, kernels: Mapping[str, Kernel], seconds: Mapping[str, float], *, title: str
+) -> None:
     """Draw the roof of a machine, and each kernel by its intensity and the rate that it reached in its `seconds`."""
     intensities = np.geomspace(0.1, 1000, 200)
     with drawing(title) as (figure, alt_text):
@@ -76,7 +78,9 @@ def memory_needed(memories: Mapping[str, float], *, title: str) -> None:
             label = name if "GB" in name else f"{name} {memory:g} GB"
             axes.axhline(memory, color=GREY, linewidth=1)
             axes.text(0.011, 1.06 * memory, label, fontsize=9)
-            alt_text.append(f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion parameters.")
+            alt_text.append(
+                f"The memory of the {name} crosses Adam's line at {memory / 16:.3g} billion parameters."
+            )
         axes.legend(loc="lower right")
 
 

@@ -11,15 +11,26 @@ from course.training.metrics import scores_at
 
 
 def points_on_curve(
-    curve: Mapping[str, NDArray], probabilities: Mapping[str, NDArray], y_true: ArrayLike, *, title: str
+    curve: Mapping[str, NDArray],
+    probabilities: Mapping[str, NDArray],
+    y_true: ArrayLike,
+    *,
+    title: str,
 ) -> None:
     """Draw `curve` (as `scores_at` gives it) of a model, and of other models the point at the threshold one half.
 
     `probabilities`: (rows,) for each model; `y_true` (rows,): 0 or 1.
     """
     with drawing(title, size=(6.0, 4.5)) as (figure, alt_text):
-        axes = add_axes(figure, title, "false alarms (share of the healthy)", "recall (share of the ill)")
-        axes.plot(1 - curve["specificity"], curve["recall"], color=COLORS[0], label="unweighted, every threshold")
+        axes = add_axes(
+            figure, title, "false alarms (share of the healthy)", "recall (share of the ill)"
+        )
+        axes.plot(
+            1 - curve["specificity"],
+            curve["recall"],
+            color=COLORS[0],
+            label="unweighted, every threshold",
+        )
         axes.set(xlim=(-0.005, 0.15), ylim=(0.5, 1.01))
         for style, probability in styled(probabilities):
             scores: dict[str, Any] = scores_at([0.5], y_true, probability)
@@ -28,5 +39,7 @@ def points_on_curve(
             axes.plot(1 - specificity, recall, **style | {"linestyle": ""}, markersize=10)
             distance = np.abs(curve["specificity"] - specificity)
             nearby = curve["recall"][np.argmin(distance)]
-            alt_text.append(f"{style['label']}: recall {recall:.3f}; the curve there: {nearby:.3f}.")
+            alt_text.append(
+                f"{style['label']}: recall {recall:.3f}; the curve there: {nearby:.3f}."
+            )
         axes.legend()

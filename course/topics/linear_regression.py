@@ -18,7 +18,14 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 DELIMITERS = {",": ",", ";": ";", "|": "|", "tab": "\t", "space": " "}
-MISSING = {"na", "n/a", "#n/a", "nan", "null", "none"}  # what other programs write where a number is missing
+MISSING = {
+    "na",
+    "n/a",
+    "#n/a",
+    "nan",
+    "null",
+    "none",
+}  # what other programs write where a number is missing
 
 
 class DescentError(ArithmeticError):
@@ -103,11 +110,15 @@ def descend(
             if not now.sse <= 2 * first.sse < np.inf:  # also true of NaN
                 change = f"diverges, SSE {first.sse:.4g} -> {now.sse:.4g} at iteration {iteration}"
                 cure = f"must be below {stability_limit(X):.4g}, 2 / lambda_max of X'X"
-                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", iteration)
+                raise DescentError(
+                    f"learning rate = {learning_rate:g}: {change}; {cure}", iteration
+                )
             if iteration == 1 and _idle(before, now, X, y):
                 change = f"the first step changes nothing, SSE stays {now.sse:.4g}"
                 cure = f"raise it (limit {stability_limit(X):.4g})"
-                raise DescentError(f"learning rate = {learning_rate:g}: {change}; {cure}", iteration)
+                raise DescentError(
+                    f"learning rate = {learning_rate:g}: {change}; {cure}", iteration
+                )
             measured = stop(before, now)
             if measured <= threshold:
                 weights = np.array([step.weights for step in log])
@@ -152,7 +163,9 @@ def read_csv(path: Path, delimiter: str = ",") -> tuple[np.ndarray, np.ndarray]:
     number, first = rows[0]
     width = len(first)
     if width < 2:
-        raise ValueError(f"{path}: has 1 column: row {number} is {first[0]!r}; {_cure_of_one_column(rows)}")
+        raise ValueError(
+            f"{path}: has 1 column: row {number} is {first[0]!r}; {_cure_of_one_column(rows)}"
+        )
     if not any(map(_is_number, first)):
         _check_names(f"{path}: row {number}", first)
         rows = rows[1:]
@@ -168,14 +181,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; a wrong input ends it with one line on stderr and exit status 2."""
     program = "python -m course.topics.linear_regression"
     parser = _Parser(prog=program, description="Fit a linear model by gradient descent.")
-    parser.add_argument("--data", type=Path, required=True, help="CSV of numbers, the last column is the target")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="CSV of numbers, the last column is the target"
+    )
     parser.add_argument("--learning-rate", "--learningRate", type=float, required=True)
-    parser.add_argument("--threshold", type=float, required=True, help="stop when the SSE changes by no more")
-    parser.add_argument("--delimiter", choices=DELIMITERS, default=",", help="what separates the columns of the CSV")
+    parser.add_argument(
+        "--threshold", type=float, required=True, help="stop when the SSE changes by no more"
+    )
+    parser.add_argument(
+        "--delimiter", choices=DELIMITERS, default=",", help="what separates the columns of the CSV"
+    )
     options = parser.parse_args(_joined(sys.argv[1:] if arguments is None else arguments))
     try:
         x, y = read_csv(options.data, DELIMITERS[options.delimiter])
-        log = descend(with_bias(x), y, learning_rate=options.learning_rate, threshold=options.threshold)
+        log = descend(
+            with_bias(x), y, learning_rate=options.learning_rate, threshold=options.threshold
+        )
     except OSError as error:
         parser.error(f"{options.data}: {error.strerror}")
     except (ValueError, DescentError) as error:
@@ -220,7 +241,9 @@ def _check_names(row: str, cells: list[str]) -> None:
             cure = "write the file without it (pandas: index=False, R: row.names=FALSE), or name it if it is an input"
             raise ValueError(f"{row}: column {column} has no name, like an index: {cure}")
         if cell.lower() in MISSING or not (cell[0].isalpha() or cell[0] == "_"):
-            raise ValueError(f"{row}: {cell!r} is neither a number nor a name that starts with a letter{_cure(cell)}")
+            raise ValueError(
+                f"{row}: {cell!r} is neither a number nor a name that starts with a letter{_cure(cell)}"
+            )
         if cell in cells[: column - 1]:
             raise ValueError(f"{row}: two columns are named {cell!r}: is this a header?")
 
@@ -246,7 +269,9 @@ def _cure_of_one_column(rows: list[tuple[int, list[str]]]) -> str:
     wider = next((number for number, cells in rows if len(cells) > 1), None)
     if wider:
         return f"row {wider} has more: delete lines of title or comment above the table"
-    return _cure_of_delimiter(rows[-1][1][0]) or "must have at least one input and, last, the target"
+    return (
+        _cure_of_delimiter(rows[-1][1][0]) or "must have at least one input and, last, the target"
+    )
 
 
 def _cure_of_delimiter(cell: str) -> str:

@@ -101,18 +101,24 @@ def train(
     """
     parts = [list(part) for part in placement or [range(len(network))]]
     if sorted(chain(*parts)) != list(range(len(network))):
-        raise ValueError(f"placement = {parts}: must hold each branch from 0 to {len(network) - 1} once")
+        raise ValueError(
+            f"placement = {parts}: must hold each branch from 0 to {len(network) - 1} once"
+        )
     most_rows = -(-batch // shards)
     classes = network[0].widths[-1]
     logits = np.zeros((2, shards, len(parts), most_rows, classes), x.dtype)
     shared = {"x": x, "y": y, "logits": logits}
     for number, branch in enumerate(network):
         shared[f"gradient {number}"] = np.zeros((2, shards, len(branch.weights)), x.dtype)
-    results = run_workers(_train, shards * len(parts), shared, network, parts, batch, steps, learning_rate)
+    results = run_workers(
+        _train, shards * len(parts), shared, network, parts, batch, steps, learning_rate
+    )
     weights = []
     gradients = []
     for number in range(len(network)):
-        copies = [branches[number] for _, branches in results if number in branches]  # one of each shard
+        copies = [
+            branches[number] for _, branches in results if number in branches
+        ]  # one of each shard
         weights.append(np.array([copy[0] for copy in copies]))
         gradients.append(np.array([copy[1] for copy in copies]))
     seconds, _ = results[0]
@@ -120,7 +126,12 @@ def train(
 
 
 def _train(
-    worker: Worker, network: list[Branch], parts: list[list[int]], batch: int, steps: int, learning_rate: float
+    worker: Worker,
+    network: list[Branch],
+    parts: list[list[int]],
+    batch: int,
+    steps: int,
+    learning_rate: float,
 ) -> tuple[NDArray, dict[int, tuple[NDArray, NDArray]]]:
     """Take the steps of one worker of the grid: row `shard`, column `part`."""
     shard, part = divmod(worker.rank, len(parts))
@@ -152,11 +163,18 @@ def _train(
         for number, branch in mine.items():
             branch.weights -= learning_rate * gradients[number]
         ticks.append(time.perf_counter())
-    return np.diff(ticks), {number: (branch.weights, branch.gradient) for number, branch in mine.items()}
+    return np.diff(ticks), {
+        number: (branch.weights, branch.gradient) for number, branch in mine.items()
+    }
 
 
 def speedup(
-    devices: int, efficiency: Mapping[int, float], epochs: Mapping[int, float], *, ways: int = 1, model: float = 1.0
+    devices: int,
+    efficiency: Mapping[int, float],
+    epochs: Mapping[int, float],
+    *,
+    ways: int = 1,
+    model: float = 1.0,
 ) -> float:
     """Return how many times faster than one device `devices` of them reach the target, in groups of `ways`.
 

@@ -95,7 +95,9 @@ def _solve(costs: Costs, delays: Edges, devices: int) -> dict[Any, float]:
         options={"time_limit": 60, "mip_rel_gap": 0},
     )
     if not solution.success:
-        raise RuntimeError(f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}")
+        raise RuntimeError(
+            f"no placement of {len(costs)} tasks on {devices} devices: {solution.message}"
+        )
     return dict(zip(unknowns, solution.x, strict=True))
 
 

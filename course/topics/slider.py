@@ -27,12 +27,16 @@ class Figure(ipywidgets.VBox):
         return bundle | {png: self.still.data[png]}, {png: self.still.metadata[png]}
 
 
-def slider(draw: Callable[[float], None], *, label: str, low: float, high: float, start: float) -> Figure:
+def slider(
+    draw: Callable[[float], None], *, label: str, low: float, high: float, start: float
+) -> Figure:
     """Return a slider with the figure that `draw` makes (by `course.plots`) for its value, drawn again when it moves.
 
     In a plain program the figure is drawn once, for `start`.
     """
-    control = ipywidgets.FloatSlider(start, min=low, max=high, step=0.01, description=label, continuous_update=False)
+    control = ipywidgets.FloatSlider(
+        start, min=low, max=high, step=0.01, description=label, continuous_update=False
+    )
     picture = ipywidgets.HTML()
     box = Figure([control, picture])
 

@@ -71,7 +71,11 @@ class _SlowFile(io.FileIO):
 
 
 def save_sharded(
-    folder: Path, state: Mapping[str, ArrayLike], *, shards: int, open_file: Callable[[Path], Any] | None = None
+    folder: Path,
+    state: Mapping[str, ArrayLike],
+    *,
+    shards: int,
+    open_file: Callable[[Path], Any] | None = None,
 ) -> None:
     """Save named arrays in a new `folder`: an equal part of each in every one of `shards` files, a thread a file.
 
@@ -93,7 +97,9 @@ def save_sharded(
     with ThreadPoolExecutor(shards) as threads:
         sums = dict(threads.map(write, range(shards)))
     arrays = [[name, np.shape(array)] for name, array in state.items()]
-    write_whole(folder / "manifest.json", json.dumps({"arrays": arrays, "sha256": sums}), durable=True)
+    write_whole(
+        folder / "manifest.json", json.dumps({"arrays": arrays, "sha256": sums}), durable=True
+    )
 
 
 def load_sharded(folder: Path) -> dict[str, NDArray]:
@@ -112,7 +118,10 @@ def load_sharded(folder: Path) -> dict[str, NDArray]:
         with np.load(path, allow_pickle=False) as file:
             shards.append(list(file.values()))
     whole = map(np.concatenate, zip(*shards, strict=True))
-    return {name: array.reshape(shape) for (name, shape), array in zip(manifest["arrays"], whole, strict=True)}
+    return {
+        name: array.reshape(shape)
+        for (name, shape), array in zip(manifest["arrays"], whole, strict=True)
+    }
 
 
 def above_zero(**values: float) -> None:

@@ -47,7 +47,9 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def run_workers(work: Callable[..., Any], count: int, shared: Mapping[str, NDArray], *arguments: Any) -> list[Any]:
+def run_workers(
+    work: Callable[..., Any], count: int, shared: Mapping[str, NDArray], *arguments: Any
+) -> list[Any]:
     """Run `work(worker, *arguments)` in `count` processes; return what each returned, by rank.
 
     `work` must be importable. The arrays `shared` are copied once, into memory that all workers see. Raises
@@ -89,17 +91,28 @@ def _receive(pipe: Any, process: Any, rank: int, count: int) -> Any:
         process.join()
         good = False
         code = process.exitcode
-        result = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        result = (
+            f"killed by {signal.Signals(-code).name}"
+            if code < 0
+            else f"ended with exit code {code}"
+        )
     if not good:
         raise WorkerError(f"worker {rank} of {count}: {result}; the others were stopped")
     return result
 
 
 def _serve(
-    work: Callable[..., Any], worker: Worker, name: str, layout: Layout, pipe: Connection, arguments: tuple
+    work: Callable[..., Any],
+    worker: Worker,
+    name: str,
+    layout: Layout,
+    pipe: Connection,
+    arguments: tuple,
 ) -> None:
     """Serve as a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers an interrupt, and ends the workers
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the parent answers an interrupt, and ends the workers
     if available := cores():
         os.sched_setaffinity(0, {available[worker.rank % len(available)]})
     segment = SharedMemory(name)
@@ -139,7 +152,9 @@ def _segment(arrays: Mapping[str, NDArray]) -> Iterator[tuple[str, Layout]]:
     segment = SharedMemory(create=True, size=max(end, 1))
     try:
         for name, array in arrays.items():
-            _views(segment, layout)[name][...] = array  # a view that is kept would hold the memory open
+            _views(segment, layout)[name][...] = (
+                array  # a view that is kept would hold the memory open
+            )
         yield segment.name, layout
     finally:
         segment.close()
@@ -147,4 +162,6 @@ def _segment(arrays: Mapping[str, NDArray]) -> Iterator[tuple[str, Layout]]:
 
 
 def _views(segment: SharedMemory, layout: Layout) -> dict[str, NDArray]:
-    return {name: np.ndarray(shape, kind, segment.buf, at) for name, (shape, kind, at) in layout.items()}
+    return {
+        name: np.ndarray(shape, kind, segment.buf, at) for name, (shape, kind, at) in layout.items()
+    }

@@ -70,7 +70,9 @@ class CheckpointFolder:
             for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
         except OSError as error:
-            raise CheckpointError(f"{self.path}: checkpoints cannot be written here ({error})") from error
+            raise CheckpointError(
+                f"{self.path}: checkpoints cannot be written here ({error})"
+            ) from error
 
     def newest(self) -> Checkpoint | None:
         """Return the newest whole checkpoint, or None in a folder without any.
@@ -134,7 +136,9 @@ class CheckpointFolder:
             raise UnreadableError(f"{self.path}: this folder cannot be read ({error})") from error
         return sorted(paths, key=_position)
 
-    def _write(self, position: Position, arrays: dict[str, np.ndarray], best: Position | None) -> None:
+    def _write(
+        self, position: Position, arrays: dict[str, np.ndarray], best: Position | None
+    ) -> None:
         try:
             _write(self.path, position, arrays)
             self._prune(position, best)
@@ -174,11 +178,15 @@ def read(path: str | Path) -> Checkpoint:
             f"{path}: cannot be read ({type(error).__name__}: {error}), and may be whole; let this user read it"
         ) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: holds no checkpoint, although its name says so ({error})") from error
+        raise CheckpointError(
+            f"{path}: holds no checkpoint, although its name says so ({error})"
+        ) from error
     try:
         return Checkpoint(path, _position(path), _nested(str(arrays["state"]), arrays))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: holds no checkpoint, although its name says so ({error!r})") from error
+        raise CheckpointError(
+            f"{path}: holds no checkpoint, although its name says so ({error!r})"
+        ) from error
 
 
 def sha256(path: Path) -> str:
@@ -223,7 +231,9 @@ def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
     def put_back(value: dict[str, Any]) -> Any:
         if ARRAY in value:
-            return arrays[value[ARRAY]].view(value["dtype"])  # NumPy reads bfloat16 back as two bytes without meaning
+            return arrays[value[ARRAY]].view(
+                value["dtype"]
+            )  # NumPy reads bfloat16 back as two bytes without meaning
         return tuple(value[TUPLE]) if TUPLE in value else value
 
     return json.loads(text, object_hook=put_back)
@@ -247,6 +257,8 @@ def _lock(folder: Path) -> None:
         lock.acquire(blocking=False)
     except Timeout:
         holder = f"process {process.read_text()}" if process.exists() else "another process"
-        raise CheckpointError(f"{folder}: in use by {holder}; give each run its own folder") from None
+        raise CheckpointError(
+            f"{folder}: in use by {holder}; give each run its own folder"
+        ) from None
     write_whole(process, str(os.getpid()))
     _locks[folder.resolve()] = lock

@@ -21,7 +21,14 @@ from course.training.checkpoint_files import CheckpointError, CheckpointFolder, 
 from course.training.memory import Memory
 from course.training.programs import check_data, check_program
 from course.training.settings import data_settings, differences, is_meant, model_settings
-from course.training.state import capture, random_state, random_variables, restore, set_random_state, variables
+from course.training.state import (
+    capture,
+    random_state,
+    random_variables,
+    restore,
+    set_random_state,
+    variables,
+)
 
 
 class Checkpoints(keras.callbacks.CallbackList):
@@ -60,7 +67,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         changed: Collection[str] = (),
     ) -> None:
         if save_freq != "epoch" and save_freq < 1:
-            raise ValueError(f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1")
+            raise ValueError(
+                f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1"
+            )
         if keep < 1:
             raise ValueError(f"keep = {keep}: must be at least 1")
         if mode not in ("min", "max"):
@@ -76,11 +85,15 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._named = _named(self.callbacks)
         own = Memory(self._named)
         self._own_settings: dict[str, str] = own.settings
-        self._fresh = dict(own.descriptions)  # what a new process has by itself; to be saved is what differs
+        self._fresh = dict(
+            own.descriptions
+        )  # what a new process has by itself; to be saved is what differs
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
-        self._resumed: Any = None  # the Checkpoint that training goes on from, until it has reached that place
+        self._resumed: Any = (
+            None  # the Checkpoint that training goes on from, until it has reached that place
+        )
 
     def shuffled(self, *arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
         """Batches of x, or of x and y, or of x, y and sample weights, in an order of its own in every epoch."""
@@ -99,7 +112,9 @@ class Checkpoints(keras.callbacks.CallbackList):
 
         return self.each_epoch(batches, seed=seed)
 
-    def each_epoch(self, make: Callable[[tf.Tensor], tf.data.Dataset], *, seed: int) -> tf.data.Dataset:
+    def each_epoch(
+        self, make: Callable[[tf.Tensor], tf.data.Dataset], *, seed: int
+    ) -> tf.data.Dataset:
         """Return the data of `make(epoch_seed)`, made anew in every epoch from a seed by `seed` and epoch."""
         self._order["order seed"] = repr(seed)
 
@@ -120,7 +135,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.wait()
         path = self._files.find(Position(self._best["epoch"], 0)) if self._best else None
         if not path:
-            raise CheckpointError(f"no best checkpoint: {self._unknown_monitor(self.model.history.history)}")
+            raise CheckpointError(
+                f"no best checkpoint: {self._unknown_monitor(self.model.history.history)}"
+            )
         return path
 
     def on_train_begin(self, logs=None):
@@ -133,7 +150,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
-        if not self._fresh.keys() & self._data_begin.descriptions.keys():  # a second `fit` finds them in training
+        if (
+            not self._fresh.keys() & self._data_begin.descriptions.keys()
+        ):  # a second `fit` finds them in training
             self._fresh |= self._data_begin.descriptions
         self._checked: set[str] = set()
         self._resumed = self._files.newest()
@@ -168,7 +187,9 @@ class Checkpoints(keras.callbacks.CallbackList):
             return
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
-        if self.save_freq == "epoch" or self.model.stop_training:  # then the end of the epoch is next
+        if (
+            self.save_freq == "epoch" or self.model.stop_training
+        ):  # then the end of the epoch is next
             return
         before = done - self.model.steps_per_execution
         if done // self.save_freq > before // self.save_freq:
@@ -211,7 +232,9 @@ class Checkpoints(keras.callbacks.CallbackList):
             "callbacks": list(self._named),
             "memory": {
                 "content": memory.content,
-                "variables": {place: variable.numpy() for place, variable in memory.variables.items()},
+                "variables": {
+                    place: variable.numpy() for place, variable in memory.variables.items()
+                },
                 "optimizers": memory.built_for,
             },
             "data": self._data_content,
@@ -227,7 +250,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         best = Position(self._best["epoch"], 0) if self._best else None
         self._files.save(position, state, best=best)
 
-    def _history_with(self, position: Position, logs: dict[str, Any]) -> tuple[list[int], dict[str, list[Any]]]:
+    def _history_with(
+        self, position: Position, logs: dict[str, Any]
+    ) -> tuple[list[int], dict[str, list[Any]]]:
         """Return epochs and history of fit as they are once it has learned `logs`."""
         epochs = list(self.model.history.epoch)
         history = dict(self.model.history.history)
@@ -240,10 +265,14 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _check_constancy(self) -> None:
         """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
         now = model_settings(self.model)
-        if not self._begin_is_built and not self._checked:  # to be built, as the first save finds it, is no change
+        if (
+            not self._begin_is_built and not self._checked
+        ):  # to be built, as the first save finds it, is no change
             self._model_begin = now
         changes = differences(self._model_begin, now)
-        texts = [text for name, text in changes.items() if not name.endswith("learning_rate")]  # which is saved
+        texts = [
+            text for name, text in changes.items() if not name.endswith("learning_rate")
+        ]  # which is saved
         if texts:
             raise CheckpointError(
                 f"{'; '.join(texts)}: there when training began, here by now. A resumed run would not have "
@@ -261,9 +290,13 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def _walk(self, begin: Memory | None = None) -> Memory:
         """Return what model and callbacks remember now, beside the variables that `capture` takes."""
-        generators = {f"generator of {name}": variable for name, variable in random_variables().items()}
+        generators = {
+            f"generator of {name}": variable for name, variable in random_variables().items()
+        }
         known = variables(self.model) | generators
-        return Memory({"model": self.model, **self._named}, known=known, begin=begin, fresh=self._fresh)
+        return Memory(
+            {"model": self.model, **self._named}, known=known, begin=begin, fresh=self._fresh
+        )
 
     def _note_begin(self) -> None:
         """Keep what there is when training begins: a resumed run has no more to put its checkpoint into."""
@@ -277,7 +310,9 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
         if "settings" not in state:
-            raise CheckpointError(f"{path}: saved by an earlier version of the course; start afresh in another folder")
+            raise CheckpointError(
+                f"{path}: saved by an earlier version of the course; start afresh in another folder"
+            )
         if position.batch and state["steps"] != self.params["steps"]:
             raise CheckpointError(
                 f"{path}: saved in an epoch of {state['steps']} batches; now an epoch has {self.params['steps']}"
@@ -293,7 +328,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         finished = state["stopped"] or position.epoch >= self.params["epochs"]
         self.model._initial_epoch = self.params["epochs"] if finished else position.epoch
         outcome = "training had already finished" if finished else "training goes on"
-        print(f"{self._files.path}: {outcome} after {position.epoch} epochs and {position.batch} batches")
+        print(
+            f"{self._files.path}: {outcome} after {position.epoch} epochs and {position.batch} batches"
+        )
 
     def _restore(self, *, metrics: bool) -> None:
         """Put back what model and callbacks remembered, but not the settings that have been changed on purpose."""
@@ -310,9 +347,15 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def _chosen_rates(self) -> list[keras.Variable]:
         """Return the learning rates that have been changed on purpose."""
-        optimizers = {place: each for place, each in self._walk().optimizers.items() if place in self._meant}
-        if any(name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant):
-            optimizers["optimizer"] = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        optimizers = {
+            place: each for place, each in self._walk().optimizers.items() if place in self._meant
+        }
+        if any(
+            name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant
+        ):
+            optimizers["optimizer"] = getattr(
+                self.model.optimizer, "inner_optimizer", self.model.optimizer
+            )
         rates = [optimizer._learning_rate for optimizer in optimizers.values()]
         return [rate for rate in rates if isinstance(rate, keras.Variable)]  # else it is a schedule
 
@@ -338,8 +381,12 @@ class Checkpoints(keras.callbacks.CallbackList):
         changes = differences(there, self._settings)
         for name in self._changed:
             if not any(is_meant(setting, name) for setting in there | self._settings):
-                raise ValueError(f"changed = [{name!r}]: must be among {', '.join(sorted(self._settings))}")
-        unasked = [name for name in changes if not any(is_meant(name, change) for change in self._changed)]
+                raise ValueError(
+                    f"changed = [{name!r}]: must be among {', '.join(sorted(self._settings))}"
+                )
+        unasked = [
+            name for name in changes if not any(is_meant(name, change) for change in self._changed)
+        ]
         if unasked:
             shown = unasked[:5]
             texts = "; ".join(changes[name] for name in shown)
@@ -369,7 +416,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Stand in for fit's training function until the batches before the kill are past: the data move on."""
         model = self.model
         model.train_function = self._train  # an error in here must not leave this one in place
-        if self._taken == 0:  # one true step, which creates the metrics' variables and is then undone
+        if (
+            self._taken == 0
+        ):  # one true step, which creates the metrics' variables and is then undone
             self._train(iterator)
             self._restore(metrics=True)
         else:
@@ -391,7 +440,11 @@ class Checkpoints(keras.callbacks.CallbackList):
         before = self._resumed.state["random"]
         now = self._resumed.state["random_now"]
         replayed = random_state()
-        used = {name for name in ("python", "numpy", "tensorflow") if repr(replayed[name]) != repr(before[name])}
+        used = {
+            name
+            for name in ("python", "numpy", "tensorflow")
+            if repr(replayed[name]) != repr(before[name])
+        }
         set_random_state({name: value for name, value in now.items() if name not in used})
 
 

@@ -27,7 +27,9 @@ UNSUITED = re.compile("Conv|Random|CheckNumerics")
 CHECKED = re.compile(
     "(Resource)?Gather(V2|Nd)?|SparseSoftmaxCrossEntropyWithLogits|(Dense)?Bincount|.*Segment.*|Assert"
 )
-BATCH_HOOKS = [f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_") for edge in ("begin", "end")]
+BATCH_HOOKS = [
+    f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_") for edge in ("begin", "end")
+]
 
 
 def fast_fit(model: keras.Model, *, seed: int | None = None) -> keras.Model:
@@ -106,7 +108,9 @@ class _Epochs(keras.callbacks.Callback):
         self.steps_per_execution = steps_per_execution
 
     def on_train_begin(self, logs: Any = None) -> None:
-        self.model.steps_per_execution = self.steps_per_execution  # for evaluate and predict in other callbacks
+        self.model.steps_per_execution = (
+            self.steps_per_execution
+        )  # for evaluate and predict in other callbacks
         for program in (self.model.train_function, self.model.test_function):
             program.checked = False
 
@@ -125,7 +129,9 @@ class _Whole(NamedTuple):
 
 def _whole(data: tuple, batch_size: int) -> tf.data.Dataset:
     def tensor(array: Any) -> tf.Tensor:
-        if tf.as_dtype(array.dtype).is_floating:  # Keras gives all floats the type that it computes in
+        if tf.as_dtype(
+            array.dtype
+        ).is_floating:  # Keras gives all floats the type that it computes in
             array = tf.cast(array, keras.config.floatx())
         return tf.convert_to_tensor(array)
 
@@ -158,7 +164,9 @@ class _WholePass:
         if self.suits_xla is None:
             operations = _operations(self.loop.get_concrete_function(*arguments))
             self.suits_xla = not UNSUITED.search(operations)
-            self.suits_xla = self.suits_xla and not _checks_within_calls(_any_batch(self.step, data))
+            self.suits_xla = self.suits_xla and not _checks_within_calls(
+                _any_batch(self.step, data)
+            )
         if self.suits_xla:
             if not self.checked:
                 _check(_any_batch(self.step, data), data)
@@ -217,9 +225,13 @@ def _check(step: Any, data: tuple) -> None:
             if name in needed:
                 given[place] = value
         operations = tf.graph_util.import_graph_def(graph, given, checked, name="fast_fit")
-        return [operation.outputs for operation in operations]  # what nobody asks for is not computed
+        return [
+            operation.outputs for operation in operations
+        ]  # what nobody asks for is not computed
 
-    traced = run.get_concrete_function(*(tf.TensorSpec(place.shape, place.dtype) for place in step.inputs))
+    traced = run.get_concrete_function(
+        *(tf.TensorSpec(place.shape, place.dtype) for place in step.inputs)
+    )
     rows = _rows(data)
     for start in range(0, rows, 1024):
         end = min(start + 1024, rows)
@@ -245,7 +257,9 @@ def _keep_what_leads_to(targets: list[str], graph: Any) -> set[str]:
     kept = []
     for node in graph.node:
         if node.name in needed:
-            kept.append(type(node).FromString(node.SerializeToString()))  # a copy, since the graph is emptied
+            kept.append(
+                type(node).FromString(node.SerializeToString())
+            )  # a copy, since the graph is emptied
     del graph.node[:]
     graph.node.extend(kept)
     return needed
@@ -309,7 +323,9 @@ def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | Non
 
 def _acts_on_batches(callback: keras.callbacks.Callback) -> bool:
     """Whether a callback, or one that it holds, has work to do at batches."""
-    if isinstance(callback, keras.callbacks.CallbackList) and any(map(_acts_on_batches, callback.callbacks)):
+    if isinstance(callback, keras.callbacks.CallbackList) and any(
+        map(_acts_on_batches, callback.callbacks)
+    ):
         return True
     return any(_works(callback, getattr(callback, hook)) for hook in BATCH_HOOKS)
 

@@ -20,12 +20,20 @@ from course.training import objects
 from course.training.checkpoint_files import CheckpointError
 
 ATOMS = (type(None), bool, int, float, str)
-SCAFFOLDING = {"_model", "params", "_tracker", "_auto_config", "_eval_epoch_iterator", "build", "quantize"} | {
-    *("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes")
-}
+SCAFFOLDING = {
+    "_model",
+    "params",
+    "_tracker",
+    "_auto_config",
+    "_eval_epoch_iterator",
+    "build",
+    "quantize",
+} | {*("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes")}
 SEQUENCES = {each.__name__: each for each in (list, tuple, set, frozenset, collections.deque)}
 CONTAINERS = (*SEQUENCES.values(), dict)
-DICTIONARIES: dict[str, type] = {each.__name__: each for each in (dict, collections.OrderedDict, collections.Counter)}
+DICTIONARIES: dict[str, type] = {
+    each.__name__: each for each in (dict, collections.OrderedDict, collections.Counter)
+}
 DICTIONARIES["defaultdict"] = collections.defaultdict
 FACTORIES = {each.__name__: each for each in (int, float, str, list, dict, set)}
 CONFIGURED = (keras.optimizers.Optimizer, keras.losses.Loss)
@@ -54,7 +62,9 @@ class Memory:
         self.content: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
         self.optimizers: dict[str, Any] = {}
-        self.descriptions: dict[str, str] = {}  # of large arrays and of what only a new process can make, by place
+        self.descriptions: dict[
+            str, str
+        ] = {}  # of large arrays and of what only a new process can make, by place
         self._begin = begin
         self._fresh = fresh or {}
         self._objects = roots | (known or {})  # all that was met, by place
@@ -69,7 +79,9 @@ class Memory:
         places = {}
         for place, optimizer in self.optimizers.items():
             if optimizer.built:
-                places[place] = [self._places[objects.identity(each)] for each in optimizer._trainable_variables]
+                places[place] = [
+                    self._places[objects.identity(each)] for each in optimizer._trainable_variables
+                ]
         return places
 
     @property
@@ -104,7 +116,9 @@ class Memory:
             if not optimizer.built:
                 optimizer.build([self._there(variable) for variable in variables])
 
-    def put_back(self, content: dict[str, dict[str, Any]], *, keep: set[str] | frozenset[str] = frozenset()) -> None:
+    def put_back(
+        self, content: dict[str, dict[str, Any]], *, keep: set[str] | frozenset[str] = frozenset()
+    ) -> None:
         """Give each object the content that it had, except at the places to `keep`.
 
         Raises CheckpointError for an object that is missing.
@@ -129,10 +143,14 @@ class Memory:
         attributes = objects.attributes(value)
         foreign = frameworks | SCAFFOLDING
         own = {name: part for name, part in attributes.items() if name not in foreign}
-        if objects.is_from(type(value), objects.FRAMEWORKS) and not isinstance(value, keras.callbacks.Callback):
+        if objects.is_from(type(value), objects.FRAMEWORKS) and not isinstance(
+            value, keras.callbacks.Callback
+        ):
             own = {}
         if own:
-            self.content[place] = {name: self._take(part, _at(place, name)) for name, part in own.items()}
+            self.content[place] = {
+                name: self._take(part, _at(place, name)) for name, part in own.items()
+            }
         for name, part in attributes.items():
             if name not in own and name not in SCAFFOLDING and not name.startswith("_self_"):
                 self._search(part, _at(place, name))
@@ -150,7 +168,9 @@ class Memory:
                 self._search(item, f"{place}[{_short(key)}]")
             return
         is_object = (
-            isinstance(value, objects.CALLABLES) or objects.is_framework_object(value) or objects.is_of_the_user(value)
+            isinstance(value, objects.CALLABLES)
+            or objects.is_framework_object(value)
+            or objects.is_of_the_user(value)
         )
         if is_object and self._meet(value, place):
             self.descriptions[place] = objects.describe(value)
@@ -193,20 +213,33 @@ class Memory:
             self._take_variable(value, place)
         elif isinstance(value, objects.CALLABLES):
             if parts := objects.attributes(value):
-                self.content[place] = {name: self._take(part, _at(place, name)) for name, part in parts.items()}
+                self.content[place] = {
+                    name: self._take(part, _at(place, name)) for name, part in parts.items()
+                }
         elif not isinstance(value, objects.UNCHANGING):
             self._take_object(value, place)
 
     def _take_array(self, value: Any, place: str) -> Any:
-        array = np.asarray(value) if hasattr(value, "__array__") else np.array(None)  # a symbol has no value
-        if array.dtype.hasobject or (isinstance(value, np.ndarray) and type(value) is not np.ndarray):
+        array = (
+            np.asarray(value) if hasattr(value, "__array__") else np.array(None)
+        )  # a symbol has no value
+        if array.dtype.hasobject or (
+            isinstance(value, np.ndarray) and type(value) is not np.ndarray
+        ):
             self._refuse(
-                place, f"{objects.describe(value)} of {array.dtype} cannot be saved", "hold a plain array or a list"
+                place,
+                f"{objects.describe(value)} of {array.dtype} cannot be saved",
+                "hold a plain array or a list",
             )
         if array.nbytes >= LARGE:
             digest = self.descriptions[place] = objects.fingerprint(array)
             if not self._begin or self._fresh.get(place) == digest:
-                return {"kind": "there", "place": place, "is": type(value).__qualname__, "digest": digest}
+                return {
+                    "kind": "there",
+                    "place": place,
+                    "is": type(value).__qualname__,
+                    "digest": digest,
+                }
         kind = "array" if isinstance(value, np.ndarray) else "tensor"
         return {"kind": kind, "array": np.array(array)}
 
@@ -234,10 +267,16 @@ class Memory:
 
     def _of_a_kind(self, value: Any, place: str, content: dict[str, Any]) -> Any:
         """Of a container of another class than the plain one."""
-        if objects.is_from(type(value), {*objects.FRAMEWORKS, "wrapt"}):  # what Keras makes of a list or dictionary
+        if objects.is_from(
+            type(value), {*objects.FRAMEWORKS, "wrapt"}
+        ):  # what Keras makes of a list or dictionary
             return content
         if getattr(value, "__dict__", None):
-            self._refuse(place, f"{objects.describe(value)} has attributes beside its items", "hold a plain container")
+            self._refuse(
+                place,
+                f"{objects.describe(value)} has attributes beside its items",
+                "hold a plain container",
+            )
         return content | self._reference(value, place) | {"kind": content["kind"]}
 
     def _take_variable(self, value: Any, place: str) -> None:
@@ -273,7 +312,11 @@ class Memory:
         description = self.descriptions[place] = objects.describe(value)
         if objects.is_found_by_name(value):
             return {"kind": "named", "module": value.__module__, "name": value.__qualname__}
-        if self._begin and not objects.is_variable(value) and self._begin.descriptions.get(place) != description:
+        if (
+            self._begin
+            and not objects.is_variable(value)
+            and self._begin.descriptions.get(place) != description
+        ):
             self._refuse(
                 place,
                 f"{description} came there during training, and a resumed run would not have it",
@@ -354,14 +397,18 @@ class Memory:
             )
         return there
 
-    def _put_unchangeable(self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]) -> Any:
+    def _put_unchangeable(
+        self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]
+    ) -> Any:
         before = list(now) if isinstance(now, tuple) else []
         items = self._put_items(saved["items"], before, place, made)
         if "is" in saved:  # a named tuple
             return type(self._there(place))(*items)
         return SEQUENCES[saved["kind"]](items)
 
-    def _put_container(self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]) -> Any:
+    def _put_container(
+        self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]
+    ) -> Any:
         kind = saved["kind"]
         if "is" in saved:
             now = self._there(place)
@@ -394,7 +441,9 @@ class Memory:
         new.extend(items)
         return new
 
-    def _put_items(self, saved: list[Any], now: list[Any], place: str, made: dict[str, Any]) -> list[Any]:
+    def _put_items(
+        self, saved: list[Any], now: list[Any], place: str, made: dict[str, Any]
+    ) -> list[Any]:
         now = now + [None] * len(saved)
         return [self._put(item, now[i], f"{place}[{i}]", made) for i, item in enumerate(saved)]
 

@@ -41,9 +41,13 @@ class ConfusionMatrix(keras.metrics.Metric):
         self.class_names = [str(class_name) for class_name in class_names]
         size = len(self.class_names)
         if len(set(self.class_names)) < max(size, 2):
-            raise ValueError(f"class_names = {self.class_names}: must be two or more different names")
+            raise ValueError(
+                f"class_names = {self.class_names}: must be two or more different names"
+            )
         # float32 stops counting at 2**24 = 16,777,216 rows; float64 goes on to 2**53 and holds weights as well.
-        self.counts = self.add_variable((size, size), initializer="zeros", dtype="float64", name="counts")
+        self.counts = self.add_variable(
+            (size, size), initializer="zeros", dtype="float64", name="counts"
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to the counts; `sample_weight` (rows,) counts each row that many times."""
@@ -54,7 +58,9 @@ class ConfusionMatrix(keras.metrics.Metric):
         shape = tuple(y_true.shape)
         if shape[1:] == (size,):
             shapes = f"shape {shape}: must be ({shape[0]}, 1)"
-            raise ValueError(f"{self}: y_true has {shapes}; of one-hot rows pass np.argmax(y_true, axis=1)")
+            raise ValueError(
+                f"{self}: y_true has {shapes}; of one-hot rows pass np.argmax(y_true, axis=1)"
+            )
         labels = _column(f"{self}: y_true", y_true, y_pred.shape[0])
         weight = _weight(f"{self}: sample_weight", sample_weight, y_pred)
         sound = _rows_sound(f"{self}", labels[:, None], size - 1, y_pred, weight)
@@ -114,11 +120,15 @@ class ExactMatch(keras.metrics.Mean):
     `ConfusionMatrix`.
     """
 
-    def __init__(self, threshold: ArrayLike = 0.5, name: str = "exact_match", dtype: Any = "float64") -> None:
+    def __init__(
+        self, threshold: ArrayLike = 0.5, name: str = "exact_match", dtype: Any = "float64"
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.threshold = np.asarray(threshold, dtype="float64")
         if self.threshold.ndim > 1:
-            raise ValueError(f"threshold has shape {self.threshold.shape}: must be one number or one for each label")
+            raise ValueError(
+                f"threshold has shape {self.threshold.shape}: must be one number or one for each label"
+            )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add a batch to the share; `sample_weight` (rows,) counts each row that many times."""
@@ -138,7 +148,9 @@ class ExactMatch(keras.metrics.Mean):
         return super().get_config() | {"threshold": self.threshold.tolist()}
 
 
-def scores_at(thresholds: ArrayLike, y_true: ArrayLike, probability: ArrayLike) -> dict[str, NDArray]:
+def scores_at(
+    thresholds: ArrayLike, y_true: ArrayLike, probability: ArrayLike
+) -> dict[str, NDArray]:
     """Precision, recall (sensitivity), specificity, F1 and accuracy of "positive above t" for every threshold t.
 
     `y_true` (rows,): 0 or 1; `probability` (rows,). What would divide by zero is 0. Raises ValueError.
@@ -237,7 +249,9 @@ def _numbers(what: str, values: Any) -> Any:
         raise ValueError(f"{what} is not an array of numbers: {error}") from error
     kind = tf.as_dtype(tensor.dtype)
     if not (kind.is_floating or kind.is_integer or kind.is_bool):
-        raise ValueError(f"{what} is of type {kind.name}: must be numbers; number the classes 0, 1, ...")
+        raise ValueError(
+            f"{what} is of type {kind.name}: must be numbers; number the classes 0, 1, ..."
+        )
     return ops.cast(tensor, "float64")
 
 
@@ -252,7 +266,9 @@ def _rows_sound(what: str, labels: Any, highest: int, y_pred: Any, weight: Any) 
 
     Where an error about labels can be raised, it is.
     """
-    wrong = (labels < 0) | (labels > highest) | (labels != ops.floor(labels))  # the last is true of NaN
+    wrong = (
+        (labels < 0) | (labels > highest) | (labels != ops.floor(labels))
+    )  # the last is true of NaN
     counts = weight != 0
     wrong = wrong & counts[:, None]
     allowed = f"must be a whole number from 0 to {highest}"
@@ -280,7 +296,10 @@ def _check_shape(what: str, values: Any, allowed: tuple[int | str | None, ...]) 
     shape = tuple(values.shape)
     fits = len(shape) == len(allowed)
     for size, wanted in zip(shape, allowed, strict=False):
-        if isinstance(wanted, int) and size not in (wanted, None):  # None while a step is being compiled
+        if isinstance(wanted, int) and size not in (
+            wanted,
+            None,
+        ):  # None while a step is being compiled
             fits = False
     if not fits:
         sizes = ", ".join(map(str, allowed))

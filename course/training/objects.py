@@ -26,11 +26,22 @@ import numpy as np
 import tensorflow as tf
 
 FRAMEWORKS = {"keras", "tensorflow"}
-LIBRARIES = {*sys.stdlib_module_names, *FRAMEWORKS, "course", "numpy"} - {"__main__"}  # functions without a memory
+LIBRARIES = {*sys.stdlib_module_names, *FRAMEWORKS, "course", "numpy"} - {
+    "__main__"
+}  # functions without a memory
 CALLABLES = (functools.partial, types.FunctionType, types.MethodType, types.BuiltinMethodType)
 UNCHANGING = (
     *(type, types.ModuleType, types.BuiltinFunctionType, types.EllipsisType, inspect.Signature),
-    *(range, slice, enum.Enum, pathlib.PurePath, re.Pattern, uuid.UUID, decimal.Decimal, fractions.Fraction),
+    *(
+        range,
+        slice,
+        enum.Enum,
+        pathlib.PurePath,
+        re.Pattern,
+        uuid.UUID,
+        decimal.Decimal,
+        fractions.Fraction,
+    ),
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, np.dtype, np.ufunc),
     *(tf.DType, tf.TensorShape, tf.TypeSpec, tf.data.Dataset, keras.KerasTensor, keras.DTypePolicy),
 )
@@ -38,7 +49,11 @@ UNCHANGING = (
 
 def fingerprint(array: np.ndarray) -> str:
     """Return the type, shape and sha256 of an array's bytes, shortened."""
-    content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
+    content = (
+        repr(array.tolist()).encode()
+        if array.dtype.hasobject
+        else np.ascontiguousarray(array).tobytes()
+    )
     digest = hashlib.sha256(content).hexdigest()[:12]
     return f"{array.dtype} {array.shape} {digest}"
 
@@ -48,7 +63,11 @@ def attributes(value: Any) -> dict[str, Any]:
     if isinstance(value, functools.partial):
         return {"func": value.func, "args": value.args, "keywords": value.keywords}
     if isinstance(value, types.MethodType | types.BuiltinMethodType):
-        return {} if isinstance(value.__self__, types.ModuleType | None) else {"__self__": value.__self__}
+        return (
+            {}
+            if isinstance(value.__self__, types.ModuleType | None)
+            else {"__self__": value.__self__}
+        )
     attributes = dict(getattr(value, "__dict__", {}))
     if isinstance(value, types.FunctionType):
         if is_from(value, LIBRARIES):
@@ -147,14 +166,18 @@ def _stored(code: types.CodeType) -> Iterator[str]:
 def is_plain(value: Any) -> bool:
     """Whether an object is no more than its attributes: Python itself tells, when it is asked how to copy it."""
     get_state = getattr(type(value), "__getstate__", None)
-    if get_state is not getattr(object, "__getstate__", None) and not isinstance(get_state, types.FunctionType):
+    if get_state is not getattr(object, "__getstate__", None) and not isinstance(
+        get_state, types.FunctionType
+    ):
         return False  # it has something to hide from Python
     try:
         answer: Any = object.__reduce_ex__(value, 2)
         make, arguments, _, items, pairs = answer
     except Exception:  # whatever a class makes of the question
         return False
-    return make is copyreg.__newobj__ and arguments == (type(value),) and items is None and pairs is None  # type: ignore[attr-defined]
+    if make is not copyreg.__newobj__:  # type: ignore[attr-defined]
+        return False
+    return arguments == (type(value),) and items is None and pairs is None
 
 
 def generator_state(value: Any) -> Any:
@@ -179,7 +202,11 @@ def generator_in(kind: str, state: Any, now: Any) -> Any:
         old.set_state(state)
         return old
     if kind == "Generator":
-        new: Any = now if type(getattr(now, "bit_generator", None)) is bits else np.random.Generator(bits())
+        new: Any = (
+            now
+            if type(getattr(now, "bit_generator", None)) is bits
+            else np.random.Generator(bits())
+        )
         new.bit_generator.state = state
         return new
     source: Any = now if type(now) is bits else bits()
@@ -218,6 +245,8 @@ def describe(value: Any) -> str:
 @functools.cache
 def _digest(code: types.CodeType) -> str:
     """Return what tells apart functions of one name, as lambdas have it."""
-    constants = [_digest(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts]
+    constants = [
+        _digest(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts
+    ]
     content = repr([code.co_code, constants, code.co_names])
     return hashlib.sha256(content.encode()).hexdigest()[:8]

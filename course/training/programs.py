@@ -17,7 +17,9 @@ from course.training.checkpoint_files import CheckpointError
 from course.training.memory import Memory
 from course.training.objects import fingerprint
 
-RANDOM = re.compile(r"(Random|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal)(?!.*Dataset)")
+RANDOM = re.compile(
+    r"(Random|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal)(?!.*Dataset)"
+)
 
 
 def check_program(function: Any, memory: Memory, checked: set[str]) -> None:
@@ -81,11 +83,18 @@ def check_pipeline(dataset: tf.data.Dataset, *, own: tf.Variable) -> None:
     cure = "use `shuffled` or `each_epoch` of the Checkpoints, and draw from the seed that it gives"
     for step in _steps(dataset):
         name = type(step).__name__.strip("_")
-        if any(getattr(step, f"_{re}", False) for re in ("reshuffle_each_iteration", "rerandomize_each_iteration")):
-            raise CheckpointError(f"data: {name} has another order in every epoch, which cannot be saved; {cure}")
+        if any(
+            getattr(step, f"_{re}", False)
+            for re in ("reshuffle_each_iteration", "rerandomize_each_iteration")
+        ):
+            raise CheckpointError(
+                f"data: {name} has another order in every epoch, which cannot be saved; {cure}"
+            )
         seeds = [getattr(step, f"_{seed}", 1) for seed in ("seed", "seed2")]
         if not any(map(int, seeds)):
-            raise CheckpointError(f"data: {name} has no seed, so that no run is like another; give it one")
+            raise CheckpointError(
+                f"data: {name} has no seed, so that no run is like another; give it one"
+            )
         for program in _functions(step):
             for variable in program.graph.variables:
                 if variable is not own:
@@ -107,8 +116,14 @@ def pipeline_fingerprint(dataset: tf.data.Dataset) -> str:
     parts: list[Any] = []
     for step in _steps(dataset):
         parts.append(type(step).__name__)
-        held = [value for name, value in sorted(vars(step).items()) if name != "_variant_tensor_attr"]
-        parts += [tensor_fingerprint(value) for value in keras.tree.flatten(held) if isinstance(value, tf.Tensor)]
+        held = [
+            value for name, value in sorted(vars(step).items()) if name != "_variant_tensor_attr"
+        ]
+        parts += [
+            tensor_fingerprint(value)
+            for value in keras.tree.flatten(held)
+            if isinstance(value, tf.Tensor)
+        ]
         for program in _functions(step):
             operations = _operations(program.graph)
             parts += [operation.op for operation in operations]

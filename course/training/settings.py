@@ -14,15 +14,31 @@ import tensorflow as tf
 from course.training.objects import describe, fingerprint
 from course.training.programs import pipeline_fingerprint
 
-FIT = ("batch_size", "shuffle", "class_weight", "validation_freq", "validation_batch_size", "validation_steps")
+FIT = (
+    "batch_size",
+    "shuffle",
+    "class_weight",
+    "validation_freq",
+    "validation_batch_size",
+    "validation_steps",
+)
 COMPILE = ("loss", "loss_weights", "metrics", "weighted_metrics")
-IRRELEVANT = {"name", "registered_name", "module", "build_config", "build_input_shape", "compile_config"}
+IRRELEVANT = {
+    "name",
+    "registered_name",
+    "module",
+    "build_config",
+    "build_input_shape",
+    "compile_config",
+}
 
 
 def model_settings(model: keras.Model) -> dict[str, str]:
     """Return the settings of a model, its layers, its optimizer and of `compile`."""
     settings: dict[str, str] = {}
-    layers = [layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)]
+    layers = [
+        layer for layer in model._flatten_layers() if not isinstance(layer, keras.layers.InputLayer)
+    ]
     names = []
     for number, layer in enumerate(layers):
         names.append(layer.name)
@@ -72,7 +88,9 @@ def _config(value: Any) -> Any:
     """Return the configuration of an object of Keras; of layers within, which speak for themselves, the connections."""
     try:
         config = value.get_config()
-    except NotImplementedError:  # a layer of the user's own; its attributes are compared all the same
+    except (
+        NotImplementedError
+    ):  # a layer of the user's own; its attributes are compared all the same
         return None
     layers = config.pop("layers", None)
     if isinstance(layers, list):
@@ -89,7 +107,11 @@ def _flatten(settings: dict[str, str], name: str, value: Any) -> None:
                 _flatten(settings, f"{name}.{key}", part)
     elif isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], int):
         settings[name] = repr(value[0])  # as layers write their axis, once they are built
-    elif isinstance(value, list | tuple) and value and not all(isinstance(p, int | float | None) for p in value):
+    elif (
+        isinstance(value, list | tuple)
+        and value
+        and not all(isinstance(p, int | float | None) for p in value)
+    ):
         for i, part in enumerate(value):
             _flatten(settings, f"{name}[{i}]", part)
     elif hasattr(value, "get_config") and not isinstance(value, type):
@@ -125,4 +147,6 @@ def _without_names(settings: dict[str, str], names: list[str]) -> dict[str, str]
     longest_first = sorted(numbers, key=len, reverse=True)
     names_pattern = "|".join(map(re.escape, longest_first))
     quoted = re.compile(f"'({names_pattern})'")
-    return {name: quoted.sub(lambda match: numbers[match[1]], text) for name, text in settings.items()}
+    return {
+        name: quoted.sub(lambda match: numbers[match[1]], text) for name, text in settings.items()
+    }

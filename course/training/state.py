@@ -23,9 +23,15 @@ from course.training.checkpoint_files import CheckpointError
 
 def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
     """Return a copy of all variables that training changes, with the running metrics if asked for."""
-    variables = {name: variable.numpy() for name, variable in _variables(model, metrics=metrics).items()}
+    variables = {
+        name: variable.numpy() for name, variable in _variables(model, metrics=metrics).items()
+    }
     is_built = model.compiled and model.optimizer.built
-    return {"variables": variables, "build": model.get_build_config(), "optimizer_is_built": is_built}
+    return {
+        "variables": variables,
+        "build": model.get_build_config(),
+        "optimizer_is_built": is_built,
+    }
 
 
 def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, source: Any) -> None:
@@ -39,7 +45,9 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         model.optimizer.build(model.trainable_variables)
     ours = _variables(model, metrics=metrics)
     groups = {name.split("/")[0] for name in ours}
-    theirs = {name: array for name, array in captured["variables"].items() if name.split("/")[0] in groups}
+    theirs = {
+        name: array for name, array in captured["variables"].items() if name.split("/")[0] in groups
+    }
     differences = []
     for old, new in zip_longest(theirs.items(), ours.items(), fillvalue=("", None)):
         if _identity(*old) != _identity(*new):
@@ -91,7 +99,9 @@ def random_variables() -> dict[str, Any]:
 
 def variables(model: keras.Model) -> dict[str, Any]:
     """All variables that `capture` knows of, by number."""
-    return {f"variable {i}": each for i, each in enumerate(_variables(model, metrics=True).values())}
+    return {
+        f"variable {i}": each for i, each in enumerate(_variables(model, metrics=True).values())
+    }
 
 
 def _variables(model: keras.Model, *, metrics: bool) -> dict[str, Any]:

@@ -49,7 +49,11 @@ def test_an_edited_cell_is_named(stored, edition):
 
 
 def test_a_cell_too_many_is_noticed(stored):
-    alter(stored, "learner", lambda notebook: notebook.cells.append(nbformat.v4.new_markdown_cell("more")))
+    alter(
+        stored,
+        "learner",
+        lambda notebook: notebook.cells.append(nbformat.v4.new_markdown_cell("more")),
+    )
     assert "cells, the source makes" in drift(stored)
 
 
@@ -75,14 +79,21 @@ def test_a_missing_edition_is_noticed(stored):
     assert "missing; run: course build" in drift(stored)
 
 
-def test_text_that_came_in_pieces_is_stored_as_one_up_to_the_next_output_of_another_kind(stored, monkeypatch):
+def test_text_that_came_in_pieces_is_stored_as_one_up_to_the_next_output_of_another_kind(
+    stored, monkeypatch
+):
     def text(text):
         return nbformat.v4.new_output("stream", name="stdout", text=text)
 
     def in_pieces(made, *_, **__):
         run = nbformat.from_dict(made)
         for cell in code(run):
-            cell.outputs = [text("a "), text("line\n"), nbformat.v4.new_output("display_data"), text("more\n")]
+            cell.outputs = [
+                text("a "),
+                text("line\n"),
+                nbformat.v4.new_output("display_data"),
+                text("more\n"),
+            ]
         return run
 
     monkeypatch.setattr(build, "_execute", in_pieces)
@@ -127,13 +138,17 @@ def test_outputs_are_kept_where_the_prose_alone_has_changed(stored, no_execution
     for edition in build.EDITIONS:
         alter(stored, edition, lambda notebook: notebook.cells[0].update(source="An older opening"))
     build.build(stored, execute=False)
-    assert {edition: Lesson(stored).path(edition).read_bytes() for edition in build.EDITIONS} == before
+    assert {
+        edition: Lesson(stored).path(edition).read_bytes() for edition in build.EDITIONS
+    } == before
 
 
 def test_claims_are_set_beside_what_is_measured_now_without_executing(stored, no_execution):
     before = Lesson(stored).path("solutions").read_bytes()
     older = "a result: yours 1 · course 1.0 (0.9 to 1.1)"
-    alter(stored, "solutions", lambda notebook: claim_of(notebook).data.update({"text/plain": older}))
+    alter(
+        stored, "solutions", lambda notebook: claim_of(notebook).data.update({"text/plain": older})
+    )
     assert "shows results beside others than those measured; run: course build" in drift(stored)
     build.build(stored, execute=False)
     assert Lesson(stored).path("solutions").read_bytes() == before
@@ -166,6 +181,8 @@ def claim_of(notebook):
 
 def limited(notebook):
     """The record of the first bound."""
-    shown = [output for cell in code(notebook) for output in cell.outputs if outputs.claims_of(output)]
+    shown = [
+        output for cell in code(notebook) for output in cell.outputs if outputs.claims_of(output)
+    ]
     records = [record for output in shown for record in output.metadata["course"]["claims"]]
     return next(record for record in records if record["kind"] == "bound")

@@ -38,7 +38,11 @@ def test_the_readme_shows_a_small_picture_of_a_lesson_and_says_what_it_shows():
     picture = (ROOT / "picture.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 60_000
-    [alt] = re.findall(r"^!\[(.+)\]\(picture\.png\)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    [alt] = re.findall(
+        r"^!\[(.+)\]\(picture\.png\)$",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert re.search(r"training falls from .* validation rises from", alt)
 
 

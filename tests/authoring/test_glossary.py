@@ -5,7 +5,9 @@ import pytest
 from course.authoring.glossary import Glossary, glossary, page
 from course.authoring.links import heading_id
 
-TERMS = Glossary({"batch": "Some rows.", "batch size": "How many.", "AUC": "An area."}, {"mini-batch": "batch"})
+TERMS = Glossary(
+    {"batch": "Some rows.", "batch size": "How many.", "AUC": "An area."}, {"mini-batch": "batch"}
+)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,10 @@ def test_the_first_use_of_a_term_is_a_link(text, linked):
 
 def test_a_term_that_was_linked_before_is_not_linked_again():
     seen = {"batch"}
-    assert TERMS.linked("A batch of its batch size", seen) == "A batch of its [batch size](GLOSSARY.md#batch-size)"
+    assert (
+        TERMS.linked("A batch of its batch size", seen)
+        == "A batch of its [batch size](GLOSSARY.md#batch-size)"
+    )
     assert seen == {"batch", "batch size"}
 
 

@@ -28,7 +28,9 @@ def pages():
     for name in LESSONS:
         for edition, folder in (("learner", ""), ("solutions", "solutions/")):
             cells = make(read(name), edition, quotes=False).cells
-            made[f"{folder}{name}.ipynb"] = [cell.source for cell in cells if cell.cell_type == "markdown"]
+            made[f"{folder}{name}.ipynb"] = [
+                cell.source for cell in cells if cell.cell_type == "markdown"
+            ]
     return made
 
 
@@ -56,7 +58,9 @@ def prose(text):
                 elif token.type == "link_close":
                     inside = False
                 elif not inside:
-                    parts.append(SHOWN.get(token.type, "*") if token.type != "text" else token.content)
+                    parts.append(
+                        SHOWN.get(token.type, "*") if token.type != "text" else token.content
+                    )
             yield "".join(parts)
 
 
@@ -81,7 +85,10 @@ def test_every_relative_link_and_its_anchor_lead_somewhere(pages):
             target = "/".join(steps)
             assert target in pages, f"{path}: {address}"
             if parts.fragment:
-                on_a_code_host = [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings[target]]
+                on_a_code_host = [
+                    re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-")
+                    for each in headings[target]
+                ]
                 assert on_a_code_host.count(parts.fragment) == 1, f"{path}: {address}"
                 in_jupyterlab = [each.replace(" ", "-") for each in headings[target]]
                 in_jupyterlab += re.findall(r'<a id="([^"]+)"></a>', "".join(pages[target]))
@@ -115,6 +122,10 @@ def test_every_term_is_linked_where_a_lesson_first_uses_it(pages, name):
                 address = "GLOSSARY.md#" + term.lower().replace(" ", "-")
                 flags = re.IGNORECASE if term == term.lower() else 0
                 if any(re.search(rf"(?<![\w-]){term}(?![\w-])", part, flags) for part in words):
-                    longer = [other for other in glossary.glossary().terms if term in other and other != term]
+                    longer = [
+                        other
+                        for other in glossary.glossary().terms
+                        if term in other and other != term
+                    ]
                     assert address in met or longer, f"{term}: {text}"
     assert len(met) >= 8

@@ -19,9 +19,18 @@ def three(lessons):
         ("Lesson 02's rate", "[Lesson 02](02_second.ipynb)'s rate"),
         ("in lesson\n02", "in [lesson\n02](02_second.ipynb)"),
         ("lessons 01 and 03", "lessons [01](01_first.ipynb) and [03](03_third.ipynb)"),
-        ("Lessons 01, 02, and 03", "Lessons [01](01_first.ipynb), [02](02_second.ipynb), and [03](03_third.ipynb)"),
-        ("doi:10.1109/5.726791 (digits)", "[doi:10.1109/5.726791](https://doi.org/10.1109/5.726791) (digits)"),
-        ("(Yeh, doi:10.1016/S0(98)3).", "(Yeh, [doi:10.1016/S0(98)3](https://doi.org/10.1016/S0%2898%293))."),
+        (
+            "Lessons 01, 02, and 03",
+            "Lessons [01](01_first.ipynb), [02](02_second.ipynb), and [03](03_third.ipynb)",
+        ),
+        (
+            "doi:10.1109/5.726791 (digits)",
+            "[doi:10.1109/5.726791](https://doi.org/10.1109/5.726791) (digits)",
+        ),
+        (
+            "(Yeh, doi:10.1016/S0(98)3).",
+            "(Yeh, [doi:10.1016/S0(98)3](https://doi.org/10.1016/S0%2898%293)).",
+        ),
         ("arXiv:1706.04599.", "[arXiv:1706.04599](https://arxiv.org/abs/1706.04599)."),
     ],
 )

@@ -19,14 +19,18 @@ def run(seed, value, mode="full", name="98.accuracy", machine=HERE, seconds=1.0,
     claim = Claim(name, kind, "a result", value, digits=2, mode=mode, **limits)
     spent = {"cell_seconds": seconds, "processor_seconds": 2 * seconds}
     parameters = {"seed": seed}
-    return SimpleNamespace(mode=mode, parameters=parameters, claims={name: claim}, machine=machine, **spent)
+    return SimpleNamespace(
+        mode=mode, parameters=parameters, claims={name: claim}, machine=machine, **spent
+    )
 
 
 def written():
     return tomllib.loads(claims.VALUES.read_text())
 
 
-def test_results_are_stored_by_seed_with_what_they_promise_and_where_and_other_lessons_stay(lessons):
+def test_results_are_stored_by_seed_with_what_they_promise_and_where_and_other_lessons_stay(
+    lessons,
+):
     claims.VALUES.write_text('["97.loss"]\ndigits = 1\n["98.older"]\ndigits = 1\n')
     full = [run(seed, value, at_least=0.2) for seed, value in enumerate((0.5, 0.25, 1.0))]
     measure.store("98_trial", [*full, run(0, 0.125, "fast", at_most=1.0)])
@@ -73,10 +77,19 @@ def test_measured_in_one_mode_a_lesson_keeps_the_results_of_the_other(lessons):
 @pytest.mark.parametrize(
     ("runs", "message"),
     [
-        ([run(0, 1.0), run(1, 1.0, name="98.other")], "only some of its runs make 98.accuracy, 98.other"),
+        (
+            [run(0, 1.0), run(1, 1.0, name="98.other")],
+            "only some of its runs make 98.accuracy, 98.other",
+        ),
         ([run(0, 1.0), run(2, 1.0)], r"the seeds must be 0, 1, \.\.\.; found \[0, 2\]"),
-        ([run(0, 1.0), run(1, 1.0, machine={"cores": "4"})], "its runs come from different machines"),
-        ([run(0, 1.0, at_least=0.5), run(1, 0.25, at_least=0.5)], "98.accuracy = 0.25 with seed 1, at least 0.5"),
+        (
+            [run(0, 1.0), run(1, 1.0, machine={"cores": "4"})],
+            "its runs come from different machines",
+        ),
+        (
+            [run(0, 1.0, at_least=0.5), run(1, 0.25, at_least=0.5)],
+            "98.accuracy = 0.25 with seed 1, at least 0.5",
+        ),
     ],
 )
 def test_runs_that_cannot_stand_together_are_refused_and_nothing_is_written(lessons, runs, message):
@@ -89,7 +102,9 @@ def test_seconds_of_the_clock_and_of_the_processor_are_stored_apart(lessons):
     catalog.TIMES.write_text('["97"]\nfull = 2.0\n')
     measure.store_times("98_trial", [run(0, 1, seconds=12.34), run(0, 1, "fast", seconds=5.67)])
     assert find("98").seconds("full") == 12.3
-    measure.store_costs("98_trial", [run(0, 1, seconds=4), run(1, 1, seconds=1), run(2, 1, seconds=2)], 0.123456)
+    measure.store_costs(
+        "98_trial", [run(0, 1, seconds=4), run(1, 1, seconds=1), run(2, 1, seconds=2)], 0.123456
+    )
     measure.store_costs("98_trial", [run(0, 1, "fast", seconds=0.5)], 0.2)
     assert tomllib.loads(catalog.TIMES.read_text()) == {
         "97": {"full": 2.0},

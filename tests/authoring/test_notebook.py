@@ -84,7 +84,9 @@ def test_both_editions_are_valid_and_the_same_source_gives_the_same_bytes(source
 def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(source):
     solutions, learner = (sources(make(source, edition)) for edition in ("solutions", "learner"))
     pairs = list(zip(solutions, learner, strict=True))[1:-1]  # without the ways to other notebooks
-    assert [pair for pair in pairs if pair[0] != pair[1]] == [("answer = 42", "answer = ...  # your code here")]
+    assert [pair for pair in pairs if pair[0] != pair[1]] == [
+        ("answer = 42", "answer = ...  # your code here")
+    ]
     assert "answer = 41" not in solutions
 
 
@@ -126,7 +128,9 @@ def test_a_quiz_folds_what_each_option_is_worth_behind_the_question(source):
         ("[ ] Chance", "[x] Chance", "exactly one option must be marked"),
     ],
 )
-def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_refused(lessons, old, new, message):
+def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_refused(
+    lessons, old, new, message
+):
     path = lessons / "98_trial.py"
     path.write_text(path.read_text() + BODY.replace(old, new))
     claims.VALUES.write_text(MEASURED)
@@ -137,7 +141,11 @@ def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_
 @pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.name)
 def test_every_quiz_of_the_course_has_as_many_reasons_as_options(lesson):
     quizzes = [cell.source for cell in read(lesson.name).cells if "quiz" in cell.tags]
-    published = [text for text in sources(make(read(lesson.name), "learner", quotes=False)) if "**Quiz.**" in text]
+    published = [
+        text
+        for text in sources(make(read(lesson.name), "learner", quotes=False))
+        if "**Quiz.**" in text
+    ]
     assert len(published) == len(quizzes) >= 2
     for quiz, text in zip(quizzes, published, strict=True):
         options = quiz.count("- [ ] ") + quiz.count("- [x] ")
@@ -170,11 +178,17 @@ def test_no_notebook_of_a_learner_holds_a_check_its_helper_a_wrong_answer_or_a_s
 
 
 def test_nbval_compares_every_output_but_those_that_vary(source):
-    ignored = [c.source for c in make(source, "solutions").cells if "nbval-ignore-output" in c.metadata.get("tags", [])]
+    ignored = [
+        c.source
+        for c in make(source, "solutions").cells
+        if "nbval-ignore-output" in c.metadata.get("tags", [])
+    ]
     assert ignored == ['print("0.3 s")']
 
 
-def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading_and_a_count_of_its_exercises(source):
+def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading_and_a_count_of_its_exercises(
+    source,
+):
     first, *_, reading, count, _ = sources(make(source, "learner"))
     assert "\n# 98. A trial\n" in first
     assert "- try it" in first
@@ -184,19 +198,27 @@ def test_a_lesson_opens_with_its_objectives_and_closes_with_its_reading_and_a_co
 
 def test_a_lesson_leads_to_its_neighbors_the_start_page_and_its_solutions(source, lessons):
     for name in ("97_before", "99_after"):
-        (lessons / f"{name}.py").write_text((lessons / "98_trial.py").read_text().replace("98", name[:2]))
+        (lessons / f"{name}.py").write_text(
+            (lessons / "98_trial.py").read_text().replace("98", name[:2])
+        )
     learner, solved = (sources(make(source, edition)) for edition in ("learner", "solutions"))
     way = "← [97 A trial](97_before.ipynb) · [Start page](START.md) · [99 A trial](99_after.ipynb) →\n"
     assert learner[0].startswith(way)
     assert learner[-1].startswith(
         "**Next: [99 A trial](99_after.ipynb)** · [This lesson, solved](solutions/98_trial.ipynb) · [Start page]"
     )
-    assert solved[0].startswith("**Solved.** [Back to your own notebook](../98_trial.ipynb) · ← [97 A trial](../97_")
-    assert solved[-1].startswith("**Next: [99 A trial](../99_after.ipynb)** · [Start page](../START.md)")
+    assert solved[0].startswith(
+        "**Solved.** [Back to your own notebook](../98_trial.ipynb) · ← [97 A trial](../97_"
+    )
+    assert solved[-1].startswith(
+        "**Next: [99 A trial](../99_after.ipynb)** · [Start page](../START.md)"
+    )
 
 
 def test_an_answer_to_a_prediction_is_folded_and_the_prediction_has_a_line_to_write_on(source):
-    predict, answer = [text for text in sources(make(source, "learner")) if text.startswith(("> ", "<details>"))]
+    predict, answer = [
+        text for text in sources(make(source, "learner")) if text.startswith(("> ", "<details>"))
+    ]
     assert predict == f"> **Predict before you run.** Which one wins?\n>\n> {PREDICTION}"
     assert answer == "<details><summary>Then open</summary>\n\nThe **second** wins.\n\n</details>"
 
@@ -213,10 +235,16 @@ for path in sys.argv[2:]:
 
 
 def test_without_the_course_the_first_cell_that_fails_says_where_it_comes_from(tmp_path):
-    paths = [lesson.path(edition) for lesson in all_lessons() for edition in ("solutions", "learner")]
+    paths = [
+        lesson.path(edition) for lesson in all_lessons() for edition in ("solutions", "learner")
+    ]
     command = [sys.executable, "-c", ALONE, str(ROOT), *map(str, paths)]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert printed.count("----> 1 from course.lesson import begin  # comes with the notebooks") == len(paths)
+    printed = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.count(
+        "----> 1 from course.lesson import begin  # comes with the notebooks"
+    ) == len(paths)
     assert printed.count("ModuleNotFoundError: No module named 'course'") == len(paths)
     assert printed.count("get the whole course and run `make lab` there") == len(paths)
 

@@ -36,9 +36,18 @@ def test_an_answer_may_follow_the_code_or_the_question_itself(cells):
     ("cells", "told"),
     [
         ([ASKED, SHOWN], "prediction 'Which wins?': no cell tagged answer follows"),
-        ([ASKED, SHOWN, ASKED, SHOWN, ANSWER], "prediction 'Which wins?': no cell tagged answer follows"),
-        ([ANSWER, ASKED, SHOWN, ANSWER], "answer 'The **second**, by {{98.gain}}.': no prediction comes before"),
-        ([ASKED, cell("Wait."), ANSWER], "prediction 'Which wins?': no code shows the result before the answer"),
+        (
+            [ASKED, SHOWN, ASKED, SHOWN, ANSWER],
+            "prediction 'Which wins?': no cell tagged answer follows",
+        ),
+        (
+            [ANSWER, ASKED, SHOWN, ANSWER],
+            "answer 'The **second**, by {{98.gain}}.': no prediction comes before",
+        ),
+        (
+            [ASKED, cell("Wait."), ANSWER],
+            "prediction 'Which wins?': no code shows the result before the answer",
+        ),
         (
             [ASKED, cell("the own answer", "solution", kind="code", exercise="98.1"), ANSWER],
             "prediction 'Which wins?': no code shows the result before the answer",
@@ -58,7 +67,9 @@ def test_what_gives_an_answer_away_is_named(cells, told):
 
 
 @pytest.mark.parametrize("name", [lesson.name for lesson in all_lessons()])
-def test_in_every_lesson_each_prediction_is_followed_by_a_folded_answer_and_nothing_unfolded_that_gives_it(name):
+def test_in_every_lesson_each_prediction_is_followed_by_a_folded_answer_and_nothing_unfolded_that_gives_it(
+    name,
+):
     source = read(name)
     assert list(problems(source.cells)) == []
     asked = False

@@ -65,7 +65,11 @@ def test_a_stub_is_python_that_runs(lessons):
 
 def test_an_exercise_gathers_answer_check_and_wrong_answers(lessons):
     source = extend(lessons, EXERCISE)
-    assert [sorted(cell.tags) for cell in source.exercises["98.1"]] == [["solution"], ["check"], ["wrong"]]
+    assert [sorted(cell.tags) for cell in source.exercises["98.1"]] == [
+        ["solution"],
+        ["check"],
+        ["wrong"],
+    ]
     assert source.exercises["98.1"][-1].hint == "after the mean"
 
 
@@ -90,11 +94,16 @@ def test_code_wider_than_a_page_is_listed_and_wide_prose_is_not(lessons):
 
 
 def test_a_recorded_result_counts_as_one_line_however_it_is_wrapped():
-    assert length('x = [\n    1,\n]\n\nfact(\n    "05.sum",\n    "the sum",\n    3,\n    equals=3,\n)') == 4
+    assert (
+        length('x = [\n    1,\n]\n\nfact(\n    "05.sum",\n    "the sum",\n    3,\n    equals=3,\n)')
+        == 4
+    )
 
 
 def test_an_unknown_tag_is_refused(lessons):
-    with pytest.raises(LessonError, match="tag 'puzzle' must be one of answer, check, helper, parameters"):
+    with pytest.raises(
+        LessonError, match="tag 'puzzle' must be one of answer, check, helper, parameters"
+    ):
         extend(lessons, '\n# %% tags=["puzzle"]\nx = 1\n')
 
 

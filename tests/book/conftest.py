@@ -51,16 +51,37 @@ class Trial:
 
     def __init__(self):
         v4 = nbformat.v4
-        record = {"name": "98.accuracy", "kind": "bound", "words": "accuracy of the trial", "value": 0.6}
-        told = {"metadata": {"course": {"claims": [record]}}, "data": {"text/plain": "accuracy of the trial: 0.6"}}
-        picture = {"data": {"image/png": PICTURE}, "metadata": {"image/png": {"alt": "A line that falls from 9 to 1."}}}
-        check = '@exercise("98.1", answer)\ndef check(answer):\n    expect(answer == 2, "Count again.")'
+        record = {
+            "name": "98.accuracy",
+            "kind": "bound",
+            "words": "accuracy of the trial",
+            "value": 0.6,
+        }
+        told = {
+            "metadata": {"course": {"claims": [record]}},
+            "data": {"text/plain": "accuracy of the trial: 0.6"},
+        }
+        picture = {
+            "data": {"image/png": PICTURE},
+            "metadata": {"image/png": {"alt": "A line that falls from 9 to 1."}},
+        }
+        check = (
+            '@exercise("98.1", answer)\ndef check(answer):\n    expect(answer == 2, "Count again.")'
+        )
         self.cells = {
             "opening": v4.new_markdown_cell(OPENING, id="98-opening"),
-            "claim": v4.new_code_cell("measure()", id="98-claim", outputs=[v4.new_output("display_data", **told)]),
-            "picture": v4.new_code_cell("draw()", id="98-picture", outputs=[v4.new_output("display_data", **picture)]),
-            "hope": v4.new_markdown_cell("One. We had hoped for 0.9. **Not reached**. Two. Three.", id="98-hope"),
-            "answer": v4.new_code_cell("answer = 1 + 1", id="98-answer", metadata={"tags": ["solution"]}),
+            "claim": v4.new_code_cell(
+                "measure()", id="98-claim", outputs=[v4.new_output("display_data", **told)]
+            ),
+            "picture": v4.new_code_cell(
+                "draw()", id="98-picture", outputs=[v4.new_output("display_data", **picture)]
+            ),
+            "hope": v4.new_markdown_cell(
+                "One. We had hoped for 0.9. **Not reached**. Two. Three.", id="98-hope"
+            ),
+            "answer": v4.new_code_cell(
+                "answer = 1 + 1", id="98-answer", metadata={"tags": ["solution"]}
+            ),
             "check": v4.new_code_cell(check, id="98-check", metadata={"tags": ["check"]}),
         }
 
@@ -87,11 +108,17 @@ def trial(lessons, monkeypatch):
 def site(tmp_path_factory):
     """The site of the whole course, one for all processes of the test run."""
     pytest.importorskip("myst_nb", reason="install the book extra")
-    shared = tmp_path_factory.getbasetemp().parent if "gw" in tmp_path_factory.getbasetemp().name else None
+    shared = (
+        tmp_path_factory.getbasetemp().parent
+        if "gw" in tmp_path_factory.getbasetemp().name
+        else None
+    )
     folder = (shared or tmp_path_factory.mktemp("book")) / "site"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            done = subprocess.run([sys.executable, "-c", BUILD, folder], capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, "-c", BUILD, folder], capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stderr
             folder.with_name("modules.txt").write_text(done.stdout, encoding="utf-8")
     return folder

@@ -11,8 +11,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the browser extra")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="install the browser extra"
+)
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 if CHROMIUM is None:
     pytest.skip("no Chromium on this system", allow_module_level=True)
 
@@ -59,14 +63,23 @@ def page(browser, request):
     page.close()
 
 
-@pytest.mark.parametrize("page", [(DESKTOP, "light"), (PHONE, "dark")], indirect=True, ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    "page", [(DESKTOP, "light"), (PHONE, "dark")], indirect=True, ids=["desktop", "phone"]
+)
 def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_path):
     wrong = []
-    page.on("console", lambda said: wrong.append((said.text, said.location)) if said.type == "error" else None)
+    page.on(
+        "console",
+        lambda said: wrong.append((said.text, said.location)) if said.type == "error" else None,
+    )
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("response", lambda got: wrong.append((got.status, got.url)) if got.status >= 400 else None)
+    page.on(
+        "response", lambda got: wrong.append((got.status, got.url)) if got.status >= 400 else None
+    )
     own = (address, "data:", "blob:")
-    page.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None)
+    page.on(
+        "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None
+    )
     for path in PAGES:
         page.goto(f"{address}/{path}")
         page.wait_for_load_state("networkidle")
@@ -127,7 +140,9 @@ def test_the_page_of_claims_works_by_keyboard_alone(address, page):
     assert rows.first.get_attribute("data-lesson") == "16"
 
 
-def test_published_and_different_is_one_click_from_the_front_page_and_leads_to_the_cell(address, page):
+def test_published_and_different_is_one_click_from_the_front_page_and_leads_to_the_cell(
+    address, page
+):
     page.goto(f"{address}/index.html")
     page.get_by_role("link", name="another figure than was published").click()
     page.wait_for_url("**/claims.html?show=differs")
@@ -139,5 +154,7 @@ def test_published_and_different_is_one_click_from_the_front_page_and_leads_to_t
 
 def test_the_page_of_claims_works_from_a_file(site, page):
     page.goto(f"{(site / 'claims.html').as_uri()}?lesson=05")
-    shown = {row.get_attribute("data-lesson") for row in page.locator("#claims tbody tr:visible").all()}
+    shown = {
+        row.get_attribute("data-lesson") for row in page.locator("#claims tbody tr:visible").all()
+    }
     assert shown == {"05"}

@@ -11,11 +11,18 @@ def by_id(notebook):
 def test_below_the_stub_of_an_exercise_stand_folded_its_hints_its_solution_and_its_check(trial):
     cells = page(trial.lesson).cells
     ids = [cell.id for cell in cells]
-    assert ids[ids.index("98-answer") :] == ["98-answer", "98-check-hints", "98-answer-solution", "98-check"]
+    assert ids[ids.index("98-answer") :] == [
+        "98-answer",
+        "98-check-hints",
+        "98-answer-solution",
+        "98-check",
+    ]
     found = by_id(page(trial.lesson))
     assert found["98-answer"].source == "answer = ..."
     assert found["98-answer-solution"].source == "answer = 1 + 1"
-    assert found["98-check-hints"].source.startswith("<details><summary>Hints</summary>\n\n- Count again.")
+    assert found["98-check-hints"].source.startswith(
+        "<details><summary>Hints</summary>\n\n- Count again."
+    )
     assert [cell.id for cell in cells if "hide-cell" in cell.metadata.get("tags", [])] == [
         "98-answer-solution",
         "98-check",
@@ -38,7 +45,10 @@ def check(f):
 def test_a_cell_that_is_linked_to_has_an_anchor_before_it(trial):
     ids = [cell.id for cell in page(trial.lesson, {"98-claim"}).cells]
     assert ids.index("98-claim-anchor") == ids.index("98-claim") - 1
-    assert '<a id="cell-98-claim"></a>' in by_id(page(trial.lesson, {"98-claim"}))["98-claim-anchor"].source
+    assert (
+        '<a id="cell-98-claim"></a>'
+        in by_id(page(trial.lesson, {"98-claim"}))["98-claim-anchor"].source
+    )
 
 
 def test_a_picture_takes_the_alt_text_of_its_output(trial):
@@ -49,7 +59,9 @@ def test_a_picture_takes_the_alt_text_of_its_output(trial):
 def test_a_picture_without_alt_text_stops_the_build_and_names_file_and_cell(trial):
     trial.cells["picture"].outputs[0].metadata = {}
     trial.write()
-    with pytest.raises(BookError, match=r"notebooks/solutions/98_trial\.ipynb: cell 98-picture: .* no alt text"):
+    with pytest.raises(
+        BookError, match=r"notebooks/solutions/98_trial\.ipynb: cell 98-picture: .* no alt text"
+    ):
         page(trial.lesson)
 
 
@@ -60,7 +72,9 @@ def test_an_html_picture_without_alt_text_stops_the_build(trial):
         page(trial.lesson)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"cells": [{}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}']
+)
 def test_a_notebook_that_does_not_parse_is_named(trial, text):
     trial.lesson.path("learner").write_text(text, encoding="utf-8")
     with pytest.raises(BookError, match=r"notebooks/98_trial\.ipynb: is not a notebook"):
@@ -68,16 +82,23 @@ def test_a_notebook_that_does_not_parse_is_named(trial, text):
 
 
 def test_the_corner_of_a_table_is_no_heading_and_scripts_for_jupyterlab_are_left_out(trial):
-    trial.cells["picture"].outputs[0].data = {"text/html": "<table><tr><th></th><th>a</th></tr></table>"}
+    trial.cells["picture"].outputs[0].data = {
+        "text/html": "<table><tr><th></th><th>a</th></tr></table>"
+    }
     trial.cells["claim"].outputs[0].data = {"text/html": "<script>\nalert()\n</script>"}
     trial.write()
     found = by_id(page(trial.lesson))
-    assert found["98-picture"].outputs[0].data["text/html"] == "<table><tr><td></td><th>a</th></tr></table>"
+    assert (
+        found["98-picture"].outputs[0].data["text/html"]
+        == "<table><tr><td></td><th>a</th></tr></table>"
+    )
     assert found["98-claim"].outputs == []
 
 
 def test_links_between_notebooks_that_a_page_has_of_itself_are_left_out(trial):
-    trial.cells["opening"].source = "← [97](97.ipynb) · [Start page](START.md)\n\n" + trial.cells["opening"].source
+    trial.cells["opening"].source = (
+        "← [97](97.ipynb) · [Start page](START.md)\n\n" + trial.cells["opening"].source
+    )
     trial.cells["hope"].source = "See [the same, solved](solutions/98_trial.ipynb)."
     trial.write()
     found = by_id(page(trial.lesson))

@@ -18,13 +18,21 @@ def rewrite(lessons, old, new):
 
 def test_a_result_has_its_words_range_promise_source_and_the_cell_that_makes_it(trial):
     (found,) = results.measured()
-    assert (found.words, found.shown, found.promise) == ("accuracy of the trial", "0.62 (0.60 to 0.70)", "at least 0.5")
+    assert (found.words, found.shown, found.promise) == (
+        "accuracy of the trial",
+        "0.62 (0.60 to 0.70)",
+        "at least 0.5",
+    )
     assert found.href == "98_trial.html#cell-98-claim"
     assert found.machine["full"]["keras"] == "3.15.1"
 
 
-@pytest.mark.parametrize(("published", "verdict"), [(0.8, "lower"), (0.55, "higher"), (0.6, "same"), (0.65, "same")])
-def test_published_and_different_means_outside_the_range_of_all_runs(trial, lessons, published, verdict):
+@pytest.mark.parametrize(
+    ("published", "verdict"), [(0.8, "lower"), (0.55, "higher"), (0.6, "same"), (0.65, "same")]
+)
+def test_published_and_different_means_outside_the_range_of_all_runs(
+    trial, lessons, published, verdict
+):
     rewrite(lessons, "published = 0.8", f"published = {published}")
     assert results.measured()[0].comparison == verdict
 
@@ -50,9 +58,8 @@ def test_a_claim_that_cannot_be_shown_stops_the_build_and_is_named(trial, lesson
 
 def test_a_claim_of_a_lesson_that_nobody_measured_is_listed(trial, lessons):
     path = lessons / "98_trial.py"
-    cell = (
-        '\n# %%\nspread("98.new", "something new", 1)\nbound("98.accuracy", "accuracy of the trial", 1, at_least=0.5)\n'
-    )
+    cell = '\n# %%\nspread("98.new", "something new", 1)\n'
+    cell += 'bound("98.accuracy", "accuracy of the trial", 1, at_least=0.5)\n'
     path.write_text(path.read_text(encoding="utf-8") + cell, encoding="utf-8")
     assert [(each.name, each.kind, each.words) for each in results.unmeasured()] == [
         ("98.new", "spread", "something new")
@@ -77,5 +84,7 @@ def test_the_strip_has_a_dot_a_seed_and_places_them_in_proportion(trial):
     places = [float(x) for x in re.findall(r'cx="([\d.]+)"', drawn)]
     assert len(places) == 3
     ends = [float(x) for x in re.findall(r'class="(?:limit|published)" d="M([\d.]+)', drawn)]
-    assert (places[0] - ends[0]) / (ends[1] - ends[0]) == pytest.approx((0.6 - 0.5) / (0.8 - 0.5), abs=0.002)
+    assert (places[0] - ends[0]) / (ends[1] - ends[0]) == pytest.approx(
+        (0.6 - 0.5) / (0.8 - 0.5), abs=0.002
+    )
     assert 'aria-label="3 seeds: 0.62 (0.60 to 0.70); at least 0.5; published 0.8"' in drawn

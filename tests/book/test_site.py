@@ -27,7 +27,11 @@ def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
         assert page.count("Check, and what it says of the solution") >= 3, lesson.name
         for edition in ("learner", "solutions"):
             stored = lesson.path(edition)
-            copy = site / "notebooks" / stored.relative_to(stored.parents[stored.parts[::-1].index("notebooks") - 1])
+            copy = (
+                site
+                / "notebooks"
+                / stored.relative_to(stored.parents[stored.parts[::-1].index("notebooks") - 1])
+            )
             assert copy.read_bytes() == stored.read_bytes()
 
 
@@ -47,7 +51,9 @@ def test_a_broken_link_stops_the_build_names_file_and_cell_and_leaves_the_old_si
     (out / "searchindex.js").write_text("old")
     trial.cells["hope"].source = "See [nothing](nothing.md)."
     trial.write()
-    with pytest.raises(BookError, match=r"notebooks/98_trial\.ipynb: cell 98-hope: WARNING: .*nothing\.md"):
+    with pytest.raises(
+        BookError, match=r"notebooks/98_trial\.ipynb: cell 98-hope: WARNING: .*nothing\.md"
+    ):
         sites.build(out)
     assert (out / "searchindex.js").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".site")] == []
@@ -77,8 +83,14 @@ def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
         ('<a href="gone.html">x</a>', "the link gone.html leads nowhere"),
         ('<a href="#gone">x</a>', "the link #gone: there is no such place on that page"),
         ('<img src="a.png" alt="">', "the picture a.png has no alt text"),
-        ('<script src="https://example.org/a.js"></script>', "<script> asks another host: https://example.org/a.js"),
-        ('<link rel="stylesheet" href="//example.org/a.css">', "<link> asks another host: //example.org/a.css"),
+        (
+            '<script src="https://example.org/a.js"></script>',
+            "<script> asks another host: https://example.org/a.js",
+        ),
+        (
+            '<link rel="stylesheet" href="//example.org/a.css">',
+            "<link> asks another host: //example.org/a.css",
+        ),
         ('<a id="here" href="#here">x</a><a href="page.html?show=differs#here">y</a>', None),
         ('<a href="https://example.org">x</a>', None),
     ],

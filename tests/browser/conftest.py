@@ -18,7 +18,9 @@ from course.catalog import all_lessons
 from course.cli import lab as handed_out
 
 MISSING = "Playwright is not installed; install it: python bootstrap.py browser"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,9 @@ def given(tmp_path_factory):
     for lesson in all_lessons():
         for edition, path in (("learner", folder), ("solutions", folder / "solutions")):
             path.mkdir(exist_ok=True)
-            nbformat.write(make(read(lesson.name), edition, quotes=False), path / f"{lesson.name}.ipynb")
+            nbformat.write(
+                make(read(lesson.name), edition, quotes=False), path / f"{lesson.name}.ipynb"
+            )
     return folder
 
 
@@ -42,7 +46,10 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folders = {f"JUPYTER_{kind}_DIR": str(home / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    folders |= {"JUPYTERLAB_SETTINGS_DIR": str(home / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces")}
+    folders |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "spaces"),
+    }
     options = [
         "--no-browser",
         "--allow-root",
@@ -57,7 +64,10 @@ def lab(tmp_path_factory):
     with (home / "lab.log").open("w") as log:
         program = [str(Path(sys.executable).parent / "jupyter-lab"), *options]
         server = subprocess.Popen(
-            program, env=os.environ | {"HOME": str(home)} | folders | handed_out.environment(), stdout=log, stderr=log
+            program,
+            env=os.environ | {"HOME": str(home)} | folders | handed_out.environment(),
+            stdout=log,
+            stderr=log,
         )
     address = f"http://127.0.0.1:{port}"
     for _ in range(240):

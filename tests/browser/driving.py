@@ -19,7 +19,11 @@ def settled_kernel(address, path):
     """The id of the notebook's only kernel when it is connected and idle, else None."""
     sessions = json.load(urllib.request.urlopen(f"{address}/api/sessions"))
     kernels = [session["kernel"] for session in sessions if session["path"] == path]
-    ready = len(kernels) == 1 and kernels[0]["connections"] >= 1 and kernels[0]["execution_state"] == "idle"
+    ready = (
+        len(kernels) == 1
+        and kernels[0]["connections"] >= 1
+        and kernels[0]["execution_state"] == "idle"
+    )
     return kernels[0]["id"] if ready else None
 
 
@@ -28,7 +32,9 @@ def run_all(page, address, path, *, timeout):
 
     JupyterLab may drop the first kernel that it started, so wait until one has been ready for a second.
     """
-    page.goto(f"{address}/lab/workspaces/{Path(path).stem}/tree/{path}", wait_until="domcontentloaded")
+    page.goto(
+        f"{address}/lab/workspaces/{Path(path).stem}/tree/{path}", wait_until="domcontentloaded"
+    )
     panel = page.locator(PANEL)
     panel.wait_for(timeout=60_000)
     seen, since, end = None, time.monotonic(), time.monotonic() + 60

@@ -31,12 +31,16 @@ def monkeypatch_module():
 def open_anew(page, address):
     """Open the lab where it opens by itself, and wait for the start page."""
     page.goto(f"{address}/?reset", wait_until="domcontentloaded")
-    page.locator(PREVIEW).get_by_role("heading", name="Training neural networks").wait_for(timeout=60_000)
+    page.locator(PREVIEW).get_by_role("heading", name="Training neural networks").wait_for(
+        timeout=60_000
+    )
 
 
 def open_lesson(page, address, name):
     """Open a lesson in a workspace of its own, and return its panel when its first cell can be read."""
-    page.goto(f"{address}/lab/workspaces/read-{name}/tree/{name}.ipynb", wait_until="domcontentloaded")
+    page.goto(
+        f"{address}/lab/workspaces/read-{name}/tree/{name}.ipynb", wait_until="domcontentloaded"
+    )
     panel = page.locator(PANEL)
     panel.get_by_role("link", name="Start page").first.wait_for(timeout=60_000)
     return panel
@@ -46,7 +50,11 @@ def test_the_lab_opens_on_the_start_page_and_asks_nothing(opened, page):
     page.wait_for_timeout(3_000)
     assert page.locator(".jp-Launcher").count() == 0
     assert page.locator(".Toastify__toast").count() == 0
-    assert page.locator(PREVIEW).get_by_text(f"Begin here: {FIRST.number} {FIRST.header['title']}").is_visible()
+    assert (
+        page.locator(PREVIEW)
+        .get_by_text(f"Begin here: {FIRST.number} {FIRST.header['title']}")
+        .is_visible()
+    )
 
 
 def test_one_kernel_is_offered(opened, page):
@@ -56,10 +64,14 @@ def test_one_kernel_is_offered(opened, page):
     assert tiles.count() == 1
 
 
-def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_and_back(opened, page):
+def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_and_back(
+    opened, page
+):
     address, _ = opened
     open_anew(page, address)
-    page.locator(PREVIEW).get_by_role("link", name=f"{FIRST.number} {FIRST.header['title']}").first.click()
+    page.locator(PREVIEW).get_by_role(
+        "link", name=f"{FIRST.number} {FIRST.header['title']}"
+    ).first.click()
     lesson = page.locator(PANEL)
     lesson.get_by_role("heading", name="1. Gradient descent").wait_for(timeout=30_000)
     assert lesson.locator(".jp-OutputArea-output").count() == 0
@@ -75,6 +87,10 @@ def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_
         lesson.locator(".jp-WindowedPanel-outer").evaluate(to_the_end)
         page.wait_for_timeout(200)
     solved.click()
-    page.locator(PANEL).get_by_role("link", name="Back to your own notebook").wait_for(timeout=30_000)
+    page.locator(PANEL).get_by_role("link", name="Back to your own notebook").wait_for(
+        timeout=30_000
+    )
     page.locator(PANEL).get_by_role("link", name="Start page").first.click()
-    api.expect(page.locator(PREVIEW).get_by_role("heading", name="Training neural networks")).to_be_visible()
+    api.expect(
+        page.locator(PREVIEW).get_by_role("heading", name="Training neural networks")
+    ).to_be_visible()

@@ -13,18 +13,27 @@ NOT_OURS = {
 }
 
 
-def test_a_solution_that_the_lab_handed_out_has_its_alt_texts_before_anything_is_run(lab, page, monkeypatch):
+def test_a_solution_that_the_lab_handed_out_has_its_alt_texts_before_anything_is_run(
+    lab, page, monkeypatch
+):
     address, work = lab
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(work.parent / "DATA"))  # where the server looks for what is trusted
+    monkeypatch.setenv(
+        "JUPYTER_DATA_DIR", str(work.parent / "DATA")
+    )  # where the server looks for what is trusted
     update(work)
     name = all_lessons()[1].name
-    page.goto(f"{address}/lab/workspaces/stored/tree/solutions/{name}.ipynb", wait_until="domcontentloaded")
+    page.goto(
+        f"{address}/lab/workspaces/stored/tree/solutions/{name}.ipynb",
+        wait_until="domcontentloaded",
+    )
     picture = page.locator(f"{PANEL} .jp-OutputArea-output img").first
     picture.wait_for(timeout=60_000)
     api.expect(picture).to_have_attribute("alt", re.compile(".{40,}"), timeout=10_000)
 
 
-def test_the_first_lesson_runs_in_jupyterlab_with_its_figures_and_without_outside_requests(lab, page):
+def test_the_first_lesson_runs_in_jupyterlab_with_its_figures_and_without_outside_requests(
+    lab, page
+):
     address, work = lab
     original = all_lessons()[0].path("learner")
     notebook = json.loads(original.read_text(encoding="utf-8"))
@@ -34,7 +43,10 @@ def test_the_first_lesson_runs_in_jupyterlab_with_its_figures_and_without_outsid
     (work / original.name).write_text(json.dumps(notebook), encoding="utf-8")
     outside = []
     own = (address, "data:", "blob:", f"ws{address.removeprefix('http')}")
-    page.on("request", lambda request: outside.append(request.url) if not request.url.startswith(own) else None)
+    page.on(
+        "request",
+        lambda request: outside.append(request.url) if not request.url.startswith(own) else None,
+    )
     panel = run_all(page, address, original.name, timeout=120)
 
     assert panel.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0

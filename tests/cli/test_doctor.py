@@ -22,19 +22,25 @@ def test_an_installation_that_is_fit_answers_every_question_well(capsys):
 def lock(tmp_path, monkeypatch):
     """A function that puts a text in place of requirements.lock; wheels lie beside it."""
     monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))  # as on a machine where uv has never been
+    monkeypatch.setenv(
+        "UV_CACHE_DIR", str(tmp_path / "cache")
+    )  # as on a machine where uv has never been
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
     return lambda text: (tmp_path / "requirements.lock").write_text(text, encoding="utf-8")
 
 
 def test_packages_are_held_to_the_lock_as_far_as_it_concerns_this_system(lock):
-    lock(f"keras=={keras.__version__} ; sys_platform != 'none'\nnever==1 ; sys_platform == 'none'\n")
+    lock(
+        f"keras=={keras.__version__} ; sys_platform != 'none'\nnever==1 ; sys_platform == 'none'\n"
+    )
     assert doctor._packages() == "all as locked"
 
 
 def test_a_package_of_another_version_is_named_with_the_cure(lock, tmp_path):
     with zipfile.ZipFile(tmp_path / "keras-0.0.1-py3-none-any.whl", "w") as wheel:
-        wheel.writestr("keras-0.0.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: keras\nVersion: 0.0.1\n")
+        wheel.writestr(
+            "keras-0.0.1.dist-info/METADATA", "Metadata-Version: 2.1\nName: keras\nVersion: 0.0.1\n"
+        )
         wheel.writestr("keras-0.0.1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr("keras-0.0.1.dist-info/RECORD", "")
     lock("keras==0.0.1\n")
@@ -63,11 +69,16 @@ def test_where_uv_is_missing_the_doctor_says_how_to_get_it(lock, tmp_path, monke
 def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))
-    with pytest.raises(doctor.Unfit, match=r"file/jupyter, where Jupyter keeps its files, .*; set HOME"):
+    with pytest.raises(
+        doctor.Unfit, match=r"file/jupyter, where Jupyter keeps its files, .*; set HOME"
+    ):
         doctor._home()
 
 
 def test_missing_sums_are_named_with_the_cure(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "DATA", tmp_path)
-    with pytest.raises(data.DataError, match="data/SHA256SUMS: missing; get it back with: git restore data/SHA256SUMS"):
+    with pytest.raises(
+        data.DataError,
+        match="data/SHA256SUMS: missing; get it back with: git restore data/SHA256SUMS",
+    ):
         doctor._data()

@@ -14,5 +14,7 @@ def test_in_the_lab_python3_starts_warm_and_elsewhere_it_stays_plain(monkeypatch
 
 def test_the_start_page_and_the_glossary_lie_beside_the_lessons(tmp_path):
     write_pages(tmp_path)
-    assert (tmp_path / "START.md").read_text(encoding="utf-8").startswith("# Training neural networks")
+    assert (
+        (tmp_path / "START.md").read_text(encoding="utf-8").startswith("# Training neural networks")
+    )
     assert (tmp_path / "GLOSSARY.md").read_text(encoding="utf-8").startswith("# Glossary")

@@ -70,10 +70,19 @@ def test_a_run_reports_in_a_table_a_page_and_its_exit_status(house):
     [
         (["run", "42"], "lesson '42': must be one of 98_trial"),
         (["run", "98", "-p", "fast=maybe"], "98_trial: fast = 'maybe': must be true or false"),
-        (["run", "-p", "epochs=0"], "98_trial: epochs = '0': must be a whole number between 1 and 200"),
+        (
+            ["run", "-p", "epochs=0"],
+            "98_trial: epochs = '0': must be a whole number between 1 and 200",
+        ),
         (["run", "--fast", "-p", "fast=false"], "fast: given twice, as false and as true"),
-        (["run", "--edition", "learner"], "notebooks/98_trial.ipynb: missing; run: course build 98"),
-        (["sweep", "98", "-p", "width=1,2"], "98_trial: width: no such parameter; this lesson has seed, fast, epochs"),
+        (
+            ["run", "--edition", "learner"],
+            "notebooks/98_trial.ipynb: missing; run: course build 98",
+        ),
+        (
+            ["sweep", "98", "-p", "width=1,2"],
+            "98_trial: width: no such parameter; this lesson has seed, fast, epochs",
+        ),
     ],
 )
 def test_what_is_not_allowed_is_refused_before_anything_runs(house, arguments, message):
@@ -100,14 +109,18 @@ def test_a_folder_that_cannot_be_is_refused_in_one_line(house, command, out):
 def test_a_folder_that_may_not_be_written_to_is_refused_in_one_line(house, unprivileged, arguments):
     house.add("98_trial")
     (house.folder / "closed").mkdir(mode=0o555)
-    house.folder.chmod(0o555)  # as a checkout that belongs to another: by default runs/ would be made here
+    house.folder.chmod(
+        0o555
+    )  # as a checkout that belongs to another: by default runs/ would be made here
     process = house.start("run", *arguments, prefix=unprivileged)
     out, err = process.communicate(timeout=120)
     house.folder.chmod(0o755)
     assert (process.returncode, out) == (2, "")
     name = arguments[1] if arguments else "runs/"
     assert err.startswith(f"Error: {name}")
-    assert err.endswith(": cannot be written to (Permission denied); choose another folder, with --out\n")
+    assert err.endswith(
+        ": cannot be written to (Permission denied); choose another folder, with --out\n"
+    )
 
 
 @pytest.mark.parametrize("command", [["run"], ["list"], ["show", "98"], ["build", "--check"]])
@@ -130,7 +143,9 @@ def test_a_file_that_cannot_be_read_is_named_in_one_line(house, command):
 )
 def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel, whom, number):
     if kernel not in find_kernel_specs():
-        pytest.skip(f"kernel {kernel} is not installed; install it: python -m course.kernels.kernelspec")
+        pytest.skip(
+            f"kernel {kernel} is not installed; install it: python -m course.kernels.kernelspec"
+        )
     for name in ("96_one", "97_two", "98_three"):
         house.add(name, PID.format(folder=str(house.folder)), "time.sleep(600)")
     process = house.start("run", "--out", house.out, "--jobs", 2, kernel=kernel)
@@ -141,8 +156,12 @@ def test_a_signal_ends_a_run_without_a_kernel_or_half_a_file_left(house, kernel,
     assert err == f"Stopped; what had finished is in {house.out}\n"
     assert not any(map(psutil.pid_exists, kernels(house)))
     left = sorted(path.name for path in house.out.iterdir() if path.name != ".lock")
-    assert left == [f"{name}.{end}" for name in ("96_one", "97_two") for end in ("executed.ipynb", "json")]
-    assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {"cancelled"}
+    assert left == [
+        f"{name}.{end}" for name in ("96_one", "97_two") for end in ("executed.ipynb", "json")
+    ]
+    assert {records.read(house.out / f"{name}.json").outcome for name in ("96_one", "97_two")} == {
+        "cancelled"
+    }
 
 
 def test_a_killed_grid_goes_on_where_it_stopped(house):
@@ -150,7 +169,9 @@ def test_a_killed_grid_goes_on_where_it_stopped(house):
         "98_trial",
         PID.format(folder=str(house.folder)),
         CLAIM,
-        "time.sleep(600 if seed == 2 and not pathlib.Path({!r}).exists() else 0)".format(str(house.folder / "go")),
+        "time.sleep(600 if seed == 2 and not pathlib.Path({!r}).exists() else 0)".format(
+            str(house.folder / "go")
+        ),
     )
     arguments = ("run", "98", "-p", "seed=0..3", "--out", house.out, "--jobs", 1)
     process = house.start(*arguments)
@@ -179,10 +200,17 @@ def test_a_killed_grid_goes_on_where_it_stopped(house):
 
 def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(house):
     name = "01_gradient_descent"  # what closes a notebook asks for a lesson of the course
-    waiting = "import pathlib, time\ntime.sleep(600 if seed and not pathlib.Path({!r}).exists() else 0)"
-    cells = (CLAIM.replace("98", "01"), waiting.format(str(house.folder / "go")), PID.format(folder=str(house.folder)))
+    waiting = (
+        "import pathlib, time\ntime.sleep(600 if seed and not pathlib.Path({!r}).exists() else 0)"
+    )
+    cells = (
+        CLAIM.replace("98", "01"),
+        waiting.format(str(house.folder / "go")),
+        PID.format(folder=str(house.folder)),
+    )
     (house.folder / "lessons" / f"{name}.py").write_text(
-        LESSON.partition("# %%\nfrom")[0] + "".join(f"# %%\n{cell}\n\n" for cell in cells), encoding="utf-8"
+        LESSON.partition("# %%\nfrom")[0] + "".join(f"# %%\n{cell}\n\n" for cell in cells),
+        encoding="utf-8",
     )
     arguments = ("measure", "01", "--seeds", 3, "--mode", "full", "--jobs", 1)
     process = house.start(*arguments)
@@ -216,12 +244,20 @@ def test_one_command_runs_values_and_grids_goes_on_and_reports_both(house):
     status, again, err = house.course(*arguments)
     assert (status, again, err) == (0, out, "2 runs, 2 of them done before\n")
 
-    status, out, err = house.course("run", "-p", "epochs=3,4", "-p", "seed=0,2", "--out", house.folder / "grid")
+    status, out, err = house.course(
+        "run", "-p", "epochs=3,4", "-p", "seed=0,2", "--out", house.folder / "grid"
+    )
     assert status == 1
     assert "98_two--seed=2--epochs=3: failed; cell 2" in err
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if "a value" in line]
+    rows = [
+        [cell.strip() for cell in line.split("│")[1:-1]]
+        for line in out.splitlines()
+        if "a value" in line
+    ]
     point = ["a value", "1.000", "0.000 to 2.000", "2"]
-    assert rows == [[lesson, f"epochs = {epochs}", *point] for lesson in ("97", "98") for epochs in (3, 4)]
+    assert rows == [
+        [lesson, f"epochs = {epochs}", *point] for lesson in ("97", "98") for epochs in (3, 4)
+    ]
     page = (house.folder / "grid" / "report.html").read_text(encoding="utf-8")
     assert "7 of 8 passed" in page
     assert page.count('<td class="number">0.000 to 2.000</td>') == 4
@@ -237,7 +273,12 @@ def test_sweep_is_run_by_another_name(house):
 
 def test_json_is_a_line_a_row_and_alone_on_standard_output(house):
     house.add("97_one", CLAIM.replace("98", "97"))
-    house.add("98_two", "from course.claims import fact", "fact('98.kept', 'nothing lost', float('nan'))", "1 / seed")
+    house.add(
+        "98_two",
+        "from course.claims import fact",
+        "fact('98.kept', 'nothing lost', float('nan'))",
+        "1 / seed",
+    )
     house.times('["98"]\nfull = 41.7\n')
 
     def records(*arguments):
@@ -276,7 +317,11 @@ def test_the_version_is_that_of_the_installed_package(house):
 
 def test_a_shell_completes_commands_and_options(house):
     def completions(line):
-        typed = {"_COURSE_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))}
+        typed = {
+            "_COURSE_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(line.count(" ")),
+        }
         run = subprocess.run([COURSE], env=os.environ | typed, capture_output=True, text=True)
         return run.stdout.split()
 
@@ -291,7 +336,9 @@ def test_results_never_replace_notebooks(house):
     for command in (["run"], ["sweep", "98"]):
         status, out, err = house.course(*command, "--out", source)
         assert (status, out) == (2, "")
-        assert err == (f"Error: {source}: holds notebooks, such as 98_trial.ipynb; choose a new folder, with --out\n")
+        assert err == (
+            f"Error: {source}: holds notebooks, such as 98_trial.ipynb; choose a new folder, with --out\n"
+        )
     assert {path: path.read_bytes() for path in source.iterdir()} == before
 
 

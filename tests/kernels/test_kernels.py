@@ -157,7 +157,11 @@ def test_generators_without_a_seed_differ_from_kernel_to_kernel():
         "import keras, random, numpy as np, tensorflow as tf\n"
         "print(random.random(), np.random.rand(), float(keras.random.uniform(())), float(tf.random.uniform(())))"
     )
-    draws = [number for _ in range(2) for number in outputs(draw, kernel_name="course")[0][0].text.split()]
+    draws = [
+        number
+        for _ in range(2)
+        for number in outputs(draw, kernel_name="course")[0][0].text.split()
+    ]
     assert len(set(draws)) == 8
 
 
@@ -165,8 +169,13 @@ def test_a_kernel_takes_its_environment_directory_and_streams_from_the_launch(tm
     folder, errors = tmp_path / "working here", tmp_path / "errors"
     folder.mkdir()
     environment = {**os.environ, "STUDENT": "4 ü"}
-    with errors.open("w") as stream, kernel(cwd=str(folder), env=environment, stderr=stream) as (_, ask):
-        assert ask("import os; print(os.getcwd(), os.environ['STUDENT'], sep='|')") == f"{folder}|4 ü"
+    with (
+        errors.open("w") as stream,
+        kernel(cwd=str(folder), env=environment, stderr=stream) as (_, ask),
+    ):
+        assert (
+            ask("import os; print(os.getcwd(), os.environ['STUDENT'], sep='|')") == f"{folder}|4 ü"
+        )
         ask("os.write(2, b'to the stream'); os.system('echo $STUDENT >&2')")
     assert errors.read_text().endswith("to the stream4 ü\n")
     assert notices() == []
@@ -211,8 +220,12 @@ def test_a_kernel_that_dies_is_seen_to_be_dead_and_of_what():
 
 
 def test_a_cell_that_takes_too_long_ends_with_its_kernel_and_what_that_started():
-    started = "import os, subprocess, time; print(os.getpid(), subprocess.Popen(['sleep', '600']).pid)"
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(f"{started}\ntime.sleep(600)")])
+    started = (
+        "import os, subprocess, time; print(os.getpid(), subprocess.Popen(['sleep', '600']).pid)"
+    )
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(f"{started}\ntime.sleep(600)")]
+    )
     with pytest.raises(CellTimeoutError):
         NotebookClient(notebook, kernel_name="course", timeout=2).execute()
     assert gone(*map(int, notebook.cells[0].outputs[0].text.split()))
@@ -234,7 +247,9 @@ def owner(code="", **environment):
     """Another process that has a kernel: the process, the ids of kernel and parent, and what the code printed."""
     command = [sys.executable, "-u", "-c", OWNER, code]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env={**os.environ, **environment}, stdin=pipe, stdout=pipe, text=True) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **environment}, stdin=pipe, stdout=pipe, text=True
+    ) as process:
         assert process.stdout
         try:
             yield process, list(map(int, process.stdout.readline().split())), process.stdout
@@ -255,10 +270,13 @@ def test_owners_share_a_parent_and_lose_nothing_when_another_is_killed():
 
 
 def test_an_owner_with_other_thread_settings_gets_its_own_parent_which_lingers_and_ends():
-    threads = (
-        "import threadpoolctl; print({pool['num_threads'] for pool in threadpoolctl.threadpool_info()}, flush=True)"
-    )
-    with owner(f"import sklearn; {threads}", OMP_NUM_THREADS="1", COURSE_KERNEL_LINGER="1") as (process, ids, printed):
+    pools = "{pool['num_threads'] for pool in threadpoolctl.threadpool_info()}"
+    threads = f"import threadpoolctl; print({pools}, flush=True)"
+    with owner(f"import sklearn; {threads}", OMP_NUM_THREADS="1", COURSE_KERNEL_LINGER="1") as (
+        process,
+        ids,
+        printed,
+    ):
         assert printed.readline() == "{1}\n"
         with kernel() as (_, ask):
             assert ask("import os; print(os.getppid())") != str(ids[1])
@@ -269,17 +287,22 @@ def test_an_owner_with_other_thread_settings_gets_its_own_parent_which_lingers_a
 
 
 @pytest.mark.parametrize(
-    "prefix", [["nice"], ["prlimit", "--core=0:0"], ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]]
+    "prefix",
+    [["nice"], ["prlimit", "--core=0:0"], ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]],
 )
 def test_the_parent_refuses_to_fork_for_a_process_of_other_rights_or_limits(sockets, prefix):
     if not shutil.which(prefix[0]):
         pytest.skip(f"{prefix[0]} is not installed")
-    connect = (
-        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(99).decode())"
-    )
+    connect = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+    connect += "print(s.recv(99).decode())"
     with kernel():
         key = max(sockets.iterdir(), key=lambda path: path.stat().st_mtime).name
-        run = subprocess.run([*prefix, sys.executable, "-c", connect, key], cwd=sockets, capture_output=True, text=True)
+        run = subprocess.run(
+            [*prefix, sys.executable, "-c", connect, key],
+            cwd=sockets,
+            capture_output=True,
+            text=True,
+        )
     assert "not those of the notebook's owner" in run.stdout, run.stderr
 
 
@@ -293,10 +316,14 @@ def test_sockets_are_for_the_user_alone_and_a_folder_open_to_others_is_not_used(
             assert ask("import sys; print(1 + 1, 'tensorflow' in sys.modules)") == "2 False"
     finally:
         sockets.chmod(0o700)
-    assert [notice.split(":")[0] for notice in notices()] == ["The kernel starts cold, some seconds slower"]
+    assert [notice.split(":")[0] for notice in notices()] == [
+        "The kernel starts cold, some seconds slower"
+    ]
 
 
-def test_when_the_parent_is_killed_its_kernels_go_on_and_the_kernel_it_was_to_fork_starts_cold(notices):
+def test_when_the_parent_is_killed_its_kernels_go_on_and_the_kernel_it_was_to_fork_starts_cold(
+    notices,
+):
     with kernel() as (orphan, ask):
         parent = int(ask("import os; print(os.getppid())"))
         os.kill(parent, signal.SIGSTOP)
@@ -330,13 +357,20 @@ with socket.socket(socket.AF_UNIX) as connection:
 
 def test_stop_ends_the_parents_of_its_own_checkout_alone(sockets, tmp_path):
     def run(checkout, *arguments):
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path / checkout), "COURSE_KERNEL_LINGER": "60"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(tmp_path / checkout),
+            "COURSE_KERNEL_LINGER": "60",
+        }
         subprocess.run([sys.executable, *arguments], check=True, cwd=tmp_path, env=environment)
 
     def parents():
         """The processes that listen, by the names of their sockets, which end their commands."""
         names = {path.name for path in sockets.iterdir()}
-        commands = {process.pid: process.info["cmdline"] or [""] for process in psutil.process_iter(["cmdline"])}
+        commands = {
+            process.pid: process.info["cmdline"] or [""]
+            for process in psutil.process_iter(["cmdline"])
+        }
         return {command[-1]: pid for pid, command in commands.items() if command[-1] in names}
 
     for checkout in ("mine", "another"):
@@ -345,7 +379,9 @@ def test_stop_ends_the_parents_of_its_own_checkout_alone(sockets, tmp_path):
         for module in ("__init__.py", "files.py"):
             shutil.copy(ROOT / "course" / module, kernels.parent)
         with (kernels / "forked_kernel.py").open("a") as code:
-            code.write("\nLIBRARIES = ()\n")  # TensorFlow would take seconds, and stopping does not need it
+            code.write(
+                "\nLIBRARIES = ()\n"
+            )  # TensorFlow would take seconds, and stopping does not need it
     run("mine", "-c", CONNECT)
     mine = parents()
     run("another", "-c", CONNECT)

@@ -34,7 +34,9 @@ def test_a_changed_certificate_and_one_for_a_wrong_answer_are_refuted(certified,
     certified.write_text(json.dumps(content))
     answer(WRONG)
     assert results(certified, mine) == [("file", "refuted"), ("01.1", "refuted")]
-    content["sha256"] = certificate._seal({key: value for key, value in content.items() if key != "sha256"})
+    content["sha256"] = certificate._seal(
+        {key: value for key, value in content.items() if key != "sha256"}
+    )
     certified.write_text(json.dumps(content))
     assert results(certified, mine) == [("file", "proved"), ("01.1", "refuted")]
 

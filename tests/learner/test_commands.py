@@ -28,9 +28,15 @@ def test_progress_is_a_table_and_the_same_as_json(mine):
 def test_practice_judges_once_gives_a_hint_and_resets(mine, answer):
     answer(WRONG)
     judged = course("practice", "01", "--once", "--folder", mine)
-    assert (judged.exit_code, judged.stdout) == (1, "Exercise 01.1: wrong\n  This is half the step.\n")
+    assert (judged.exit_code, judged.stdout) == (
+        1,
+        "Exercise 01.1: wrong\n  This is half the step.\n",
+    )
     hint = course("practice", "01", "--hint", "--folder", mine)
-    assert (hint.exit_code, hint.stdout) == (0, "Which factor does the derivative of a square bring?\n")
+    assert (hint.exit_code, hint.stdout) == (
+        0,
+        "Which factor does the derivative of a square bring?\n",
+    )
     answer(RIGHT)
     assert course("practice", "01", "--once", "--folder", mine).exit_code == 0
     course("practice", "01.1", "--reset", "--folder", mine)
@@ -40,7 +46,10 @@ def test_practice_judges_once_gives_a_hint_and_resets(mine, answer):
 def test_a_certificate_is_written_and_one_that_was_changed_is_refuted(mine, answer, tmp_path):
     answer(RIGHT, "right")
     path = tmp_path / "certificate.json"
-    assert "Right when judged again: 01.1; written to" in course("certificate", "--folder", mine, "--out", path).stdout
+    assert (
+        "Right when judged again: 01.1; written to"
+        in course("certificate", "--folder", mine, "--out", path).stdout
+    )
     assert course("certificate", "--verify", path).exit_code == 0
     path.write_text(path.read_text().replace("judged right", "judged twice"))
     changed = course("certificate", "--verify", path)

@@ -14,11 +14,15 @@ def answer(exercise, source="def f(x):\n    ...  # your code here", *, version="
     """The cell of an answer, whose id and grade change with the solution, as in a built notebook."""
     grade_id = f"exercise-{exercise.replace('.', '-')}-{version}"
     grading = {"grade": False, "grade_id": grade_id, "solution": True}
-    return new_code_cell(source, id=f"answer-{exercise[-1]}-{version}", metadata={"nbgrader": grading})
+    return new_code_cell(
+        source, id=f"answer-{exercise[-1]}-{version}", metadata={"nbgrader": grading}
+    )
 
 
 def lesson(*cells, edition="learner"):
-    return new_notebook(cells=list(cells), metadata={"course": {"lesson": "01_first", "edition": edition}})
+    return new_notebook(
+        cells=list(cells), metadata={"course": {"lesson": "01_first", "edition": edition}}
+    )
 
 
 def prose(text, id_="prose"):
@@ -52,8 +56,16 @@ def texts(path):
 def rewrite_as_jupyterlab_does(path):
     """Run every cell, and fill in the metadata as JupyterLab does some time after it opened a notebook."""
     notebook = json.loads(path.read_text())
-    notebook["metadata"]["kernelspec"] = {"display_name": "Course (Python 3)", "language": "python", "name": "python3"}
-    notebook["metadata"]["language_info"] = {"name": "python", "version": "3.11.7", "pygments_lexer": "ipython3"}
+    notebook["metadata"]["kernelspec"] = {
+        "display_name": "Course (Python 3)",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook["metadata"]["language_info"] = {
+        "name": "python",
+        "version": "3.11.7",
+        "pygments_lexer": "ipython3",
+    }
     for count, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
         cell["execution_count"] = count + 1
         cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["yes\n"]}]
@@ -67,7 +79,10 @@ def test_a_copy_has_no_outputs_and_a_solution_keeps_them(folders):
     give(given, lesson(run))
     give(given, lesson(run, edition="solutions"), "solutions/01_first.ipynb")
     assert update(mine, given) == []
-    copied, solved = (nbformat.read(mine / name, 4).cells[0] for name in ("01_first.ipynb", "solutions/01_first.ipynb"))
+    copied, solved = (
+        nbformat.read(mine / name, 4).cells[0]
+        for name in ("01_first.ipynb", "solutions/01_first.ipynb")
+    )
     assert (copied.outputs, copied.execution_count) == ([], None)
     assert solved.outputs == run.outputs
     assert NotebookNotary().check_signature(nbformat.read(mine / "solutions" / "01_first.ipynb", 4))
@@ -97,13 +112,20 @@ def test_answers_go_into_the_new_text_and_the_old_file_is_kept(folders):
     update(mine, given)
     change(mine / "01_first.ipynb", lambda cells: cells[1].update(source="def f(x):\n    return 1"))
     before = (mine / "01_first.ipynb").read_bytes()
-    give(given, lesson(prose("lesson one, better"), prose("more", "more"), answer("01.1", version="b")))
+    give(
+        given,
+        lesson(prose("lesson one, better"), prose("more", "more"), answer("01.1", version="b")),
+    )
     [told] = update(mine, given)
     assert told == (
         "01_first.ipynb: has the course's new text, with your answer to 01.1; "
         "as you left it, it is kept in 01_first.kept-1.ipynb"
     )
-    assert texts(mine / "01_first.ipynb") == ["lesson one, better", "more", "def f(x):\n    return 1"]
+    assert texts(mine / "01_first.ipynb") == [
+        "lesson one, better",
+        "more",
+        "def f(x):\n    return 1",
+    ]
     assert (mine / "01_first.kept-1.ipynb").read_bytes() == before
     assert update(mine, given) == []
     give(given, lesson(prose("lesson one, best"), answer("01.1", version="c")))
@@ -128,7 +150,9 @@ def test_a_prediction_written_under_its_question_and_a_note_come_along(folders):
     assert texts(mine / "01_first.ipynb")[3] == "the end, I predict"
 
 
-def test_where_course_and_learner_changed_the_same_text_the_course_has_it_and_the_learners_is_kept(folders):
+def test_where_course_and_learner_changed_the_same_text_the_course_has_it_and_the_learners_is_kept(
+    folders,
+):
     mine, given = folders
     update(mine, given)
     change(mine / "01_first.ipynb", lambda cells: cells[0].update(source="my remark"))
@@ -144,10 +168,19 @@ def test_two_answers_of_one_exercise_each_find_their_place(folders):
     stubs = ["def save():\n    ...", "def restore():\n    ..."]
     give(given, lesson(*(answer("01.1", stub, version=f"a{n}") for n, stub in enumerate(stubs))))
     update(mine, given)
-    change(mine / "01_first.ipynb", lambda cells: cells[1].update(source="def restore():\n    return 1"))
-    give(given, lesson(*(answer("01.1", stub, version=f"b{n}") for n, stub in enumerate(reversed(stubs)))))
+    change(
+        mine / "01_first.ipynb",
+        lambda cells: cells[1].update(source="def restore():\n    return 1"),
+    )
+    give(
+        given,
+        lesson(*(answer("01.1", stub, version=f"b{n}") for n, stub in enumerate(reversed(stubs)))),
+    )
     update(mine, given)
-    assert texts(mine / "01_first.ipynb") == ["def restore():\n    return 1", "def save():\n    ..."]
+    assert texts(mine / "01_first.ipynb") == [
+        "def restore():\n    return 1",
+        "def save():\n    ...",
+    ]
 
 
 def test_a_notebook_copied_by_hand_has_its_answers_carried_too(folders):
@@ -205,7 +238,8 @@ def test_what_an_editor_saves_during_an_update_is_kept(folders, monkeypatch, mom
 def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
-        FolderError, match=r"file/mine: cannot be written to \(.*\); name a folder of your own, as in: course copy"
+        FolderError,
+        match=r"file/mine: cannot be written to \(.*\); name a folder of your own, as in: course copy",
     ):
         update(tmp_path / "file" / "mine", folders[1])
 
@@ -214,7 +248,8 @@ def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_pa
     (tmp_path / "file").touch()
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))
     with pytest.raises(
-        FolderError, match=r"file/jupyter: cannot be written to \(.*\); .*set HOME, or JUPYTER_DATA_DIR"
+        FolderError,
+        match=r"file/jupyter: cannot be written to \(.*\); .*set HOME, or JUPYTER_DATA_DIR",
     ):
         update(*folders)
     assert not folders[0].exists()

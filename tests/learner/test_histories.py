@@ -35,7 +35,9 @@ histories = st.lists(
 def answer(exercise, version):
     grading = {"grade": False, "grade_id": f"exercise-01-{exercise}-{version}", "solution": True}
     stub = f"def f{exercise}(x):\n    ...  # version {version}"
-    return new_code_cell(stub, id=f"a{exercise}-{version}", metadata={"nbgrader": grading, "tags": ["solution"]})
+    return new_code_cell(
+        stub, id=f"a{exercise}-{version}", metadata={"nbgrader": grading, "tags": ["solution"]}
+    )
 
 
 class Course:
@@ -43,7 +45,14 @@ class Course:
 
     def __init__(self):
         self.count = 0
-        self.cells = [self.prose(), self.code(), answer(1, 0), self.code(), answer(2, 0), self.prose()]
+        self.cells = [
+            self.prose(),
+            self.code(),
+            answer(1, 0),
+            self.code(),
+            answer(2, 0),
+            self.prose(),
+        ]
 
     def prose(self):
         self.count += 1
@@ -95,7 +104,10 @@ class Learner:
         self.count += 1
         text = f"typed{self.count};"
         if what == "add":
-            cells.insert(at, json.loads(json.dumps(new_code_cell(text) if j % 2 else new_markdown_cell(text))))
+            cells.insert(
+                at,
+                json.loads(json.dumps(new_code_cell(text) if j % 2 else new_markdown_cell(text))),
+            )
         elif what == "write" and cells:
             cells[at]["source"] = text
         elif what == "write answer":
@@ -114,9 +126,14 @@ class Learner:
         elif what == "run":
             for cell in cells:
                 if cell["cell_type"] == "code":
-                    cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["out\n"]}]
+                    cell["outputs"] = [
+                        {"output_type": "stream", "name": "stdout", "text": ["out\n"]}
+                    ]
         elif what == "rewrite metadata":
-            notebook["metadata"]["kernelspec"] = {"display_name": "Course (Python 3)", "name": "python3"}
+            notebook["metadata"]["kernelspec"] = {
+                "display_name": "Course (Python 3)",
+                "name": "python3",
+            }
         elif what == "drop ids":
             notebook["nbformat_minor"] = 4
             for cell in cells:
@@ -127,7 +144,9 @@ class Learner:
             self.path.unlink()
             return
         content = json.dumps(notebook)
-        self.path.write_text(content[: len(content) * (10 + i) // 20] if what == "damage" else content)
+        self.path.write_text(
+            content[: len(content) * (10 + i) // 20] if what == "damage" else content
+        )
 
 
 def typed(*paths):
@@ -148,7 +167,9 @@ def answers(path):
 def jupyter(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_DATA_DIR", str(tmp_path_factory.mktemp("jupyter")))
-        patch.setattr("course.learner.progress.standings", lambda mine: {})  # reads the real lessons, and takes time
+        patch.setattr(
+            "course.learner.progress.standings", lambda mine: {}
+        )  # reads the real lessons, and takes time
         yield
 
 
@@ -195,7 +216,9 @@ def check_update(mine, given, lesson):
         assert json.loads(copy.read_text()) == old
         return
     ids = [cell.id for cell in now.cells]
-    assert [cell.id for cell in fresh.cells] == [id_ for id_ in ids if id_ in {cell.id for cell in fresh.cells}]
+    assert [cell.id for cell in fresh.cells] == [
+        id_ for id_ in ids if id_ in {cell.id for cell in fresh.cells}
+    ]
     if given_before and not here:
         event("nothing was written")
         assert not kept

@@ -54,7 +54,10 @@ def test_a_reset_puts_the_stub_back_and_keeps_the_file(mine, answer):
 def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
     with Judge("01.1") as judge:
         endless = judge.verdict("def mean_step(*given):\n    while True: pass", seconds=3)
-        assert (endless.outcome, endless.hints[0][:30]) == ("broken", "Your answer takes longer than ")
+        assert (endless.outcome, endless.hints[0][:30]) == (
+            "broken",
+            "Your answer takes longer than ",
+        )
         assert judge.verdict("def mean_step(:").hints == ("SyntaxError: invalid syntax, line 1",)
         assert judge.verdict("import os; os._exit(3)").hints == ("Your answer ended Python.",)
         assert judge.verdict("raise SystemExit").outcome == "broken"
@@ -64,18 +67,32 @@ def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
 def test_where_a_lesson_does_not_run_the_learner_is_told():
     with Judge("01.1") as judge:
         judge._process.kill()
-        assert judge.verdict(RIGHT).hints == ("What the exercise rests on does not run here; see: course doctor",)
+        assert judge.verdict(RIGHT).hints == (
+            "What the exercise rests on does not run here; see: course doctor",
+        )
 
 
 def test_an_exercise_that_there_is_not_is_refused(tmp_path):
-    with pytest.raises(LessonError, match=r"exercise '01\.9': must be one of 01\.1, 01\.2, 01\.3, 01\.4"):
+    with pytest.raises(
+        LessonError, match=r"exercise '01\.9': must be one of 01\.1, 01\.2, 01\.3, 01\.4"
+    ):
         next_open(tmp_path, "01.9")
     assert next_open(tmp_path, "1.2") == "01.2"
 
 
 def test_the_command_watches_the_file_and_a_kill_loses_nothing(mine, answer):
-    command = [sys.executable, "-c", "from course.cli.main import main; main()", "practice", "01.1", "--folder", mine]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+    command = [
+        sys.executable,
+        "-c",
+        "from course.cli.main import main; main()",
+        "practice",
+        "01.1",
+        "--folder",
+        mine,
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
         lines = iter(running.stdout.readline, "")
         next(line for line in lines if line.startswith("Exercise 01.1: not attempted"))
         answer(WRONG)

@@ -84,14 +84,23 @@ def test_two_writers_lose_nothing_of_each_other(tmp_path):
 def checked(path, *outcomes):
     """Write a notebook whose checks, exercise and outcome each, have run."""
     outputs = [
-        new_output("display_data", metadata={"course": {"exercise": {"name": name, "outcome": outcome}}})
+        new_output(
+            "display_data", metadata={"course": {"exercise": {"name": name, "outcome": outcome}}}
+        )
         for name, outcome in outcomes
     ]
-    nbformat.write(new_notebook(cells=[new_code_cell("check", outputs=[output]) for output in outputs]), path)
+    nbformat.write(
+        new_notebook(cells=[new_code_cell("check", outputs=[output]) for output in outputs]), path
+    )
 
 
 def test_answers_are_counted_from_the_notebooks_that_can_be_read(tmp_path):
-    checked(tmp_path / f"{LESSONS[0].name}.ipynb", ("01.1", "right"), ("01.2", "wrong"), ("01.3", "right"))
+    checked(
+        tmp_path / f"{LESSONS[0].name}.ipynb",
+        ("01.1", "right"),
+        ("01.2", "wrong"),
+        ("01.3", "right"),
+    )
     (tmp_path / f"{LESSONS[1].name}.ipynb").write_text("{ broken")
     (tmp_path / f"{LESSONS[2].name}.ipynb").write_text("[]")
     counts = progress.right(tmp_path)

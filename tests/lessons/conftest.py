@@ -24,6 +24,10 @@ def full() -> Callable[[str], Band]:
 @pytest.fixture
 def printed(request: pytest.FixtureRequest) -> str:
     """All plain text in the solutions edition of the lesson that the test file is named for."""
-    notebook = nbformat.read(Lesson(request.path.stem.removeprefix("test_")).path("solutions"), as_version=4)
+    notebook = nbformat.read(
+        Lesson(request.path.stem.removeprefix("test_")).path("solutions"), as_version=4
+    )
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
+    return "\n".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs
+    )

@@ -11,7 +11,9 @@ def test_the_five_networks_have_the_same_order_with_every_seed(full):
         assert list(accuracies) == sorted(set(accuracies))
 
 
-def test_within_few_epochs_dropout_costs_and_label_smoothing_gains_beyond_the_chance_of_the_seeds(full):
+def test_within_few_epochs_dropout_costs_and_label_smoothing_gains_beyond_the_chance_of_the_seeds(
+    full,
+):
     cost, gain = full("05.recipe_dropout_gain").values, full("05.recipe_smoothing_gain").values
     assert median(cost) < 0 < median(gain)
     assert max(sign_test(cost), sign_test(gain)) < SIGNIFICANT

@@ -17,7 +17,9 @@ def test_the_table_of_formats_says_what_each_keeps(way, printed):
     assert [way, *TABLE[way]] in rows
 
 
-@pytest.mark.parametrize("line", ["loaded:  0.0", "trains on: False", "difference from weights alone: 0.0"])
+@pytest.mark.parametrize(
+    "line", ["loaded:  0.0", "trains on: False", "difference from weights alone: 0.0"]
+)
 def test_a_keras_file_loads_exactly_and_an_h5_file_cannot_train_on(line, printed):
     assert line in printed.splitlines()
 

@@ -12,11 +12,22 @@ BATCHES = 8
 @pytest.fixture(scope="module")
 def pytorch_life():
     """The lesson's own functions, on random images."""
-    pytest.importorskip("torch", reason="PyTorch is not installed; install it: python bootstrap.py torch")
-    cells = [cell.source for cell in read("11_checkpointing").cells if "def pytorch_" in cell.source]
+    pytest.importorskip(
+        "torch", reason="PyTorch is not installed; install it: python bootstrap.py torch"
+    )
+    cells = [
+        cell.source for cell in read("11_checkpointing").cells if "def pytorch_" in cell.source
+    ]
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64 * BATCHES - 20, 28, 28, 1)), rng.integers(0, 10, 64 * BATCHES - 20)
-    names = {"x": x.astype("float32"), "y": y, "seed": 3, "batch_size": 64, "batches": BATCHES, "every": 4}
+    names = {
+        "x": x.astype("float32"),
+        "y": y,
+        "seed": 3,
+        "batch_size": 64,
+        "batches": BATCHES,
+        "every": 4,
+    }
     names["epoch_order"] = epoch_order
     exec("\n".join(cells), names)
     return names["pytorch_life"]
@@ -32,7 +43,9 @@ def test_a_killed_pytorch_run_ends_bit_for_bit_as_the_run_left_alone(kills, pyto
 
 
 @pytest.mark.parametrize("forgotten", ["set_rng_state", "Generator"])
-def test_without_the_generators_the_resumed_pytorch_run_is_another(forgotten, pytorch_life, tmp_path, monkeypatch):
+def test_without_the_generators_the_resumed_pytorch_run_is_another(
+    forgotten, pytorch_life, tmp_path, monkeypatch
+):
     whole = pytorch_life(tmp_path / "whole.pt", 2 * BATCHES)
     monkeypatch.setattr(f"torch.{forgotten}", lambda *_: None)
     for until in (BATCHES + 3, 2 * BATCHES):

@@ -26,7 +26,9 @@ def lesson():
     """The functions of the lesson: best_interval, expected_share_lost, simulated_share_lost and plan."""
     names = {"np": np}
     for cell in read("12_checkpoint_storage").cells:
-        if cell.kind == "code" and ("def best_interval" in cell.source or "def plan" in cell.source):
+        if cell.kind == "code" and (
+            "def best_interval" in cell.source or "def plan" in cell.source
+        ):
             exec(cell.source, names)
     return SimpleNamespace(**names)
 
@@ -56,9 +58,15 @@ def test_what_cannot_be_loaded_is_refused(line, printed):
 
 
 @pytest.mark.parametrize("cost", [0.001, 0.01, 0.1])
-def test_with_daly_s_correction_the_best_interval_is_where_the_expected_share_is_least(cost, lesson):
-    least = minimize_scalar(lambda w: lesson.expected_share_lost(w, cost, 1.0), bounds=(1e-3, 2), method="bounded").x
-    correction = 1 + math.sqrt(cost / 2) / 3 + cost / 18  # Daly 2006, for a cost below twice the mtbf
+def test_with_daly_s_correction_the_best_interval_is_where_the_expected_share_is_least(
+    cost, lesson
+):
+    least = minimize_scalar(
+        lambda w: lesson.expected_share_lost(w, cost, 1.0), bounds=(1e-3, 2), method="bounded"
+    ).x
+    correction = (
+        1 + math.sqrt(cost / 2) / 3 + cost / 18
+    )  # Daly 2006, for a cost below twice the mtbf
     assert lesson.best_interval(cost, 1.0) * correction - cost == pytest.approx(least, rel=0.005)
 
 
@@ -66,7 +74,9 @@ def test_simulated_and_expected_share_agree(lesson):
     running = np.random.default_rng(1).exponential(10_000, 1_000_000)
     for interval in (500.0, 3000.0, 20_000.0):
         simulated = lesson.simulated_share_lost(interval, 60, running)
-        assert simulated == pytest.approx(lesson.expected_share_lost(interval, 60, 10_000), abs=0.002)
+        assert simulated == pytest.approx(
+            lesson.expected_share_lost(interval, 60, 10_000), abs=0.002
+        )
 
 
 def test_the_simulation_agrees_with_one_that_goes_from_event_to_event(lesson):
@@ -82,7 +92,9 @@ def test_the_simulation_agrees_with_one_that_goes_from_event_to_event(lesson):
 def test_restarts_are_repeated_until_one_is_not_struck(lesson):
     between = np.random.default_rng(5).exponential(100, 400_000)
     kept = 20 * np.floor(np.maximum(between - 30, 0) / 22).sum()
-    assert lesson.expected_share_lost(20, 2, 100, restart=30) == pytest.approx(1 - kept / between.sum(), abs=0.002)
+    assert lesson.expected_share_lost(20, 2, 100, restart=30) == pytest.approx(
+        1 - kept / between.sum(), abs=0.002
+    )
 
 
 def test_the_plan_of_the_published_run_by_hand(printed):

@@ -30,7 +30,9 @@ def test_the_consumer_card_has_four_times_the_fp32_rate_and_half_of_what_trains(
 def test_each_quoted_figure_has_more_than_one_meaning_in_the_vendors_documents(printed):
     assert re.search(r"82.6 on the RTX 4090: fp32, tf32$", printed, re.MULTILINE)
     assert re.search(r"165 on the RTX 4090: fp16, tf32_sparse$", printed, re.MULTILINE)
-    assert re.search(r"330 on the RTX 4090: fp16_accumulate_fp16, fp16_sparse$", printed, re.MULTILINE)
+    assert re.search(
+        r"330 on the RTX 4090: fp16_accumulate_fp16, fp16_sparse$", printed, re.MULTILINE
+    )
 
 
 def test_the_verdict_flips_with_the_size_of_the_model(printed):
@@ -39,5 +41,7 @@ def test_the_verdict_flips_with_the_size_of_the_model(printed):
 
 
 def test_the_price_of_an_hour_decides_where_both_cards_have_room(printed):
-    cards = re.findall(r"A100 at [\d.]+ times the price: 124 million parameters on the (\w+) card", printed)
+    cards = re.findall(
+        r"A100 at [\d.]+ times the price: 124 million parameters on the (\w+) card", printed
+    )
     assert cards == ["professional", "professional", "consumer", "consumer"]

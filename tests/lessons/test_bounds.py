@@ -18,7 +18,12 @@ def bounds(least):
 
 
 def test_all_measured_seeds_keep_every_limit():
-    promised = [entry[mode] for entry in claims.stored().values() for mode in ("full", "fast") if mode in entry]
+    promised = [
+        entry[mode]
+        for entry in claims.stored().values()
+        for mode in ("full", "fast")
+        if mode in entry
+    ]
     promised = [entry for entry in promised if {"equals", "at_least", "at_most"} & entry.keys()]
     assert len(promised) > 200
     for entry in promised:
@@ -29,15 +34,25 @@ def test_all_measured_seeds_keep_every_limit():
 
 def test_one_more_seed_misses_a_bound_less_than_once_in_a_hundred():
     tried = list(bounds(MANY))
-    thin = [(name, mode, limits, values) for name, mode, limits, values in tried if not has_margin(values, **limits)]
+    thin = [
+        (name, mode, limits, values)
+        for name, mode, limits, values in tried
+        if not has_margin(values, **limits)
+    ]
     waiting = len(list(bounds(1))) - len(tried)
-    print(f"{len(tried) - len(thin)} of {len(tried)} have a margin; {waiting} wait for {MANY} seeds")
+    print(
+        f"{len(tried) - len(thin)} of {len(tried)} have a margin; {waiting} wait for {MANY} seeds"
+    )
     assert tried
     assert thin == []
 
 
 def test_a_bound_at_zero_is_a_direction_that_a_sign_test_bears():
-    directions = [(name, values) for name, _, limits, values in bounds(ENOUGH) if set(limits.values()) == {0}]
-    directions = [(name, values) for name, values in directions if any(values)]  # zero alone has no direction
+    directions = [
+        (name, values) for name, _, limits, values in bounds(ENOUGH) if set(limits.values()) == {0}
+    ]
+    directions = [
+        (name, values) for name, values in directions if any(values)
+    ]  # zero alone has no direction
     assert len(directions) > 5
     assert [name for name, values in directions if sign_test(values) >= SIGNIFICANT] == []

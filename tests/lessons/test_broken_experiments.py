@@ -41,7 +41,9 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("number", "what", "right", "wrong"), [(number, *how) for number, how in BROKEN.items()])
+@pytest.mark.parametrize(
+    ("number", "what", "right", "wrong"), [(number, *how) for number, how in BROKEN.items()]
+)
 def test_a_broken_experiment_breaks_a_promise(number, what, right, wrong, tmp_path):
     lesson = find(number)
     notebook = nbformat.read(lesson.path("solutions"), as_version=4)
@@ -54,5 +56,7 @@ def test_a_broken_experiment_breaks_a_promise(number, what, right, wrong, tmp_pa
     record = runner.run(Job(path, lesson.name, {"fast": True}), tmp_path / "out", timeout=300)
     assert record.outcome == "passed", record.failure
     refused = list(judge.refusals(record))
-    print(f"lesson {number}, {what}: {len(refused)} refused, such as {refused[0] if refused else 'none'}")
+    print(
+        f"lesson {number}, {what}: {len(refused)} refused, such as {refused[0] if refused else 'none'}"
+    )
     assert refused

@@ -18,8 +18,12 @@ from course.catalog import Lesson, all_lessons
 from course.kernels.forked_kernel import LIBRARIES
 from course.outputs import claims_of, exercises_in
 
-IMPORTS = "\n".join(["import os", *(f"import {library}" for library in LIBRARIES), "_before = sum(os.times()[:4])"])
-SPENT = "print(sum(os.times()[:4]) - _before)"  # processor seconds, with those of processes that ended
+IMPORTS = "\n".join(
+    ["import os", *(f"import {library}" for library in LIBRARIES), "_before = sum(os.times()[:4])"]
+)
+SPENT = (
+    "print(sum(os.times()[:4]) - _before)"  # processor seconds, with those of processes that ended
+)
 CUT_SHORT = 80  # characters
 AGAIN = "-again"  # ends the id of a cell that runs a second time
 NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
@@ -45,7 +49,9 @@ def test_the_learners_edition_runs_without_network_and_its_exercises_know_open_w
     (spent,) = (cell.outputs[0].text for cell in executed.cells if cell.source == SPENT)
     record_property("processor", [name, "fast", float(spent)])  # see tests/run_times.py
     found = list(exercises_in(executed))
-    assert [(record["name"], record["outcome"]) for record in found] == [entry[:2] for entry in expected]
+    assert [(record["name"], record["outcome"]) for record in found] == [
+        entry[:2] for entry in expected
+    ]
     for record, (exercise, _, hint) in zip(found, expected, strict=True):
         assert hint in " ".join(record["hints"]), f"exercise {exercise}: expected the hint {hint!r}"
 
@@ -64,8 +70,16 @@ def test_every_cell_says_the_same_when_it_is_run_twice_in_a_row_and_every_check_
 ):
     name, executed, _ = learners_run
     again = run(repeated(nbformat.read(Lesson(name).path("solutions"), as_version=4)), tmp_path)
-    once = {cell.id: said(cell) for cell in executed.cells if "check" not in cell.metadata.get("tags", [])}
-    worked = [cell for cell in again.cells if cell.id.removesuffix(AGAIN) in once and cell.cell_type == "code"]
+    once = {
+        cell.id: said(cell)
+        for cell in executed.cells
+        if "check" not in cell.metadata.get("tags", [])
+    }
+    worked = [
+        cell
+        for cell in again.cells
+        if cell.id.removesuffix(AGAIN) in once and cell.cell_type == "code"
+    ]
     for cell in worked:
         assert said(cell) == once[cell.id.removesuffix(AGAIN)], f"cell {cell.id}: {cell.source}"
     assert sum(cell.id.endswith(AGAIN) for cell in worked) > 20
@@ -82,9 +96,13 @@ def repeated(notebook: NotebookNode) -> NotebookNode:
         cells.append(cell)
         if cell.cell_type == "code":
             cells.append(NotebookNode(copy.deepcopy(cell), id=cell.id + AGAIN))
-            cell.metadata["tags"] = [tag for tag in cell.metadata.get("tags", []) if tag != "parameters"]
+            cell.metadata["tags"] = [
+                tag for tag in cell.metadata.get("tags", []) if tag != "parameters"
+            ]
     checks = [cell for cell in notebook.cells if "check" in cell.metadata.get("tags", [])]
-    notebook.cells = cells + [NotebookNode(copy.deepcopy(cell), id=cell.id + "-at-the-end") for cell in checks]
+    notebook.cells = cells + [
+        NotebookNode(copy.deepcopy(cell), id=cell.id + "-at-the-end") for cell in checks
+    ]
     return notebook
 
 
@@ -148,7 +166,10 @@ def tried(lesson: Lesson, source: Source) -> tuple[NotebookNode, list[tuple[str,
 def _without_network():
     """The command that starts a program without network; nothing where the system has no such thing (not Linux)."""
     unshare = ["unshare", "--map-root-user", "--net"]
-    usable = shutil.which("unshare") and not subprocess.run([*unshare, "true"], capture_output=True).returncode
+    usable = (
+        shutil.which("unshare")
+        and not subprocess.run([*unshare, "true"], capture_output=True).returncode
+    )
     return unshare if usable else []
 
 

@@ -19,7 +19,9 @@ def program(name):
 
 def code_lines(source):
     """The lines that are neither blank nor a comment."""
-    return [line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -42,6 +44,10 @@ def test_the_program_uses_nothing_from_other_cells_but_the_parameters(name):
     tree = ast.parse(program(name))
     used = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     own = {node.id for node in used if isinstance(node.ctx, ast.Store)}
-    imported = {alias.asname or alias.name for node in ast.walk(tree) for alias in getattr(node, "names", [])}
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        for alias in getattr(node, "names", [])
+    }
     outside = {node.id for node in used} - own - imported - set(dir(builtins))
     assert outside <= set(find(name).parameters)

@@ -51,7 +51,9 @@ def test_the_judge_of_runs_refuses_every_fact_and_bound_that_is_turned(all_turne
     for claim, other in all_turned:
         lesson = next(each.name for each in all_lessons() if each.number == claim.name[:2])
         for made, expected in ((claim, 0), (other, 1)):
-            record = Record(lesson, lesson, {"seed": 0}, "passed", 1.0, "", 1.0, {made.name: made}, {}, None, {})
+            record = Record(
+                lesson, lesson, {"seed": 0}, "passed", 1.0, "", 1.0, {made.name: made}, {}, None, {}
+            )
             found = len(list(judge.refusals(record)))
             assert found == expected, made
             refused += found
@@ -60,13 +62,31 @@ def test_the_judge_of_runs_refuses_every_fact_and_bound_that_is_turned(all_turne
 
 
 def test_nbval_refuses_every_fact_and_bound_that_is_turned(all_turned, tmp_path):
-    cells = [told(claim, claim) for claim in promises()] + [told(claim, other) for claim, other in all_turned]
+    cells = [told(claim, claim) for claim in promises()] + [
+        told(claim, other) for claim, other in all_turned
+    ]
     path = tmp_path / "turned.ipynb"
-    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": ""}}), path)
+    nbformat.write(
+        new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": ""}}),
+        path,
+    )
     sanitizer = ROOT / "tests" / "nbval.cfg"
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", sanitizer, "-p", "no:timeout", path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "--nbval-sanitize-with",
+        sanitizer,
+        "-p",
+        "no:timeout",
+        path,
+    ]
     run = subprocess.run(map(str, command), cwd=ROOT, capture_output=True, text=True)
-    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|failed)", run.stdout.splitlines()[-1])}
+    counts = {
+        word: int(number)
+        for number, word in re.findall(r"(\d+) (passed|failed)", run.stdout.splitlines()[-1])
+    }
     print(f"{counts['failed']} of {len(all_turned)} turned facts and bounds refused by nbval")
     assert counts == {"passed": len(promises()), "failed": len(all_turned)}
 

@@ -33,8 +33,13 @@ def jobs(house, *names):
 def test_runs_go_side_by_side_and_records_come_in_the_order_of_the_jobs(house):
     for mine, other in (("97_one", "98_two"), ("98_two", "97_one")):
         house.add(mine, WAIT_FOR.format(folder=str(house.folder), mine=mine, other=other))
-    gathered = cluster.execute(jobs(house, "98_two", "97_one"), out=house.out, timeout=60, workers=2)
-    assert [(record.lesson, record.outcome) for record in gathered] == [("98_two", "passed"), ("97_one", "passed")]
+    gathered = cluster.execute(
+        jobs(house, "98_two", "97_one"), out=house.out, timeout=60, workers=2
+    )
+    assert [(record.lesson, record.outcome) for record in gathered] == [
+        ("98_two", "passed"),
+        ("97_one", "passed"),
+    ]
     assert gathered == [records.read(house.out / f"{name}.json") for name in ("98_two", "97_one")]
 
 
@@ -42,9 +47,15 @@ def test_a_run_that_fails_or_kills_its_kernel_does_not_keep_the_others_from_runn
     house.add("96_fails", "1 / 0")
     house.add("97_dies", "import os; os._exit(1)")
     house.add("98_works", "print('done')")
-    gathered = cluster.execute(jobs(house, "96_fails", "97_dies", "98_works"), out=house.out, timeout=60, workers=1)
+    gathered = cluster.execute(
+        jobs(house, "96_fails", "97_dies", "98_works"), out=house.out, timeout=60, workers=1
+    )
     assert [record.outcome for record in gathered] == ["failed", "failed", "passed"]
-    assert [record.failure and record.failure.name for record in gathered] == ["ZeroDivisionError", "DeadKernel", None]
+    assert [record.failure and record.failure.name for record in gathered] == [
+        "ZeroDivisionError",
+        "DeadKernel",
+        None,
+    ]
 
 
 def test_the_longest_starts_first_and_one_never_measured_before_all(house):
@@ -102,10 +113,15 @@ def plain(house):
 def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house, plain):
     house.add("97_one", "import os; print(os.getppid())")
     house.add("98_two", "1 / 0")
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, preload=[plain]) as elsewhere:
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, preload=[plain]
+    ) as elsewhere:
         workers = {psutil.Process(each.pid).pid for each in elsewhere.workers.values()}
         gathered = cluster.execute(
-            jobs(house, "97_one", "98_two"), out=house.out, timeout=60, scheduler=elsewhere.scheduler_address
+            jobs(house, "97_one", "98_two"),
+            out=house.out,
+            timeout=60,
+            scheduler=elsewhere.scheduler_address,
         )
     notebook = nbformat.read(house.out / "97_one.executed.ipynb", as_version=4)
     assert [record.outcome for record in gathered] == ["passed", "failed"]
@@ -114,9 +130,14 @@ def test_runs_go_to_a_cluster_by_the_address_of_its_scheduler(house, plain):
 
 @pytest.mark.parametrize(
     ("killed", "loss"),
-    [("scheduler", "the Dask scheduler has gone"), ("worker", "all workers of the Dask scheduler have gone")],
+    [
+        ("scheduler", "the Dask scheduler has gone"),
+        ("worker", "all workers of the Dask scheduler have gone"),
+    ],
 )
-def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(house, plain, monkeypatch, killed, loss):
+def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(
+    house, plain, monkeypatch, killed, loss
+):
     monkeypatch.setattr(cluster, "LOST_SECONDS", 1)
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 60)
     house.add("97_quick")
@@ -125,7 +146,9 @@ def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(house, plain, m
 
     def start(kind, *options):
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
-        processes[kind] = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=house.folder)
+        processes[kind] = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, cwd=house.folder
+        )
 
     def progress(job, record):
         if job.lesson == "98_endless":
@@ -137,7 +160,9 @@ def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(house, plain, m
         scheduler = said.split()[-1]
         start("worker", scheduler, "--nthreads", "1", "--no-nanny", "--preload", plain)
         with pytest.raises(ConnectionError) as lost:
-            cluster.execute(planned, out=house.out, timeout=300, scheduler=scheduler, progress=progress)
+            cluster.execute(
+                planned, out=house.out, timeout=300, scheduler=scheduler, progress=progress
+            )
     finally:
         for process in processes.values():
             process.kill()
@@ -151,7 +176,9 @@ def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
     house.add("97_one")
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(ConnectionError, match=r"tcp://127\.0\.0\.1:1: no Dask scheduler"):
-        cluster.execute(jobs(house, "97_one"), out=house.out, timeout=60, scheduler="tcp://127.0.0.1:1")
+        cluster.execute(
+            jobs(house, "97_one"), out=house.out, timeout=60, scheduler="tcp://127.0.0.1:1"
+        )
 
 
 def test_two_jobs_that_would_write_the_same_files_are_refused(house):
@@ -169,7 +196,10 @@ def test_two_jobs_that_would_write_the_same_files_are_refused(house):
             "97_one: epochs = 'many': must be a whole number between 1 and 200; write it in digits alone",
         ),
         (["fast=maybe"], "97_one: fast = 'maybe': must be true or false"),
-        (["epoch=3"], "97_one: epoch: no such parameter; this lesson has seed, fast, epochs; did you mean epochs?"),
+        (
+            ["epoch=3"],
+            "97_one: epoch: no such parameter; this lesson has seed, fast, epochs; did you mean epochs?",
+        ),
         (["width=3"], "98_two: width: no such parameter; this lesson has seed, fast, epochs"),
         (["epochs"], "parameter 'epochs': must be name=value"),
         (["epochs=1", "epochs=2"], "epochs: given twice, as 1 and as 2"),

@@ -34,7 +34,10 @@ def test_a_new_an_empty_and_an_earlier_folder_of_runs_are_held(out):
     ("names", "reason"),
     [
         (["01_gradient_descent.ipynb"], "holds notebooks, such as 01_gradient_descent.ipynb"),
-        (["01_gradient_descent.py"], "holds other files than those of runs, such as 01_gradient_descent.py"),
+        (
+            ["01_gradient_descent.py"],
+            "holds other files than those of runs, such as 01_gradient_descent.py",
+        ),
         (["report.html"], "holds other files than those of runs, such as report.html"),
         (["letters.json"], "holds other files than those of runs, such as letters.json"),
     ],

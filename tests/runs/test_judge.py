@@ -29,7 +29,20 @@ def measured(lessons):
 def made(value, *, seed=0, machine=HERE, parameters=(), kind="bound", standard=True, **promise):
     claim = Claim("98.accuracy", kind, "accuracy", value, digits=2, standard=standard, **promise)
     parameters = {"seed": seed, **dict(parameters)}
-    record = Record("98", "98_trial", parameters, "passed", 1.0, "", 1.0, {claim.name: claim}, {}, None, {}, machine)
+    record = Record(
+        "98",
+        "98_trial",
+        parameters,
+        "passed",
+        1.0,
+        "",
+        1.0,
+        {claim.name: claim},
+        {},
+        None,
+        {},
+        machine,
+    )
     return record, claim
 
 

@@ -17,13 +17,17 @@ def points(assignments):
 
 
 def parameters(*more):
-    return "\n".join(["seed: int = 0  # seed, 0 to 999", "fast: bool = False  # less", EPOCHS, *more])
+    return "\n".join(
+        ["seed: int = 0  # seed, 0 to 999", "fast: bool = False  # less", EPOCHS, *more]
+    )
 
 
 def record(seed, epochs, value, outcome="passed"):
     claims = {"98.value": Claim("98.value", "spread", "a value", value, unit="m", digits=1)}
     parameters = {"seed": seed, "epochs": epochs}
-    return Record(f"{seed}-{epochs}", "98_trial", parameters, outcome, 2.0, "", 1.0, claims, {}, None, {})
+    return Record(
+        f"{seed}-{epochs}", "98_trial", parameters, outcome, 2.0, "", 1.0, claims, {}, None, {}
+    )
 
 
 def test_a_grid_holds_every_combination_once(house):
@@ -42,7 +46,9 @@ def test_a_range_of_numbers_that_need_not_be_whole_goes_up_by_one(house):
 def test_the_order_in_which_parameters_are_typed_makes_no_other_run(house):
     house.add("98_trial")
     for typed in (["epochs=1", "seed=3"], ["seed=3", "epochs=1"]):
-        assert [job.name for job in plan.grid(find("98"), typed, "solutions")] == ["98_trial--seed=3--epochs=1"]
+        assert [job.name for job in plan.grid(find("98"), typed, "solutions")] == [
+            "98_trial--seed=3--epochs=1"
+        ]
 
 
 def test_a_grid_without_parameters_is_one_run(house):
@@ -58,9 +64,18 @@ def test_a_grid_without_parameters_is_one_run(house):
         ("seed=1,01", "seed = 1,01: the same value twice, 1"),
         ("rate=0.1,0.10", "rate = 0.1,0.10: the same value twice, 0.1"),
         ("fast=true,True", "fast = true,True: the same value twice, True"),
-        ("seed=8,8.0", "98_trial: seed = '8.0': must be a whole number between 0 and 999; write it in digits alone"),
-        ("seed=0..1000000000", "98_trial: seed = '1000000000': must be a whole number between 0 and 999"),
-        ("many=0..1000000000", "98_trial: 1000000001 runs: there may be at most 10000; ask for fewer values"),
+        (
+            "seed=8,8.0",
+            "98_trial: seed = '8.0': must be a whole number between 0 and 999; write it in digits alone",
+        ),
+        (
+            "seed=0..1000000000",
+            "98_trial: seed = '1000000000': must be a whole number between 0 and 999",
+        ),
+        (
+            "many=0..1000000000",
+            "98_trial: 1000000001 runs: there may be at most 10000; ask for fewer values",
+        ),
         ("fast=0..1", "98_trial: fast = '0': must be true or false"),
         ("epochs=1,201", "98_trial: epochs = '201': must be a whole number between 1 and 200"),
         (
@@ -70,7 +85,9 @@ def test_a_grid_without_parameters_is_one_run(house):
     ],
 )
 def test_what_a_grid_may_not_hold_is_refused_by_name(house, assignment, message):
-    house.add("98_trial", parameters=parameters("rate: float = 0.1  # step", "many: int = 1  # no limits"))
+    house.add(
+        "98_trial", parameters=parameters("rate: float = 0.1  # step", "many: int = 1  # no limits")
+    )
     with pytest.raises(ParameterError) as refusal:
         points([assignment])
     assert str(refusal.value) == message
@@ -90,7 +107,9 @@ def test_only_a_run_of_the_same_notebook_that_passed_counts_as_finished(house):
 def test_the_table_holds_what_the_records_hold(house, tmp_path):
     house.add("98_trial", CLAIM)
     planned = plan.grid(find("98"), ["seed=2,3", "fast=true"], "solutions")
-    plan.gather(cluster.execute(planned, out=house.out, timeout=60, workers=2), tmp_path / "runs.parquet")
+    plan.gather(
+        cluster.execute(planned, out=house.out, timeout=60, workers=2), tmp_path / "runs.parquet"
+    )
     frame = pd.read_parquet(tmp_path / "runs.parquet")
     assert list(frame["parameter.seed"]) == [2, 3]
     assert list(frame["claim.98.value"]) == [4 + 20, 9 + 20]
@@ -101,7 +120,9 @@ def test_the_table_holds_what_the_records_hold(house, tmp_path):
 
 def test_a_summary_gives_the_results_over_the_seeds_of_each_point_also_of_runs_that_failed_later():
     values = {(seed, epochs): seed / (epochs + 1) for seed in range(9) for epochs in (1, 5)}
-    gathered = [record(*at, value, "failed" if at[0] == 3 else "passed") for at, value in values.items()]
+    gathered = [
+        record(*at, value, "failed" if at[0] == 3 else "passed") for at, value in values.items()
+    ]
     summary = plan.summarize(gathered)
     assert list(summary) == [((("epochs", 1),), "98.value"), ((("epochs", 5),), "98.value")]
     for ((_, epochs),), name in summary:
@@ -123,7 +144,9 @@ def test_a_grid_shows_what_breaks_a_promise_and_what_is_not_finite(house):
     assert status == 1
     assert "98_trial--seed=1: failed; cell 4, `assert seed != 1`: AssertionError" in err
     rows = [
-        line.replace("│", "|").split("|") for line in out.splitlines() if "a value" in line or "nothing lost" in line
+        line.replace("│", "|").split("|")
+        for line in out.splitlines()
+        if "a value" in line or "nothing lost" in line
     ]
     cells = [[cell.strip() for cell in row][3:-1] for row in rows]
     assert cells == [

@@ -11,14 +11,21 @@ MEASURED = '["98.loss"]\nunit = ""\ndigits = 1\n["98.loss".full]\nat_most = 5.0\
 
 def made(name="98_trial", outcome="passed", failure=None, parameters=None, **values):
     parameters = parameters or {}
-    mode, standard = ("fast" if "fast" in parameters else "full"), parameters.keys() <= {"seed", "fast"}
+    mode, standard = (
+        ("fast" if "fast" in parameters else "full"),
+        parameters.keys() <= {"seed", "fast"},
+    )
     origin = {"published": 2.5, "source": "A & B", "mode": mode, "standard": standard}
     claims = {
-        f"98.{key}": Claim(f"98.{key}", "bound", f"the {key}", value, digits=1, at_most=5.0, **origin)
+        f"98.{key}": Claim(
+            f"98.{key}", "bound", f"the {key}", value, digits=1, at_most=5.0, **origin
+        )
         for key, value in values.items()
     }
     exercises = {"98.1": "right", "98.2": "right", "98.3": "wrong"}
-    return Record(name, name, parameters, outcome, 3.14, "", 1.0, claims, exercises, failure, {"python": "3"})
+    return Record(
+        name, name, parameters, outcome, 3.14, "", 1.0, claims, exercises, failure, {"python": "3"}
+    )
 
 
 class Page(HTMLParser):
@@ -55,7 +62,9 @@ class Page(HTMLParser):
         (made(), "", ""),
     ],
 )
-def test_promises_are_counted_for_standard_parameters_and_apart_from_them_what_repeats(house, record, kept, repeated):
+def test_promises_are_counted_for_standard_parameters_and_apart_from_them_what_repeats(
+    house, record, kept, repeated
+):
     house.claims(MEASURED)
     judge._expected.cache_clear()
     assert report.row(record)[4:6] == (kept, repeated)
@@ -70,7 +79,9 @@ def test_the_page_links_to_notebooks_that_exist_and_shows_errors_as_they_are(hou
     (tmp_path / "98_trial--epochs=1.executed.ipynb").touch()
     failure = Failure(3, "x = '<script>'", "ValueError", "<b> & </b>")
     failed = made("98_trial--epochs=1", "failed", failure, loss=9.0)
-    page = Page(report.write([made("97_other", loss=2.0), failed], tmp_path).read_text(encoding="utf-8"))
+    page = Page(
+        report.write([made("97_other", loss=2.0), failed], tmp_path).read_text(encoding="utf-8")
+    )
     assert set(page.links) == {"98_trial--epochs%3D1.executed.ipynb"}
     assert set(page.scopes) == {"col", "row"}
     assert page.open == []

@@ -35,7 +35,10 @@ def run(tmp_path):
 
     def run(*cells, timeout=60, **job):
         path = tmp_path / "lesson.ipynb"
-        nodes = [nbformat.v4.new_markdown_cell("# A lesson"), *map(nbformat.v4.new_code_cell, cells)]
+        nodes = [
+            nbformat.v4.new_markdown_cell("# A lesson"),
+            *map(nbformat.v4.new_code_cell, cells),
+        ]
         nodes[1].metadata["tags"] = ["parameters"]
         notebook = nbformat.v4.new_notebook(cells=nodes, metadata=PYTHON)
         path.write_text(json.dumps(notebook), encoding="utf-8")
@@ -52,13 +55,18 @@ def executed(tmp_path, record):
 
 def printed(notebook):
     return "".join(
-        out.text for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == "stream"
+        out.text
+        for cell in notebook.cells
+        for out in cell.get("outputs", [])
+        if out.output_type == "stream"
     )
 
 
 def test_parameters_arrive_with_their_types(run, tmp_path):
     record = run(
-        PARAMETERS, "print(repr(seed), repr(fast), repr(name))", parameters={"seed": 7, "fast": True, "name": "it's"}
+        PARAMETERS,
+        "print(repr(seed), repr(fast), repr(name))",
+        parameters={"seed": 7, "fast": True, "name": "it's"},
     )
     assert record.outcome == "passed"
     assert record.mode == "fast"
@@ -68,7 +76,12 @@ def test_parameters_arrive_with_their_types(run, tmp_path):
 def test_notebook_results_and_temporary_files_may_lie_in_any_folder(odd_folder, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(odd_folder))
     path = odd_folder / "lesson.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")], metadata=PYTHON), path)
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell("print(6 * 7)")], metadata=PYTHON
+        ),
+        path,
+    )
     record = runner.run(Job(path, "98_trial", {"seed": 7}), odd_folder, 60)
     assert (record.outcome, record.failure) == ("passed", None)
     assert printed(nbformat.read(records.executed(record.name, odd_folder), as_version=4)) == "42\n"
@@ -86,7 +99,9 @@ def test_claims_and_exercises_are_read_from_the_outputs(run):
         "@exercise('98.2', ...)\ndef check(answer):\n    pass",
     )
     assert record.claims == {
-        "98.accuracy": Claim("98.accuracy", "spread", "accuracy", 0.75, published=0.8, source="a paper"),
+        "98.accuracy": Claim(
+            "98.accuracy", "spread", "accuracy", 0.75, published=0.8, source="a paper"
+        ),
         "98.loss": Claim("98.loss", "bound", "loss", 2.0, unit="nat", digits=1, at_most=3),
     }
     assert record.exercises == {"98.1": "wrong", "98.2": "not attempted"}
@@ -94,7 +109,9 @@ def test_claims_and_exercises_are_read_from_the_outputs(run):
 
 
 def test_a_failing_cell_is_named_as_in_the_notebook_that_was_handed_in(run, tmp_path):
-    record = run(PARAMETERS, "print('before')", "\n# why\n1 / 0", "print('after')", parameters={"seed": 1})
+    record = run(
+        PARAMETERS, "print('before')", "\n# why\n1 / 0", "print('after')", parameters={"seed": 1}
+    )
     assert record.outcome == "failed"
     assert record.failure == records.Failure(3, "# why", "ZeroDivisionError", "division by zero")
     assert printed(executed(tmp_path, record)) == "before\n"
@@ -102,7 +119,9 @@ def test_a_failing_cell_is_named_as_in_the_notebook_that_was_handed_in(run, tmp_
 
 def test_a_run_ends_at_its_time_limit_and_takes_its_kernel_with_it(run, tmp_path):
     pid = tmp_path / "pid"
-    record = run(PARAMETERS, PID.format(str(pid)), "import time\nwhile True: time.sleep(0.1)", timeout=8)
+    record = run(
+        PARAMETERS, PID.format(str(pid)), "import time\nwhile True: time.sleep(0.1)", timeout=8
+    )
     assert record.outcome == "timed out"
     assert record.failure == records.Failure(3, "import time", "TimeLimit", "stopped after 8 s")
     assert record.seconds >= 8
@@ -113,7 +132,11 @@ def test_a_run_ends_at_its_time_limit_and_takes_its_kernel_with_it(run, tmp_path
 @pytest.mark.parametrize(
     ("code", "name", "message"),
     [
-        ("%tensorboard --logdir runs", "UsageError", "Line magic function `%tensorboard` not found."),
+        (
+            "%tensorboard --logdir runs",
+            "UsageError",
+            "Line magic function `%tensorboard` not found.",
+        ),
         ("raise ValueError('\\ud800')", "UnicodeEncodeError", "surrogates not allowed"),
         ("x = '\ud800'", "UnicodeEncodeError", "surrogates not allowed"),
         (
@@ -124,21 +147,28 @@ def test_a_run_ends_at_its_time_limit_and_takes_its_kernel_with_it(run, tmp_path
         ),
     ],
 )
-def test_an_error_that_the_kernel_tells_in_its_reply_only_fails_the_run(run, tmp_path, code, name, message):
+def test_an_error_that_the_kernel_tells_in_its_reply_only_fails_the_run(
+    run, tmp_path, code, name, message
+):
     record = run(PARAMETERS, code, "print('after')")
     assert record.outcome == "failed"
     assert (record.failure.cell, record.failure.name) == (2, name)
     assert message in record.failure.message
     notebook = executed(tmp_path, record)
     assert printed(notebook).count("after") == 0
-    assert [out.ename for cell in notebook.cells for out in cell.get("outputs", []) if "ename" in out] == [name]
+    assert [
+        out.ename for cell in notebook.cells for out in cell.get("outputs", []) if "ename" in out
+    ] == [name]
 
 
 def test_a_cell_that_never_ran_fails_the_record_whatever_papermill_calls_it():
     """papermill marks as completed what it did not reach before its engine raised."""
     started = {"papermill": {"status": "completed", "start_time": "2026-01-01"}}
     unreached = {"papermill": {"status": "completed", "start_time": None}}
-    cells = [nbformat.v4.new_code_cell(f"x = {i}", metadata=each) for i, each in enumerate((started, unreached))]
+    cells = [
+        nbformat.v4.new_code_cell(f"x = {i}", metadata=each)
+        for i, each in enumerate((started, unreached))
+    ]
     failure = records.observe(nbformat.v4.new_notebook(cells=cells))["failure"]
     assert (failure.cell, failure.line, failure.name) == (1, "x = 1", "NotRun")
     assert records.observe(nbformat.v4.new_notebook(cells=cells[:1]))["failure"] is None
@@ -149,9 +179,15 @@ def test_a_cell_that_never_ran_fails_the_record_whatever_papermill_calls_it():
     [
         ("os._exit(0)", "the kernel ended itself with exit status 0, as os._exit(0) does"),
         ("os._exit(7)", "the kernel ended itself with exit status 7, as os._exit(7) does"),
-        ("ctypes.string_at(0)", "the kernel crashed in compiled code (SIGSEGV: Segmentation fault)"),
+        (
+            "ctypes.string_at(0)",
+            "the kernel crashed in compiled code (SIGSEGV: Segmentation fault)",
+        ),
         ("os.abort()", "the kernel crashed in compiled code (SIGABRT: Aborted)"),
-        ("os.kill(os.getpid(), 9)", "the kernel was killed (SIGKILL), as the system does when memory is short"),
+        (
+            "os.kill(os.getpid(), 9)",
+            "the kernel was killed (SIGKILL), as the system does when memory is short",
+        ),
         ("os.kill(os.getpid(), 15)", "the kernel was ended by a signal (SIGTERM: Terminated)"),
     ],
 )
@@ -164,17 +200,23 @@ def test_causes_of_death_are_told_apart(code, cause):
 
 def test_a_death_of_which_nothing_is_known_is_told_as_that():
     for kernel in (None, SimpleNamespace(poll=lambda: -1000)):
-        assert runner.cause_of_death(kernel) == "the kernel died, and the system does not say of what"
+        assert (
+            runner.cause_of_death(kernel) == "the kernel died, and the system does not say of what"
+        )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_a_kernel_that_dies_fails_the_run_with_the_cause_and_its_last_words(run):
-    talk = "sys.__stderr__.write('much talk\\n' * 99_999 + 'out of luck\\n'); sys.__stderr__.flush()"
+    talk = (
+        "sys.__stderr__.write('much talk\\n' * 99_999 + 'out of luck\\n'); sys.__stderr__.flush()"
+    )
     record = run(PARAMETERS, f"import os, sys\n{talk}\nos.kill(os.getpid(), 9)", "print('after')")
     assert record.outcome == "failed"
     assert (record.failure.cell, record.failure.name) == (2, "DeadKernel")
     assert record.failure.message.startswith("the kernel was killed (SIGKILL)")
-    assert record.failure.message.endswith("; the last that it wrote: much talk; much talk; out of luck")
+    assert record.failure.message.endswith(
+        "; the last that it wrote: much talk; much talk; out of luck"
+    )
 
 
 def test_outputs_that_come_late_are_waited_for(run, tmp_path):
@@ -202,11 +244,15 @@ def test_a_result_that_is_not_finite_survives_in_the_record(run, tmp_path):
     )
     kept = records.read(tmp_path / "out" / "98_trial.json")
     for found in (record, kept):
-        np.testing.assert_equal([claim.value for claim in found.claims.values()], [np.nan, -np.inf, 1.0])
+        np.testing.assert_equal(
+            [claim.value for claim in found.claims.values()], [np.nan, -np.inf, 1.0]
+        )
 
 
 def test_a_result_that_no_course_announces_fails_the_run(run):
-    record = run(PARAMETERS, "display({'text/plain': ''}, metadata={'course': {'claims': 5}}, raw=True)")
+    record = run(
+        PARAMETERS, "display({'text/plain': ''}, metadata={'course': {'claims': 5}}, raw=True)"
+    )
     assert (record.failure.cell, record.failure.name) == (2, "ValidationError")
 
 
@@ -225,7 +271,10 @@ def test_a_run_leaves_one_notebook_one_record_and_the_process_as_it_was(run, tmp
         environment={"COURSE_TRIAL": "yes"},
     )
     assert printed(executed(tmp_path, record)) == "yes []\n"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["98_trial.executed.ipynb", "98_trial.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "98_trial.executed.ipynb",
+        "98_trial.json",
+    ]
     assert (Path.cwd(), dict(os.environ)) == (directory, environment)
     assert records.read(tmp_path / "out" / "98_trial.json") == record
     assert 0 < record.cell_seconds < record.seconds
@@ -242,7 +291,9 @@ def test_a_run_told_to_stop_ends_as_cancelled_and_runs_to_other_folders_go_on(ru
     pid = tmp_path / "pid"
     found = []
     thread = threading.Thread(
-        target=lambda: found.append(run(PARAMETERS, PID.format(str(pid)), "import time; time.sleep(60)"))
+        target=lambda: found.append(
+            run(PARAMETERS, PID.format(str(pid)), "import time; time.sleep(60)")
+        )
     )
     thread.start()
     while not pid.exists() or not pid.read_text():

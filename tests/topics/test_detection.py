@@ -40,13 +40,18 @@ def random_boxes(random, objects, canvases=12, classes=4):
     corner = random.uniform(0, 40, (objects, 2))
     box = np.hstack([corner, corner + random.uniform(4, 24, (objects, 2))])
     truth = Boxes(
-        random.integers(canvases, size=objects), box, random.integers(classes, size=objects), np.ones(objects)
+        random.integers(canvases, size=objects),
+        box,
+        random.integers(classes, size=objects),
+        np.ones(objects),
     )
     near = random.integers(objects, size=2 * objects)
     moved = box[near] + random.normal(0, 2, (2 * objects, 4))
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
     label = np.where(
-        random.random(2 * objects) < 0.8, truth.label[near], random.integers(classes + 1, size=2 * objects)
+        random.random(2 * objects) < 0.8,
+        truth.label[near],
+        random.integers(classes + 1, size=2 * objects),
     )
     return truth, Boxes(truth.canvas[near], moved, label, random.random(2 * objects).round(1))
 
@@ -55,7 +60,9 @@ def coco(truth, found, least_overlap):
     """mAP as pycocotools computes it."""
 
     def records(boxes):
-        columns = zip(boxes.canvas.tolist(), as_coco(boxes.box).tolist(), boxes.label.tolist(), strict=True)
+        columns = zip(
+            boxes.canvas.tolist(), as_coco(boxes.box).tolist(), boxes.label.tolist(), strict=True
+        )
         return [dict(zip(("image_id", "bbox", "category_id"), row, strict=True)) for row in columns]
 
     annotations = [
@@ -65,10 +72,17 @@ def coco(truth, found, least_overlap):
     classes, images = np.unique(truth.label).tolist(), range(max(*truth.canvas, *found.canvas) + 1)
     with contextlib.redirect_stdout(io.StringIO()):
         true = COCO()
-        true.dataset = {"info": {}, "images": [{"id": i} for i in images], "annotations": annotations}
+        true.dataset = {
+            "info": {},
+            "images": [{"id": i} for i in images],
+            "annotations": annotations,
+        }
         true.dataset["categories"] = [{"id": label} for label in classes]
         true.createIndex()
-        scored = [{**row, "score": score} for row, score in zip(records(found), found.score.tolist(), strict=True)]
+        scored = [
+            {**row, "score": score}
+            for row, score in zip(records(found), found.score.tolist(), strict=True)
+        ]
         evaluation = COCOeval(true, true.loadRes(scored), "bbox")
         evaluation.params.iouThrs = np.array([least_overlap])
         evaluation.evaluate()
@@ -100,7 +114,9 @@ def test_average_precision_equals_a_case_worked_by_hand():
 
 
 def test_mean_average_precision_equals_a_case_worked_by_hand():
-    truth = table((0, (0, 0, 10, 10), 3, 1.0), (0, (20, 0, 30, 10), 3, 1.0), (1, (0, 0, 10, 10), 7, 1.0))
+    truth = table(
+        (0, (0, 0, 10, 10), 3, 1.0), (0, (20, 0, 30, 10), 3, 1.0), (1, (0, 0, 10, 10), 7, 1.0)
+    )
     found = table(
         (0, (0, 0, 10, 10), 3, 0.9),  # right
         (0, (0, 1, 10, 11), 3, 0.8),  # a second box for the same digit: wrong
@@ -115,7 +131,9 @@ def test_mean_average_precision_equals_a_case_worked_by_hand():
 
 def test_a_detection_takes_the_true_box_that_it_overlaps_most_and_each_only_once():
     truth = table((0, (0, 0, 10, 10), 1, 1.0), (0, (0, 2, 10, 12), 1, 1.0))
-    found = table((0, (0, 2, 10, 12), 1, 0.9), (0, (0, 1, 10, 11), 1, 0.8), (0, (0, 2, 10, 12), 1, 0.7))
+    found = table(
+        (0, (0, 2, 10, 12), 1, 0.9), (0, (0, 1, 10, 11), 1, 0.8), (0, (0, 2, 10, 12), 1, 0.7)
+    )
     assert matches(truth, found).tolist() == [True, True, False]
 
 
@@ -141,12 +159,20 @@ def test_overlaps_of_whole_pixels_equal_a_count_of_pixels(first, second):
     covered = np.zeros((2, 20, 20), bool)
     for pixels, (left, top, width, height) in zip(covered, (first, second), strict=True):
         pixels[top : top + height, left : left + width] = True
-    boxes = [(left, top, left + width, top + height) for left, top, width, height in (first, second)]
-    assert overlaps(boxes[0], boxes[1]).item() == pytest.approx(covered.all(axis=0).sum() / covered.any(axis=0).sum())
+    boxes = [
+        (left, top, left + width, top + height) for left, top, width, height in (first, second)
+    ]
+    assert overlaps(boxes[0], boxes[1]).item() == pytest.approx(
+        covered.all(axis=0).sum() / covered.any(axis=0).sum()
+    )
 
 
 def test_suppression_is_greedy_and_stays_within_a_canvas_and_a_class():
-    row = [(0, 0, 10, 10), (3, 0, 13, 10), (6, 0, 16, 10)]  # neighbors overlap by 7/13, the outer two by 1/4
+    row = [
+        (0, 0, 10, 10),
+        (3, 0, 13, 10),
+        (6, 0, 16, 10),
+    ]  # neighbors overlap by 7/13, the outer two by 1/4
     found = table(
         (0, row[2], 5, 0.7),  # only the second overlaps it, and that one is gone: kept
         (0, row[1], 5, 0.8),  # overlapped by a better one: removed
@@ -165,10 +191,14 @@ def test_a_canvas_holds_the_ink_of_its_boxes_and_no_other():
     assert set(truth.canvas) == set(range(200))
     assert set(np.bincount(truth.canvas)) == {1, 2, 3}
     expected = np.zeros_like(canvases)
-    for canvas, (left, top, right, bottom), label in zip(truth.canvas, truth.box, truth.label, strict=True):
+    for canvas, (left, top, right, bottom), label in zip(
+        truth.canvas, truth.box, truth.label, strict=True
+    ):
         window = expected[canvas, top:bottom, left:right]
         np.maximum(window, np.uint8(50 * (label + 1)), out=window)
-        assert (bottom - top, right - left) == [(20, 4), (20, 12), (16, 16), (10, 18), (7, 7)][label]
+        assert (bottom - top, right - left) == [(20, 4), (20, 12), (16, 16), (10, 18), (7, 7)][
+            label
+        ]
     np.testing.assert_array_equal(canvases, expected)
 
 
@@ -180,7 +210,9 @@ def test_digits_of_a_canvas_hardly_overlap():
 
 
 def test_canvases_are_a_function_of_the_generator():
-    once, again, other = (draw_canvases(DIGITS, np.arange(5), 9, random=np.random.default_rng(s)) for s in (3, 3, 4))
+    once, again, other = (
+        draw_canvases(DIGITS, np.arange(5), 9, random=np.random.default_rng(s)) for s in (3, 3, 4)
+    )
     np.testing.assert_array_equal(once[0], again[0])
     assert not np.array_equal(once[0], other[0])
 
@@ -196,20 +228,32 @@ def test_the_targets_of_a_box_equal_a_case_worked_by_hand():
     targets = encode(table((1, (16, 24, 28, 44), 7, 1.0)), 2)
     assert targets.shape == (2, 8, 8, 6)
     assert targets[..., 0].sum() == 1
-    np.testing.assert_allclose(targets[1, 4, 2], [1, 0.75, 0.25, np.log(1.5), np.log(2.5), 7], rtol=1e-6)
+    np.testing.assert_allclose(
+        targets[1, 4, 2], [1, 0.75, 0.25, np.log(1.5), np.log(2.5), 7], rtol=1e-6
+    )
 
 
 def test_answers_that_equal_the_targets_give_back_the_boxes():
     _, truth = draw_canvases(DIGITS, np.arange(5), 50, random=np.random.default_rng(2))
     targets = encode(truth, 50)
     answers = np.concatenate(
-        [40 * targets[..., :1] - 20, targets[..., 1:5], 30 * np.eye(5)[targets[..., 5].astype(int)]], -1
+        [
+            40 * targets[..., :1] - 20,
+            targets[..., 1:5],
+            30 * np.eye(5)[targets[..., 5].astype(int)],
+        ],
+        -1,
     )
     found = decode(answers)
     # of two digits in one cell only one can be answered
-    cell = {(c, *place): n for n, (c, place) in enumerate(zip(truth.canvas, centers(truth), strict=True))}
+    cell = {
+        (c, *place): n
+        for n, (c, place) in enumerate(zip(truth.canvas, centers(truth), strict=True))
+    }
     answered = truth.where(np.array(sorted(cell.values())))
-    order, true_order = (np.lexsort([*boxes.box.round(3).T, boxes.canvas]) for boxes in (found, answered))
+    order, true_order = (
+        np.lexsort([*boxes.box.round(3).T, boxes.canvas]) for boxes in (found, answered)
+    )
     np.testing.assert_allclose(found.box[order], answered.box[true_order], atol=1e-4)
     np.testing.assert_array_equal(found.label[order], answered.label[true_order])
     np.testing.assert_allclose(found.score, 1, atol=1e-6)
@@ -223,7 +267,16 @@ def centers(boxes):
 def test_a_score_is_the_probability_of_a_center_times_that_of_its_class():
     answers = np.zeros((1, 8, 8, 5 + 3))
     answers[..., 0] = -20
-    answers[0, 2, 3] = [np.log(3), 0.5, 0.5, 0, np.log(2), np.log(6), 0, np.log(3)]  # 3 to 1; 6 to 1 to 3
+    answers[0, 2, 3] = [
+        np.log(3),
+        0.5,
+        0.5,
+        0,
+        np.log(2),
+        np.log(6),
+        0,
+        np.log(3),
+    ]  # 3 to 1; 6 to 1 to 3
     found = decode(answers)
     assert found.score == pytest.approx([0.75 * 0.6])
     assert found.label.tolist() == [0]

@@ -49,12 +49,17 @@ def network():
 def test_a_running_average_equals_numpys_average_of_the_stored_files(share, tmp_path):
     random, running = np.random.default_rng(1), RunningAverage(share)
     for number in range(10):
-        snapshot = [5 * random.normal(size=shape).astype("float32") for shape in ((2, 25), (25,), (25, 3), (3,))]
+        snapshot = [
+            5 * random.normal(size=shape).astype("float32")
+            for shape in ((2, 25), (25,), (25, 3), (3,))
+        ]
         np.savez(tmp_path / f"{number}.npz", *snapshot)
         running.update(snapshot)
     files = [np.load(tmp_path / f"{number}.npz") for number in range(10)]
     for place, average in enumerate(running.weights):
-        stored = np.average([file[f"arr_{place}"] for file in files], axis=0, weights=WEIGHTS[share])
+        stored = np.average(
+            [file[f"arr_{place}"] for file in files], axis=0, weights=WEIGHTS[share]
+        )
         np.testing.assert_allclose(average, stored, rtol=0, atol=1e-7)
 
 
@@ -63,7 +68,9 @@ def test_a_long_exponential_average_neither_overflows_nor_forgets_its_newest():
     for value in range(5_000):
         running.update([np.array([float(value)])])
     ages = np.arange(200)
-    assert running.weights[0][0] == pytest.approx(4_999 - np.average(ages, weights=np.exp(-ages / 2)), abs=1e-9)
+    assert running.weights[0][0] == pytest.approx(
+        4_999 - np.average(ages, weights=np.exp(-ages / 2)), abs=1e-9
+    )
 
 
 def test_the_memory_of_a_running_average_is_the_same_for_10_and_for_200_snapshots():
@@ -95,9 +102,13 @@ def test_a_snapshot_of_another_shape_is_refused():
         running.update([np.zeros((3, 3))])
 
 
-def test_stacked_networks_predict_what_each_keras_model_predicts_and_their_mean_what_keras_averages(network, blobs):
+def test_stacked_networks_predict_what_each_keras_model_predicts_and_their_mean_what_keras_averages(
+    network, blobs
+):
     random = np.random.default_rng(2)
-    members = [[random.normal(size=array.shape) for array in network.get_weights()] for _ in range(4)]
+    members = [
+        [random.normal(size=array.shape) for array in network.get_weights()] for _ in range(4)
+    ]
     clones = [keras.models.clone_model(network) for _ in members]
     for clone, weights in zip(clones, members, strict=True):
         clone.set_weights(weights)
@@ -141,7 +152,9 @@ def test_a_learning_rate_of_its_own_is_used_in_each_epoch(blobs):
     seen = []
     rates = [0.0, 0.1, 0.0]
     start = weights[0].copy()
-    for now in train(weights, x, y, np.random.default_rng(6), learning_rates=rates, batch_size=50, momentum=0.9):
+    for now in train(
+        weights, x, y, np.random.default_rng(6), learning_rates=rates, batch_size=50, momentum=0.9
+    ):
         seen.append(now[0].copy())
     assert len(seen) == 3
     np.testing.assert_array_equal(seen[0], start)
@@ -164,6 +177,8 @@ def test_the_module_loads_without_tensorflow():
 
 
 def test_clouds_are_read_out_by_their_centers(capsys):
-    clouds(np.zeros((3, 2)), np.array([0, 1, 1]), np.array([[0.0, 1.0], [-2.0, 3.5]]), title="Points")
+    clouds(
+        np.zeros((3, 2)), np.array([0, 1, 1]), np.array([[0.0, 1.0], [-2.0, 3.5]]), title="Points"
+    )
     told = "Class 0 lies around (0.0, 1.0). Class 1 lies around (-2.0, 3.5)."
     assert capsys.readouterr().out == f"Points. {told}\n"

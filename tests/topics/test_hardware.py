@@ -25,7 +25,14 @@ def test_every_quantity_has_one_unit_and_no_figure_is_negative():
 def test_devices_are_given_in_flop_bytes_and_seconds():
     cards = hardware.devices()
     assert len(cards) == 9
-    published = {"memory": 80e9, "bandwidth": 1935e9, "fp32": 19.5e12, "fp16": 312e12, "cuda_cores": 6912, "power": 300}
+    published = {
+        "memory": 80e9,
+        "bandwidth": 1935e9,
+        "fp32": 19.5e12,
+        "fp16": 312e12,
+        "cuda_cores": 6912,
+        "power": 300,
+    }
     assert cards.loc["A100 PCIe 80 GB", list(published)].to_dict() == pytest.approx(published)
     assert math.isnan(cards.loc["T4", "nvlink"])
 
@@ -86,7 +93,9 @@ def test_kernels_take_turns_on_one_thread():
     def kernel(name):
         def run():
             calls.append(name)
-            threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            threads.update(
+                pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"
+            )
 
         return Kernel(run, 1, 1)
 
@@ -98,19 +107,29 @@ def test_kernels_take_turns_on_one_thread():
 
 def test_a_machine_that_is_measured_runs_the_standards_exactly_at_its_two_limits(monkeypatch):
     monkeypatch.setattr(hardware, "fastest", lambda kernels, rounds: dict.fromkeys(kernels, 2.0))
-    machine, seconds = hardware.measure({"other": Kernel(lambda: None, 1, 1)}, megabytes=1, rounds=1)
+    machine, seconds = hardware.measure(
+        {"other": Kernel(lambda: None, 1, 1)}, megabytes=1, rounds=1
+    )
     assert machine == Machine(rate=2 * 1024**3 / 2, bandwidth=12 * 2**18 / 2)
     assert seconds == {"other": 2.0}
 
 
 @pytest.mark.parametrize("precision", ["full", "mixed"])
 def test_adam_takes_the_sixteen_bytes_of_the_zero_paper(precision):
-    assert sum(training_bytes(1.5e9, precision=precision).values()) == 24e9  # its example, GPT-2 with 1.5 billion
+    assert (
+        sum(training_bytes(1.5e9, precision=precision).values()) == 24e9
+    )  # its example, GPT-2 with 1.5 billion
 
 
 def test_parts_are_counted_apart_and_activations_come_on_top():
     parts = training_bytes(10, optimizer="momentum", precision="mixed", activations=7)
-    assert parts == {"weights": 20, "gradients": 20, "float32 copy": 40, "moments": 40, "activations": 7}
+    assert parts == {
+        "weights": 20,
+        "gradients": 20,
+        "float32 copy": 40,
+        "moments": 40,
+        "activations": 7,
+    }
     assert sum(training_bytes(10, optimizer="sgd", precision="full").values()) == 80
 
 
@@ -120,9 +139,13 @@ def test_124_million_parameters_fit_24_gb_and_7_billion_with_adam_do_not():
 
 
 def test_the_time_of_gpt_3_is_the_published_3640_petaflop_days():
-    days = training_seconds(174.6e9, 300e9, rate=1e15, utilization=1) / 86400  # Brown et al. 2020, table D.1
+    days = (
+        training_seconds(174.6e9, 300e9, rate=1e15, utilization=1) / 86400
+    )  # Brown et al. 2020, table D.1
     assert days == pytest.approx(3640, rel=0.005)
-    assert training_seconds(174.6e9, 300e9, rate=1e15, utilization=0.5) == pytest.approx(2 * 86400 * days)
+    assert training_seconds(174.6e9, 300e9, rate=1e15, utilization=0.5) == pytest.approx(
+        2 * 86400 * days
+    )
 
 
 def offers(price):
@@ -135,7 +158,10 @@ def offers(price):
 
 
 def test_the_verdict_flips_with_the_size_of_the_model():
-    chosen = [choose(sum(training_bytes(size).values()), offers(3.0)) for size in (124e6, 1.5e9, 1.6e9, 5e9, 7e9)]
+    chosen = [
+        choose(sum(training_bytes(size).values()), offers(3.0))
+        for size in (124e6, 1.5e9, 1.6e9, 5e9, 7e9)
+    ]
     names = [offer and offer.name for offer in chosen]
     assert names == ["consumer", "consumer", "professional", "professional", None]
 
@@ -160,7 +186,9 @@ def test_where_both_fit_the_cheaper_flop_wins(price, name):
         ({"tokens": math.nan}, "tokens = nan: must be a whole number"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_its_name_its_value_and_what_is_allowed(change, message):
+def test_what_cannot_be_meant_is_refused_with_its_name_its_value_and_what_is_allowed(
+    change, message
+):
     good = {"parameters": 124e6, "tokens": 2.5e9, "rate": 312e12, "utilization": 0.4}
     with pytest.raises(ValueError, match=message):
         training_seconds(**good | change)
@@ -173,7 +201,9 @@ def test_the_other_inputs_are_checked_as_well():
         training_bytes(10, optimizer="lion")
     with pytest.raises(ValueError, match="precision = 'half': must be one of full, mixed"):
         training_bytes(10, precision="half")
-    with pytest.raises(ValueError, match=r"memory = 24: must be bytes, at least 1e6 \(24 GB is 24e9\)"):
+    with pytest.raises(
+        ValueError, match=r"memory = 24: must be bytes, at least 1e6 \(24 GB is 24e9\)"
+    ):
         Offer("card", 24, 1e14, 1.0)
     with pytest.raises(ValueError, match="price = 0: must be in your currency an hour"):
         Offer("card", 24e9, 1e14, 0)

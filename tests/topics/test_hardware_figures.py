@@ -15,14 +15,18 @@ def test_a_kernel_is_read_out_by_its_intensity_and_the_rate_it_reached(capsys):
 
 
 def test_a_batch_is_read_out_at_its_ends_and_in_the_middle(capsys):
-    batch_roofline([1, 2, 8], np.array([1e9, 2e9, 8e9]), np.array([1e9, 0.5e9, 4e9]), title="A layer")
+    batch_roofline(
+        [1, 2, 8], np.array([1e9, 2e9, 8e9]), np.array([1e9, 0.5e9, 4e9]), title="A layer"
+    )
     told = capsys.readouterr().out
     assert "roofline: 1 for one row to 8 GFLOP/s for 8, 2 for 2." in told
     assert "measured: 1 for one row to 4 GFLOP/s for 8, 0.5 for 2." in told
 
 
 def test_a_card_is_read_out_by_its_peak_and_its_ridge(capsys):
-    card_rooflines(pd.DataFrame({"fp16": [300e12], "bandwidth": [2e12]}, index=["Card"]), title="Cards")
+    card_rooflines(
+        pd.DataFrame({"fp16": [300e12], "bandwidth": [2e12]}, index=["Card"]), title="Cards"
+    )
     assert capsys.readouterr().out == "Cards. Card: 300 TFLOP/s from 150 FLOP/byte on.\n"
 
 

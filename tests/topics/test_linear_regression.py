@@ -56,7 +56,9 @@ def refusal(capsys, *arguments):
 
 def random_problem(seed, rows, columns):
     rng = np.random.default_rng(seed)
-    return with_bias(rng.normal(size=(rows, columns)) * rng.uniform(0.3, 3, columns)), rng.normal(2, 1, rows)
+    return with_bias(rng.normal(size=(rows, columns)) * rng.uniform(0.3, 3, columns)), rng.normal(
+        2, 1, rows
+    )
 
 
 @pytest.mark.parametrize("spelling", ["--learning-rate", "--learningRate"])
@@ -75,7 +77,9 @@ def test_a_file_without_a_header_gives_the_same_log(tmp_path, capsys):
 
 def test_one_iteration_by_hand():
     # y = 2x through (1, 2) and (2, 4): residuals 2 and 4, so the bias gains .1 * 6 and the slope .1 * (2 + 8).
-    log = descend(with_bias(np.array([[1.0], [2.0]])), np.array([2.0, 4.0]), learning_rate=0.1, threshold=1e9)
+    log = descend(
+        with_bias(np.array([[1.0], [2.0]])), np.array([2.0, 4.0]), learning_rate=0.1, threshold=1e9
+    )
     np.testing.assert_allclose(log.weights, [[0, 0], [0.6, 1.0]])
     np.testing.assert_allclose(log.sse, [20, 0.4**2 + 1.4**2])
 
@@ -102,7 +106,9 @@ def test_the_stability_limit_is_two_over_the_greatest_eigenvalue():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(5, 60), st.integers(1, 4), st.floats(0.05, 0.99))
-def test_below_the_limit_the_error_never_rises_and_above_it_the_descent_is_refused(seed, rows, columns, share):
+def test_below_the_limit_the_error_never_rises_and_above_it_the_descent_is_refused(
+    seed, rows, columns, share
+):
     X, y = random_problem(seed, rows, columns)
     limit = 2 / np.linalg.eigvalsh(X.T @ X)[-1]
     log = descend(X, y, learning_rate=share * limit, threshold=1e-6 * (y @ y))
@@ -133,11 +139,20 @@ def test_unscaled_data_are_refused_at_once_and_without_a_warning(rate, recwarn):
         ("", "has no rows of numbers"),
         ("x,y\n", "has no rows of numbers"),
         ("y\n1\n2\n", "has 1 column"),
-        ("1;2\n3;4\n", "has 1 column: row 1 is '1;2'; if columns are separated by ;, say --delimiter ';'"),
+        (
+            "1;2\n3;4\n",
+            "has 1 column: row 1 is '1;2'; if columns are separated by ;, say --delimiter ';'",
+        ),
         ("x\ty\n1\t2\n", "say --delimiter 'tab'"),
         ("1 2\n3 4\n", "say --delimiter 'space'"),
-        ("1,5;2,5\n3,5;4,5\n", "row 1: '5;2' is not a finite number; if columns are separated by ;, say --delimiter"),
-        ("# from the lab\nx,y\n1,2\n", "row 1 is '# from the lab'; row 2 has more: delete lines of title or comment"),
+        (
+            "1,5;2,5\n3,5;4,5\n",
+            "row 1: '5;2' is not a finite number; if columns are separated by ;, say --delimiter",
+        ),
+        (
+            "# from the lab\nx,y\n1,2\n",
+            "row 1 is '# from the lab'; row 2 has more: delete lines of title or comment",
+        ),
         ("sep=;\n1;2\n", "say --delimiter ';'"),
         ("Results, of 2020\nx,y\n1,2\n", "row 2: 'x' is not a finite number"),
         ("\u22121,\u22122,\u22125\n1,2,3\n", "row 1: '\u22121' is neither a number nor a name"),
@@ -159,7 +174,9 @@ def test_a_bad_csv_is_one_line_that_names_the_file(content, complaint, tmp_path,
     assert "bad.csv" in line
 
 
-@pytest.mark.parametrize(("name", "sign"), [(";", ";"), ("tab", "\t"), ("|", "|"), ("space", "  "), (",", ", ")])
+@pytest.mark.parametrize(
+    ("name", "sign"), [(";", ";"), ("tab", "\t"), ("|", "|"), ("space", "  "), (",", ", ")]
+)
 def test_a_file_with_another_delimiter_gives_the_same_log(name, sign, tmp_path, capsys):
     path = tmp_path / "other.csv"
     path.write_text(PLANE.read_text(encoding="utf-8").replace(",", sign), encoding="utf-8")
@@ -180,7 +197,9 @@ def test_an_index_that_pandas_wrote_is_refused_and_without_it_the_file_is_read(t
 @pytest.mark.parametrize("stop", [sse_change, sse_itself, gradient_norm])
 def test_a_step_that_changes_nothing_is_no_convergence(stop):
     X, y = plane()
-    with pytest.raises(DescentError, match=r"learning rate = 1e-300: the first step changes nothing, SSE stays"):
+    with pytest.raises(
+        DescentError, match=r"learning rate = 1e-300: the first step changes nothing, SSE stays"
+    ):
         descend(X, y, learning_rate=1e-300, threshold=1e-4, stop=stop)
 
 
@@ -200,7 +219,9 @@ def test_at_the_floor_of_rounding_a_threshold_of_0_is_reached():
 def test_what_is_no_text_is_refused(tmp_path, capsys):
     path = tmp_path / "binary.csv"
     path.write_bytes(bytes(range(256)))
-    assert "is not CSV text" in refusal(capsys, "--data", path, "--learning-rate", "1e-3", "--threshold", "1e-3")
+    assert "is not CSV text" in refusal(
+        capsys, "--data", path, "--learning-rate", "1e-3", "--threshold", "1e-3"
+    )
 
 
 @pytest.mark.parametrize(
@@ -220,7 +241,9 @@ def test_what_is_no_text_is_refused(tmp_path, capsys):
     ],
 )
 def test_a_bad_argument_is_one_line(data, rate, threshold, complaint, capsys):
-    assert complaint in refusal(capsys, "--data", data, "--learning-rate", rate, "--threshold", threshold)
+    assert complaint in refusal(
+        capsys, "--data", data, "--learning-rate", rate, "--threshold", threshold
+    )
 
 
 def test_an_argument_left_out_is_one_line(capsys):
@@ -235,5 +258,7 @@ def test_the_process_itself_ends_with_status_2_and_no_traceback():
 
 def test_a_threshold_out_of_reach_ends_by_itself():
     X, y = plane()
-    with pytest.raises(DescentError, match=r"still .* after 50 iterations; raise it, or the learning rate"):
+    with pytest.raises(
+        DescentError, match=r"still .* after 50 iterations; raise it, or the learning rate"
+    ):
         descend(X, y, learning_rate=1e-6, threshold=0, max_iterations=50)

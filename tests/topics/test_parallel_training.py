@@ -28,12 +28,17 @@ def network() -> list[Branch]:
     """Random biases too: with biases of 0 a row of dead units would lie on the kink of the next ones."""
     rng = np.random.default_rng(2)
     sizes = [len(random_branch(widths, rng).weights) for widths in WIDTHS]
-    return [Branch(widths, rng.normal(size=size).astype("float32")) for widths, size in zip(WIDTHS, sizes, strict=True)]
+    return [
+        Branch(widths, rng.normal(size=size).astype("float32"))
+        for widths, size in zip(WIDTHS, sizes, strict=True)
+    ]
 
 
 def steps(*, shards: int = 1, placement: list[list[int]] | None = None, batch: int = 9) -> Run:
     x, y = data()  # five steps: more than there are buffers, and past the last row
-    return train(network(), x, y, batch=batch, steps=5, learning_rate=0.1, shards=shards, placement=placement)
+    return train(
+        network(), x, y, batch=batch, steps=5, learning_rate=0.1, shards=shards, placement=placement
+    )
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +82,13 @@ def test_the_gradient_of_every_weight_is_that_of_finite_differences():
 )
 def test_workers_arrive_where_one_process_arrives(single, shards, placement):
     run = steps(shards=shards, placement=placement)
-    for ours, theirs in zip(run.weights + run.gradients, single.weights + single.gradients, strict=True):
+    for ours, theirs in zip(
+        run.weights + run.gradients, single.weights + single.gradients, strict=True
+    ):
         assert ours.shape == (shards, theirs.shape[1])
-        np.testing.assert_array_equal(ours, np.tile(ours[:1], (shards, 1)), err_msg="replicas differ")
+        np.testing.assert_array_equal(
+            ours, np.tile(ours[:1], (shards, 1)), err_msg="replicas differ"
+        )
         np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-6)
     assert run.seconds.shape == (5,)
 
@@ -106,7 +115,9 @@ def test_a_placement_that_loses_or_repeats_a_branch_is_refused(placement):
 
 def test_labels_that_the_network_has_no_output_for_end_the_run_with_an_error_that_names_the_worker():
     x, y = data()
-    with pytest.raises(WorkerError, match=r"worker [01] of 2: IndexError: index 9 is out of bounds"):
+    with pytest.raises(
+        WorkerError, match=r"worker [01] of 2: IndexError: index 9 is out of bounds"
+    ):
         train(network(), x, np.full_like(y, 9), batch=4, steps=1, learning_rate=0.1, shards=2)
 
 
@@ -127,14 +138,20 @@ def test_hybrid_wins_exactly_above_the_least_speedup_and_by_training_time_too():
     for ways in (2, 3, 4):
         for groups in (1, 2, 5):
             efficiency = {1: 1.0, groups: rng.uniform(0.5, 1), ways * groups: rng.uniform(0.3, 1)}
-            epochs = {1: rng.uniform(1, 9), groups: rng.uniform(4, 9), ways * groups: rng.uniform(4, 40)}
+            epochs = {
+                1: rng.uniform(1, 9),
+                groups: rng.uniform(4, 9),
+                ways * groups: rng.uniform(4, 40),
+            }
             least = least_model_speedup(ways * groups, efficiency, epochs, ways=ways)
             for model in (0.9 * least, 0.999 * least, 1.001 * least, 1.1 * least):
                 # Seconds a step (1 on one device) x steps an epoch (a row a group) x epochs.
-                by_data = 1 / efficiency[ways * groups] * (6000 / (ways * groups)) * epochs[ways * groups]
+                by_data = (
+                    1 / efficiency[ways * groups] * (6000 / (ways * groups)) * epochs[ways * groups]
+                )
                 by_both = 1 / efficiency[groups] / model * (6000 / groups) * epochs[groups]
                 assert (by_both < by_data) == (model > least)
-                ratio = speedup(ways * groups, efficiency, epochs, ways=ways, model=model) / speedup(
-                    ways * groups, efficiency, epochs
-                )
+                ratio = speedup(
+                    ways * groups, efficiency, epochs, ways=ways, model=model
+                ) / speedup(ways * groups, efficiency, epochs)
                 assert ratio == pytest.approx(by_data / by_both)

@@ -14,9 +14,17 @@ def exhaustive(costs: dict[str, float], edges: dict[tuple[str, str], float], dev
     best = np.inf
     orders = [o for o in permutations(costs) if all(o.index(a) < o.index(b) for a, b in edges)]
     for chosen, order in product(product(range(devices), repeat=len(costs)), orders):
-        device, free, end = dict(zip(costs, chosen, strict=True)), [0.0] * devices, dict.fromkeys(costs, 0.0)
+        device, free, end = (
+            dict(zip(costs, chosen, strict=True)),
+            [0.0] * devices,
+            dict.fromkeys(costs, 0.0),
+        )
         for task in order:
-            ready = [end[a] + delay * (device[a] != device[task]) for (a, b), delay in edges.items() if b == task]
+            ready = [
+                end[a] + delay * (device[a] != device[task])
+                for (a, b), delay in edges.items()
+                if b == task
+            ]
             end[task] = free[device[task]] = max([free[device[task]], *ready]) + costs[task]
         best = min(best, max(end.values()))
     return best
@@ -34,7 +42,9 @@ def test_a_placement_ends_as_early_as_the_best_of_all(case, devices):
     assert found.end == pytest.approx(exhaustive(costs, edges, devices))
     assert set(found.device.values()) <= set(range(devices))
     for (a, b), delay in edges.items():
-        assert found.begin[b] >= found.begin[a] + costs[a] + delay * (found.device[a] != found.device[b])
+        assert found.begin[b] >= found.begin[a] + costs[a] + delay * (
+            found.device[a] != found.device[b]
+        )
     for a, b in permutations(names, 2):
         if found.device[a] == found.device[b] and found.begin[a] < found.begin[b]:
             assert found.begin[b] >= found.begin[a] + costs[a]
@@ -50,7 +60,9 @@ def test_tasks_that_need_each_other_in_a_circle_have_no_placement():
 def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     costs = {"a": 3.0 * unit, "b": 2.0 * unit, "c": 2.0 * unit, "sum": 0.0}
     found = place(costs, {(name, "sum"): delay * unit for name in "abc"}, 2)
-    best = min(7, max(4, 3 + delay), max(5, 2 + delay))  # all on one device, a on the other, b or c on the other
+    best = min(
+        7, max(4, 3 + delay), max(5, 2 + delay)
+    )  # all on one device, a on the other, b or c on the other
     assert found.end / unit == pytest.approx(best)
     assert place({"a": 0.0, "b": 0.0, "c": 5.0}, {("a", "b"): 1e9}, 2).end == 5
 

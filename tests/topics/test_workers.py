@@ -18,7 +18,15 @@ from course.topics.workers import LIBRARIES, Worker, WorkerError, cores, run_wor
 
 def report(worker: Worker, word: str) -> tuple:
     threads = {name: os.environ.get(name) for name in LIBRARIES}
-    return worker.rank, worker.count, word, cores(), threads, "tensorflow" in sys.modules, os.getpid()
+    return (
+        worker.rank,
+        worker.count,
+        word,
+        cores(),
+        threads,
+        "tensorflow" in sys.modules,
+        os.getpid(),
+    )
 
 
 def add_up(worker: Worker) -> float:
@@ -76,7 +84,10 @@ def test_workers_are_other_processes_each_with_its_rank_and_a_core_and_one_threa
     assert [result[:3] for result in results] == [(0, 2, "word"), (1, 2, "word")]
     assert len({os.getpid(), *(result[-1] for result in results)}) == 3
     if available := cores():
-        assert [result[3] for result in results] == [[available[0]], [available[1 % len(available)]]]
+        assert [result[3] for result in results] == [
+            [available[0]],
+            [available[1 % len(available)]],
+        ]
     assert all(result[4] == dict.fromkeys(LIBRARIES, "1") for result in results)
     assert not any(result[5] for result in results)
     assert dict(os.environ) == before
@@ -89,13 +100,17 @@ def test_shared_arrays_are_the_same_memory_in_all_workers_and_a_copy_of_the_call
 
 
 def test_an_exception_in_a_worker_ends_the_run_and_names_worker_and_cause():
-    with pytest.raises(WorkerError, match="worker 1 of 3: ArithmeticError: loss = nan; the others were stopped"):
+    with pytest.raises(
+        WorkerError, match="worker 1 of 3: ArithmeticError: loss = nan; the others were stopped"
+    ):
         run_workers(fail, 3, {"x": np.zeros(4)})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_worker_ends_the_run_although_the_others_wait_for_it():
-    with pytest.raises(WorkerError, match="worker 1 of 2: killed by SIGKILL; the others were stopped"):
+    with pytest.raises(
+        WorkerError, match="worker 1 of 2: killed by SIGKILL; the others were stopped"
+    ):
         run_workers(die, 2, {"x": np.zeros(4)})
 
 
@@ -111,7 +126,9 @@ def test_work_that_no_worker_could_import_is_refused():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts itself with a signal")
 def test_an_interrupt_ends_the_workers():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where tests run in the background
     try:
         with pytest.raises(KeyboardInterrupt):
             run_workers(hold, 2, {"x": np.zeros(4)})

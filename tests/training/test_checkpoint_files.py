@@ -18,10 +18,19 @@ import pytest
 
 from course import ROOT
 from course.files import whole_file
-from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, UnreadableError, read
+from course.training.checkpoint_files import (
+    CheckpointError,
+    CheckpointFolder,
+    Position,
+    UnreadableError,
+    read,
+)
 
 STATE = {
-    "weights": {"a/0": np.arange(6, dtype="float32").reshape(2, 3), "seed": np.array([1, 2**32 - 1], "uint32")},
+    "weights": {
+        "a/0": np.arange(6, dtype="float32").reshape(2, 3),
+        "seed": np.array([1, 2**32 - 1], "uint32"),
+    },
     "best": 0.1 + 0.2,
     "history": [1, -1e-300, math.inf, None, True, "ä"],
     "nested": ({"scalar": np.float32(0.1)}, [np.int64(-(2**60))], ()),
@@ -94,7 +103,9 @@ def test_foreign_files_are_named_and_passed_over(folder):
     saved(folder, [1])
     foreign = folder.path / "weights.npz"
     np.savez(foreign, a=np.zeros(3))
-    disguised = folder.path / "epoch-0009-batch-000000-e3b0c44298fc1c14.npz"  # the sha256 of nothing
+    disguised = (
+        folder.path / "epoch-0009-batch-000000-e3b0c44298fc1c14.npz"
+    )  # the sha256 of nothing
     disguised.touch()
     with pytest.warns(UserWarning, match="left alone|the one before it is used") as warned:
         assert folder.newest().state["epoch"] == 1
@@ -111,7 +122,9 @@ def test_without_any_whole_file_there_is_an_error_and_no_fresh_start(folder):
         folder.newest()
 
 
-@pytest.mark.parametrize(("best", "kept"), [(None, [3, 4, 5]), (1, [1, 3, 4, 5]), (4, [3, 4, 5]), (5, [3, 4, 5])])
+@pytest.mark.parametrize(
+    ("best", "kept"), [(None, [3, 4, 5]), (1, [1, 3, 4, 5]), (4, [3, 4, 5]), (5, [3, 4, 5])]
+)
 def test_the_last_three_and_the_best_are_kept(folder, best, kept):
     files = saved(folder, range(1, 6), best=best and Position(best, 0))
     assert [read(path).position.epoch for path in files] == kept
@@ -157,7 +170,10 @@ def test_a_full_disk_is_reported_and_leaves_the_earlier_files_whole(folder):
     saved(folder, [1, 2])
     with full_disk(), pytest.raises(CheckpointError, match="epoch 3, batch 0 could not be written"):
         saved(folder, [3])
-    assert {path.suffix for path in folder.path.iterdir()} == {".npz", ""}  # lock and process have no suffix
+    assert {path.suffix for path in folder.path.iterdir()} == {
+        ".npz",
+        "",
+    }  # lock and process have no suffix
     assert [read(path).position.epoch for path in sorted(folder.path.glob("*.npz"))] == [1, 2]
 
 
@@ -207,7 +223,10 @@ def test_a_read_only_folder_is_reported_and_its_checkpoints_stay():
         saved(folder, [1])
         folder.close()
         Path(path).chmod(0o555)
-        with no_rights(), pytest.raises(CheckpointError, match="checkpoints cannot be written here"):
+        with (
+            no_rights(),
+            pytest.raises(CheckpointError, match="checkpoints cannot be written here"),
+        ):
             folder.open()
         Path(path).chmod(0o755)
         assert folder.newest().state["epoch"] == 1
@@ -226,7 +245,9 @@ def test_a_checkpoint_that_may_not_be_read_is_neither_called_damaged_nor_passed_
     folder = CheckpointFolder(shared_path, keep=3, asynchronous=False)
     last = saved(folder, [1, 2])[-1]
     last.chmod(0)
-    message = rf"{last.name}: cannot be read \(PermissionError: .*may be whole; let this user read it"
+    message = (
+        rf"{last.name}: cannot be read \(PermissionError: .*may be whole; let this user read it"
+    )
     with no_rights(), pytest.raises(UnreadableError, match=message):
         folder.newest()
     last.chmod(0o644)
@@ -254,7 +275,9 @@ sys.stdin.read()
 
 def test_a_second_process_is_refused_until_the_first_is_dead(tmp_path):
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    first = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert first.stdout.readline() == "open\n"
     second = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
     try:
@@ -272,7 +295,9 @@ def test_the_owner_may_read_and_copy_its_folder_and_still_keeps_others_out(folde
     saved(folder, [1])
     if os.name == "posix":  # Windows lets nobody read a locked file
         look(folder.path, tmp_path / "copy")
-    other = subprocess.run([sys.executable, "-c", HOLD, str(folder.path)], cwd=ROOT, capture_output=True, text=True)
+    other = subprocess.run(
+        [sys.executable, "-c", HOLD, str(folder.path)], cwd=ROOT, capture_output=True, text=True
+    )
     assert f"in use by process {os.getpid()}" in other.stderr
     assert not other.stdout
 
@@ -289,7 +314,11 @@ def test_what_a_kill_left_half_written_is_cleared_away(folder):
     before = saved(folder, [1])
     folder.close()
     present = set(folder.path.iterdir())
-    with contextlib.suppress(KeyboardInterrupt), patch.object(Path, "unlink"), whole_file(folder.path, "any") as file:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        patch.object(Path, "unlink"),
+        whole_file(folder.path, "any") as file,
+    ):
         file.write(b"half")
         raise KeyboardInterrupt
     assert len(set(folder.path.iterdir()) - present) == 1

@@ -39,7 +39,9 @@ class Subclassed(keras.Model):
 
 def sequential(units=6):
     layers = [keras.layers.Dense(units, "relu"), keras.layers.Dropout(0.5), keras.layers.Dense(2)]
-    return keras.Sequential([*layers[:1], keras.layers.BatchNormalization(momentum=0.9), *layers[1:]])
+    return keras.Sequential(
+        [*layers[:1], keras.layers.BatchNormalization(momentum=0.9), *layers[1:]]
+    )
 
 
 def functional():
@@ -90,7 +92,16 @@ class Kill(keras.callbacks.Callback):
             raise Killed
 
 
-def fit(folder, make=sequential, data=shuffled, *, kill=None, steps_per_execution=1, epochs=EPOCHS, **options):
+def fit(
+    folder,
+    make=sequential,
+    data=shuffled,
+    *,
+    kill=None,
+    steps_per_execution=1,
+    epochs=EPOCHS,
+    **options,
+):
     """The command that is started again and again; returns model, history and callback."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(1)
@@ -105,12 +116,16 @@ def fit(folder, make=sequential, data=shuffled, *, kill=None, steps_per_executio
     callbacks = [
         keras.callbacks.EarlyStopping(patience=2, min_delta=0.01, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau(patience=1, factor=0.5),
-        keras.callbacks.ModelCheckpoint(folder / "best.weights.h5", save_best_only=True, save_weights_only=True),
+        keras.callbacks.ModelCheckpoint(
+            folder / "best.weights.h5", save_best_only=True, save_weights_only=True
+        ),
         keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
     ]
     run = Checkpoints(folder, callbacks, **{"save_freq": 2} | options)
     killers = [Kill(*kill)] if kill else []
-    history = model.fit(**data(run), epochs=epochs, validation_data=VALIDATION, verbose=0, callbacks=[run, *killers])
+    history = model.fit(
+        **data(run), epochs=epochs, validation_data=VALIDATION, verbose=0, callbacks=[run, *killers]
+    )
     return model, history, run
 
 
@@ -121,7 +136,9 @@ def variables(model):
 def weights_in(checkpoint):
     """The weights of the model, without the seeds of dropout, in the order of get_weights."""
     saved = checkpoint.state["model"]["variables"]
-    return [array for name, array in saved.items() if name.startswith("model/") and "seed" not in name]
+    return [
+        array for name, array in saved.items() if name.startswith("model/") and "seed" not in name
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +154,9 @@ def test_a_killed_run_ends_bit_for_bit_as_the_run_left_alone(tmp_path, make, dat
     with pytest.raises(Killed):
         fit(tmp_path / "killed", make, data, kill=kill, **options)
     model, history, run = fit(tmp_path / "killed", make, data, **options)
-    assert 2 < len(history.epoch) < EPOCHS, "early stopping must have stopped the run after the kill"
+    assert 2 < len(history.epoch) < EPOCHS, (
+        "early stopping must have stopped the run after the kill"
+    )
     np.testing.assert_equal(variables(model), variables(whole))
     assert history.history == whole_history.history
     assert history.epoch == whole_history.epoch
@@ -173,7 +192,9 @@ def test_the_same_model_and_callback_go_on_after_an_interruption(tmp_path, refer
         fit(tmp_path, epochs=3, kill=(1, 2))
     frame = next(entry.frame for entry in killed.traceback if entry.name == "fit")
     model, run = frame.f_locals["model"], frame.f_locals["run"]
-    history = model.fit(**shuffled(run), epochs=3, validation_data=VALIDATION, verbose=0, callbacks=[run])
+    history = model.fit(
+        **shuffled(run), epochs=3, validation_data=VALIDATION, verbose=0, callbacks=[run]
+    )
     np.testing.assert_equal(variables(model), variables(reference[0]))
     assert history.history == reference[1].history
 
@@ -183,18 +204,25 @@ def test_the_best_checkpoint_loads_into_a_model_and_scores_as_it_did(reference):
     model = sequential()
     load(run.best, model)
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    assert model.evaluate(*VALIDATION, verbose=0) == pytest.approx(min(history.history["val_loss"]), rel=1e-6)
+    assert model.evaluate(*VALIDATION, verbose=0) == pytest.approx(
+        min(history.history["val_loss"]), rel=1e-6
+    )
 
 
 def test_a_checkpoint_of_another_model_is_refused_by_the_variables_that_differ(reference):
-    with pytest.raises(CheckpointError, match=r"dense/kernel \(4, 6\) there, \S*dense\S*/kernel \(4, 7\) here"):
+    with pytest.raises(
+        CheckpointError, match=r"dense/kernel \(4, 6\) there, \S*dense\S*/kernel \(4, 7\) here"
+    ):
         load(reference[2].best, sequential(units=7))
 
 
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
     run.set_model(reference[0])
-    with pytest.raises(CheckpointError, match=r"saved with the callbacks \['callback EarlyStopping', .*; now .* \[\]"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"saved with the callbacks \['callback EarlyStopping', .*; now .* \[\]",
+    ):
         run.on_train_begin()
 
 
@@ -202,7 +230,11 @@ def test_an_epoch_that_was_broken_off_cannot_go_on_with_other_batches(tmp_path):
     with pytest.raises(Killed):
         fit(tmp_path, epochs=1, kill=(0, 3))
     with pytest.raises(CheckpointError, match="saved in an epoch of 5 batches; now an epoch has 2"):
-        fit(tmp_path, data=lambda run: {"x": TRAINING[0], "y": TRAINING[1], "batch_size": 32}, epochs=1)
+        fit(
+            tmp_path,
+            data=lambda run: {"x": TRAINING[0], "y": TRAINING[1], "batch_size": 32},
+            epochs=1,
+        )
 
 
 @pytest.mark.parametrize(
@@ -226,7 +258,9 @@ def test_a_callback_that_is_not_in_a_list_is_refused(tmp_path, reference):
 def test_a_best_checkpoint_by_an_unknown_name_is_refused_with_the_names_there_are(reference):
     run = Checkpoints(reference[2].best.parent, monitor="val_acc")
     run.set_model(reference[0])
-    with pytest.raises(CheckpointError, match="monitor = 'val_acc' must be one of accuracy, loss, val_accuracy"):
+    with pytest.raises(
+        CheckpointError, match="monitor = 'val_acc' must be one of accuracy, loss, val_accuracy"
+    ):
         _ = run.best
 
 
@@ -243,11 +277,17 @@ def orders(run, data, model):
 
 
 @pytest.mark.parametrize("kind", ["arrays", "tf.data"])
-def test_the_order_is_a_permutation_of_its_own_in_every_epoch_and_a_function_of_the_seed(tmp_path, reference, kind):
+def test_the_order_is_a_permutation_of_its_own_in_every_epoch_and_a_function_of_the_seed(
+    tmp_path, reference, kind
+):
     def data(run, seed):
         if kind == "arrays":
-            return run.shuffled(np.arange(20), {"twice": 2 * np.arange(20)}, batch_size=6, seed=seed)
-        return run.each_epoch(lambda s: tf.data.Dataset.range(20).shuffle(20, seed=s).batch(6), seed=seed)
+            return run.shuffled(
+                np.arange(20), {"twice": 2 * np.arange(20)}, batch_size=6, seed=seed
+            )
+        return run.each_epoch(
+            lambda s: tf.data.Dataset.range(20).shuffle(20, seed=s).batch(6), seed=seed
+        )
 
     seen = []
     for seed in (1, 1, 2):
@@ -269,7 +309,9 @@ def test_variables_of_half_precision_come_back(tmp_path):
     folder.save(Position(1, 0), capture(model, metrics=False), best=None)
     model.set_weights([weight + 1 for weight in model.get_weights()])
     restore(folder.newest().state, model, metrics=False, source="here")
-    np.testing.assert_equal([np.asarray(weight, "float32") for weight in model.get_weights()], before)
+    np.testing.assert_equal(
+        [np.asarray(weight, "float32") for weight in model.get_weights()], before
+    )
 
 
 def test_asynchronous_saves_never_hold_more_than_one_copy_of_the_state(tmp_path):

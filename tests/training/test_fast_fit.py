@@ -22,7 +22,9 @@ def no_minimum(monkeypatch):
 
 def network(hidden=list, *, optimizer="sgd", metrics=("accuracy",)):
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((6,)), *hidden(), keras.layers.Dense(3, activation="softmax")])
+    model = keras.Sequential(
+        [keras.Input((6,)), *hidden(), keras.layers.Dense(3, activation="softmax")]
+    )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=list(metrics))
     return model
 
@@ -52,7 +54,11 @@ def fit_both(make, capsys, x=X, y=Y, **arguments):
 
 
 def test_weights_optimizer_and_history_equal_those_of_plain_fit(capsys):
-    fit_both(lambda: network(lambda: [keras.layers.Dense(5, "tanh")], optimizer="adam"), capsys, validation_split=0.2)
+    fit_both(
+        lambda: network(lambda: [keras.layers.Dense(5, "tanh")], optimizer="adam"),
+        capsys,
+        validation_split=0.2,
+    )
 
 
 @pytest.mark.parametrize("batch_size", [25, 100, None])
@@ -66,7 +72,9 @@ def test_shuffled_rows_come_in_the_order_of_seed_and_epoch():
     losses = []
     for epoch in range(3):
         order = np.random.default_rng([7, epoch]).permutation(ROWS)
-        losses += plain.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, verbose=0).history["loss"]
+        losses += plain.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, verbose=0).history[
+            "loss"
+        ]
     assert_same(fast, plain)
     assert_allclose(history.history["loss"], losses, atol=1e-5)
 
@@ -81,7 +89,9 @@ def test_class_weights_count_as_in_plain_fit_and_not_in_validation(capsys):
     fit_both(network, capsys, class_weight={0: 5.0, 2: 0.5}, validation_split=0.2)
 
 
-@pytest.mark.parametrize("labels", [[0, 2, 1], [[0.0], [2.0], [1.0]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]]])
+@pytest.mark.parametrize(
+    "labels", [[0, 2, 1], [[0.0], [2.0], [1.0]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]]]
+)
 def test_a_row_weighs_as_its_class_however_it_is_written(labels):
     assert _sample_weights(np.array(labels), {0: 5.0, 2: 0.5}).tolist() == [5.0, 0.5, 1.0]
 
@@ -89,7 +99,9 @@ def test_a_row_weighs_as_its_class_however_it_is_written(labels):
 def test_sample_weights_count_as_in_plain_fit_also_in_validation(capsys):
     weights = np.linspace(0, 2, ROWS)
     validation = X[:20], Y[:20], weights[:20]
-    fit_both(network, capsys, sample_weight=weights, validation_data=validation, validation_batch_size=7)
+    fit_both(
+        network, capsys, sample_weight=weights, validation_data=validation, validation_batch_size=7
+    )
 
 
 def test_dropout_draws_and_batch_normalization_averages_as_in_plain_fit(capsys):
@@ -111,7 +123,9 @@ class Recalls(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         truth = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), 3)
         hit = truth * keras.ops.one_hot(keras.ops.argmax(y_pred, -1), 3)
-        self.counts.assign_add(keras.ops.stack([keras.ops.sum(hit, 0), keras.ops.sum(truth, 0)], -1))
+        self.counts.assign_add(
+            keras.ops.stack([keras.ops.sum(hit, 0), keras.ops.sum(truth, 0)], -1)
+        )
 
     def result(self):
         recalls = self.counts[:, 0] / keras.ops.maximum(self.counts[:, 1], 1)
@@ -124,7 +138,14 @@ def root_of_batch(y_true, y_pred):  # not a mean over samples, so it depends on 
 
 def test_metrics_of_every_kind_equal_those_of_plain_fit(capsys):
     def make():
-        return network(metrics=["accuracy", root_of_batch, Recalls(), keras.metrics.SparseTopKCategoricalAccuracy(2)])
+        return network(
+            metrics=[
+                "accuracy",
+                root_of_batch,
+                Recalls(),
+                keras.metrics.SparseTopKCategoricalAccuracy(2),
+            ]
+        )
 
     fit_both(make, capsys, validation_split=0.2)
 
@@ -139,7 +160,9 @@ def test_schedules_and_callbacks_at_epochs_act_as_in_plain_fit(capsys, tmp_path)
 
     fast, _ = fit_both(network, capsys, validation_split=0.2, epochs=9, callbacks=callbacks)
     assert len(fast.history.epoch) == 4  # stopped early
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{epoch}.keras" for epoch in (1, 2, 3, 4)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{epoch}.keras" for epoch in (1, 2, 3, 4)
+    ]
 
 
 def test_a_schedule_over_steps_goes_on_step_by_step(capsys):
@@ -152,11 +175,15 @@ def test_a_model_of_several_inputs_and_outputs_fits_the_same(capsys):
         keras.utils.set_random_seed(1)
         left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
         both = keras.layers.concatenate([left, right])
-        model = keras.Model([left, right], [keras.layers.Dense(n, name=f"out_{n}")(both) for n in (1, 2)])
+        model = keras.Model(
+            [left, right], [keras.layers.Dense(n, name=f"out_{n}")(both) for n in (1, 2)]
+        )
         model.compile("sgd", ["mse", "mae"])
         return model
 
-    fit_both(make, capsys, x=[X, X[::-1]], y=[X[:, :1], X[:, :2].astype("float64")], validation_split=0.2)
+    fit_both(
+        make, capsys, x=[X, X[::-1]], y=[X[:, :1], X[:, :2].astype("float64")], validation_split=0.2
+    )
 
 
 class OwnStep(keras.Sequential):
@@ -202,7 +229,9 @@ def test_fit_can_be_called_again_after_compile_and_beside_keras_other_functions(
     model.fit(X, Y, batch_size=BATCH, verbose=0)
     assert model.train_function is program
     assert program.loop.experimental_get_tracing_count() == 1
-    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["sparse_top_k_categorical_accuracy"])
+    model.compile(
+        "sgd", "sparse_categorical_crossentropy", metrics=["sparse_top_k_categorical_accuracy"]
+    )
     history = model.fit(X, Y, batch_size=BATCH, verbose=0)
     assert set(history.history) == {"loss", "sparse_top_k_categorical_accuracy"}
     assert model.steps_per_execution == 1
@@ -220,8 +249,12 @@ def test_a_callback_may_evaluate_other_data_between_epochs():
             self.probabilities = self.model.predict(X[:30], verbose=0)
 
     other = Other()
-    fast_fit(network()).fit(X, Y, batch_size=BATCH, verbose=0, callbacks=[other], validation_data=(X[30:], Y[30:]))
-    assert_allclose(other.loss, -np.log(other.probabilities[np.arange(30), Y[:30]]).mean(), rtol=1e-5)
+    fast_fit(network()).fit(
+        X, Y, batch_size=BATCH, verbose=0, callbacks=[other], validation_data=(X[30:], Y[30:])
+    )
+    assert_allclose(
+        other.loss, -np.log(other.probabilities[np.arange(30), Y[:30]]).mean(), rtol=1e-5
+    )
 
 
 def test_validation_data_in_batches_of_their_own_are_left_to_keras(capsys):
@@ -269,24 +302,49 @@ def test_containers_of_callbacks_that_act_at_epochs_only_leave_the_fast_path_ope
     [
         ({"x": tf.data.Dataset.from_tensor_slices((X, Y)).batch(BATCH), "y": None}, "not arrays"),
         ({"callbacks": [AtBatches()]}, "AtBatches acts on batches"),
-        ({"callbacks": [keras.callbacks.CallbackList([AtBatches()])]}, "CallbackList acts on batches"),
         (
-            {"callbacks": [(keras.callbacks.CallbackList([keras.callbacks.CallbackList([AtBatches()])]),)]},
+            {"callbacks": [keras.callbacks.CallbackList([AtBatches()])]},
+            "CallbackList acts on batches",
+        ),
+        (
+            {
+                "callbacks": [
+                    (keras.callbacks.CallbackList([keras.callbacks.CallbackList([AtBatches()])]),)
+                ]
+            },
             "CallbackList",
         ),
         (
             {"callbacks": [CheckpointAtBatches("never{epoch}.weights.h5", save_weights_only=True)]},
             "CheckpointAtBatches",
         ),
-        ({"callbacks": [keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]}, "Lambda"),
-        ({"callbacks": [keras.callbacks.ModelCheckpoint("never.keras", save_freq=10**6)]}, "ModelCheckpoint"),
+        (
+            {
+                "callbacks": [
+                    keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)
+                ]
+            },
+            "Lambda",
+        ),
+        (
+            {"callbacks": [keras.callbacks.ModelCheckpoint("never.keras", save_freq=10**6)]},
+            "ModelCheckpoint",
+        ),
         ({"steps_per_epoch": 5}, "steps_per_epoch"),
         ({"shuffle": "batch"}, "shuffle"),
     ],
 )
 def test_what_cannot_run_as_whole_epochs_runs_plainly_and_says_why(arguments, reason, capsys):
     model = fast_fit(network())
-    model.fit(**{"x": X, "y": Y, "verbose": 0, "batch_size": None if arguments.get("y", X) is None else 15} | arguments)
+    model.fit(
+        **{
+            "x": X,
+            "y": Y,
+            "verbose": 0,
+            "batch_size": None if arguments.get("y", X) is None else 15,
+        }
+        | arguments
+    )
     out = capsys.readouterr().out
     assert out.startswith("fast_fit: plain fit, because ")
     assert reason in out
@@ -308,7 +366,12 @@ ROWS_OF_WORDS = np.random.default_rng(1).integers(0, 10, (ROWS, 2))
 def words(*layers):
     """A model that looks two words up in a table of ten."""
     keras.utils.set_random_seed(1)
-    table = [keras.Input((2,), dtype="int64"), *layers, keras.layers.Embedding(10, 4), keras.layers.Flatten()]
+    table = [
+        keras.Input((2,), dtype="int64"),
+        *layers,
+        keras.layers.Embedding(10, 4),
+        keras.layers.Flatten(),
+    ]
     model = keras.Sequential([*table, keras.layers.Dense(3, activation="softmax")])
     model.compile("sgd", "sparse_categorical_crossentropy")
     return model
@@ -354,13 +417,19 @@ def with_one(array, value):
     ids=["table", "label", "label below 0", "assertion", "within a function"],
 )
 def test_what_xla_would_not_notice_raises_the_error_of_plain_fit(layers, x, y, message, where):
-    data = {"x": x, "y": y} if where == "training" else {"x": ROWS_OF_WORDS, "y": Y, "validation_data": (x, y)}
+    data = (
+        {"x": x, "y": y}
+        if where == "training"
+        else {"x": ROWS_OF_WORDS, "y": Y, "validation_data": (x, y)}
+    )
     for make in (lambda model: model, fast_fit):
         model = make(words(*(layer() for layer in layers)))
         before = model.get_weights()
         with pytest.raises(tf.errors.InvalidArgumentError, match=message):
             model.fit(**data, batch_size=BATCH, epochs=2, verbose=0)
-    if where == "training" and InAFunction not in layers:  # what is checked beforehand leaves the model as it was
+    if (
+        where == "training" and InAFunction not in layers
+    ):  # what is checked beforehand leaves the model as it was
         for ours, first in zip(model.get_weights(), before, strict=True):
             np.testing.assert_array_equal(ours, first)
 
@@ -381,7 +450,9 @@ def test_a_model_that_xla_does_not_compile_still_trains_and_says_why(capsys):
     fast.fit(X, Y, batch_size=BATCH, epochs=2, verbose=0)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("fast_fit: not compiled, since XLA cannot: Detected unsupported operations")
+    assert lines[0].startswith(
+        "fast_fit: not compiled, since XLA cannot: Detected unsupported operations"
+    )
     for epoch in range(2):
         order = epoch_order(ROWS, 7, epoch)
         plain.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, verbose=0)

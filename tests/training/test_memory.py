@@ -123,7 +123,11 @@ class Deque(Odd):
 class Set(Odd):
     def __init__(self):
         super().__init__()
-        self.seen, self.counts, self.by_digit = set(), collections.Counter(), collections.defaultdict(list)
+        self.seen, self.counts, self.by_digit = (
+            set(),
+            collections.Counter(),
+            collections.defaultdict(list),
+        )
 
     def remember(self, loss):
         digit = int(loss * 1000) % 10
@@ -178,21 +182,40 @@ class KerasMetric(Odd):
 class Generators(Odd):
     def __init__(self):
         super().__init__()
-        self.numpy, self.python, self.old = np.random.default_rng(1), random.Random(1), np.random.RandomState(1)
-        self.tensorflow, self.keras = tf.random.Generator.from_seed(1), keras.random.SeedGenerator(1)
+        self.numpy, self.python, self.old = (
+            np.random.default_rng(1),
+            random.Random(1),
+            np.random.RandomState(1),
+        )
+        self.tensorflow, self.keras = (
+            tf.random.Generator.from_seed(1),
+            keras.random.SeedGenerator(1),
+        )
 
     def remember(self, loss):
-        drawn = self.numpy.random() + self.python.random() + self.old.rand() + float(self.tensorflow.uniform([]))
+        drawn = (
+            self.numpy.random()
+            + self.python.random()
+            + self.old.rand()
+            + float(self.tensorflow.uniform([]))
+        )
         return drawn + float(keras.random.uniform([], seed=self.keras))
 
 
 class GlobalGenerators(Odd):
     def __init__(self):
         super().__init__()
-        tf.random.set_global_generator(tf.random.Generator.from_seed(1))  # else another one in every process
+        tf.random.set_global_generator(
+            tf.random.Generator.from_seed(1)
+        )  # else another one in every process
 
     def remember(self, loss):
-        drawn = np.random.rand() + random.random() + float(tf.random.uniform([])) + float(keras.random.uniform([]))
+        drawn = (
+            np.random.rand()
+            + random.random()
+            + float(tf.random.uniform([]))
+            + float(keras.random.uniform([]))
+        )
         return drawn + float(tf.random.get_global_generator().uniform([]))
 
 
@@ -246,10 +269,21 @@ def in_a_closure():
     def rate(epoch):
         return 0.01 + 0.04 * (abs(count / 7 + sum(losses)) % 1)
 
-    return [keras.callbacks.LambdaCallback(on_epoch_end=remember), keras.callbacks.LearningRateScheduler(rate)]
+    return [
+        keras.callbacks.LambdaCallback(on_epoch_end=remember),
+        keras.callbacks.LearningRateScheduler(rate),
+    ]
 
 
-KINDS = [SettingThatChanges, EpochNumbersAsKeys, Deque, Set, TensorFlowVariable, ObjectWithAState, KerasMetric]
+KINDS = [
+    SettingThatChanges,
+    EpochNumbersAsKeys,
+    Deque,
+    Set,
+    TensorFlowVariable,
+    ObjectWithAState,
+    KerasMetric,
+]
 KINDS += [Generators, GlobalGenerators, Aliases, Large, LargeRarely]
 
 
@@ -324,21 +358,47 @@ class Record:
 @pytest.mark.parametrize(
     ("callback", "message"),
     [
-        (with_attribute(threading.Lock), r"callback Callback: attribute history\[3\]: .*lock cannot be saved; hold"),
-        (with_attribute(io.StringIO), r"callback Callback: attribute history\[3\]: .*StringIO cannot be saved"),
+        (
+            with_attribute(threading.Lock),
+            r"callback Callback: attribute history\[3\]: .*lock cannot be saved; hold",
+        ),
+        (
+            with_attribute(io.StringIO),
+            r"callback Callback: attribute history\[3\]: .*StringIO cannot be saved",
+        ),
         (
             functools.partial(keras.callbacks.CSVLogger, os.devnull),
             "attribute csv_file: .*cannot be saved.*beside",
         ),
-        (with_attribute(itertools.count), r"callback Callback: attribute history\[3\]: .*count cannot be saved"),
-        (with_attribute(lambda: (i for i in X)), r"callback Callback: attribute history\[3\]: .*generator cannot"),
-        (with_attribute(lambda: np.array([object()])), r"attribute history\[3\]: .*ndarray of object cannot be saved"),
-        (appended(Record), r"attribute history\[4\]: .*Record came there during training.*`__init__`"),
-        (appended(lambda: tf.Variable(1.0)), r"attribute history\[4\]: this variable was made during training"),
-        (appended(lambda: lambda: 1), r"attribute history\[4\]: the function .*<lambda> .* came there during"),
+        (
+            with_attribute(itertools.count),
+            r"callback Callback: attribute history\[3\]: .*count cannot be saved",
+        ),
+        (
+            with_attribute(lambda: (i for i in X)),
+            r"callback Callback: attribute history\[3\]: .*generator cannot",
+        ),
+        (
+            with_attribute(lambda: np.array([object()])),
+            r"attribute history\[3\]: .*ndarray of object cannot be saved",
+        ),
+        (
+            appended(Record),
+            r"attribute history\[4\]: .*Record came there during training.*`__init__`",
+        ),
+        (
+            appended(lambda: tf.Variable(1.0)),
+            r"attribute history\[4\]: this variable was made during training",
+        ),
+        (
+            appended(lambda: lambda: 1),
+            r"attribute history\[4\]: the function .*<lambda> .* came there during",
+        ),
     ],
 )
-def test_what_cannot_be_saved_is_refused_at_the_first_save_by_its_place(tmp_path, callback, message):
+def test_what_cannot_be_saved_is_refused_at_the_first_save_by_its_place(
+    tmp_path, callback, message
+):
     with pytest.raises(CheckpointError, match=message):
         fit(tmp_path, callbacks=lambda: [callback()])
     assert not list(tmp_path.glob("*.npz"))
@@ -385,7 +445,9 @@ def stateful_lstm():
 
 def scaled():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05)), "mse", run_eagerly=True)
+    model.compile(
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(0.05)), "mse", run_eagerly=True
+    )
     return model
 
 
@@ -411,7 +473,9 @@ class Gan(keras.Model):
     def __init__(self):
         super().__init__()
         self.generator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-        self.discriminator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)])
+        self.discriminator = keras.Sequential(
+            [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+        )
         self.seeds = keras.random.SeedGenerator(1)
 
     def compile(self, d_optimizer, g_optimizer, loss_fn):
@@ -422,15 +486,21 @@ class Gan(keras.Model):
         real, _ = data
         noise = keras.random.normal((8, 2), seed=self.seeds)
         with tf.GradientTape() as tape:
-            answers = keras.ops.concatenate([self.discriminator(real), self.discriminator(self.generator(noise))])
+            answers = keras.ops.concatenate(
+                [self.discriminator(real), self.discriminator(self.generator(noise))]
+            )
             truth = keras.ops.concatenate([keras.ops.ones((8, 1)), keras.ops.zeros((8, 1))])
             d_loss = self.loss_fn(truth, answers)
         variables = self.discriminator.trainable_weights
-        self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, variables), variables, strict=True))
+        self.d_optimizer.apply_gradients(
+            zip(tape.gradient(d_loss, variables), variables, strict=True)
+        )
         with tf.GradientTape() as tape:
             g_loss = self.loss_fn(keras.ops.ones((8, 1)), self.discriminator(self.generator(noise)))
         variables = self.generator.trainable_weights
-        self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, variables), variables, strict=True))
+        self.g_optimizer.apply_gradients(
+            zip(tape.gradient(g_loss, variables), variables, strict=True)
+        )
         return {"loss": d_loss, "g_loss": g_loss}
 
 
@@ -450,7 +520,10 @@ def test_two_optimizers_go_on_with_their_memories(tmp_path, build):
     for name in ("d_optimizer", "g_optimizer"):
         assert int(getattr(resumed, name).iterations) == 9
         np.testing.assert_equal(
-            *([variable.numpy() for variable in getattr(model, name).variables] for model in (whole, resumed))
+            *(
+                [variable.numpy() for variable in getattr(model, name).variables]
+                for model in (whole, resumed)
+            )
         )
 
 
@@ -460,7 +533,11 @@ def test_two_optimizers_go_on_with_their_memories(tmp_path, build):
     ids=["attributes", "stateful", "unseeded", "optimizer in an optimizer"],
 )
 def test_a_model_remembers_after_a_kill(tmp_path, model):
-    data = (lambda run: {"x": X[..., None], "y": Y, "batch_size": 8}) if model is stateful_lstm else None
+    data = (
+        (lambda run: {"x": X[..., None], "y": Y, "batch_size": 8})
+        if model is stateful_lstm
+        else None
+    )
     assert_resumes(tmp_path, model=model, data=data)
 
 
@@ -471,7 +548,10 @@ def test_a_model_that_only_says_that_it_is_built_is_refused_at_the_first_save(tm
         model.compile("sgd", "mse", run_eagerly=True)
         return model
 
-    with pytest.raises(CheckpointError, match=r"model: the variable \S*kernel was made during training.*calling the"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"model: the variable \S*kernel was made during training.*calling the",
+    ):
         fit(tmp_path, model=model)
 
 
@@ -481,8 +561,14 @@ ELSEWHERE = tf.Variable(1.0)
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (lambda x: x + tf.random.normal(tf.shape(x)), r"draw random numbers by RandomStandardNormal .*SeedGenerator"),
-        (lambda x: x * ELSEWHERE.assign(ELSEWHERE * 0.9), r"use the variable Variable:0, which neither"),
+        (
+            lambda x: x + tf.random.normal(tf.shape(x)),
+            r"draw random numbers by RandomStandardNormal .*SeedGenerator",
+        ),
+        (
+            lambda x: x * ELSEWHERE.assign(ELSEWHERE * 0.9),
+            r"use the variable Variable:0, which neither",
+        ),
     ],
 )
 def test_a_compiled_step_with_a_memory_that_nobody_holds_is_refused(tmp_path, step, message):
@@ -527,11 +613,18 @@ def noisy(run):
 
 
 def repeated(run):
-    return {"x": run.shuffled(X, Y, batch_size=8, seed=1).repeat(), "steps_per_epoch": 3, "shuffle": False}
+    return {
+        "x": run.shuffled(X, Y, batch_size=8, seed=1).repeat(),
+        "steps_per_epoch": 3,
+        "shuffle": False,
+    }
 
 
 def reshuffled(run):
-    return {"x": tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(40, seed=1).batch(8), "shuffle": False}
+    return {
+        "x": tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(40, seed=1).batch(8),
+        "shuffle": False,
+    }
 
 
 def drawn(run):
@@ -547,9 +640,15 @@ def from_generator(run):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (noisy, "data: MapDataset uses the variable seed_generator.*put a random layer into the model"),
+        (
+            noisy,
+            "data: MapDataset uses the variable seed_generator.*put a random layer into the model",
+        ),
         (repeated, "data: steps_per_epoch = 3: an epoch would begin where the last one ended"),
-        (reshuffled, "data: ShuffleDataset has another order in every epoch.*use `shuffled` or `each_epoch`"),
+        (
+            reshuffled,
+            "data: ShuffleDataset has another order in every epoch.*use `shuffled` or `each_epoch`",
+        ),
         (drawn, "data: MapDataset uses the variable StateVar"),
         (from_generator, "data: x is a generator, which cannot be wound forward; give arrays"),
     ],
@@ -564,22 +663,53 @@ def test_data_that_cannot_be_wound_forward_are_refused_before_training(tmp_path,
 
 def leaves():
     arrays = st.integers(0, 5).map(lambda n: np.arange(n, dtype="float32"))
-    atoms = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.complex_numbers()
-    made = [Average, threading.Lock, np.random.default_rng, random.Random, io.BytesIO, lambda: tf.Variable(1.0), object]
+    atoms = (
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text()
+        | st.binary()
+        | st.complex_numbers()
+    )
+    made = [
+        Average,
+        threading.Lock,
+        np.random.default_rng,
+        random.Random,
+        io.BytesIO,
+        lambda: tf.Variable(1.0),
+        object,
+    ]
     return atoms | arrays | st.sampled_from(made).map(lambda make: make())
 
 
 def keys():
-    return st.integers() | st.text() | st.tuples(st.integers(), st.text()) | st.booleans() | st.none() | st.binary()
+    return (
+        st.integers()
+        | st.text()
+        | st.tuples(st.integers(), st.text())
+        | st.booleans()
+        | st.none()
+        | st.binary()
+    )
 
 
 def nested():
     def containers(parts):
         lists = st.lists(parts, max_size=3)
         pairs = st.dictionaries(keys(), parts, max_size=3)
-        return lists | lists.map(tuple) | lists.map(collections.deque) | pairs | pairs.map(collections.OrderedDict)
+        return (
+            lists
+            | lists.map(tuple)
+            | lists.map(collections.deque)
+            | pairs
+            | pairs.map(collections.OrderedDict)
+        )
 
-    return st.recursive(leaves() | st.frozensets(keys()) | st.sets(keys()), containers, max_leaves=8)
+    return st.recursive(
+        leaves() | st.frozensets(keys()) | st.sets(keys()), containers, max_leaves=8
+    )
 
 
 class Holder:
@@ -607,7 +737,9 @@ def same(one, other):
     if isinstance(one, list | tuple | collections.deque):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict):
-        return list(map(repr, one)) == list(map(repr, other)) and all(map(same, one.values(), other.values()))
+        return list(map(repr, one)) == list(map(repr, other)) and all(
+            map(same, one.values(), other.values())
+        )
     if isinstance(one, set | frozenset):
         return one == other
     if isinstance(one, np.ndarray):
@@ -619,7 +751,11 @@ def same(one, other):
     if isinstance(one, tf.Variable):
         return float(one) == float(other)
     if isinstance(one, Average):
-        return (one.total, one.count, one.parent is one) == (other.total, other.count, other.parent is other)
+        return (one.total, one.count, one.parent is one) == (
+            other.total,
+            other.count,
+            other.parent is other,
+        )
     return repr(one) == repr(other)
 
 
@@ -639,7 +775,10 @@ def test_any_value_comes_back_from_a_file_or_is_refused_by_its_place(tmp_path_fa
     there.value, here.value = value, fresh(value)
     unsavable = holds(value, {type(threading.Lock()), io.BytesIO})
     if unsavable:
-        with pytest.raises(CheckpointError, match=r"^callback Holder: attribute value.* cannot be saved; hold plain"):
+        with pytest.raises(
+            CheckpointError,
+            match=r"^callback Holder: attribute value.* cannot be saved; hold plain",
+        ):
             Memory({"callback Holder": there})
         return
     memory = Memory({"callback Holder": there})

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.linear_model import LogisticRegression
 
-from course.training.metrics import ConfusionMatrix, ExactMatch, choose_threshold, scores_at, undo_weighting
+from course.training.metrics import (
+    ConfusionMatrix,
+    ExactMatch,
+    choose_threshold,
+    scores_at,
+    undo_weighting,
+)
 
 NAMES = ["boot", "coat", "shirt", "bag"]
 FIGURES = ("precision", "recall", "f1")
@@ -17,7 +23,12 @@ BATCHES = (1, 7, 32, None)
 quick = settings(max_examples=25, deadline=None, derandomize=True)
 
 weights_of = st.sampled_from(
-    [lambda n: None, np.zeros, lambda n: np.arange(n) % 3, lambda n: np.linspace(0.1, 2.3, n, dtype="float32")]
+    [
+        lambda n: None,
+        np.zeros,
+        lambda n: np.arange(n) % 3,
+        lambda n: np.linspace(0.1, 2.3, n, dtype="float32"),
+    ]
 )
 
 
@@ -28,7 +39,9 @@ def classified(draw):
     present = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4))
     predicted = draw(st.lists(st.integers(0, 3), min_size=1, max_size=4))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    scores = random.random((rows, 4), dtype="float32") + 2 * np.eye(4)[random.choice(predicted, rows)]
+    scores = (
+        random.random((rows, 4), dtype="float32") + 2 * np.eye(4)[random.choice(predicted, rows)]
+    )
     return random.choice(present, rows), scores, draw(weights_of)(rows)
 
 
@@ -54,7 +67,10 @@ def reference(y_true, predicted, weights=None, name="class"):
         for figure, values in zip(FIGURES, figures, strict=True)
         for class_name, value in zip(NAMES, values, strict=True)
     }
-    return result | {f"{name}_macro_f1": np.mean(figures[2]), f"{name}_worst_f1": np.min(figures[2])}
+    return result | {
+        f"{name}_macro_f1": np.mean(figures[2]),
+        f"{name}_worst_f1": np.min(figures[2]),
+    }
 
 
 @quick
@@ -86,7 +102,12 @@ def test_fit_reports_them_for_training_and_validation_and_counts_class_weights_w
         options = {"metrics": None, key: [ConfusionMatrix(NAMES, "class")]}
         model = still_model("softmax", "sparse_categorical_crossentropy", **options)
         history = model.fit(
-            x[:70], y[:70], class_weight=weight, validation_data=(x[70:], y[70:]), epochs=2, verbose=0
+            x[:70],
+            y[:70],
+            class_weight=weight,
+            validation_data=(x[70:], y[70:]),
+            epochs=2,
+            verbose=0,
         ).history
         predicted = model.predict(x, verbose=0).argmax(axis=1)
         for name, expected in reference(y[:70], predicted[:70], used).items():
@@ -100,20 +121,28 @@ def test_a_plain_and_a_weighted_matrix_of_one_model_each_keep_their_figures():
     x, y = random.normal(size=(70, 5)).astype("float32"), random.integers(0, 4, 70)
     weights = random.integers(0, 3, 70)
     plain, weighted = ConfusionMatrix(NAMES, "class"), ConfusionMatrix(NAMES, "weighted")
-    model = still_model("softmax", "sparse_categorical_crossentropy", [plain], weighted_metrics=[weighted])
+    model = still_model(
+        "softmax", "sparse_categorical_crossentropy", [plain], weighted_metrics=[weighted]
+    )
     history = model.fit(x, y, sample_weight=weights, verbose=0).history
     predicted = model.predict(x, verbose=0).argmax(axis=1)
     expected = reference(y, predicted) | reference(y, predicted, weights, name="weighted")
-    assert {key: values[0] for key, values in history.items() if key != "loss"} == pytest.approx(expected, abs=1e-6)
+    assert {key: values[0] for key, values in history.items() if key != "loss"} == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def two_outputs(left, right, **options):
     """A model of two outputs of four classes, "left" and "right", whose weights do not move."""
     keras.utils.set_random_seed(0)
     x = keras.Input((5,))
-    model = keras.Model(x, [keras.layers.Dense(4, "softmax", name=name)(x) for name in ("left", "right")])
+    model = keras.Model(
+        x, [keras.layers.Dense(4, "softmax", name=name)(x) for name in ("left", "right")]
+    )
     losses = ["sparse_categorical_crossentropy"] * 2
-    model.compile(keras.optimizers.SGD(0.0), losses, metrics={"left": [left], "right": [right]}, **options)
+    model.compile(
+        keras.optimizers.SGD(0.0), losses, metrics={"left": [left], "right": [right]}, **options
+    )
     return model
 
 
@@ -143,13 +172,24 @@ def test_two_metrics_with_a_key_in_common_are_refused(names, key):
 def test_a_class_may_have_the_name_of_a_summary():
     metric = ConfusionMatrix(["macro", "worst", "f1"], "class")
     metric.update_state([0, 0, 1, 2], np.eye(3)[[0, 1, 1, 2]])
-    figures = {key: float(value) for key, value in metric.result().items() if "f1_" in key or "_f1" in key}
+    figures = {
+        key: float(value) for key, value in metric.result().items() if "f1_" in key or "_f1" in key
+    }
     f1 = sklearn_metrics.f1_score([0, 0, 1, 2], [0, 1, 1, 2], average=None)
     each = dict(zip(["class_f1_macro", "class_f1_worst", "class_f1_f1"], f1, strict=True))
     summaries = {"class_macro_f1": f1.mean(), "class_worst_f1": f1.min()}
-    others = {key: value for key, value in figures.items() if "f1_" not in key and not key.endswith("e_f1")}
+    others = {
+        key: value
+        for key, value in figures.items()
+        if "f1_" not in key and not key.endswith("e_f1")
+    }
     assert {key: figures[key] for key in each | summaries} == pytest.approx(each | summaries)
-    assert others.keys() <= {"class_macro_f1", "class_worst_f1", "class_precision_f1", "class_recall_f1"}
+    assert others.keys() <= {
+        "class_macro_f1",
+        "class_worst_f1",
+        "class_precision_f1",
+        "class_recall_f1",
+    }
 
 
 LABELS = [0, 3, 1, 1, 2]
@@ -169,7 +209,9 @@ def test_labels_of_any_kind_that_are_class_numbers_count_alike(kind):
     metric.update_state(given, scores)
     expected = sklearn_metrics.confusion_matrix(labels, scores.argmax(axis=1), labels=range(4))
     np.testing.assert_array_equal(metric.counts, expected)
-    binary = (np.ravel(given)[:, None] == [0, 1]).astype(kind if kind not in (list, "column") else int)
+    binary = (np.ravel(given)[:, None] == [0, 1]).astype(
+        kind if kind not in (list, "column") else int
+    )
     exact.update_state(binary.tolist() if kind is list else binary, scores[:, :2])
     assert float(exact.result()) == np.mean((binary == (scores[:, :2] > 0.5)).all(axis=1))
 
@@ -177,7 +219,9 @@ def test_labels_of_any_kind_that_are_class_numbers_count_alike(kind):
 def test_fit_takes_truth_values_as_labels():
     x = np.random.default_rng(0).normal(size=(40, 5)).astype("float32")
     y = x[:, 0] > 0
-    model = still_model("softmax", "sparse_categorical_crossentropy", [ConfusionMatrix(NAMES, "class")])
+    model = still_model(
+        "softmax", "sparse_categorical_crossentropy", [ConfusionMatrix(NAMES, "class")]
+    )
     history = model.fit(x, y, verbose=0).history
     expected = reference(y, model.predict(x, verbose=0).argmax(axis=1))
     assert {key: history[key][0] for key in expected} == pytest.approx(expected, abs=1e-6)
@@ -226,7 +270,9 @@ def test_both_metrics_stream_inside_a_loop_compiled_by_xla():
 
     result, match = epoch(y, several, scores)
     expected = reference(y, scores.argmax(axis=1))
-    assert {name: float(value) for name, value in result.items()} == pytest.approx(expected, abs=1e-6)
+    assert {name: float(value) for name, value in result.items()} == pytest.approx(
+        expected, abs=1e-6
+    )
     agreed = sklearn_metrics.accuracy_score(several, scores > np.array([0.2, 0.5, 0.7, 0.9]))
     assert float(match) == pytest.approx(agreed, abs=1e-6)
 
@@ -239,7 +285,9 @@ def test_counting_goes_on_where_float32_stops():
     assert np.float32(2**24) + np.float32(1) == 2**24  # what is avoided
 
 
-@pytest.mark.parametrize("metric", [ConfusionMatrix(NAMES, "class"), ExactMatch([0.1, 0.2]), ExactMatch(0.3)])
+@pytest.mark.parametrize(
+    "metric", [ConfusionMatrix(NAMES, "class"), ExactMatch([0.1, 0.2]), ExactMatch(0.3)]
+)
 def test_a_metric_comes_back_from_its_configuration(metric):
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
     assert type(copy) is type(metric)
@@ -260,7 +308,9 @@ def test_exact_match_equals_scikit_learn_at_every_batch_size(rows, labels, each,
         else sklearn_metrics.accuracy_score(y_true, y_pred > threshold, sample_weight=weights)
     )
     for batch in BATCHES:
-        assert stream(ExactMatch(threshold), y_true, y_pred, weights, batch) == pytest.approx(expected, abs=1e-6)
+        assert stream(ExactMatch(threshold), y_true, y_pred, weights, batch) == pytest.approx(
+            expected, abs=1e-6
+        )
 
 
 @quick
@@ -299,9 +349,27 @@ def test_binary_accuracy_of_keras_is_the_hamming_accuracy(rows, seed):
             None,
             r"y_pred has shape \(2, 3\): must be \(rows, 4\)",
         ),
-        (ConfusionMatrix(NAMES, "class"), np.eye(4), np.eye(4), None, r"y_true has shape \(4, 4\): must be \(4, 1\)"),
-        (ConfusionMatrix(NAMES, "class"), [0, 1, 2], np.eye(4), None, r"y_true has shape \(3,\): must be \(4,\)"),
-        (ConfusionMatrix(NAMES, "class"), [0, 1], np.eye(4)[:2], [1.0], r"sample_weight has shape \(1,\)"),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            np.eye(4),
+            np.eye(4),
+            None,
+            r"y_true has shape \(4, 4\): must be \(4, 1\)",
+        ),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [0, 1, 2],
+            np.eye(4),
+            None,
+            r"y_true has shape \(3,\): must be \(4,\)",
+        ),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            [0, 1],
+            np.eye(4)[:2],
+            [1.0],
+            r"sample_weight has shape \(1,\)",
+        ),
         (
             ConfusionMatrix(NAMES, "class"),
             [0, np.nan],
@@ -309,12 +377,48 @@ def test_binary_accuracy_of_keras_is_the_hamming_accuracy(rows, seed):
             None,
             "<ConfusionMatrix name=class>: label nan in",
         ),
-        (ConfusionMatrix(NAMES, "class"), ["0", "1"], np.eye(4)[:2], None, "y_true is of type string: must be numbers"),
-        (ConfusionMatrix(NAMES, "class"), np.eye(4), np.eye(4), None, r"one-hot rows pass np.argmax\(y_true, axis=1\)"),
-        (ExactMatch(), [[0, 2]], [[0.1, 0.2]], None, "label 2 in y_true: must be a whole number from 0 to 1"),
-        (ExactMatch(), [[0, 1, 0]], [[0.1, 0.2]], None, r"y_true has shape \(1, 3\): must be \(1, 2\)"),
-        (ExactMatch(), [0, 1], [0.1, 0.2], None, r"y_pred has shape \(2,\): must be \(rows, labels\)"),
-        (ExactMatch([0.5] * 3), [[0, 1]], [[0.1, 0.2]], None, r"y_pred has shape \(1, 2\): must be \(rows, 3\)"),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            ["0", "1"],
+            np.eye(4)[:2],
+            None,
+            "y_true is of type string: must be numbers",
+        ),
+        (
+            ConfusionMatrix(NAMES, "class"),
+            np.eye(4),
+            np.eye(4),
+            None,
+            r"one-hot rows pass np.argmax\(y_true, axis=1\)",
+        ),
+        (
+            ExactMatch(),
+            [[0, 2]],
+            [[0.1, 0.2]],
+            None,
+            "label 2 in y_true: must be a whole number from 0 to 1",
+        ),
+        (
+            ExactMatch(),
+            [[0, 1, 0]],
+            [[0.1, 0.2]],
+            None,
+            r"y_true has shape \(1, 3\): must be \(1, 2\)",
+        ),
+        (
+            ExactMatch(),
+            [0, 1],
+            [0.1, 0.2],
+            None,
+            r"y_pred has shape \(2,\): must be \(rows, labels\)",
+        ),
+        (
+            ExactMatch([0.5] * 3),
+            [[0, 1]],
+            [[0.1, 0.2]],
+            None,
+            r"y_pred has shape \(1, 2\): must be \(rows, 3\)",
+        ),
     ],
 )
 def test_wrong_shapes_and_labels_are_named(metric, y_true, y_pred, weights, message):
@@ -324,7 +428,9 @@ def test_wrong_shapes_and_labels_are_named(metric, y_true, y_pred, weights, mess
 
 def test_fit_stops_at_a_label_out_of_range():
     model = still_model("softmax", "mean_squared_error", [ConfusionMatrix(NAMES, "class")])
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"(?s)must be a whole number from 0 to 3.*0 9"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match=r"(?s)must be a whole number from 0 to 3.*0 9"
+    ):
         model.fit(np.zeros((2, 5)), np.array([[0], [9]]), shuffle=False, verbose=0)
 
 
@@ -342,7 +448,9 @@ def test_class_names_must_be_two_or_more_and_differ(names):
         ConfusionMatrix(names, "class")
 
 
-rounded = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=1, max_size=30)  # many ties
+rounded = st.lists(
+    st.tuples(st.integers(0, 1), st.integers(0, 8)), min_size=1, max_size=30
+)  # many ties
 
 
 @quick
@@ -363,29 +471,42 @@ def test_scores_equal_scikit_learn_at_every_threshold(rows):
             "f1": f1[1],
             "accuracy": sklearn_metrics.accuracy_score(y_true, predicted),
         }
-        assert {name: values[place] for name, values in scores.items()} == pytest.approx(expected, abs=1e-6)
+        assert {name: values[place] for name, values in scores.items()} == pytest.approx(
+            expected, abs=1e-6
+        )
 
 
 @quick
 @given(rounded)
 def test_no_threshold_from_0_to_1_beats_the_chosen_one(rows):
     y_true, probability = np.array(rows)[:, 0], np.array(rows)[:, 1] / 8
-    between = [0, *(np.arange(8) + 0.5) / 8]  # one on each side of every probability but 0, which ">" cannot pass
+    between = [
+        0,
+        *(np.arange(8) + 0.5) / 8,
+    ]  # one on each side of every probability but 0, which ">" cannot pass
     f1 = [sklearn_metrics.f1_score(y_true, probability > t, zero_division=0) for t in between]
     chosen = choose_threshold(y_true, probability)
-    assert sklearn_metrics.f1_score(y_true, probability > chosen, zero_division=0) == pytest.approx(max(f1))
+    assert sklearn_metrics.f1_score(y_true, probability > chosen, zero_division=0) == pytest.approx(
+        max(f1)
+    )
 
 
 @pytest.mark.parametrize("kind", [list, bool, "uint8", "float32", object])
 def test_a_threshold_is_chosen_for_labels_of_any_kind(kind):
     y_true, probability = [0, 1, 0, 1], [0.1, 0.3, 0.35, 0.8]
     given = y_true if kind is list else np.array(y_true, dtype=kind)
-    assert choose_threshold(given, probability) == choose_threshold(np.array(y_true), probability) == 0.2
+    assert (
+        choose_threshold(given, probability)
+        == choose_threshold(np.array(y_true), probability)
+        == 0.2
+    )
 
 
 def test_half_stays_the_threshold_where_nothing_is_gained():
     assert choose_threshold([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]) == 0.5
-    assert choose_threshold([0, 0, 0], [0.1, 0.7, 0.9]) == 0.5  # no positive row: F1 is 0 everywhere
+    assert (
+        choose_threshold([0, 0, 0], [0.1, 0.7, 0.9]) == 0.5
+    )  # no positive row: F1 is 0 everywhere
 
 
 def test_thresholds_of_several_labels_are_chosen_label_by_label():
@@ -416,7 +537,9 @@ def test_wrong_rows_for_a_threshold_are_named(arguments, options, message):
 @given(st.floats(0, 1), st.floats(0.01, 100))
 @example(1.0, 1 / 3)
 def test_undoing_divides_the_odds_by_the_weight(probability, weight):
-    weighted = weight * probability / (weight * probability + (1 - probability))  # never above 1 by rounding
+    weighted = (
+        weight * probability / (weight * probability + (1 - probability))
+    )  # never above 1 by rounding
     assert undo_weighting(weighted, weight) == pytest.approx(probability, abs=1e-9)
 
 

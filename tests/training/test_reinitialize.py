@@ -13,7 +13,9 @@ X = rng.normal(size=(50, 4)).astype("float32")
 TRAINING = X, (X[:, 0] + rng.normal(size=50) > 0).astype("int32")
 
 
-@pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, functools.partial(keras.optimizers.SGD, momentum=0.9)])
+@pytest.mark.parametrize(
+    "optimizer", [keras.optimizers.Adam, functools.partial(keras.optimizers.SGD, momentum=0.9)]
+)
 def test_a_reinitialized_model_trains_as_one_built_anew_from_the_same_seed(optimizer):
     def trained(model):
         return model.fit(*TRAINING, epochs=2, batch_size=10, verbose=0).history, model.get_weights()
@@ -21,7 +23,9 @@ def test_a_reinitialized_model_trains_as_one_built_anew_from_the_same_seed(optim
     def compiled(seed):
         keras.utils.set_random_seed(seed)
         hidden = [keras.layers.Dense(6, "relu"), keras.layers.BatchNormalization(momentum=0.9)]
-        model = keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dropout(0.5), keras.layers.Dense(2)])
+        model = keras.Sequential(
+            [keras.Input((4,)), *hidden, keras.layers.Dropout(0.5), keras.layers.Dense(2)]
+        )
         model.compile(optimizer(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         return model
 

@@ -16,9 +16,20 @@ X = rng.normal(size=(16, 3)).astype("float32")
 Y = rng.normal(size=(16, 1)).astype("float32")
 
 
-def build(*, activation="relu", rate=0.5, penalty=0.1, join=keras.layers.Add, swap=False, loss="mse", **options):
+def build(
+    *,
+    activation="relu",
+    rate=0.5,
+    penalty=0.1,
+    join=keras.layers.Add,
+    swap=False,
+    loss="mse",
+    **options,
+):
     inputs = keras.Input((3,))
-    hidden = keras.layers.Dense(4, activation, kernel_regularizer=keras.regularizers.L2(penalty))(inputs)
+    hidden = keras.layers.Dense(4, activation, kernel_regularizer=keras.regularizers.L2(penalty))(
+        inputs
+    )
     other = keras.layers.Dropout(rate)(keras.layers.Dense(4)(inputs))
     outputs = keras.layers.Dense(1)(join()([hidden, hidden] if swap else [hidden, other]))
     model = keras.Model(inputs, outputs)
@@ -47,7 +58,11 @@ def other_squared():
 @pytest.mark.parametrize(
     ("one", "other", "told"),
     [
-        ({}, {"activation": "tanh"}, r"^layer \d \(Dense\)\.activation: 'relu' there, 'tanh' here$"),
+        (
+            {},
+            {"activation": "tanh"},
+            r"^layer \d \(Dense\)\.activation: 'relu' there, 'tanh' here$",
+        ),
         ({}, {"rate": 0.4}, r"^layer 3 \(Dropout\)\.rate: 0\.5 there, 0\.4 here$"),
         ({}, {"penalty": 0.2}, r"kernel_regularizer\.config\.l2: 0\.1 there, 0\.2 here"),
         ({}, {"join": keras.layers.Multiply}, r"\(Add\)"),
@@ -56,8 +71,16 @@ def other_squared():
         ({}, {"loss_weights": [2.0]}, r"^loss_weights: "),
         ({}, {"metrics": ["mae"]}, r"^metrics\[0\]: not set there, 'mae' here"),
         ({}, {"optimizer": keras.optimizers.AdamW(0.01)}, r"^optimizer: Adam there, AdamW here$"),
-        ({}, {"optimizer": keras.optimizers.Adam(0.02)}, r"^optimizer\.learning_rate: 0\.0\d* there, 0\.0\d* here$"),
-        ({}, {"optimizer": keras.optimizers.Adam(0.01, clipnorm=1.0)}, r"^optimizer\.clipnorm: None there, 1\.0 here$"),
+        (
+            {},
+            {"optimizer": keras.optimizers.Adam(0.02)},
+            r"^optimizer\.learning_rate: 0\.0\d* there, 0\.0\d* here$",
+        ),
+        (
+            {},
+            {"optimizer": keras.optimizers.Adam(0.01, clipnorm=1.0)},
+            r"^optimizer\.clipnorm: None there, 1\.0 here$",
+        ),
         (
             {"loss": squared},
             {"loss": other_squared()},
@@ -71,7 +94,9 @@ def test_a_setting_of_the_model_is_told_by_its_name(one, other, told):
 
 
 def test_a_frozen_layer_is_told():
-    assert "layer 1 (Dense).trainable" in differences(model_settings(build()), model_settings(frozen()))
+    assert "layer 1 (Dense).trainable" in differences(
+        model_settings(build()), model_settings(frozen())
+    )
 
 
 def test_models_built_in_the_same_way_have_the_same_settings_whatever_keras_calls_their_layers():
@@ -80,7 +105,11 @@ def test_models_built_in_the_same_way_have_the_same_settings_whatever_keras_call
 
 def pipeline(factor=1.0, batch_size=4):
     scale = tf.constant(factor)
-    return tf.data.Dataset.from_tensor_slices((X, Y)).map(lambda x, y: (x * scale, y)).batch(batch_size)
+    return (
+        tf.data.Dataset.from_tensor_slices((X, Y))
+        .map(lambda x, y: (x * scale, y))
+        .batch(batch_size)
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,10 +120,18 @@ def pipeline(factor=1.0, batch_size=4):
         ({"x": [X, X]}, {"x": [X, X + 1]}, "data x[1]"),
         ({"x": np.array(["a", "b"], object)}, {"x": np.array(["a", "c"], object)}, "data x"),
         ({"x": X, "batch_size": 4}, {"x": X, "batch_size": 8}, "fit batch_size"),
-        ({"x": X, "class_weight": {0: 1.0, 1: 2.0}}, {"x": X, "class_weight": {0: 1.0, 1: 3.0}}, "fit class_weight.1"),
+        (
+            {"x": X, "class_weight": {0: 1.0, 1: 2.0}},
+            {"x": X, "class_weight": {0: 1.0, 1: 3.0}},
+            "fit class_weight.1",
+        ),
         ({"x": pipeline()}, {"x": pipeline(2.0)}, "data x"),
         ({"x": pipeline()}, {"x": pipeline(batch_size=8)}, "data x"),
-        ({"x": pipeline(), "validation_data": (X, Y)}, {"x": pipeline(), "validation_data": (X, -Y)}, None),
+        (
+            {"x": pipeline(), "validation_data": (X, Y)},
+            {"x": pipeline(), "validation_data": (X, -Y)},
+            None,
+        ),
     ],
 )
 def test_other_data_are_told_and_the_same_are_not(one, other, name):
@@ -161,7 +198,9 @@ def test_a_run_is_not_resumed_with_other_settings(killed, other, told):
 
 def test_a_change_that_is_asked_for_is_made_and_stays(killed):
     for _ in range(2):  # once more when it has finished
-        model, history = fit(killed, rate=0.01, patience=5, changed=["learning_rate", "patience"], monitor="loss")
+        model, history = fit(
+            killed, rate=0.01, patience=5, changed=["learning_rate", "patience"], monitor="loss"
+        )
         assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
         assert len(history.epoch) == 4
     with pytest.raises(CheckpointError, match=r"patience: 5 there, 9 here"):
@@ -169,7 +208,9 @@ def test_a_change_that_is_asked_for_is_made_and_stays(killed):
 
 
 def test_a_change_by_an_unknown_name_is_refused_with_the_names_there_are(killed):
-    with pytest.raises(ValueError, match=r"changed = \['learnin_rate'\]: must be among .*optimizer\.learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"changed = \['learnin_rate'\]: must be among .*optimizer\.learning_rate"
+    ):
         fit(killed, monitor="loss", changed=["learnin_rate"])
 
 
@@ -182,8 +223,16 @@ def test_a_setting_that_training_itself_changes_is_refused_at_the_next_save(tmp_
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse", run_eagerly=True)
     run = Checkpoints(tmp_path, [Unfreeze()], monitor="loss")
-    with pytest.raises(CheckpointError, match=r"trainable: True there, False here.*when training began"):
-        model.fit(run.shuffled(X, Y, batch_size=8, seed=1), epochs=3, shuffle=False, verbose=0, callbacks=[run])
+    with pytest.raises(
+        CheckpointError, match=r"trainable: True there, False here.*when training began"
+    ):
+        model.fit(
+            run.shuffled(X, Y, batch_size=8, seed=1),
+            epochs=3,
+            shuffle=False,
+            verbose=0,
+            callbacks=[run],
+        )
 
 
 def test_a_misspelt_monitor_is_told_at_the_end_of_the_first_epoch(tmp_path):
