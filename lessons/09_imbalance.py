@@ -717,7 +717,8 @@ points_on_curve(curve, points, y, title=title)
 
 # %% [markdown]
 # The weighted models land on or near the curve. Allow the unweighted model as many false alarms as the balanced one ($t
-# = 1$) raises: its recall then differs by {{09.recall_gain_equal_alarms}}, now to one side, now to the other. Weighting
+# = 1$) raises, and its recall is ahead by {{09.recall_gain_equal_alarms}}: little, and the bootstrap below asks whether
+# other patients would bear it out. Weighting
 # chose another point of (nearly) the same trade. A formula gives the point. Among patients of whom a share $p$ is ill,
 # the weighted loss counts the ill as $w p$ against $1 - p$. So weighting multiplies the odds $p / (1 - p)$ by $w$, and
 # a weighted probability of one half is an unweighted one of $1 / (1 + w)$:
@@ -785,7 +786,8 @@ bound(
 #
 # We have no others, but a trick. Take our patients for the world, and draw from them as many as there are, with
 # replacement: some come twice, some not at all. Compute the result for those drawn. Do that a thousand times, and the
-# results scatter about as they would with other patients. That is the **bootstrap**, in three lines:
+# results scatter about as they would with other test patients and the same model. That is the **bootstrap**, in three
+# lines:
 
 # %%
 rng = np.random.default_rng(seed)
@@ -798,8 +800,9 @@ spread("09.recall_low", "recall, unweighted: 99% interval begins at", low, digit
 spread("09.recall_high", "recall, unweighted: 99% interval ends at", high, digits=2)
 
 # %% [markdown]
-# The recall of the unweighted model, {{09.recall_unweighted}} over the deals, lies for other patients anywhere from
-# {{09.recall_low}} to {{09.recall_high}}. So few patients say little about a recall.
+# The recall of the unweighted model is {{09.recall_unweighted}} over the deals. With other test patients, the model as
+# it is, it may lie anywhere from {{09.recall_low}} to {{09.recall_high}} (a 99% interval). So few patients say little
+# about a recall.
 #
 # Two models can be compared better than that. Draw the *same* patients for both, and look at the difference: a patient
 # who is hard for one model is hard for the other, and most of that luck cancels. This is the **paired** bootstrap.
@@ -1023,8 +1026,8 @@ bound(
 # %% [markdown]
 # The score is {{09.brier_unweighted}} unweighted, {{09.brier_weighted}} weighted and {{09.brier_corrected}} corrected.
 # The damage, {{09.brier_damage}}, is more than chance: its interval over the patients begins at
-# {{09.brier_damage_low}}. The correction restores {{09.brier_restored}} of it (above 100% the corrected model beats the
-# unweighted one). So a weighted model is still usable, as long as its user knows the weight.
+# {{09.brier_damage_low}}. The correction restores {{09.brier_restored}} of it. So a weighted model is still usable, as
+# long as its user knows the weight.
 
 # %% [markdown] tags=["quiz"]
 # A model was trained with `class_weight={1: 20}` and gives a patient a probability of 0.5. What is the best estimate

@@ -22,14 +22,15 @@ HOW = """\
   down first. The answer is folded behind **Then open**.
 - An exercise has a cell with `...` in it and a folded check below. Write your answer, run both cells, and the check
   says whether it is right, or gives you a hint.
-- With `fast = True` in a lesson's first code cell every step runs on less data.
+- With `fast = True` in a lesson's first code cell every step is shorter: less data, or fewer passes over it.
 - The solutions of a lesson are one link away, at its end.
 
 ## If you need help
 
 - What does this word mean? The [glossary](GLOSSARY.md) has each term in one sentence.
 - A cell fails? Choose *Kernel > Restart Kernel and Run up to Selected Cell*: an earlier cell may not have run.
-- Nothing works? Run `course doctor` in a terminal. It says what is wrong, and its lines are what an issue should quote.
+- Nothing works? Run `.venv/bin/course doctor` in the course's folder. It says what is wrong, and its lines are what an
+  issue should quote.
 """
 
 
