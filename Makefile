@@ -17,7 +17,7 @@ test: setup
 book: setup  # the course as a site, in site/: from what is stored, nothing is run
 	@$(BIN)/course book
 
-lesson: setup  # make lesson N=05: measure its claims over ten seeds and build its notebooks
+lesson: setup  # make lesson N=05: measure its claims over thirty seeds and build its notebooks
 	@$(BIN)/course measure $(N)
 	@$(BIN)/course build $(N)
 

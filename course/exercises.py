@@ -43,7 +43,7 @@ __all__ = [
     "verdict",
 ]
 
-GRADING = "COURSE_GRADING"  # set by graders: then everything but "right" also raises
+GRADING = "NBGRADER_EXECUTION"  # set by nbgrader: then everything but "right" also raises
 OUTCOMES = ("right", "wrong", "not attempted", "broken")
 SENTENCE = re.compile(r"(?<=[.?!]) +(?=[A-Z`\"(])")
 
