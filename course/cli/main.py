@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from json import dumps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from shlex import quote
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -27,8 +28,12 @@ class Course(TyperGroup):
             line = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except _refusals() as error:
             line = str(error)
-        print(f"Error: {line}", file=sys.stderr)
-        raise typer.Exit(REFUSED)
+        _refuse(line)
+
+
+def _refuse(line: str) -> NoReturn:
+    print(f"Error: {line}", file=sys.stderr)
+    raise typer.Exit(REFUSED)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
@@ -271,7 +276,7 @@ def lab(folder: Mine = None) -> None:
     from course.cli import lab
     from course.learner import copies
 
-    mine = _mine(folder)
+    mine = _mine(folder, new=True)
     for line in copies.update(mine):
         print(line)
     lab.write_pages(mine)
@@ -284,7 +289,7 @@ def copy(folder: Mine = None) -> None:
     from course.cli import lab
     from course.learner import copies
 
-    mine = _mine(folder)
+    mine = _mine(folder, new=True)
     for line in copies.update(mine):
         print(line)
     lab.write_pages(mine)
@@ -308,6 +313,9 @@ def practice(
     """Name the next open exercise and judge your answer at every save, with hint after hint."""
     from course.cli import practice
 
+    given = {"--once": once, "--hint": hint, "--reset": reset}
+    if sum(given.values()) > 1:
+        _refuse(f"{', '.join(name for name in given if given[name])}: give one of them")
     if not (once or hint or reset):
         practice.watch(_mine(folder), lesson)
     elif not practice.once(_mine(folder), lesson, hint=hint, reset=reset) and once:
@@ -332,20 +340,29 @@ def certificate(
         Path | None, typer.Option(metavar="FILE", help="Say what a certificate proves.")
     ] = None,
     folder: MineOption = None,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("certificate.json"),
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; by default certificate.json.")
+    ] = None,
 ) -> None:
     """Judge your answers again and write a certificate of those that are right; or verify one, offline.
 
-    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when.
+    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when; and that
+    only against an honest mistake, since an answer can change what judges it. The answers run here with your rights:
+    verify only notebooks that you would run. Exit status: 1 unless all is proved, 2 when what was asked for is refused.
     """
     from course.cli import progress
     from course.files import write_whole
     from course.learner import certificate
 
     if verify:
-        if not progress.findings(certificate.verify(verify, folder.absolute() if folder else None)):
+        if out:
+            _refuse("--verify, --out: give one of them")
+        if not progress.findings(certificate.verify(verify, _mine(folder) if folder else None)):
             raise typer.Exit(1)
         return
+    out = out or Path("certificate.json")
+    if out.is_dir():
+        _refuse(f"{out}: is a folder; name a file")
     content = certificate.issue(_mine(folder))
     write_whole(out, dumps(content, indent=1) + "\n")
     print(
@@ -366,11 +383,20 @@ def main() -> None:
     app()
 
 
-def _mine(folder: Path | None) -> Path:
-    """Where the learner's notebooks are: in the checkout, or where the course was installed without one, here."""
+def _mine(folder: Path | None, *, new: bool = False) -> Path:
+    """Where the learner's notebooks are: in the checkout, or where the course was installed without one, here.
+
+    A folder that was named must be there, unless the command makes `new` ones.
+    """
     from course import INSTALLED, ROOT
 
-    return folder.absolute() if folder else (Path.cwd() if INSTALLED else ROOT) / "my-course"
+    if folder is None:
+        return (Path.cwd() if INSTALLED else ROOT) / "my-course"
+    if folder.exists() and not folder.is_dir():
+        _refuse(f"{folder}: is a file, not a folder")
+    if not (new or folder.exists()):
+        _refuse(f"{folder}: there is no such folder; course copy {quote(str(folder))} makes one")
+    return folder.absolute()
 
 
 def _execute(planned: list, out: Path, **how: Any) -> list:

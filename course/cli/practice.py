@@ -5,6 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
+from course.catalog import LessonError
 from course.learner import copies, practice
 
 POLL = 0.1  # seconds between two looks at the file
@@ -30,6 +31,7 @@ def once(mine: Path, text: str | None, *, hint: bool, reset: bool) -> bool:
 
 def watch(mine: Path, text: str | None) -> None:
     """Go from one open exercise to the next until all are right, or the learner quits."""
+    practice.next_open(mine, text)  # refuses what there is not before anything is copied
     for line in copies.update(mine):
         print(line)
     typed = _typed()
@@ -71,7 +73,10 @@ def _one(session: practice.Session, typed: "queue.Queue[str]") -> bool:
         if key == "h":
             print(f"  {session.hint()}", flush=True)
         elif key == "r":
-            print(session.reset(), flush=True)
+            try:
+                print(session.reset(), flush=True)
+            except LessonError as error:  # an editor may be writing the file
+                print(error, flush=True)
         else:
             print(KEYS, flush=True)
 

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import platform
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from course.learner.merge import answer_in
 from course.learner.progress import digest
 from course.learner.reading import read
 
+EXERCISE = re.compile(r"[0-9]{2}\.[0-9]{1,3}")
 PACKAGES = ("course", "keras", "numpy", "tensorflow")
 
 
@@ -61,14 +63,17 @@ def verify(path: Path, mine: Path | None) -> Iterator[Finding]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        seal, exercises = content.pop("sha256"), dict(content["exercises"])
+        unchanged = content.pop("sha256") == _seal(content)
         entries = [
-            (str(name), str(entry["answer"]), str(entry["exercise"]))
-            for name, entry in exercises.items()
+            (name, str(entry["answer"]), str(entry["exercise"]))
+            for name, entry in content["exercises"].items()
         ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LessonError(f"{path}: is not a certificate of the course") from error
-    if seal == _seal(content):
+    for name, *_ in entries:
+        if not EXERCISE.fullmatch(name):
+            raise LessonError(f"{path}: {name[:40]!a}: is not the name of an exercise, as 01.1 is")
+    if unchanged:
         yield Finding("file", "proved", "it is as it was written")
     else:
         yield Finding("file", "refuted", "it was changed after it was written")

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
-from course.catalog import NOTEBOOKS
+from course.catalog import NOTEBOOKS, LessonError
 from course.files import write_whole
 from course.learner import progress
 from course.learner.merge import Work, answer_in, exercise_of, handed_out, merge, version
@@ -35,7 +35,7 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
     ):
         notary = NotebookNotary()
         Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
-    told, cure = [], "name a folder of your own, as in: course copy FOLDER"
+    told, cure = [], "name a folder of your own"
     with _writing(cure):
         mine.mkdir(parents=True, exist_ok=True)
     progress.standings(mine)  # remembers what outputs say, which a new text does not have
@@ -49,11 +49,13 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
 def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
     """Put the stub of `exercise` back into the learner's notebook `copy`; return where the file is kept as it was.
 
-    None where no cell answers the exercise, or the stub stands there.
+    None where no cell answers the exercise, or the stub stands there. Raises LessonError where `copy` is no notebook.
     """
     old, fresh = parse(copy.read_bytes()), nbformat.read(given / copy.name, as_version=4)
     stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
-    if old is None or answer_in(old, exercise) in ("", answer_in(fresh, exercise)):
+    if old is None:
+        raise LessonError(f"{copy.name} cannot be read as a notebook; nothing was changed")
+    if answer_in(old, exercise) in ("", answer_in(fresh, exercise)):
         return None
     answers = [cell for cell in old.cells if exercise_of(cell) == exercise]
     for number, cell in enumerate(answers):

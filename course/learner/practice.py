@@ -12,7 +12,7 @@ from course.catalog import LessonError, find
 from course.learner import copies, progress
 from course.learner.judge import Judge
 from course.learner.merge import answer_in
-from course.learner.progress import Standing, digest
+from course.learner.progress import Standing, digest, plain
 from course.learner.reading import read
 
 UNTOUCHED = "Replace the ... in its cell by your answer, and save."
@@ -77,9 +77,10 @@ class Session:
         verdict = self.judge.verdict(answer)
         if verdict.outcome == "not attempted":
             verdict = replace(verdict, hints=(UNTOUCHED,))
-        known = verdict.hints[:1] == tuple(before.hints[:1])
-        shown = max(1, before.shown) if known else min(1, len(verdict.hints))
-        self._remember(Standing(verdict.outcome, digest(answer), verdict.hints, shown))
+        hints = tuple(map(plain, verdict.hints))
+        known = hints[:1] == before.hints[:1]
+        shown = max(1, before.shown) if known else min(1, len(hints))
+        self._remember(Standing(verdict.outcome, digest(answer), hints, shown))
         yield from self.lines()
 
     def lines(self) -> Iterator[str]:

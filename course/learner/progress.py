@@ -7,19 +7,30 @@ written whole, under a lock: whoever is killed leaves the state before or after.
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 from filelock import FileLock
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from course.catalog import Lesson, all_lessons
 from course.files import write_whole
 from course.learner.merge import answer_in
 from course.learner.reading import read
-from course.outputs import exercises_in
+from course.outputs import LOOKS, exercises_in
+from course.runs.records import LONGEST_MESSAGE, printable
 
 STATE = ".progress.json"
+Outcome = Annotated[str, Field(pattern=f"^({'|'.join(('open', *LOOKS))})$")]
+log = logging.getLogger(__name__)
+
+
+def plain(hint: str) -> str:
+    """Return a hint as any terminal can show it, whatever the answer that it quotes holds."""
+    return printable(hint, LONGEST_MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -28,10 +39,13 @@ class Standing:
     the hints to it in order, and how many of them the learner has seen.
     """
 
-    outcome: str = "open"
+    outcome: Outcome = "open"
     answer: str = ""
-    hints: tuple[str, ...] = ()
+    hints: tuple[Annotated[str, AfterValidator(plain)], ...] = ()
     shown: int = 0
+
+
+REMEMBERED = TypeAdapter(dict[str, Standing])
 
 
 @dataclass(frozen=True)
@@ -72,18 +86,20 @@ def standings(mine: Path) -> dict[str, Standing]:
 
 
 def remembered(mine: Path) -> dict[str, Standing]:
-    """Return what is remembered, by exercise. A file that cannot be read is set aside, and nothing is remembered."""
+    """Return what is remembered, by exercise.
+
+    A file that is damaged is set aside, which a line on stderr says, and nothing is remembered.
+    """
     path = mine / STATE
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            name: Standing(**entry | {"hints": tuple(entry["hints"])})
-            for name, entry in entries.items()
-        }
+        return REMEMBERED.validate_json(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        path.replace(path.with_name(f"{STATE}.unreadable"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = printable(" ".join(map(str, [*first["loc"], first["msg"]])))
+        kept = path.replace(path.with_name(f"{STATE}.unreadable"))
+        log.warning("%s: is damaged (%s); it is kept as %s", path, why, kept.name)
         return {}
 
 
@@ -101,7 +117,9 @@ def remember(mine: Path, new: Mapping[str, Standing]) -> dict[str, Standing]:
 
 def digest(answer: str) -> str:
     """Return the SHA-256 of an answer's source; spaces at its ends, and the kind of line break, do not count."""
-    return hashlib.sha256(answer.replace("\r\n", "\n").strip().encode()).hexdigest()
+    return hashlib.sha256(
+        answer.replace("\r\n", "\n").strip().encode(errors="surrogatepass")
+    ).hexdigest()
 
 
 def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, Standing]]:

@@ -54,7 +54,19 @@ def test_an_exercise_unknown_or_changed_since_is_named(certified, mine):
     assert results(certified, mine)[1:] == [("01.9", "refuted"), ("01.1", "not proved")]
 
 
-def test_what_is_no_certificate_is_refused(tmp_path):
-    (tmp_path / "other.json").write_text("[]")
+@pytest.mark.parametrize("content", ["[]", "[" * 200_000, '{"sha256": "", "exercises": [1]}'])
+def test_what_is_no_certificate_is_refused(content, tmp_path):
+    (tmp_path / "other.json").write_text(content)
     with pytest.raises(LessonError, match=r"other\.json: is not a certificate"):
         list(verify(tmp_path / "other.json", None))
+
+
+@pytest.mark.parametrize("name", ["\ud800", "\x1b[2K\r01.1: proved", "01.1\n", "01.", "٠١.١"])
+def test_a_name_that_is_no_exercise_is_refused_and_escaped(name, certified):
+    content = json.loads(certified.read_text())
+    content["exercises"][name] = content["exercises"]["01.1"]
+    certified.write_text(json.dumps(content))
+    with pytest.raises(LessonError, match="is not the name of an exercise") as refusal:
+        list(verify(certified, None))
+    assert str(refusal.value).isascii()
+    assert str(refusal.value).isprintable()

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from course.catalog import all_lessons
@@ -50,9 +51,97 @@ def test_a_certificate_is_written_and_one_that_was_changed_is_refuted(mine, answ
         "Right when judged again: 01.1; written to"
         in course("certificate", "--folder", mine, "--out", path).stdout
     )
-    assert course("certificate", "--verify", path).exit_code == 0
+    assert course("certificate", "--verify", path, "--folder", mine).exit_code == 0
+    assert course("certificate", "--verify", path).exit_code == 1  # a digest cannot be judged
     path.write_text(path.read_text().replace("judged right", "judged twice"))
     changed = course("certificate", "--verify", path)
     assert changed.exit_code == 1
     assert changed.stdout.startswith("file: refuted: it was changed after it was written\n")
     assert "0 of 1 answers are proved right. Who wrote them" in changed.stdout
+
+
+@pytest.mark.parametrize("exercise", ["99", "99.1", "01.9", "abc"])
+def test_practice_of_what_there_is_not_copies_nothing(exercise, tmp_path, monkeypatch):
+    monkeypatch.setattr("course.ROOT", tmp_path)
+    refused = course("practice", exercise)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "must be one of" in refused.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["progress"],
+        ["practice", "05", "--once", "--folder"],
+        ["practice", "--folder"],
+        ["certificate", "--folder"],
+        ["certificate", "--verify", "certificate.json", "--folder"],
+    ],
+)
+def test_a_folder_that_is_none_is_refused(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    refused = course(*command, "no where")
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (
+        2,
+        "",
+        "Error: no where: there is no such folder; course copy 'no where' makes one\n",
+    )
+    refused = course(*command, "file")
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (
+        2,
+        "",
+        "Error: file: is a file, not a folder\n",
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("command", ["lab", "copy"])
+def test_no_copy_is_made_in_a_file(command, tmp_path):
+    (tmp_path / "file").touch()
+    refused = course(command, tmp_path / "file")
+    assert (refused.exit_code, refused.stderr) == (
+        2,
+        f"Error: {tmp_path / 'file'}: is a file, not a folder\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["certificate", "--verify", "a.json", "--out", "b.json"], "--verify, --out: give one"),
+        (["certificate", "--out", "."], ".: is a folder; name a file"),
+        (["practice", "--once", "--hint", "--reset"], "--once, --hint, --reset: give one"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused_by_name(arguments, line):
+    refused = course(*arguments)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith(f"Error: {line}")
+
+
+def test_a_certificate_of_nothing_proves_nothing(mine, tmp_path):
+    path = tmp_path / "certificate.json"
+    course("certificate", "--folder", mine, "--out", path)
+    assert course("certificate", "--verify", path, "--folder", mine).exit_code == 1
+
+
+def test_a_damaged_notebook_is_not_reset(mine):
+    path = mine / "01_gradient_descent.ipynb"
+    path.write_text("{ broken")
+    refused = course("practice", "01.1", "--reset", "--folder", mine)
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (
+        2,
+        "",
+        "Error: 01_gradient_descent.ipynb cannot be read as a notebook; nothing was changed\n",
+    )
+    assert path.read_text() == "{ broken"
+
+
+def test_a_hint_cannot_move_the_cursor(mine, answer):
+    answer("raise ValueError('\\x1b[2K\\r\\ud800forged')")
+    for _ in range(2):  # as judged, and as remembered
+        shown = course("practice", "01.1", "--once", "--folder", mine).stdout
+        assert r"\r\ud800forged" in shown
+        assert "\x1b" not in shown

@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_
     (tmp_path / "file").touch()
     with pytest.raises(
         FolderError,
-        match=r"file/mine: cannot be written to \(.*\); name a folder of your own, as in: course copy",
+        match=r"file/mine: cannot be written to \(.*\); name a folder of your own$",
     ):
         update(tmp_path / "file" / "mine", folders[1])
 

@@ -6,6 +6,7 @@ import signal
 import time
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course.catalog import all_lessons
@@ -34,10 +35,22 @@ def test_a_wrong_answer_is_not_counted(mine, answer):
     assert (row.right, row.exercises, row.next) == (0, 4, "01.1")
 
 
-def test_a_state_that_cannot_be_read_is_set_aside(tmp_path):
-    (tmp_path / progress.STATE).write_text("[1")
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("[1", "Invalid JSON"),
+        ('{"01.2": {"outcome": 7}}', "01.2 outcome Input should be a valid string"),
+        (
+            '{"01.2": {"outcome": "done"}}',
+            "01.2 outcome String should match pattern '^(open|right|",
+        ),
+    ],
+)
+def test_a_state_that_is_damaged_is_set_aside_and_that_is_said(tmp_path, caplog, content, why):
+    (tmp_path / progress.STATE).write_text(content)
     assert remembered(tmp_path) == {}
-    assert (tmp_path / f"{progress.STATE}.unreadable").read_text() == "[1"
+    assert (tmp_path / f"{progress.STATE}.unreadable").read_text() == content
+    assert f"{progress.STATE}: is damaged ({why}" in caplog.text
 
 
 def _work(folder, first, pipe):
