@@ -15,6 +15,8 @@ SOURCES = ROOT / "lessons"
 TIMES = SOURCES / "times.toml"
 NOTEBOOKS = ROOT / "notebooks"
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
+NUMBERS = re.compile(r"\d+(\.\.\d+)?")  # one lesson, or a range of them
+MISTYPED = re.compile(r"[\d.,-]+")
 ANSWERS = re.compile(r'^@exercise\("(\d\d\.\d+)", ([\w, ]+?)(?:, draw=\w+)?\)', re.MULTILINE)
 HEADER = re.compile(r"\A# ---\n(.*?)^# ---$", re.MULTILINE | re.DOTALL)
 
@@ -146,6 +148,8 @@ def choose(texts: Iterable[str]) -> list[Lesson]:
     lessons = all_lessons()
     chosen: list[Lesson] = []
     for text in texts:
+        if MISTYPED.fullmatch(text) and not NUMBERS.fullmatch(text):
+            raise LessonError(f"lessons {text!r}: a range reads 02..05; several lessons read 02 05")
         first, dots, last = text.partition("..")
         start = lessons.index(find(first))
         end = lessons.index(find(last)) if dots else start

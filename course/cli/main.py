@@ -164,7 +164,11 @@ def run(
     from course.runs import folder, judge, plan, report
 
     out = out or Path("runs", datetime.now().strftime("%Y-%m-%d_%H%M%S"))
-    assignments = [*(parameter or []), *(["fast=true"] if fast else [])]
+    assignments = list(parameter or [])
+    if fast:
+        for twice in (text for text in assignments if text.startswith("fast=")):
+            _refuse(f"parameter {twice!r}: --fast already sets it")
+        assignments.append("fast=true")
     planned = plan.plan(choose(lessons or []), assignments, edition)
     with folder.held(out):
         gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
@@ -325,13 +329,16 @@ def practice(
 @app.command()
 def progress(
     folder: Mine = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+    option: MineOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Say how many exercises of each lesson are right, and which is next."""
     from course.cli import progress as shown
     from course.learner import progress
 
-    shown.show(progress.table(_mine(folder)), as_json=json)
+    if folder and option:
+        _refuse(f"{folder}, --folder {option}: give one of them")
+    shown.show(progress.table(_mine(folder or option)), as_json=as_json)
 
 
 @app.command()
@@ -346,8 +353,8 @@ def certificate(
 ) -> None:
     """Judge your answers again and write a certificate of those that are right; or verify one, offline.
 
-    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when; and that
-    only against an honest mistake, since an answer can change what judges it. The answers run here with your rights:
+    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when. It guards
+    against an honest mistake, not against an answer that changes what judges it. The answers run with your rights:
     verify only notebooks that you would run. Exit status: 1 unless all is proved, 2 when what was asked for is refused.
     """
     from course.cli import progress

@@ -1,19 +1,18 @@
 """What `course progress` and `course certificate` show."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from course.cli.terminal import table
+from course.cli.terminal import json_lines, table
 from course.learner.certificate import Finding
 from course.learner.progress import Row
 
 
 def show(rows: Iterable[Row], *, as_json: bool) -> None:
-    """Print how far a learner has come, as a table or as JSON."""
+    """Print how far a learner has come, as a table or as JSON, one line a lesson."""
     rows = list(rows)
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
+        json_lines(map(asdict, rows))
         return
     table(
         ("Lesson", "", "Right", "Next"),

@@ -44,6 +44,8 @@ def held(out: Path) -> Iterator[None]:
 
 def _foreign(out: Path) -> str:
     """Say what keeps `out` from being a folder of runs, or nothing."""
+    if out.is_file():
+        return "is a file, not a folder"
     if not out.is_dir():
         return ""
     ours = {path.name for path in out.glob(f"*{records.EXECUTED}")}

@@ -48,11 +48,11 @@ def grid(lesson: Lesson, assignments: Iterable[str], edition: Edition) -> list[J
 
 
 def split(assignments: Iterable[str]) -> dict[str, str]:
-    """Split "name=value" texts. Raises ParameterError for one without "=" and for a name given twice."""
+    """Split "name=value" texts. Raises ParameterError for one without a name or "=", and for a name given twice."""
     values: dict[str, str] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
-        if not equals:
+        if not (name and equals):
             raise ParameterError(f"parameter {text!r}: must be name=value")
         if name in values:
             raise ParameterError(f"{name}: given twice, as {values[name]} and as {value}")
@@ -111,7 +111,10 @@ def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
             raise ParameterError(f"{name} = {text}: the range must go up")
         _refuse_many(lesson, high - low + 1)
         return [typed(str(value)) for value in range(low, high + 1)]
-    values = [typed(value) for value in text.split(",")]
+    parts = text.split(",")
+    if any(map(RANGE.fullmatch, parts)):
+        raise ParameterError(f"{name} = {text}: a range and a list cannot be mixed")
+    values = [typed(value) for value in parts]
     for place, value in enumerate(values):
         if value in values[:place]:
             raise ParameterError(f"{name} = {text}: the same value twice, {value}")

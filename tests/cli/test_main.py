@@ -1,6 +1,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,7 +75,14 @@ def test_a_run_reports_in_a_table_a_page_and_its_exit_status(house):
             ["run", "-p", "epochs=0"],
             "98_trial: epochs = '0': must be a whole number between 1 and 200",
         ),
-        (["run", "--fast", "-p", "fast=false"], "fast: given twice, as false and as true"),
+        (["run", "-p", "fast=false", "-p", "fast=true"], "fast: given twice, as false and as true"),
+        (["run", "--fast", "-p", "fast=true"], "parameter 'fast=true': --fast already sets it"),
+        (["run", "-p", "=3"], "parameter '=3': must be name=value"),
+        (["run", "-p", "seed=0..9,11"], "seed = 0..9,11: a range and a list cannot be mixed"),
+        *[
+            (["run", text], f"lessons '{text}': a range reads 02..05; several lessons read 02 05")
+            for text in ("..98", "98..", "98-99", "98,99")
+        ],
         (
             ["run", "--edition", "learner"],
             "notebooks/98_trial.ipynb: missing; run: course build 98",
@@ -100,8 +108,13 @@ def test_a_folder_that_cannot_be_is_refused_in_one_line(house, command, out):
     (house.folder / "link").symlink_to(house.folder / "nowhere" / "at all")
     status, shown, err = house.course(*command, "--out", house.folder / out)
     assert (status, shown) == (2, "")
-    assert err.startswith(f"Error: {house.folder / out}: cannot be written to (")
-    assert err.endswith("); choose another folder, with --out\n")
+    reason = (
+        r"is a file, not a folder; choose a new"
+        if out == "file"
+        else (r"cannot be written to \(.+\); choose another")
+    )
+    line = f"Error: {re.escape(str(house.folder / out))}: {reason} folder, with --out\n"
+    assert re.fullmatch(line, err)
     assert (house.folder / "file").read_text(encoding="utf-8") == "mine"
 
 

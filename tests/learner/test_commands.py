@@ -21,7 +21,8 @@ def test_progress_is_a_table_and_the_same_as_json(mine):
     shown = course("progress", mine).stdout
     assert "1 of 4" in shown
     assert "; next: 01.2" in shown
-    rows = json.loads(course("progress", mine, "--json").stdout)
+    lines = course("progress", "--folder", mine, "--json").stdout.splitlines()
+    rows = list(map(json.loads, lines))
     assert [row["lesson"] for row in rows] == [lesson.name for lesson in all_lessons()]
     assert (rows[0]["right"], rows[0]["exercises"], rows[0]["next"]) == (1, 4, "01.2")
 
@@ -58,6 +59,8 @@ def test_a_certificate_is_written_and_one_that_was_changed_is_refuted(mine, answ
     assert changed.exit_code == 1
     assert changed.stdout.startswith("file: refuted: it was changed after it was written\n")
     assert "0 of 1 answers are proved right. Who wrote them" in changed.stdout
+    for text in (changed.stdout, course("certificate", "--help").stdout):
+        assert "against an honest mistake, not against an answer" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("exercise", ["99", "99.1", "01.9", "abc"])
@@ -112,6 +115,7 @@ def test_no_copy_is_made_in_a_file(command, tmp_path):
     [
         (["certificate", "--verify", "a.json", "--out", "b.json"], "--verify, --out: give one"),
         (["certificate", "--out", "."], ".: is a folder; name a file"),
+        (["progress", "a", "--folder", "b"], "a, --folder b: give one of them"),
         (["practice", "--once", "--hint", "--reset"], "--once, --hint, --reset: give one"),
     ],
 )
