@@ -434,11 +434,13 @@ fresh_state = keras.ops.convert_to_numpy(
 )
 print("same seed state:", np.array_equal(fresh_state, seed_state))
 
+resumed_dropout = resume(loaded)
+
 # %%
 bound(
     "10.dropout_keras",
     "with dropout, resumed from .keras: largest difference",
-    distance(resume(loaded), uninterrupted_dropout),
+    distance(resumed_dropout, uninterrupted_dropout),
     at_least=0.001,
 )
 

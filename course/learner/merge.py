@@ -58,9 +58,10 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     """
     given = _given(copy).get("cells", {})
     copy, merged, work = _identified(copy, given), deepcopy(fresh), Work()
-    texts = set(given.values())
+    texts = {*given.values(), *map(digest, fresh.cells)}  # of the course, not theirs
     written = [cell for cell in copy.cells if cell.source.strip() and digest(cell) not in texts]
     homes = _homes(written, copy, merged)
+    answered = {exercise_of(cell) for cell in merged.cells} - {None}
     below: dict[
         str, list[NotebookNode]
     ] = {}  # cells to insert, by the id of the cell that they stand below
@@ -72,11 +73,7 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
             continue
         if home and (exercise_of(home) or digest(home) == given.get(home.id)):
             _take(home, cell)
-        elif (
-            not home
-            and given
-            and (cell.id not in given or exercise in map(exercise_of, merged.cells))
-        ):
+        elif not home and (given or exercise in answered):
             below.setdefault(above, []).append(cell)
         else:
             work.left += 1

@@ -181,17 +181,21 @@ def test_nothing_typed_is_ever_lost(jupyter, history):
         course, learner = Course(), Learner(mine / NAME)
         course.write(given)
         update(mine, given)
+        is_known = (
+            True  # what of the copy is the course's; an old stub may later pass for an answer
+        )
         for what, i, j in [*history, ("update", 0, 0)]:
+            is_known = is_known and what != "drop metadata"
             if what in COURSE:
                 course.change(what, i, j)
             elif what == "update":
                 course.write(given)
-                check_update(mine, given, course.notebook)
+                check_update(mine, given, course.notebook, is_known)
             else:
                 learner.act(what, i, j)
 
 
-def check_update(mine, given, lesson):
+def check_update(mine, given, lesson, is_known):
     copy, fresh = mine / NAME, handed_out(lesson)
     kept_before = set(mine.glob("*.kept-*"))
     alive, here = typed(*mine.iterdir()), typed(copy)
@@ -219,7 +223,7 @@ def check_update(mine, given, lesson):
     assert [cell.id for cell in fresh.cells] == [
         id_ for id_ in ids if id_ in {cell.id for cell in fresh.cells}
     ]
-    if given_before and not here:
+    if given_before and is_known and not here:
         event("nothing was written")
         assert not kept
         assert now == fresh
