@@ -22,7 +22,8 @@ ARXIV = re.compile(r"\barXiv:(\d{4}\.\d{4,5})\b")
 
 def in_prose(text: str, change: Callable[[str], str]) -> str:
     """Return Markdown `text` with every stretch of prose changed, and all else as it was."""
-    parts, end = [], 0
+    parts: list[str] = []
+    end = 0
     for found in NOT_PROSE.finditer(text):
         parts += [change(text[end : found.start()]), found[0]]
         end = found.end()

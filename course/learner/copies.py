@@ -35,7 +35,8 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
     ):
         notary = NotebookNotary()
         Path(notary.data_dir).mkdir(parents=True, exist_ok=True)
-    told, cure = [], "name a folder of your own"
+    told: list[str] = []
+    cure = "name a folder of your own"
     with _writing(cure):
         mine.mkdir(parents=True, exist_ok=True)
     progress.standings(mine)  # remembers what outputs say, which a new text does not have

@@ -233,14 +233,18 @@ def _note(attempt: Attempt, error: Exception, log: Path) -> None:
     if not started:
         raise error
     if attempt.outcome == "cancelled":
-        name, message = "Cancelled", "stopped on request"
+        name = "Cancelled"
+        message = "stopped on request"
     elif isinstance(error, CellTimeoutError):
         attempt.outcome = "timed out"
-        name, message = "TimeLimit", f"stopped after {attempt.timeout:g} s"
+        name = "TimeLimit"
+        message = f"stopped after {attempt.timeout:g} s"
     elif isinstance(error, DeadKernelError):
-        name, message = "DeadKernel", f"{cause_of_death(attempt.kernel)}{_last_words(log)}"
+        name = "DeadKernel"
+        message = f"{cause_of_death(attempt.kernel)}{_last_words(log)}"
     else:
-        name, message = type(error).__name__, str(error)
+        name = type(error).__name__
+        message = str(error)
     cell = started[-1]
     cell.outputs = [
         output for output in cell.outputs if output.output_type != "error"

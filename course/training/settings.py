@@ -88,10 +88,8 @@ def _config(value: Any) -> Any:
     """Return the configuration of an object of Keras; of layers within, which speak for themselves, the connections."""
     try:
         config = value.get_config()
-    except (
-        NotImplementedError
-    ):  # a layer of the user's own; its attributes are compared all the same
-        return None
+    except NotImplementedError:  # Keras' answer for a layer of the user's own without get_config
+        return None  # its attributes are compared all the same
     layers = config.pop("layers", None)
     if isinstance(layers, list):
         nodes = [layer.get("inbound_nodes") for layer in layers if isinstance(layer, dict)]
