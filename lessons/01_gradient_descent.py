@@ -112,7 +112,6 @@ print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 # that must be the same with every seed and on every machine.
 
 # %%
-from course.claims import fact
 from course.data import verified
 
 trace = np.loadtxt(
@@ -120,6 +119,10 @@ trace = np.loadtxt(
     delimiter=",",
     skiprows=1,
 )
+
+# %%
+from course.claims import fact
+
 fact("01.trace_rows", "rows of the log", len(log), equals=75)
 fact(
     "01.trace_equal",
@@ -331,9 +334,11 @@ def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
 # keep.
 
 # %%
+usual, careful = distance_at_stop(1e-4), distance_at_stop(1e-6)
+
+# %%
 from course.claims import bound, spread
 
-usual, careful = distance_at_stop(1e-4), distance_at_stop(1e-6)
 spread(
     "01.distance_change_rule", "distance from the solution, rate 1e-4", usual, digits=5
 )
@@ -562,6 +567,8 @@ plots.lines(
 
 # %%
 fastest = shares[np.argmin(iterations)]
+
+# %%
 bound(
     "01.fastest_share",
     "fastest rate, as a share of the limit",
@@ -678,6 +685,8 @@ bound(
     digits=0,
 )
 off = 100 * max(abs(measured[name] / predicted[name] - 1) for name in problems)
+
+# %%
 bound(
     "01.limit_off",
     "greatest difference from the prediction",
@@ -844,6 +853,8 @@ fact(
     equals=1,
 )
 words = "iterations until 1% above the limit is caught"
+
+# %%
 bound("01.caught_just_above", words, caught[just_above], at_most=49, digits=0)
 
 # %% [markdown]
@@ -969,6 +980,8 @@ plots.lines(
 
 # %%
 taken = {name: descent.iterations for name, descent in descents.items()}
+
+# %%
 spread("01.iterations_raw", "iterations on the raw inputs", taken["raw"], digits=0)
 spread(
     "01.iterations_scaled", "iterations on the scaled inputs", taken["scaled"], digits=0
@@ -1000,6 +1013,8 @@ bound(
     at_least=0.01,
 )
 off = np.sqrt((descents["raw"].sse[-1] - least) / len(raw))
+
+# %%
 bound(
     "01.predictions_off_raw",
     "predictions from least squares, raw inputs",
@@ -1041,6 +1056,8 @@ needed = {
 }
 print({name: f"{count:.1e} iterations" for name, count in needed.items()})
 factor = needed["raw"] / needed["scaled"]
+
+# %%
 bound(
     "01.times_fewer_at_equal_sse",
     "how many times fewer to an equal SSE",
@@ -1091,6 +1108,8 @@ descent = descend(
     scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm
 )
 distance = np.linalg.norm(descent.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
+
+# %%
 bound(
     "01.distance_yacht",
     "distance from the solution on the yachts",

@@ -77,11 +77,13 @@ print("measured: ", plane.y_test[:3].to_numpy())
 # %%
 import numpy as np
 
-from course.claims import bound, spread
-
 ones = np.ones((len(plane.x_train), 1))
 solution = np.linalg.lstsq(np.hstack([plane.x_train, ones]), plane.y_train)[0]
 off = np.linalg.norm([*weights[:, 0], *bias] - solution)
+
+# %%
+from course.claims import bound, spread
+
 bound(
     "02.plane_distance",
     "weights and bias from least squares",
@@ -152,6 +154,8 @@ whole = model.fit(one_batch, epochs=log_rows, shuffle=False, verbose=0)
 
 weights, bias = model.get_weights()
 off = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
+
+# %%
 bound(
     "02.log_difference",
     "greatest difference from the log of lesson 01",
@@ -352,6 +356,8 @@ def rms(differences):
 
 gain = rms(mpg - honest) - rms(mpg - peeked)
 limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
+
+# %%
 bound(
     "02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg"
 )
@@ -398,6 +404,8 @@ def misses(predicted):
 
 
 low, middle, high = misses(line)
+
+# %%
 bound(
     "02.line_misses_low",
     "missed by the line, lowest tenth",
@@ -600,6 +608,8 @@ bound(
 words = "layers with relu, away from the line"
 bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digits=2)
 words = "one unit minus layers without activation"
+
+# %%
 spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
 
 # %% [markdown] tags=["answer"]
@@ -798,6 +808,8 @@ bound(
     digits=2,
 )
 extra = 100 * (by_network / by_boosting - 1)
+
+# %%
 bound(
     "02.network_above_boosting",
     "network's error above boosting's",
@@ -844,6 +856,8 @@ bound(
     "02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2
 )
 words = "network minus boosting, other cars, high end"
+
+# %%
 bound(
     "02.boosting_high",
     words,
@@ -864,6 +878,8 @@ bound(
 
 # %%
 gaps = np.subtract(errors["network"], errors["gradient boosting"])
+
+# %%
 spread(
     "02.network_minus_boosting",
     "network minus boosting, mean of the folds",
@@ -909,6 +925,8 @@ plots.predicted_vs_measured(
 
 # %%
 worst = max(map(abs, misses(network)))
+
+# %%
 bound(
     "02.network_misses",
     "missed by the network, worst of three",
@@ -977,6 +995,8 @@ bound(
     digits=1,
 )
 words = "unscaled minus standardized, on the test cars"
+
+# %%
 spread(
     "02.unscaled_minus_scaled",
     words,
@@ -1013,6 +1033,8 @@ concrete[mixture == mixture[2]].assign(strength=strength[mixture == mixture[2]])
 # %%
 by_row = list(KFold(folds, shuffle=True, random_state=seed).split(concrete))
 known = [np.isin(mixture[test], mixture[train]).mean() for train, test in by_row]
+
+# %%
 bound(
     "02.known_mixtures",
     "share of test rows of a known mixture",
@@ -1080,6 +1102,8 @@ added = {
     for name in models
 }
 words = "dealing mixtures adds to the error of the"
+
+# %%
 bound(
     "02.line_added",
     f"{words} line",

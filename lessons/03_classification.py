@@ -352,7 +352,6 @@ stopped = reinitialize(whole, seed)
 _ = stopped.fit(batches(x_train, island_train), **settings, callbacks=[stop])
 
 # %%
-from course.claims import bound, fact, spread
 from course.evidence import paired_bootstrap
 
 stopped_loss, stopped_accuracy = stopped.evaluate(to_test, verbose=0)
@@ -362,6 +361,10 @@ others = paired_bootstrap(
     whole_losses,
     penguin_losses(stopped),
 )
+
+# %%
+from course.claims import bound, fact, spread
+
 bound(
     "03.epochs_stopped",
     "epochs until the stop",
@@ -518,6 +521,8 @@ network_accuracy, logistic_accuracy = (
 margin = paired_bootstrap(
     lambda y, a, b: np.mean(a == y) - np.mean(b == y), y, by_network, by_logistic
 )
+
+# %%
 bound("03.penguins_network", "accuracy of the network", network_accuracy, at_least=0.97)
 bound(
     "03.penguins_logistic",
@@ -613,6 +618,8 @@ for name, each in models.items():
         each.count_params(),
         equals=131,
     )
+
+# %%
 fact(
     "03.spellings_equal",
     "the three losses are equal to the last bit",
@@ -659,6 +666,8 @@ plots.learning_curves(
     title="Digits sorted by class, validation_split=0.2",
     y_label="accuracy (share)",
 )
+
+# %%
 bound(
     "03.sorted_training",
     "training accuracy, sorted rows",
@@ -717,6 +726,8 @@ plots.learning_curves(
     title="The same digits, split by class",
     y_label="accuracy (share)",
 )
+
+# %%
 spread(
     "03.stratified_training", "training accuracy, split by class", fixed["accuracy"][-1]
 )

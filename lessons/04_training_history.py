@@ -280,6 +280,8 @@ first_logged, first_validation = (
 spread("04.first_logged", "first epoch, training as logged", first_logged, unit="nats")
 spread("04.first_validation", "first epoch, validation", first_validation, unit="nats")
 words = "first epoch, logged minus validation"
+
+# %%
 bound(
     "04.first_difference",
     words,
@@ -330,6 +332,8 @@ bound(
 gap = np.median(
     (stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1)
 )
+
+# %%
 bound(
     "04.gap_late",
     "validation above measured again, last epochs",
@@ -521,6 +525,8 @@ spread(
     digits=2,
 )
 worse = np.mean(np.greater.outer(wild_end, plain_end))
+
+# %%
 bound(
     "04.wild_worse",
     "share of pairs in which 0.3 ends higher",
@@ -585,6 +591,8 @@ bound(
     digits=2,
 )
 lost = 100 * np.median(lost)
+
+# %%
 bound(
     "04.accuracy_lost",
     "accuracy lost meanwhile",
@@ -628,6 +636,8 @@ for name, histories in {
     "rate 0.0001": slow,
 }.items():
     detected[name] = np.mean([overfits(history) for history in histories])
+
+# %%
 bound(
     "04.detected_plain",
     "share detected, no remedy",
@@ -855,6 +865,8 @@ fact(
     "04.restored_exactly", "every run has its least validation loss back", all(exactly)
 )
 saved = epochs - np.median([len(history["loss"]) for _, history, _ in restored])
+
+# %%
 bound(
     "04.epochs_saved",
     "epochs saved by the stop",
@@ -1054,6 +1066,8 @@ bound(
     digits=1,
 )
 losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
+
+# %%
 bound(
     "04.pairs_loss_lower",
     "share of pairs with the lower loss",
@@ -1127,6 +1141,8 @@ for weights, _, _ in restored:
     tested.append(model.evaluate(test, verbose=0))
 chosen = np.median([loss for _, _, loss in restored])
 test_loss, test_accuracy = np.median(tested, axis=0)
+
+# %%
 spread(
     "04.chosen_validation_loss",
     "validation loss at the chosen epoch",

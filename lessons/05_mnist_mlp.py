@@ -334,6 +334,8 @@ book = "Gulli, Pal, Deep Learning with Keras, 2017, chapter 1"
 as_published = hidden_sgd["val_accuracy"][published_epochs - 1]
 within_a_point = {"at_least": {"full": 0.9363}, "at_most": {"full": 0.9563}}
 published = {"published": 0.9463, "source": book}
+
+# %%
 bound(
     "05.as_published",
     "validation accuracy of the book's network",
@@ -409,6 +411,8 @@ bound(
     digits=2,
 )
 dropout_gain = 100 * (dropped - hidden)
+
+# %%
 bound(
     "05.dropout_gain",
     "what dropout gains",
@@ -526,6 +530,8 @@ def gap(history):
 
 
 below, above = {"at_most": {"full": 0}}, {"at_least": {"full": 0}}
+
+# %%
 bound(
     "05.gap_sgd",
     "training minus validation, SGD",
@@ -751,6 +757,8 @@ plots.bars(times, title="What one batch of 128 digits costs", label="millisecond
 # %%
 around = 1 - times["the matrix products alone"] / times["plain fit"]
 faster = times["plain fit"] / times["fast_fit, an epoch as one program"]
+
+# %%
 spread(
     "05.around", "share of plain fit around the products", around, digits=2, timed=True
 )
@@ -884,6 +892,8 @@ gains = {
     recipe: 100 * (accuracy - on_validation["plain"])
     for recipe, accuracy in on_validation.items()
 }
+
+# %%
 spread(
     "05.recipe_dropout_gain",
     "dropout minus plain",
@@ -935,6 +945,8 @@ print("chosen on validation:", chosen)
 
 # %%
 test_accuracy = np.mean(predicted == digits.y_test)
+
+# %%
 bound(
     "05.test_accuracy",
     "test accuracy of the chosen recipe",

@@ -151,8 +151,6 @@ plot(
 )
 
 # %%
-from course.claims import bound, fact, spread
-
 last = {name: history[f"val_{name}"][-1] for name in ("mae", "rmse", "mape")}
 spread("06.mae", "mae in the end", last["mae"], digits=2)
 spread("06.rmse", "rmse in the end", last["rmse"], digits=2)
@@ -173,6 +171,10 @@ bound(
     digits=0,
 )
 never_less = all(np.greater_equal(history["val_rmse"], history["val_mae"]))
+
+# %%
+from course.claims import bound, fact, spread
+
 fact("06.rmse_never_less", "rmse never below mae", never_less)
 
 # %% [markdown] tags=["answer"]
@@ -196,6 +198,8 @@ cosine, early = (
     history["val_cosine_similarity"][-1],
     max(history["val_cosine_similarity"][:10]),
 )
+
+# %%
 spread("06.cosine", "cosine in the end", cosine, digits=2)
 bound(
     "06.cosine_early",
@@ -265,6 +269,8 @@ plot(("rmse", "mae", "copied"), title, "error on the validation rows (resistance
 difference = np.abs(np.array(history["val_copied"]) / history["val_mae"] - 1)
 too_low = 100 * (1 - history["val_copied"][-1] / history["val_rmse"][-1])
 words = "greatest difference of the copied function from mae"
+
+# %%
 bound(
     "06.copied_from_mae",
     words,
@@ -391,6 +397,8 @@ bound(
     digits=1,
 )
 off = 1e6 * abs(whole["root_of_batch"] / truth - 1)
+
+# %%
 bound(
     "06.whole_from_rmse",
     "difference from the rmse, all rows at once",
@@ -417,6 +425,8 @@ bound(
 
 # %%
 roots = np.sqrt(np.mean(errors.reshape(-1, 8) ** 2, axis=1))
+
+# %%
 fact(
     "06.identity",
     "the identity holds",
@@ -447,6 +457,8 @@ logs = model.evaluate(
     x_train[order], y_train[order], batch_size=10, verbose=0, return_dict=True
 )
 more = 100 * (1 - logs["root_of_batch"] / truth) - too_low[10]
+
+# %%
 bound(
     "06.sorted_adds",
     "missing in addition when sorted",
@@ -477,6 +489,8 @@ formula = 100 * (kappa - 1) / (8 * 10)
 squares = np.random.default_rng(seed).permuted(np.tile(errors**2, (1000, 1)), axis=1)
 roots = np.sqrt(squares[:, :180].reshape(1000, 18, 10).mean(axis=2))
 shuffles = 100 * (1 - roots.mean() / truth)
+
+# %%
 bound("06.kappa", "kappa of the errors", kappa, at_least={"full": 3}, digits=1)
 spread("06.too_low_formula", "too low by the formula", formula, unit="%", digits=1)
 spread(
@@ -540,6 +554,8 @@ for size in (1, 7, 32, len(x_train)):
     )
     differences += [abs(logs[name] / right[name] - 1) for name in right]
 off = 1e6 * max(differences)
+
+# %%
 bound(
     "06.from_numpy",
     "greatest difference from NumPy",
@@ -863,6 +879,8 @@ plots.lines(
 # %%
 reported, true = history["val_root_of_batch"], history["val_rmse"]
 limits = {"full": 5, "fast": 2}
+
+# %%
 spread("06.broadcast", "figure reported in the end", reported[-1], digits=1)
 bound(
     "06.broadcast_ratio",
@@ -896,6 +914,8 @@ shuffled = np.random.default_rng(seed).permutation(predicted)
 same = np.isclose(
     root_of_batch(flat[1], predicted), root_of_batch(flat[1], shuffled), rtol=1e-4
 )
+
+# %%
 fact("06.shuffle_unseen", "the same after a shuffle", same)
 
 # %% [markdown]
@@ -1025,6 +1045,8 @@ probabilities = classifier(x).numpy()
 share = np.mean(probabilities.argmax(axis=1) == labels)
 sparse = keras.metrics.SparseCategoricalAccuracy()(labels, probabilities)
 categorical = keras.metrics.CategoricalAccuracy()(one_hot, probabilities)
+
+# %%
 fact(
     "06.sparse_accuracy",
     "SparseCategoricalAccuracy equals NumPy's",
@@ -1048,6 +1070,8 @@ fact(
 # %%
 binary = keras.metrics.BinaryAccuracy()(one_hot, probabilities)
 exact = keras.metrics.Accuracy()(one_hot, probabilities)
+
+# %%
 spread("06.accuracy", "accuracy", share)
 spread(
     "06.binary_adds",
@@ -1078,6 +1102,8 @@ gentoo = (labels == names.index("Gentoo")).astype("float32")
 probability = probabilities[:, [names.index("Gentoo")]]
 
 flat_labels = float(sensitivity(gentoo, probability))
+
+# %%
 spread(
     "06.sensitivity",
     "sensitivity, labels as a column",

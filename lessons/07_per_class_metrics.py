@@ -185,14 +185,16 @@ plots.bars(
 )
 
 # %%
-from course.claims import bound, fact, spread
-
 notebook = "Chowdhury, ml_cookbook, 2020"
 first_accuracy, shirt_recall = (
     first_history["val_accuracy"][0],
     first_history["val_class_recall_shirt"][0],
 )
 worst_recall = min(first_history[f"val_class_recall_{name}"][0] for name in CLASSES)
+
+# %%
+from course.claims import bound, fact, spread
+
 spread(
     "07.first_accuracy",
     "accuracy after one epoch",
@@ -277,6 +279,8 @@ def step_size(key):
 
 
 calm, restless = step_size("val_accuracy"), step_size("val_class_recall_shirt")
+
+# %%
 spread(
     "07.step_accuracy",
     "change of the accuracy per epoch",
@@ -318,6 +322,8 @@ block = [
     CLASSES.index(name) for name in ("T-shirt", "pullover", "dress", "coat", "shirt")
 ]
 in_block = errors[np.ix_(block, block)].sum() / errors.sum()
+
+# %%
 bound(
     "07.in_block",
     "share of errors within the five tops",
@@ -491,6 +497,8 @@ train_difference = difference_to_scikit_learn(on_train, x_train, clothes.y_train
 validation_difference = difference_to_scikit_learn(
     logged, x_validation, clothes.y_validation
 )
+
+# %%
 bound(
     "07.difference_train",
     "greatest difference, training",
@@ -760,6 +768,8 @@ print("curves of plain fit:    ", len(first_history))
 
 # %%
 old_losses = old_history["loss"] + old_history["val_loss"]
+
+# %%
 fact(
     "07.old_loss",
     "the old way logs 0.1 as every loss",
@@ -893,6 +903,8 @@ by_worst = short_epochs + 1 + np.argmax(later_history["val_class_worst_f1"])
 spread("07.epoch_by_loss", "epoch of the least loss", by_loss, digits=0)
 spread("07.epoch_by_worst", "epoch of the best worst class", by_worst, digits=0)
 jumps = step_size("val_class_worst_f1") / step_size("val_class_macro_f1")
+
+# %%
 bound(
     "07.worst_step_ratio",
     "change of the worst F1 over the mean's",
@@ -935,6 +947,8 @@ at_end = worst_f1(x_test, clothes.y_test)
 model.set_weights(keep.best_weights)
 kept = worst_f1(x_test, clothes.y_test)
 optimism = max(later_history["val_class_worst_f1"]) - kept
+
+# %%
 spread("07.test_worst_kept", "worst test F1, weights kept", kept)
 spread("07.test_worst_at_end", "worst test F1, last weights", at_end)
 spread(
@@ -983,6 +997,8 @@ fact(
     len(watched_worst) < 6 * epochs,
 )
 restored = np.isclose(worst_f1(x_validation, clothes.y_validation), max(watched_worst))
+
+# %%
 fact("07.restored", "the model has the best epoch's weights", restored)
 spread("07.stopped_after", "epochs until it stops", len(watched_worst), digits=0)
 
@@ -1147,6 +1163,8 @@ rises, falls, points = (
     {"at_most": {"full": 0}},
     {"digits": 1, "unit": "points"},
 )
+
+# %%
 bound(
     "07.gain_shirt_recall",
     "gain in the shirt's recall",

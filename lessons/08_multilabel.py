@@ -95,9 +95,11 @@ plots.images(
 # Count the digits in the picture: where a canvas has fewer labels than digits, a digit is there more than once.
 
 # %%
+share = y_train.mean(axis=0)
+
+# %%
 from course.claims import bound, fact, spread
 
-share = y_train.mean(axis=0)
 spread("08.labels_a_canvas", "labels per canvas", y_train.sum(axis=1).mean(), digits=2)
 spread("08.share_of_0", "share of canvases with a 0", share[0])
 spread("08.share_of_9", "share of canvases with a 9", share[9])
@@ -183,6 +185,8 @@ nothing = lazy.evaluate(
 with_a_0 = y_validation[:, 0].mean(dtype=float)
 print("canvases with a 0:", round(with_a_0, 4))
 off = abs(nothing["accuracy"] - with_a_0)
+
+# %%
 bound(
     "08.nothing_binary",
     "binary accuracy of saying no",
@@ -358,6 +362,8 @@ for name in theirs:
 
 # %%
 difference = 1e6 * max(abs(float(ours[name]) - theirs[name]) for name in theirs)
+
+# %%
 bound(
     "08.difference",
     "greatest difference to scikit-learn",
@@ -709,6 +715,8 @@ macro_gain, exact_gain = (
     figures["for f1"][1] - figures["0.5"][1],
     figures["for accuracy"][0] - figures["0.5"][0],
 )
+
+# %%
 bound(
     "08.plain_gain_macro",
     "gain in macro F1, thresholds for F1",
@@ -772,6 +780,8 @@ figures_weighted = table(more["weighted"], weighted_thresholds, y_more)
 
 # %%
 exact_change, macro_change, recall_change = figures_weighted["0.5"] - figures["0.5"]
+
+# %%
 bound(
     "08.weighted_recall",
     "what weighting does to recall",
@@ -884,6 +894,8 @@ plots.lines(
 raised = (weighted_thresholds["for accuracy"] - plain_thresholds["for accuracy"])[
     weights > 5
 ].mean()
+
+# %%
 bound(
     "08.raised",
     "threshold raised where the weight exceeds 5",
@@ -917,6 +929,8 @@ ap = {
     name: sk.average_precision_score(y_more, probability)
     for name, probability in more.items()
 }
+
+# %%
 spread("08.ap_plain", "average precision, plain", ap["plain"])
 spread("08.ap_weighted", "average precision, weighted", ap["weighted"])
 spread(
@@ -964,6 +978,8 @@ by_the_first = [
     np.isclose(weight, class_weight[min(on, default=0)], rtol=1e-4)
     for on, weight in used.items()
 ]
+
+# %%
 fact("08.first_label", "the first label that is on decides", all(by_the_first))
 
 # %% [markdown] tags=["answer"]
@@ -978,6 +994,8 @@ fact("08.first_label", "the first label that is on decides", all(by_the_first))
 unheard = 1 - (y_train.any(axis=1).sum() / y_train.sum())
 first = y_train.argmax(axis=1)
 nines = y_train[:, 9] == 1
+
+# %%
 spread("08.unheard", "share of labels without their weight", unheard)
 bound(
     "08.unheard_nines",
@@ -1028,6 +1046,8 @@ plain_gain, weighted_gain = (
 )
 undone = weighted_gain / (plain_exact["0.5"] - weighted_exact["0.5"])
 behind = plain_exact["for accuracy"] - weighted_exact["for accuracy"]
+
+# %%
 bound(
     "08.test_gain",
     "chosen thresholds gain, weighted",

@@ -188,9 +188,11 @@ by_row = fitted(
 print(f"weight of a positive: {balance:.2f}")
 
 # %%
+difference = np.abs(by_class - by_row).max()
+
+# %%
 from course.claims import bound, spread
 
-difference = np.abs(by_class - by_row).max()
 bound(
     "09.class_and_row_difference",
     "by class or by row: largest difference",
@@ -396,6 +398,8 @@ faster_sgd = fitted(sgd, x_training, y_training, epochs=few_epochs, class_weight
 
 # %%
 by_sgd, by_adam = np.abs(ten_sgd - plain_sgd).max(), np.abs(ten_adam - plain_adam).max()
+
+# %%
 bound(
     "09.sgd_ten", "SGD: how far ten times the weights lead away", by_sgd, at_least=0.1
 )
@@ -569,6 +573,8 @@ for size in (1, 8, 32, 128):
 
 # %%
 one, eight, thirty_two, many = copied.values()
+
+# %%
 spread("09.true_recall", "the recall", logs["recall"])
 bound("09.copied_recall_1", "copied function, batches of 1", one, at_most=0.06)
 spread("09.copied_recall_8", "copied function, batches of 8", eight)
@@ -656,6 +662,8 @@ def figures(flagged):
 
 
 unweighted, at_balance = figures(plain > 0.5), figures(weighted > 0.5)
+
+# %%
 spread("09.recall_unweighted", "recall, unweighted", unweighted["recall"])
 spread("09.recall_balanced", "recall, balanced weights", at_balance["recall"])
 bound(
@@ -728,6 +736,8 @@ moved = plain > 1 / (1 + balance)
 print(f"threshold {1 / (1 + balance):.4f}")
 equal_alarms = curve["recall"][curve["specificity"] >= at_balance["specificity"]].max()
 moved_f1 = figures(moved)["f1"]
+
+# %%
 spread(
     "09.recall_gain_equal_alarms",
     "recall at equal false alarms, unweighted minus weighted",
@@ -757,6 +767,8 @@ spread("09.f1_moved_gain", "F1, moved minus balanced", moved_f1 - at_balance["f1
 # %%
 plain_f1 = figures(plain > plain_threshold)["f1"]
 weighted_f1 = figures(weighted > weighted_threshold)["f1"]
+
+# %%
 spread("09.f1_unweighted", "F1, unweighted, threshold one half", unweighted["f1"])
 spread("09.f1_unweighted_chosen", "F1, unweighted, chosen threshold", plain_f1)
 spread("09.f1_balanced_chosen", "F1, weighted, chosen threshold", weighted_f1)
@@ -796,6 +808,8 @@ draws = rng.integers(0, len(y), size=(1_000, len(y)))
 recalls = [(plain > 0.5)[rows][y[rows] == 1].mean() for rows in draws]
 
 low, high = np.quantile(recalls, [0.005, 0.995])  # an interval that holds 99% of them
+
+# %%
 spread("09.recall_low", "recall, unweighted: 99% interval begins at", low, digits=2)
 spread("09.recall_high", "recall, unweighted: 99% interval ends at", high, digits=2)
 
@@ -848,6 +862,8 @@ f1_interval = paired_bootstrap(
     f1_lead, y, plain > plain_threshold, weighted > weighted_threshold
 )
 ranking_interval = paired_bootstrap(ranking_lead, y, plain, weighted)
+
+# %%
 bound(
     "09.recall_gain_low",
     "recall gained: 99% interval begins at",
@@ -903,6 +919,8 @@ lead = {
     name: ranking_lead(y, without, own)
     for name, ((without, _), (own, _)) in pairs.items()
 }
+
+# %%
 spread(
     "09.ranking_stopped_gain",
     "lead in average precision, both stopped early",
@@ -1015,6 +1033,8 @@ print(f"for comparison, the same probability for all: {share * (1 - share):.4f}"
 damage = paired_bootstrap(
     lambda y, p, q: ((q - y) ** 2 - (p - y) ** 2).mean(), y, plain, weighted
 )
+
+# %%
 bound(
     "09.brier_damage_low",
     "damage: 99% interval over patients begins at",
@@ -1179,6 +1199,8 @@ scores = {
 }
 best = scores_at(np.unique(found["unweighted"]), old, found["unweighted"])["f1"].max()
 first, second = (average_precision_score(old, p) for p in found.values())
+
+# %%
 bound(
     "09.shells_recall_unweighted",
     "recall, unweighted",
@@ -1314,6 +1336,8 @@ plots.lines(
 
 # %%
 full, tenth, none = (100 * np.array(curve) for curve in curves.values())  # in percent
+
+# %%
 spread("09.trust_full", "accuracy, careless half at full weight", full[-1] / 100)
 spread("09.trust_tenth", "accuracy, careless half at a tenth", tenth[-1] / 100)
 spread("09.trust_none", "accuracy, careless half left out", none[-1] / 100)
@@ -1324,6 +1348,8 @@ at_best, over_none = tenth.max() - full.max(), tenth.max() - none.max()
 clearly, more = (
     {"at_least": {"full": limit}, "unit": "points", "digits": 1} for limit in (1, 0)
 )
+
+# %%
 bound("09.trust_gain", "a tenth over full weight, last epoch", gain, **clearly)
 bound(
     "09.trust_gain_left_out",

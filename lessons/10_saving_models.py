@@ -270,6 +270,8 @@ loaded.optimizer.build(loaded.trainable_variables)
 loaded.load_weights(folder / "model.weights.h5")
 
 resumed["optimizer.build, then .weights.h5"] = resume(loaded)
+
+# %%
 fact(
     "10.weights_and_build",
     "the same after optimizer.build: 0 away",
@@ -454,6 +456,8 @@ bound(
 # %%
 loaded = keras.models.load_model(folder / "dropout.keras")
 loaded.get_layer("dropout").seed_generator.state.assign(seed_state)
+
+# %%
 fact(
     "10.dropout_and_seed",
     "the same with the seed state put back: 0 away",

@@ -477,6 +477,8 @@ print("epochs in the history:", len(resumed.history.epoch), "of", epochs)
 shutil.copytree(copied, empty_folder(backup), dirs_exist_ok=True)
 resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds)
 strays["+ dropout's seeds"] = distance(resumed.weights, whole.weights)
+
+# %%
 fact(
     "11.backup_and_seeds",
     "with dropout's seeds put back: 0 away",
@@ -547,6 +549,8 @@ backup = empty_folder(folder / "order")
 dead = life(keras.callbacks.BackupAndRestore(backup), Kill(epochs // 2), **pipeline())
 resumed = life(keras.callbacks.BackupAndRestore(backup), seeds=dead.seeds, **pipeline())
 strays["tf.data, + dropout's seeds"] = distance(resumed.weights, whole.weights)
+
+# %%
 bound(
     "11.backup_and_order",
     "the same with tf.data: largest difference",
@@ -568,6 +572,8 @@ backup = empty_folder(folder / "batches")
 life(keras.callbacks.BackupAndRestore(backup, save_freq=every), Kill(1, every + 1))
 resumed = life(keras.callbacks.BackupAndRestore(backup, save_freq=every))
 print(f"{resumed.steps} steps; the run left alone takes {epochs * batches}")
+
+# %%
 fact(
     "11.steps_repeated",
     "the restarted run takes more steps",
@@ -720,6 +726,8 @@ with chdir(empty_folder(folder / "ours")):  # so that the messages need not name
 
 # %%
 strays["Checkpoints"] = distance(resumed.weights, whole.weights)
+
+# %%
 fact(
     "11.ours",
     "killed twice, resumed by Checkpoints: 0 away",
@@ -813,6 +821,8 @@ children = [
     for place in places
 ]
 resumed, alone = (child.communicate()[0].split()[-1] for child in children)
+
+# %%
 fact(
     "11.killed_process",
     "killed twice for real: the same weights to the last bit",

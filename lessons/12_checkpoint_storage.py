@@ -197,11 +197,13 @@ plots.bars(
 # times, so we also count how long the processor worked in the training thread for its saves:
 
 # %%
-from course.claims import bound, fact, spread
-
 waiting, background = (
     statistics.median(working[name]) for name in ("synchronous", "asynchronous")
 )
+
+# %%
+from course.claims import bound, fact, spread
+
 spread(
     "12.stall_ratio",
     "work per save: waiting over background",
@@ -621,6 +623,8 @@ unreadable, mixed, whole = (
 )
 # the moments of kills are times
 danger = {"at_least": {"full": 1}, "unit": "kills", "digits": 0, "timed": True}
+
+# %%
 bound(
     "12.new_file_unreadable",
     "new file under the old name: unreadable after",
@@ -916,6 +920,8 @@ tenth, quarter = (
         "at_most": 1.3,
     },
 )
+
+# %%
 bound(
     "12.young_over_simulated",
     "Young's interval over the best simulated one",

@@ -163,8 +163,6 @@ def right(weights):
 # several times as much?
 
 # %%
-from course.claims import bound, fact, spread
-
 source = "Brownlee, machinelearningmastery.com, 2019"
 last, averaged = (
     right(stored[-1]),
@@ -184,6 +182,10 @@ for (name, found), published in zip(
         source=source,
     )
 standard_error = 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test))
+
+# %%
+from course.claims import bound, fact, spread
+
 bound(
     "13.standard_error",
     "standard error of one test set",
@@ -205,6 +207,8 @@ bound(
 
 # %%
 gained, lost = (averaged["equal"] & ~last).sum(), (last & ~averaged["equal"]).sum()
+
+# %%
 spread("13.points_gained", "right by the average alone", gained, digits=0)
 spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 
@@ -258,6 +262,8 @@ for name, share in {
 
 # %%
 same = equal_to_1e_7(running.weights, average(stored, schemes["equal"]))
+
+# %%
 fact("13.streaming_callback", "so does the callback's", same)
 
 # %% [markdown] tags=["predict"]
@@ -300,6 +306,8 @@ plots.lines(
 
 # %%
 growth = {name: megabytes[-1] / megabytes[0] for name, megabytes in memory.items()}
+
+# %%
 bound(
     "13.memory_stored",
     "memory of stored ones, 200 over 10",
@@ -430,6 +438,8 @@ pair = [network(), network()]
 stacked = predict(stack([model.get_weights() for model in pair]), x_test)
 apart = [model(x_test).numpy() for model in pair]
 mean_of_members = np.allclose(stacked.mean(axis=0), np.mean(apart, axis=0), atol=1e-5)
+
+# %%
 fact(
     "13.stacked",
     "stacked networks predict as Keras does",
@@ -657,6 +667,8 @@ for name, gain in gains.items():
         **points,
     )
 wins = {name.split()[-1]: (gain > 0).sum() for name, gain in gains.items()}
+
+# %%
 spread(
     "13.converged_wins", "runs of ten that gain, converged", wins["converged"], digits=0
 )
@@ -1050,6 +1062,8 @@ plots.bars(
 # %%
 stale_loss = 100 * (results["re-estimated"] - results["statistics of the last epoch"])
 averaged_loss = 100 * (results["re-estimated"] - results["averaged statistics"])
+
+# %%
 spread("13.bn_last", "last epoch, no average", results["last epoch"])
 spread(
     "13.bn_stale",
@@ -1163,6 +1177,8 @@ gains_of = {
     for name in trained
 }
 apart = compared["converged: weights"].mean()
+
+# %%
 bound(
     "13.weights_apart",
     "weights averaged, converged",
@@ -1289,6 +1305,8 @@ best_stack, linear_100 = (
 )
 stacking_gain = 100 * np.mean(np.subtract(best_stack, combined["mean of members"]))
 linear_lead = 100 * np.mean(np.subtract(linear_100, best_stack))
+
+# %%
 spread("13.stacking_gain", "stacked on validation minus mean", stacking_gain, **points)
 spread(
     "13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points

@@ -700,9 +700,11 @@ by_momentum = {
 losses = {value: weak(model, seed, epochs=1) for value, model in by_momentum.items()}
 
 # %%
+default, lower = accuracy(by_momentum[0.99]), accuracy(by_momentum[0.9])
+
+# %%
 from course.claims import bound, fact, spread
 
-default, lower = accuracy(by_momentum[0.99]), accuracy(by_momentum[0.9])
 fact("14.same_loss", "both have the same training loss", losses[0.99] == losses[0.9])
 spread("14.momentum_default", "validation accuracy, momentum 0.99", default)
 spread("14.momentum_lower", "validation accuracy, momentum 0.9", lower)
@@ -845,6 +847,8 @@ weak_accuracy, strong_accuracy = (
     np.mean(accuracies["weak"]),
     np.mean(accuracies["strong"]),
 )
+
+# %%
 spread("14.weak_accuracy", "accuracy by the weak recipe", weak_accuracy)
 spread("14.strong_accuracy", "accuracy by the strong recipe", strong_accuracy)
 bound(
@@ -1058,6 +1062,8 @@ for name, (new, old) in pairs.items():
 gain = {name: difference.mean() for name, difference in differences.items()}
 beyond = gain["both"] - gain["swap"] - gain["tuning"]
 gains = {"at_least": {"full": 0}, "digits": 2}
+
+# %%
 bound("14.gain_both", "both changes", gain["both"], **gains)
 spread("14.gain_tuning", "re-tuning alone", gain["tuning"], digits=2)
 spread("14.gain_swap", "swapping alone", gain["swap"], digits=2)
@@ -1159,6 +1165,8 @@ bound(
     digits=2,
 )
 both_tasks = score["strong, re-tuned"].mean() - score["scratch, AdamW"].mean()
+
+# %%
 bound(
     "14.naming_gain",
     "finding and naming, strong minus scratch",

@@ -177,6 +177,8 @@ print("each branch in both workers:", [weights.shape for weights in by_data.weig
 
 # %%
 same = all(np.array_equal(*weights) for weights in by_data.weights)
+
+# %%
 fact("15.same_copies", "both copies of the weights equal, bit for bit", same)
 bound(
     "15.data_difference",
@@ -568,6 +570,8 @@ schedule(plan, costs, exchange=delay, title=title)
 
 # %%
 by_model = train(network(), x, y, placement=parts, **one_step)
+
+# %%
 bound(
     "15.model_difference",
     "model parallel: difference from one process",
@@ -782,6 +786,8 @@ def finish(costs, edges, device):
 
 # %%
 hybrid = train(network(), x, y, shards=2, placement=parts, **one_step)
+
+# %%
 bound(
     "15.hybrid_difference",
     "both at once: difference from one process",
@@ -1152,6 +1158,8 @@ def keras_weights(scope, steps):
 plain = keras_weights(contextlib.nullcontext(), 3)
 mirrored = keras_weights(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope(), 3)
 far = max(abs(a - b).max() for a, b in zip(plain, mirrored, strict=True))
+
+# %%
 bound(
     "15.mirrored_difference",
     "mirrored network: difference from the plain one",

@@ -333,8 +333,6 @@ for name, kernel in kernels.items():
 # than every kernel right of it. And how close does it come?
 
 # %%
-from course.claims import bound, spread
-
 rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
 left = max(
     rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge
@@ -343,6 +341,10 @@ right = min(
     rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge
 )
 sgd, *others = errors.values()
+
+# %%
+from course.claims import bound, spread
+
 bound(
     "16.order",
     "slowest kernel right of the ridge over fastest left of it",

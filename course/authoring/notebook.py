@@ -14,7 +14,7 @@ from nbformat import NotebookNode, v4
 from course.authoring import frame
 from course.authoring.glossary import glossary, is_linked
 from course.authoring.links import linked
-from course.authoring.source import QUOTE, UNPUBLISHED, Cell, Source, stub
+from course.authoring.source import QUOTE, UNPUBLISHED, Cell, Source, only_records, stub
 from course.catalog import Edition, LessonError
 from course.claims import quote
 
@@ -91,9 +91,9 @@ def _node(source: Source, cell: Cell, id_: str, edition: Edition, quotes: bool) 
     tags = sorted(
         cell.tags | ({"nbval-ignore-output"} if cell.tags & {"varies", "widget"} else set())
     )
-    return v4.new_code_cell(
-        text, id=id_, metadata=({"tags": tags} if tags else {}) | _grading(cell)
-    )
+    folded = FOLDED if only_records(text) else {}
+    metadata = ({"tags": tags} if tags else {}) | folded | _grading(cell)
+    return v4.new_code_cell(text, id=id_, metadata=metadata)
 
 
 def _grading(cell: Cell) -> dict:

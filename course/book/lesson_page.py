@@ -140,6 +140,8 @@ def _code(
     if "helper" in tags:
         return [_folded(_shown(lesson, solved, solved.outputs), "Helper of the check")]
     shown = _shown(lesson, solved, solved.outputs)
+    if cell.metadata.get("jupyter", {}).get("source_hidden"):
+        return [_folded(shown, "How these results are recorded", "hide-input")]
     if "widget" in tags:
         note = "*The slider works in JupyterLab, where the lesson can be run.*"
         return [shown, v4.new_markdown_cell(note, id=f"{cell.id}-widget")]
@@ -161,8 +163,8 @@ def _put_before_solution(cells: list[NotebookNode], added: list[NotebookNode]) -
     cells[place:place] = added
 
 
-def _folded(cell: NotebookNode, words: str) -> NotebookNode:
-    cell.metadata.tags = ["hide-cell"]
+def _folded(cell: NotebookNode, words: str, part: str = "hide-cell") -> NotebookNode:
+    cell.metadata.tags = [part]
     cell.metadata.setdefault("mystnb", {}).update(code_prompt_show=words, code_prompt_hide=words)
     return cell
 

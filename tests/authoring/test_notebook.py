@@ -253,3 +253,13 @@ def test_a_notebook_converts_to_a_python_program():
     program, resources = ScriptExporter().from_filename(str(all_lessons()[0].path("solutions")))
     assert resources["output_extension"] == ".py"
     assert ast.parse(program).body
+
+
+def test_a_cell_that_only_records_results_is_folded_and_one_that_computes_is_not(lessons):
+    path = lessons / "98_trial.py"
+    records = 'fact("98.sum", "the sum", 3, equals=3)'
+    path.write_text(f"{path.read_text()}\n# %%\n{records}\n\n# %%\ntotal = 1 + 2\n")
+    cells = make(read("98_trial"), "learner").cells
+    hidden = {cell.source: cell.metadata.get("jupyter", {}).get("source_hidden") for cell in cells}
+    assert hidden[records] is True
+    assert hidden["total = 1 + 2"] is None

@@ -1,6 +1,6 @@
 import pytest
 
-from course.authoring.source import length, problems, read, stub
+from course.authoring.source import only_records, problems, read, stub
 from course.catalog import LessonError
 
 EXERCISE = """
@@ -93,10 +93,25 @@ def test_code_wider_than_a_page_is_listed_and_wide_prose_is_not(lessons):
     ]
 
 
-def test_a_recorded_result_counts_as_one_line_however_it_is_wrapped():
-    assert (
-        length('x = [\n    1,\n]\n\nfact(\n    "05.sum",\n    "the sum",\n    3,\n    equals=3,\n)')
-        == 4
+@pytest.mark.parametrize(
+    ("source", "only"),
+    [
+        ('fact("05.sum", "the sum", 3, equals=3)', True),
+        ('from course.claims import fact\n\nfact("05.sum", "the sum", 3, equals=3)', True),
+        ('for name in names:\n    spread(name, "a sum", sums[name])', True),
+        ('total = 1 + 2\nfact("05.sum", "the sum", total, equals=3)', False),
+        ("from course.claims import fact", False),
+        ("print(3)", False),
+    ],
+)
+def test_a_cell_that_only_records_results_is_told_from_one_that_computes(source, only):
+    assert only_records(source) is only
+
+
+def test_a_cell_that_only_records_results_may_be_long(lessons):
+    fact = 'fact("98.sum", "the sum", 3, equals=3)\n'
+    assert not any(
+        "lines" in problem for problem in problems(extend(lessons, "\n# %%\n" + fact * 26))
     )
 
 
