@@ -31,7 +31,9 @@ from sklearn.neural_network import MLPClassifier
 from course.data import load
 from course.training.fast_fit import fast_fit
 
-SIZES, BATCH, KERAS_EPOCHS = (784, 128, 128, 10), 128, 3
+SIZES = (784, 128, 128, 10)
+BATCH = 128
+KERAS_EPOCHS = 3
 
 
 def main() -> None:

@@ -84,7 +84,9 @@ class Reports(keras.callbacks.Callback):
 
     def __init__(self, reports: Connection, asynchronous: bool) -> None:
         super().__init__()
-        self._reports, self._asynchronous, self._position = reports, asynchronous, (0, 0)
+        self._reports = reports
+        self._asynchronous = asynchronous
+        self._position = (0, 0)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -96,7 +98,8 @@ class Reports(keras.callbacks.Callback):
         self._report((epoch + 1, 0))
 
     def _report(self, position: tuple[int, int]) -> None:
-        before, self._position = self._position, position
+        before = self._position
+        self._position = position
         self._reports.send(("saved", before if self._asynchronous else position))
 
 
@@ -109,7 +112,8 @@ def train_naively(reports: Connection, folder: Path) -> tuple[keras.Model, Any]:
     first = 0
     if latest.exists():
         try:
-            model, first = keras.models.load_model(latest), int(epochs.read_text())
+            model = keras.models.load_model(latest)
+            first = int(epochs.read_text())
         except (OSError, ValueError):
             reports.send(("lost", None))
 

@@ -22,7 +22,8 @@ import tensorflow as tf
 from course.data import load
 from course.training.metrics import ConfusionMatrix
 
-ROUNDS, BATCH = 15, 128
+ROUNDS = 15
+BATCH = 128
 CLASSES = 10
 NAMES = [str(number) for number in range(CLASSES)]
 METRICS: dict[str, Callable[[], list[Any]]] = {

@@ -187,7 +187,8 @@ def judged(source: Source, exercise: str, text: str) -> Verdict:
 
 def main() -> None:
     """Print each mutant that passed or got a general hint, a line an exercise, and the sums."""
-    chosen, total = sys.argv[1:], dict.fromkeys(COUNTED, 0)
+    chosen = sys.argv[1:]
+    total = dict.fromkeys(COUNTED, 0)
     for lesson in all_lessons():
         if chosen and not any(each.startswith(lesson.number) for each in chosen):
             continue
@@ -236,7 +237,8 @@ def _tried(source: Source, exercise: str, solution: str) -> dict[str, int]:
 
 class _Replace(ast.NodeTransformer):
     def __init__(self, target: ast.AST, other: ast.AST) -> None:
-        self.target, self.other = target, other
+        self.target = target
+        self.other = other
 
     def visit(self, node: ast.AST) -> Any:
         return self.other if node is self.target else self.generic_visit(node)

@@ -71,7 +71,8 @@ def load(name: str, *, fast: bool = False) -> Dataset:
     frame = table(
         name
     ).drop_duplicates()  # a copy in training and test would be known before it is asked
-    x, y = frame.drop(columns=TABLES[name]), frame[TABLES[name]]
+    x = frame.drop(columns=TABLES[name])
+    y = frame[TABLES[name]]
     classes = y if name in CLASSES else None
     x_rest, x_test, y_rest, y_test = train_test_split(
         x, y, test_size=0.2, random_state=0, stratify=classes

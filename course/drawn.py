@@ -189,7 +189,8 @@ def _factor(found: np.ndarray, expected: np.ndarray) -> str:
 
 def _side(found: np.ndarray, expected: np.ndarray) -> str:
     """Say of numbers that they leave the range of what can be right, or on which side all wrong ones lie."""
-    low, high = np.nanmin(expected), np.nanmax(expected)
+    low = np.nanmin(expected)
+    high = np.nanmax(expected)
     if low >= 0 and high <= 1 and (found.min() < -1e-5 or found.max() > 1 + 1e-5):
         return f"It returns {found.min() if found.min() < 0 else found.max():.4g}, where all is right from 0 to 1."
     wrong = ~np.isclose(found, expected, atol=1e-5, equal_nan=True)

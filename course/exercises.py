@@ -283,7 +283,8 @@ def _nearer(
     name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint
 ) -> Verdict:
     """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
-    steps, found = _steps(str(hint)), None
+    steps = _steps(str(hint))
+    found = None
     if hint.general or len(steps) == 1:
         with contextlib.suppress(
             Exception

@@ -137,7 +137,8 @@ def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
     fast = default
     for rule in rules:
         if found := RANGE.match(rule):
-            low, high = float(found["low"]), float(found["high"])
+            low = float(found["low"])
+            high = float(found["high"])
         elif rule.startswith("one of "):
             choices = tuple(rule.removeprefix("one of ").split("|"))
         elif rule.startswith("fast "):

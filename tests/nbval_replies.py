@@ -13,7 +13,8 @@ from nbval.plugin import IPyNbCell
 def pytest_runtest_call(item):
     if not isinstance(item, IPyNbCell):
         return (yield)
-    kernel, replies = item.parent.kernel, []
+    kernel = item.parent.kernel
+    replies = []
     receive = kernel.get_message
 
     def get_message(stream, timeout=None):

@@ -78,7 +78,8 @@ def test_exact_copies_of_rows_are_counted_named_and_on_one_side_of_the_split(nam
 
 @pytest.mark.parametrize(("name", "rows"), ROWS.items())
 def test_a_table_is_split_without_loss_or_overlap_and_always_the_same_way(name, rows):
-    first, second = data.load(name), data.load(name)
+    first = data.load(name)
+    second = data.load(name)
     parts = [first.x_train.index, first.x_validation.index, first.x_test.index]
     copies = data.table(name).duplicated()
     assert sorted(np.concatenate(parts)) == list(np.flatnonzero(~copies))

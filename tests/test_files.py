@@ -88,7 +88,8 @@ def test_a_file_may_be_named_by_its_whole_content(tmp_path):
 def test_a_durable_file_is_forced_to_the_disk_before_it_gets_its_name_and_its_folder_after(
     tmp_path, monkeypatch, durable
 ):
-    forced, fsync = [], os.fsync
+    forced = []
+    fsync = os.fsync
 
     def record(descriptor):
         fsync(descriptor)
@@ -99,7 +100,8 @@ def test_a_durable_file_is_forced_to_the_disk_before_it_gets_its_name_and_its_fo
     monkeypatch.setattr(os, "fsync", record)
     write_whole(path, "x" * 1000, durable=durable)
     assert path.stat().st_size == 1000
-    file, folder = (False, 1000, False), (True, path.parent.stat().st_size, True)
+    file = (False, 1000, False)
+    folder = (True, path.parent.stat().st_size, True)
     assert forced == ([file, folder] if durable else [])
 
 

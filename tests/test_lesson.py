@@ -197,7 +197,8 @@ def test_begin_keeps_from_learners_that_tensorflow_dislikes_many_short_trainings
 ):
     import tensorflow as tf
 
-    logger, messages = tf.get_logger(), []
+    logger = tf.get_logger()
+    messages = []
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(record.getMessage())
     monkeypatch.setattr(logger, "handlers", [handler])

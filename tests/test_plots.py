@@ -75,7 +75,8 @@ def shell(tmp_path_factory):
 @pytest.fixture
 def drawn(monkeypatch):
     """The matplotlib figures that were shown, in order."""
-    figures, show = [], house.show
+    figures = []
+    show = house.show
 
     def show_and_keep(figure, *words):
         figures.append(figure)
@@ -111,7 +112,8 @@ def numbers(text):
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_one_light_picture_that_carries_its_description(name):
     image, script = first_outputs(name)
-    alt, picture = image.metadata["image/png"]["alt"], base64.b64decode(image.data["image/png"])
+    alt = image.metadata["image/png"]["alt"]
+    picture = base64.b64decode(image.data["image/png"])
     opened = Image.open(io.BytesIO(picture))
     assert alt.startswith("A title. ")
     assert opened.info == {"Description": alt}

@@ -140,7 +140,8 @@ def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
             return False
         pairs += zip(new, old, strict=True)
     for cell, kept in pairs:
-        cell.outputs, cell.execution_count = kept.outputs, kept.execution_count
+        cell.outputs = kept.outputs
+        cell.execution_count = kept.execution_count
         _show_claims_anew(cell)
     return True
 

@@ -9,11 +9,10 @@ from course.authoring.source import QUOTE, Source
 from course.catalog import Edition, Lesson, all_lessons, times
 from course.claims import stored
 
-WORDS_A_MINUTE, MINUTES_A_CODE_CELL, MINUTES_AN_EXERCISE = (
-    150,
-    0.5,
-    5,
-)  # reading to learn, not to skim
+# Reading to learn, not to skim.
+WORDS_A_MINUTE = 150
+MINUTES_A_CODE_CELL = 0.5
+MINUTES_AN_EXERCISE = 5
 LIMITS = (
     10,
     20,

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from course.catalog import Lesson, LessonError, all_lessons
 
-START, GLOSSARY = "START.md", "GLOSSARY.md"
+START = "START.md"
+GLOSSARY = "GLOSSARY.md"
 NOT_PROSE = re.compile(
     r"^```.*?^```|^    .*?$|`[^`]*`|\$\$.*?\$\$|\$[^$]+\$|!?\[[^\]]*\]\([^)]*\)|</?[a-z][^>]*>|https?://\S+",
     re.DOTALL | re.MULTILINE,

@@ -19,7 +19,8 @@ from course.catalog import Edition, LessonError
 from course.claims import quote
 
 OPTION = re.compile(r"^- \[([ x])\] ", re.MULTILINE)
-LETTERS, VERDICTS = "ABCDEFGH", {"x": "**Right.**", " ": "**Not so.**"}
+LETTERS = "ABCDEFGH"
+VERDICTS = {"x": "**Right.**", " ": "**Not so.**"}
 CHECK = """# Run this cell to check exercise {name}.
 from course.exercises import check, hint
 
@@ -125,7 +126,8 @@ def _digest(text: str) -> str:
 def _quiz(text: str) -> str:
     """Letter the options and fold, for each, whether it is right and why: the indented lines below it."""
     question, *parts = OPTION.split(text)
-    marks, options = parts[::2], [part.partition("\n") for part in parts[1::2]]
+    marks = parts[::2]
+    options = [part.partition("\n") for part in parts[1::2]]
     if marks.count("x") != 1:
         raise LessonError(f"quiz {question.strip()!r}: exactly one option must be marked - [x]")
     reasons = [" ".join(reason.split()) for _, _, reason in options]

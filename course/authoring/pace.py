@@ -7,7 +7,8 @@ import numpy as np
 # About as long each: arithmetic on arrays, and Python. Both in one thread: a product of matrices takes all cores, and
 # where others work it then waits for the slowest of them, five times as long as any lesson does. And nothing that is
 # much faster on one kind of processor than lessons are: np.exp is ten times as fast where NumPy has AVX-512 for it.
-PRODUCTS, ADDITIONS = 4_000, 400_000
+PRODUCTS = 4_000
+ADDITIONS = 400_000
 
 
 def loop_seconds(rounds: int = 5) -> float:

@@ -67,6 +67,7 @@ def _table(sources: Mapping[Lesson, Source], right: Mapping[str, int]) -> Iterat
     yield "| Exercises | Lesson | Minutes | After it you can ... |"
     yield "| :--- | :--- | ---: | :--- |"
     for lesson, source in sources.items():
-        found, total = right.get(lesson.name, 0), len(source.exercises)
+        found = right.get(lesson.name, 0)
+        total = len(source.exercises)
         tick = f"✓ {found} of {total}" if found >= total else f"{found} of {total}"
         yield f"| {tick} | {named(lesson)} | {sum(minutes(source))} | {source.header['objectives'][0]} |"

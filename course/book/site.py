@@ -38,7 +38,8 @@ def build(site: Path) -> None:
     """
     site = site.resolve()
     with tempfile.TemporaryDirectory(dir=_parent(site), prefix=f".{site.name}.") as workshop:
-        source, made = empty_folder(Path(workshop) / "source"), Path(workshop) / "site"
+        source = empty_folder(Path(workshop) / "source")
+        made = Path(workshop) / "site"
         pages.write(source)
         _sphinx(source, made, Path(workshop) / "doctrees")
         if broken := list(problems(made)):
@@ -101,7 +102,8 @@ def _place(warning: str, source: Path) -> str:
     """Return a warning with the cell it is about, by the id that it has in notebooks/ as well."""
 
     def name(found: re.Match) -> str:
-        path, line = Path(found[1]), int(found[2])
+        path = Path(found[1])
+        line = int(found[2])
         cells = nbformat.read(path, as_version=4).cells if path.exists() else []
         index = min(max(line // LINES_A_CELL - 1, 0), len(cells) - 1)
         return f"notebooks/{path.name}: cell {cells[index].id}" if cells else found[0]

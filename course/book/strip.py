@@ -4,7 +4,10 @@ from html import escape
 
 from course.book.results import Result
 
-WIDTH, HEIGHT, MARGIN = 180, 26, 7  # in CSS pixels
+# In CSS pixels.
+WIDTH = 180
+HEIGHT = 26
+MARGIN = 7
 
 
 def strip(result: Result) -> str:
@@ -17,7 +20,8 @@ def strip(result: Result) -> str:
     ]
     published = [] if result.published is None else [result.published]
     marks = [*found.values, *limits, *published]
-    low, width = min(marks), max(marks) - min(marks)
+    low = min(marks)
+    width = max(marks) - min(marks)
     if width == 0:
         return ""
 

@@ -8,97 +8,29 @@ from datetime import datetime
 from json import dumps
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
 
-REFUSED = 2  # exit status: what was typed is not allowed
-
-
-class Course(TyperGroup):
-    """The commands, at whose boundary all that a user can cause becomes a line on stderr and an exit status."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # `course list | head`: Typer ends quietly
-            raise
-        except OSError as error:
-            line = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        except _refusals() as error:
-            line = str(error)
-        _refuse(line)
-
-
-def _refuse(line: str) -> NoReturn:
-    print(f"Error: {line}", file=sys.stderr)
-    raise typer.Exit(REFUSED)
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """Return what a command refuses; asked for only when something was raised."""
-    from course.catalog import LessonError
-    from course.parameters import ParameterError
-    from course.runs.folder import FolderError
-
-    data = sys.modules.get(
-        "course.data"
-    )  # who has not loaded it, and pandas with it, has no error of its
-    return LessonError, ParameterError, FolderError, *([data.DataError] if data else [])
-
+from course.cli.options import (
+    AsJson,
+    Edition,
+    Fast,
+    Jobs,
+    LessonName,
+    LessonNames,
+    Mine,
+    MineOption,
+    Out,
+    Parameters,
+    Scheduler,
+    Timeout,
+)
+from course.cli.refusals import Course, refuse
 
 app = typer.Typer(
     cls=Course, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
 )
-
-LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
-LessonNames = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[LESSON]...", help="Such as 05 or 02..05; by default all."),
-]
-Parameters = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--parameter",
-        "-p",
-        metavar="NAME=VALUES",
-        help="Such as epochs=5, epochs=1,5 or seed=0..9; repeatable; see: course show.",
-    ),
-]
-Fast = Annotated[
-    bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores."
-    ),
-]
-Out = Annotated[
-    Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")
-]
-Edition = Annotated[
-    Literal["solutions", "learner"],
-    typer.Option(help="With the solutions, or as learners open it."),
-]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
-Mine = Annotated[
-    Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")
-]
-MineOption = Annotated[
-    Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="A Dask scheduler, whose workers have one thread and see the same files.",
-    ),
-]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")
-]
 
 
 def _version(asked: bool) -> None:
@@ -167,7 +99,7 @@ def run(
     assignments = list(parameter or [])
     if fast:
         for twice in (text for text in assignments if text.startswith("fast=")):
-            _refuse(f"parameter {twice!r}: --fast already sets it")
+            refuse(f"parameter {twice!r}: --fast already sets it")
         assignments.append("fast=true")
     planned = plan.plan(choose(lessons or []), assignments, edition)
     with folder.held(out):
@@ -319,7 +251,7 @@ def practice(
 
     given = {"--once": once, "--hint": hint, "--reset": reset}
     if sum(given.values()) > 1:
-        _refuse(f"{', '.join(name for name in given if given[name])}: give one of them")
+        refuse(f"{', '.join(name for name in given if given[name])}: give one of them")
     if not (once or hint or reset):
         practice.watch(_mine(folder), lesson)
     elif not practice.once(_mine(folder), lesson, hint=hint, reset=reset) and once:
@@ -337,7 +269,7 @@ def progress(
     from course.learner import progress
 
     if folder and option:
-        _refuse(f"{folder}, --folder {option}: give one of them")
+        refuse(f"{folder}, --folder {option}: give one of them")
     shown.show(progress.table(_mine(folder or option)), as_json=as_json)
 
 
@@ -363,13 +295,13 @@ def certificate(
 
     if verify:
         if out:
-            _refuse("--verify, --out: give one of them")
+            refuse("--verify, --out: give one of them")
         if not progress.findings(certificate.verify(verify, _mine(folder) if folder else None)):
             raise typer.Exit(1)
         return
     out = out or Path("certificate.json")
     if out.is_dir():
-        _refuse(f"{out}: is a folder; name a file")
+        refuse(f"{out}: is a folder; name a file")
     content = certificate.issue(_mine(folder))
     write_whole(out, dumps(content, indent=1) + "\n")
     print(
@@ -400,9 +332,9 @@ def _mine(folder: Path | None, *, new: bool = False) -> Path:
     if folder is None:
         return (Path.cwd() if INSTALLED else ROOT) / "my-course"
     if folder.exists() and not folder.is_dir():
-        _refuse(f"{folder}: is a file, not a folder")
+        refuse(f"{folder}: is a file, not a folder")
     if not (new or folder.exists()):
-        _refuse(f"{folder}: there is no such folder; course copy {quote(str(folder))} makes one")
+        refuse(f"{folder}: there is no such folder; course copy {quote(str(folder))} makes one")
     return folder.absolute()
 
 
@@ -420,9 +352,8 @@ def _execute(planned: list, out: Path, **how: Any) -> list:
             f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr
         )
     with terminal.stoppable(out), terminal.progress(len(left)) as progress:
-        from course.runs import (
-            cluster,
-        )  # Dask takes seconds to import, and what is refused should not wait for it
+        # Dask takes seconds to import, and what is refused should not wait for it.
+        from course.runs import cluster
 
         try:
             cluster.execute(left, out=out, progress=progress, **how)

@@ -21,7 +21,8 @@ def show(rows: Iterable[Row], *, as_json: bool) -> None:
             for row in rows
         ),
     )
-    right, all_ = sum(row.right for row in rows), sum(row.exercises for row in rows)
+    right = sum(row.right for row in rows)
+    all_ = sum(row.exercises for row in rows)
     following = next((row.next for row in rows if row.next), None)
     print(f"{right} of {all_} exercises right" + (f"; next: {following}" if following else ""))
 

@@ -45,14 +45,16 @@ def lessons(all_lessons: Iterable[Lesson]) -> None:
             f"{measured:.0f}" if (measured := each.seconds(mode)) else ""
             for mode in ("full", "fast")
         ]
-        title, part = str(each.header["title"]), str(each.header["part"])
+        title = str(each.header["title"])
+        part = str(each.header["part"])
         rows.append((each.number, title, part, *seconds, ", ".join(each.parameters)))
     table(("", "Lesson", "Part", "Seconds", "with --fast", "Parameters"), rows)
 
 
 def lesson(lesson: Lesson) -> None:
     """Print what a lesson teaches, what it needs, and its parameters. Raises LessonError."""
-    header, parameters = lesson.header, lesson.parameters.values()
+    header = lesson.header
+    parameters = lesson.parameters.values()
     print(f"{lesson.number} {header['title']} (part {header['part']})")
     for key in ("objectives", "prerequisites", "data"):
         print(f"\n{key.capitalize()}:", *(header.get(key) or ["none"]), sep="\n  ")

@@ -52,7 +52,8 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
 
     None where no cell answers the exercise, or the stub stands there. Raises LessonError where `copy` is no notebook.
     """
-    old, fresh = parse(copy.read_bytes()), nbformat.read(given / copy.name, as_version=4)
+    old = parse(copy.read_bytes())
+    fresh = nbformat.read(given / copy.name, as_version=4)
     stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
     if old is None:
         raise LessonError(f"{copy.name} cannot be read as a notebook; nothing was changed")

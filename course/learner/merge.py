@@ -57,7 +57,9 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     answers alone are carried.
     """
     given = _given(copy).get("cells", {})
-    copy, merged, work = _identified(copy, given), deepcopy(fresh), Work()
+    copy = _identified(copy, given)
+    merged = deepcopy(fresh)
+    work = Work()
     texts = {*given.values(), *map(digest, fresh.cells)}  # of the course, not theirs
     written = [cell for cell in copy.cells if cell.source.strip() and digest(cell) not in texts]
     homes = _homes(written, copy, merged)
@@ -67,7 +69,8 @@ def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     ] = {}  # cells to insert, by the id of the cell that they stand below
     above = ""
     for cell in copy.cells:
-        home, exercise = homes.get(cell.id), exercise_of(cell)
+        home = homes.get(cell.id)
+        exercise = exercise_of(cell)
         above = home.id if home else above
         if cell not in written or (home and digest(home) == digest(cell)):
             continue

@@ -38,7 +38,8 @@ class Session:
     """Practice of one exercise in the learner's folder `mine`; use it in a `with`."""
 
     def __init__(self, mine: Path, exercise: str) -> None:
-        self.mine, self.exercise = mine, exercise
+        self.mine = mine
+        self.exercise = exercise
         self.notebook = mine / f"{find(exercise[:2]).name}.ipynb"
         self._judge: Judge | None = None
         self._seen: tuple[int, int] | None = None

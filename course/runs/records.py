@@ -30,7 +30,9 @@ Outcome = Literal["passed", "failed", "timed out", "cancelled"]
 EXECUTED = ".executed.ipynb"
 PACKAGES = ("keras", "tensorflow", "numpy", "papermill")
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}  # tags of the cells that papermill adds
-LONGEST_MESSAGE, LONGEST_LINE = 2000, 200  # characters
+# Characters.
+LONGEST_MESSAGE = 2000
+LONGEST_LINE = 200
 # Control sequences of terminals (ECMA-48): those with parameters, texts such as a window's title, two characters.
 ESCAPE_CODES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_].*?(?:\x07|\x1b\\)|[ -/]*[0-~])", re.DOTALL
@@ -173,7 +175,8 @@ class Record:
         return mode(self.parameters)
 
 
-RECORD, ANNOUNCED = TypeAdapter(Record), TypeAdapter(Announced)
+RECORD = TypeAdapter(Record)
+ANNOUNCED = TypeAdapter(Announced)
 
 
 def executed(name: str, out: Path) -> Path:

@@ -22,7 +22,9 @@ from filelock import FileLock, Timeout
 from course.files import PARTIAL, whole_file, write_whole
 
 NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
-ARRAY, TUPLE = "<array>", "<tuple>"  # keys that stand for what JSON has not
+# Keys that stand for what JSON has not.
+ARRAY = "<array>"
+TUPLE = "<tuple>"
 
 _locks: dict[Path, FileLock] = {}  # the folders that this process holds
 
@@ -116,7 +118,8 @@ class CheckpointFolder:
 
     def wait(self) -> None:
         """Return when nothing is being written any more. Raises CheckpointError if the write failed."""
-        pending, self._pending = self._pending, None
+        pending = self._pending
+        self._pending = None
         if pending:
             pending.result()
 

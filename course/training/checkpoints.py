@@ -7,9 +7,7 @@ command is started again. The order of the data is not saved: it is made a funct
 within an epoch, its first batches are taken from the data once more, without training on them.
 """
 
-import inspect
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -17,16 +15,25 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from course.training.batches import by_epoch, by_seed
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.memory import Memory
 from course.training.programs import check_data, check_program
-from course.training.settings import data_settings, differences, is_meant, model_settings
+from course.training.settings import (
+    call_of_fit,
+    check_changes,
+    data_settings,
+    differences,
+    model_settings,
+    name_callbacks,
+)
 from course.training.state import (
     capture,
     random_state,
     random_variables,
     restore,
     set_random_state,
+    unless_drawn,
     variables,
 )
 
@@ -82,52 +89,28 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._mode = mode
         self._changed = list(changed)
         self._order: dict[str, str] = {}
-        self._named = _named(self.callbacks)
+        self._named = name_callbacks(self.callbacks)
         own = Memory(self._named)
         self._own_settings: dict[str, str] = own.settings
-        self._fresh = dict(
-            own.descriptions
-        )  # what a new process has by itself; to be saved is what differs
+        # What a new process has by itself; to be saved is what differs.
+        self._fresh = dict(own.descriptions)
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
-        self._resumed: Any = (
-            None  # the Checkpoint that training goes on from, until it has reached that place
-        )
+        # The Checkpoint that training goes on from, until it has reached that place.
+        self._resumed: Any = None
 
     def shuffled(self, *arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
         """Batches of x, or of x and y, or of x, y and sample weights, in an order of its own in every epoch."""
-        tensors = keras.tree.map_structure(tf.convert_to_tensor, arrays)
-        count = len(keras.tree.flatten(tensors)[0])
         self._order["order batch_size"] = repr(batch_size)
-
-        def pick(rows):
-            return keras.tree.map_structure(lambda tensor: tf.gather(tensor, rows), tensors)
-
-        def batches(epoch_seed):
-            seeds = tf.stack([epoch_seed, 0])
-            rows = tf.random.experimental.stateless_shuffle(tf.range(count), seeds)
-            batches = tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
-            return batches.map(pick, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
-
-        return self.each_epoch(batches, seed=seed)
+        return self.each_epoch(by_seed(*arrays, batch_size=batch_size), seed=seed)
 
     def each_epoch(
         self, make: Callable[[tf.Tensor], tf.data.Dataset], *, seed: int
     ) -> tf.data.Dataset:
         """Return the data of `make(epoch_seed)`, made anew in every epoch from a seed by `seed` and epoch."""
         self._order["order seed"] = repr(seed)
-
-        def this_epoch(_):
-            seeds = tf.stack([tf.cast(seed, tf.int64), self._epoch])
-            epoch_seed = tf.random.stateless_uniform([], seeds, 0, tf.int64.max, tf.int64)
-            return make(epoch_seed)
-
-        batches = make(tf.constant(0, tf.int64)).cardinality()
-        dataset = tf.data.Dataset.from_tensors(0).flat_map(this_epoch)
-        if batches < 0:  # unknown or infinite
-            return dataset
-        return dataset.apply(tf.data.experimental.assert_cardinality(batches))
+        return by_epoch(make, seed=seed, epoch=self._epoch)
 
     @property
     def best(self) -> Path:
@@ -144,16 +127,15 @@ class Checkpoints(keras.callbacks.CallbackList):
         if not hasattr(self, "_model"):
             raise ValueError("callbacks = run: must be a list, callbacks=[run]")
         self._data: dict[str, Any] = {}
-        self._settings = self._all_settings(_call_of_fit())
+        self._settings = self._all_settings(call_of_fit())
         super().on_train_begin(logs)
         self._best = None
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
-        if (
-            not self._fresh.keys() & self._data_begin.descriptions.keys()
-        ):  # a second `fit` finds them in training
-            self._fresh |= self._data_begin.descriptions
+        data = self._data_begin.descriptions
+        if not self._fresh.keys() & data.keys():  # a second `fit` finds them in training
+            self._fresh |= data
         self._checked: set[str] = set()
         self._resumed = self._files.newest()
         if self._resumed:
@@ -187,9 +169,8 @@ class Checkpoints(keras.callbacks.CallbackList):
             return
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
-        if (
-            self.save_freq == "epoch" or self.model.stop_training
-        ):  # then the end of the epoch is next
+        end_is_next = self.save_freq == "epoch" or self.model.stop_training
+        if end_is_next:
             return
         before = done - self.model.steps_per_execution
         if done // self.save_freq > before // self.save_freq:
@@ -265,14 +246,12 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _check_constancy(self) -> None:
         """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
         now = model_settings(self.model)
-        if (
-            not self._begin_is_built and not self._checked
-        ):  # to be built, as the first save finds it, is no change
+        # To be built, as the first save finds it, is no change.
+        if not self._begin_is_built and not self._checked:
             self._model_begin = now
         changes = differences(self._model_begin, now)
-        texts = [
-            text for name, text in changes.items() if not name.endswith("learning_rate")
-        ]  # which is saved
+        # Learning rates are saved.
+        texts = [text for name, text in changes.items() if not name.endswith("learning_rate")]
         if texts:
             raise CheckpointError(
                 f"{'; '.join(texts)}: there when training began, here by now. A resumed run would not have "
@@ -378,24 +357,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         there = state["settings"]
         if not state["best"]:  # then there is nothing yet that hangs on them
             there = there | {name: self._settings[name] for name in ("monitor", "mode")}
-        changes = differences(there, self._settings)
-        for name in self._changed:
-            if not any(is_meant(setting, name) for setting in there | self._settings):
-                raise ValueError(
-                    f"changed = [{name!r}]: must be among {', '.join(sorted(self._settings))}"
-                )
-        unasked = [
-            name for name in changes if not any(is_meant(name, change) for change in self._changed)
-        ]
-        if unasked:
-            shown = unasked[:5]
-            texts = "; ".join(changes[name] for name in shown)
-            more = f"; and {len(unasked) - 5} more" if len(unasked) > 5 else ""
-            raise CheckpointError(
-                f"{self._resumed.path}: saved with other settings: {texts}{more}. Put "
-                f"them back, or go on with the new ones by Checkpoints(..., changed={shown})"
-            )
-        return frozenset(changes)
+        return check_changes(there, self._settings, self._changed, source=self._resumed.path)
 
     def _check_monitor(self, logs: Iterable[str]) -> None:
         """Raise CheckpointError if there is no such value to monitor, at the first epoch that has all values."""
@@ -416,9 +378,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Stand in for fit's training function until the batches before the kill are past: the data move on."""
         model = self.model
         model.train_function = self._train  # an error in here must not leave this one in place
-        if (
-            self._taken == 0
-        ):  # one true step, which creates the metrics' variables and is then undone
+        if self._taken == 0:
+            # One true step, which creates the metrics' variables and is then undone.
             self._train(iterator)
             self._restore(metrics=True)
         else:
@@ -428,45 +389,10 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._taken < self._done:
             model.train_function = self._take_without_training
         else:
-            self._set_random_state()
+            state = self._resumed.state
+            set_random_state(unless_drawn(state["random_now"], since=state["random"]))
             self._resumed = None
         return model.get_metrics_result()
-
-    def _set_random_state(self) -> None:
-        """Return the generators as they were at the save, except those from which the data have just drawn again.
-
-        These are left alone: the data may be read ahead, so that a thread draws from them at this moment.
-        """
-        before = self._resumed.state["random"]
-        now = self._resumed.state["random_now"]
-        replayed = random_state()
-        used = {
-            name
-            for name in ("python", "numpy", "tensorflow")
-            if repr(replayed[name]) != repr(before[name])
-        }
-        set_random_state({name: value for name, value in now.items() if name not in used})
-
-
-def _named(callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, keras.callbacks.Callback]:
-    """Callbacks by their class, and by a number where there are several."""
-    count: Counter[str] = Counter()
-    named = {}
-    for callback in callbacks:
-        name = f"callback {type(callback).__name__}"
-        count[name] += 1
-        named[name if count[name] == 1 else f"{name} {count[name]}"] = callback
-    return named
-
-
-def _call_of_fit() -> dict[str, Any]:
-    """Return the arguments of the `fit` that is under way, if any: Keras tells a callback nothing of the data."""
-    frame = inspect.currentframe()
-    while frame:
-        if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_code.co_varnames:
-            return dict(frame.f_locals)
-        frame = frame.f_back
-    return {}
 
 
 def load(path: str | Path, model: keras.Model) -> None:

@@ -8,7 +8,6 @@ In the objects of Keras and TensorFlow only variables count, and objects of your
 scaffolding. What an object keeps elsewhere, as in a file or a global variable, is not seen.
 """
 
-import collections
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ import tensorflow as tf
 
 from course.training import objects
 from course.training.checkpoint_files import CheckpointError
+from course.training.restoring import DICTIONARIES, FACTORIES, SEQUENCES, Restoring, short
 
 ATOMS = (type(None), bool, int, float, str)
 SCAFFOLDING = {
@@ -29,13 +29,7 @@ SCAFFOLDING = {
     "build",
     "quantize",
 } | {*("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes")}
-SEQUENCES = {each.__name__: each for each in (list, tuple, set, frozenset, collections.deque)}
 CONTAINERS = (*SEQUENCES.values(), dict)
-DICTIONARIES: dict[str, type] = {
-    each.__name__: each for each in (dict, collections.OrderedDict, collections.Counter)
-}
-DICTIONARIES["defaultdict"] = collections.defaultdict
-FACTORIES = {each.__name__: each for each in (int, float, str, list, dict, set)}
 CONFIGURED = (keras.optimizers.Optimizer, keras.losses.Loss)
 LARGE = 1 << 16  # bytes from which on an array is saved only if it has changed
 
@@ -123,7 +117,7 @@ class Memory:
 
         Raises CheckpointError for an object that is missing.
         """
-        made: dict[str, Any] = {}
+        restoring = Restoring(self._there, self.descriptions)
         for place, attributes in content.items():
             value = self._there(place)
             now = objects.attributes(value)
@@ -131,7 +125,7 @@ class Memory:
                 where = _at(place, name)
                 if where in keep:
                     continue
-                new = self._put(saved, now.get(name), where, made)
+                new = restoring.value(saved, now.get(name), where)
                 if new is not now.get(name) or name not in now:
                     objects.set_attribute(value, name, new)
 
@@ -165,7 +159,7 @@ class Memory:
             self._passed[id(value)] = value
             items: Any = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in list(items):
-                self._search(item, f"{place}[{_short(key)}]")
+                self._search(item, f"{place}[{short(key)}]")
             return
         is_object = (
             isinstance(value, objects.CALLABLES)
@@ -254,8 +248,8 @@ class Memory:
     def _take_dictionary(self, value: Any, place: str) -> Any:
         items = []
         for key, item in value.items():
-            taken_key = self._take(key, f"{place} key {_short(key)}")
-            taken_item = self._take(item, f"{place}[{_short(key)}]")
+            taken_key = self._take(key, f"{place} key {short(key)}")
+            taken_item = self._take(item, f"{place}[{short(key)}]")
             items.append([taken_key, taken_item])
         kind = type(value).__name__
         content = {"kind": "dict", "items": items}
@@ -348,109 +342,11 @@ class Memory:
             return f"{kind}({', '.join(items)})"
         return repr(saved)
 
-    # Putting back
-
     def _there(self, place: str) -> Any:
         if place not in self._objects:
             raise CheckpointError(f"{place}: there when the checkpoint was saved, and missing now")
         return self._objects[place]
 
-    def _put(self, saved: Any, now: Any, place: str, made: dict[str, Any]) -> Any:
-        """Return the value that was saved: if there is a container of its kind now, that one with the saved items."""
-        if not isinstance(saved, dict):
-            return saved
-        kind = saved["kind"]
-        if kind == "there":
-            return self._put_reference(saved, made)
-        if kind == "named":
-            return made.setdefault(place, objects.find(saved["module"], saved["name"]))
-        if kind == "bytes":
-            return bytes.fromhex(saved["hex"])
-        if kind == "complex":
-            return complex(*saved["parts"])
-        if kind in ("array", "tensor"):
-            new = np.array(saved["array"]) if kind == "array" else tf.constant(saved["array"])
-        elif kind == "generator":
-            new = objects.generator_in(saved["type"], saved["state"], now)
-        elif kind in ("tuple", "frozenset"):
-            new = self._put_unchangeable(saved, now, place, made)
-        else:
-            return self._put_container(saved, now, place, made)
-        made[place] = new
-        return new
-
-    def _put_reference(self, saved: dict[str, Any], made: dict[str, Any]) -> Any:
-        """Return what is at the saved place now, if it is of the same class and, where it was noted, content."""
-        place = saved["place"]
-        if place in made:
-            return made[place]
-        there = self._there(place)
-        kind = type(there).__qualname__
-        if saved.get("is", kind) != kind:
-            raise CheckpointError(
-                f"{place}: a {saved['is']} when the checkpoint was saved, {objects.describe(there)} now"
-            )
-        digest = self.descriptions.get(place)
-        if saved.get("digest", digest) != digest:
-            raise CheckpointError(
-                f"{place}: {saved['digest']} when the run began, {digest} now; make it as it was then"
-            )
-        return there
-
-    def _put_unchangeable(
-        self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]
-    ) -> Any:
-        before = list(now) if isinstance(now, tuple) else []
-        items = self._put_items(saved["items"], before, place, made)
-        if "is" in saved:  # a named tuple
-            return type(self._there(place))(*items)
-        return SEQUENCES[saved["kind"]](items)
-
-    def _put_container(
-        self, saved: dict[str, Any], now: Any, place: str, made: dict[str, Any]
-    ) -> Any:
-        kind = saved["kind"]
-        if "is" in saved:
-            now = self._there(place)
-        wanted: type = DICTIONARIES.get(kind) or SEQUENCES[kind]
-        if isinstance(now, wanted) and getattr(now, "maxlen", None) == saved.get("maxlen"):
-            new: Any = now
-        elif kind == "deque":
-            new = collections.deque(maxlen=saved["maxlen"])
-        elif kind == "defaultdict":
-            new = collections.defaultdict(FACTORIES.get(saved["factory"]))
-        else:
-            new = wanted()
-        made[place] = new
-        if kind in DICTIONARIES:
-            before = dict(new)
-            pairs = {}
-            for saved_key, saved_item in saved["items"]:
-                key = self._put(saved_key, None, f"{place} key", made)
-                pairs[key] = self._put(saved_item, before.get(key), f"{place}[{_short(key)}]", made)
-            new.clear()
-            new.update(pairs)
-            return new
-        if kind == "set":
-            items = self._put_items(saved["items"], [], place, made)
-            new.clear()
-            new.update(items)
-            return new
-        items = self._put_items(saved["items"], list(new), place, made)
-        new.clear()
-        new.extend(items)
-        return new
-
-    def _put_items(
-        self, saved: list[Any], now: list[Any], place: str, made: dict[str, Any]
-    ) -> list[Any]:
-        now = now + [None] * len(saved)
-        return [self._put(item, now[i], f"{place}[{i}]", made) for i, item in enumerate(saved)]
-
 
 def _at(place: str, name: str) -> str:
     return f"{place}.{name}" if ": " in place else f"{place}: attribute {name}"
-
-
-def _short(key: Any) -> str:
-    return f"{key!r:.40}"

@@ -4,13 +4,18 @@ Settings are those of the model and its layers, optimizers, loss and metrics, ca
 Their values are short texts, which a checkpoint keeps and a person can compare.
 """
 
+import inspect
 import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from course.training.checkpoint_files import CheckpointError
 from course.training.objects import describe, fingerprint
 from course.training.programs import pipeline_fingerprint
 
@@ -68,6 +73,29 @@ def data_settings(call: dict[str, Any]) -> dict[str, str]:
     return settings
 
 
+def name_callbacks(
+    callbacks: Iterable[keras.callbacks.Callback],
+) -> dict[str, keras.callbacks.Callback]:
+    """Return callbacks by their class, and by a number where there are several."""
+    count: Counter[str] = Counter()
+    named = {}
+    for callback in callbacks:
+        name = f"callback {type(callback).__name__}"
+        count[name] += 1
+        named[name if count[name] == 1 else f"{name} {count[name]}"] = callback
+    return named
+
+
+def call_of_fit() -> dict[str, Any]:
+    """Return the arguments of the `fit` that is under way, if any: Keras tells a callback nothing of the data."""
+    frame = inspect.currentframe()
+    while frame:
+        if frame.f_code.co_name == "fit" and "epoch_iterator" in frame.f_code.co_varnames:
+            return dict(frame.f_locals)
+        frame = frame.f_back
+    return {}
+
+
 def differences(there: dict[str, str], here: dict[str, str]) -> dict[str, str]:
     """Return what is to be told of each setting that differs, by its name."""
     texts = {}
@@ -77,6 +105,29 @@ def differences(there: dict[str, str], here: dict[str, str]) -> dict[str, str]:
         if old != new:
             texts[name] = f"{name}: {old} there, {new} here"
     return texts
+
+
+def check_changes(
+    there: dict[str, str], here: dict[str, str], changed: list[str], *, source: Path
+) -> frozenset[str]:
+    """Return the settings that differ from those of the checkpoint `source`, all of which must be in `changed`.
+
+    Raises CheckpointError for one that differs unasked, ValueError for a name in `changed` that no setting has.
+    """
+    for name in changed:
+        if not any(is_meant(setting, name) for setting in there | here):
+            raise ValueError(f"changed = [{name!r}]: must be among {', '.join(sorted(here))}")
+    changes = differences(there, here)
+    unasked = [name for name in changes if not any(is_meant(name, each) for each in changed)]
+    if unasked:
+        shown = unasked[:5]
+        texts = "; ".join(changes[name] for name in shown)
+        more = f"; and {len(unasked) - 5} more" if len(unasked) > 5 else ""
+        raise CheckpointError(
+            f"{source}: saved with other settings: {texts}{more}. Put "
+            f"them back, or go on with the new ones by Checkpoints(..., changed={shown})"
+        )
+    return frozenset(changes)
 
 
 def is_meant(name: str, changed: str) -> bool:

@@ -88,6 +88,18 @@ def set_random_state(state: Mapping[str, Any]) -> None:
         context.context()._rng.setstate(state["tensorflow"])
 
 
+def unless_drawn(state: Mapping[str, Any], *, since: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of `state` what belongs to generators from which nobody has drawn since they were as in `since`.
+
+    A generator that the data have drawn from again is left alone: the data may be read ahead, so that a thread draws
+    from it at this moment.
+    """
+    now = random_state()
+    generators = ("python", "numpy", "tensorflow")
+    drawn = {name for name in generators if repr(now[name]) != repr(since[name])}
+    return {name: value for name, value in state.items() if name not in drawn}
+
+
 def random_variables() -> dict[str, Any]:
     """Return the variables of the generators that Keras and TensorFlow share among all who bring none of their own."""
     generators = {

@@ -50,7 +50,8 @@ def prose(text):
     blocks = PARSER.parse(FORMULA.sub("$", FOLD.sub("", text)))
     for before, block in pairwise(blocks):
         if block.type == "inline" and before.type != "heading_open":
-            inside, parts = False, []
+            inside = False
+            parts = []
             for token in block.children:
                 if token.type == "link_open":
                     inside = True

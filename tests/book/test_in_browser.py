@@ -20,7 +20,8 @@ CHROMIUM = (
 if CHROMIUM is None:
     pytest.skip("no Chromium on this system", allow_module_level=True)
 
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 1000}
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 1000}
 PAGES = [  # one of each type
     "index.html",
     "lessons.html",

@@ -37,11 +37,14 @@ def run_all(page, address, path, *, timeout):
     )
     panel = page.locator(PANEL)
     panel.wait_for(timeout=60_000)
-    seen, since, end = None, time.monotonic(), time.monotonic() + 60
+    seen = None
+    since = time.monotonic()
+    end = time.monotonic() + 60
     while time.monotonic() < end and not (seen and time.monotonic() - since > 1):
         kernel = settled_kernel(address, path)
         if kernel is None or kernel != seen:
-            seen, since = kernel, time.monotonic()
+            seen = kernel
+            since = time.monotonic()
         page.wait_for_timeout(200)
     prompts = panel.locator(".jp-CodeCell .jp-InputArea-prompt")
     page.get_by_role("menuitem", name="Run", exact=True).click()

@@ -166,7 +166,8 @@ def test_generators_without_a_seed_differ_from_kernel_to_kernel():
 
 
 def test_a_kernel_takes_its_environment_directory_and_streams_from_the_launch(tmp_path, notices):
-    folder, errors = tmp_path / "working here", tmp_path / "errors"
+    folder = tmp_path / "working here"
+    errors = tmp_path / "errors"
     folder.mkdir()
     environment = {**os.environ, "STUDENT": "4 ü"}
     with (

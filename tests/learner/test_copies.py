@@ -32,7 +32,8 @@ def prose(text, id_="prose"):
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    given, mine = tmp_path / "notebooks", tmp_path / "my-course"
+    given = tmp_path / "notebooks"
+    mine = tmp_path / "my-course"
     give(given, lesson(prose("lesson one"), answer("01.1"), prose("the end", "end")))
     return mine, given
 

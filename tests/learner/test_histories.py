@@ -63,7 +63,8 @@ class Course:
         return new_code_cell(f"x = {self.count}", id=f"c{self.count}")
 
     def change(self, what, i, j):
-        i, j = i % max(1, len(self.cells)), j % max(1, len(self.cells))
+        i = i % max(1, len(self.cells))
+        j = j % max(1, len(self.cells))
         self.count += 1
         if what == "reword" and self.cells:
             self.cells[i] = new_markdown_cell(f"prose {self.count}", id=self.cells[i].id)
@@ -92,7 +93,8 @@ class Learner:
     """What a learner and their editor do to the file."""
 
     def __init__(self, path):
-        self.path, self.count = path, 0
+        self.path = path
+        self.count = 0
 
     def act(self, what, i, j):
         try:
@@ -100,7 +102,8 @@ class Learner:
         except (FileNotFoundError, ValueError):
             return
         cells = notebook["cells"]
-        at, to = i % max(1, len(cells)), j % max(1, len(cells))
+        at = i % max(1, len(cells))
+        to = j % max(1, len(cells))
         self.count += 1
         text = f"typed{self.count};"
         if what == "add":
@@ -177,8 +180,10 @@ def jupyter(tmp_path_factory):
 @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_typed_is_ever_lost(jupyter, history):
     with tempfile.TemporaryDirectory() as folder:
-        given, mine = Path(folder, "notebooks"), Path(folder, "mine")
-        course, learner = Course(), Learner(mine / NAME)
+        given = Path(folder, "notebooks")
+        mine = Path(folder, "mine")
+        course = Course()
+        learner = Learner(mine / NAME)
         course.write(given)
         update(mine, given)
         is_known = (
@@ -196,13 +201,17 @@ def test_nothing_typed_is_ever_lost(jupyter, history):
 
 
 def check_update(mine, given, lesson, is_known):
-    copy, fresh = mine / NAME, handed_out(lesson)
+    copy = mine / NAME
+    fresh = handed_out(lesson)
     kept_before = set(mine.glob("*.kept-*"))
-    alive, here = typed(*mine.iterdir()), typed(copy)
+    alive = typed(*mine.iterdir())
+    here = typed(copy)
     try:
-        before, old = answers(copy), json.loads(copy.read_text())
+        before = answers(copy)
+        old = json.loads(copy.read_text())
     except (FileNotFoundError, ValueError, AttributeError):
-        before, old = {}, {}
+        before = {}
+        old = {}
     told = update(mine, given)
     assert typed(*mine.iterdir()) == alive
     kept = set(mine.glob("*.kept-*")) - kept_before

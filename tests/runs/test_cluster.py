@@ -142,7 +142,8 @@ def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 60)
     house.add("97_quick")
     house.add("98_endless", "import time; time.sleep(600)")
-    planned, processes = jobs(house, "97_quick", "98_endless"), {}
+    planned = jobs(house, "97_quick", "98_endless")
+    processes = {}
 
     def start(kind, *options):
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]

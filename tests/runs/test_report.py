@@ -11,10 +11,8 @@ MEASURED = '["98.loss"]\nunit = ""\ndigits = 1\n["98.loss".full]\nat_most = 5.0\
 
 def made(name="98_trial", outcome="passed", failure=None, parameters=None, **values):
     parameters = parameters or {}
-    mode, standard = (
-        ("fast" if "fast" in parameters else "full"),
-        parameters.keys() <= {"seed", "fast"},
-    )
+    mode = "fast" if "fast" in parameters else "full"
+    standard = parameters.keys() <= {"seed", "fast"}
     origin = {"published": 2.5, "source": "A & B", "mode": mode, "standard": standard}
     claims = {
         f"98.{key}": Claim(
@@ -33,7 +31,10 @@ class Page(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.links, self.scopes, self.text = [], [], [], ""
+        self.open = []
+        self.links = []
+        self.scopes = []
+        self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):

@@ -264,7 +264,8 @@ def test_a_notebook_that_cannot_be_read_fails_without_a_cell(tmp_path):
 
 
 def test_a_run_leaves_one_notebook_one_record_and_the_process_as_it_was(run, tmp_path):
-    directory, environment = Path.cwd(), dict(os.environ)
+    directory = Path.cwd()
+    environment = dict(os.environ)
     record = run(
         PARAMETERS,
         "import os\nprint(os.environ['COURSE_TRIAL'], os.listdir())\nopen('left behind', 'w').close()",

@@ -69,7 +69,8 @@ def coco(truth, found, least_overlap):
         {**row, "id": number, "area": row["bbox"][2] * row["bbox"][3], "iscrowd": 0}
         for number, row in enumerate(records(truth), start=1)
     ]
-    classes, images = np.unique(truth.label).tolist(), range(max(*truth.canvas, *found.canvas) + 1)
+    classes = np.unique(truth.label).tolist()
+    images = range(max(*truth.canvas, *found.canvas) + 1)
     with contextlib.redirect_stdout(io.StringIO()):
         true = COCO()
         true.dataset = {

@@ -47,7 +47,8 @@ def network():
 
 @pytest.mark.parametrize("share", WEIGHTS)
 def test_a_running_average_equals_numpys_average_of_the_stored_files(share, tmp_path):
-    random, running = np.random.default_rng(1), RunningAverage(share)
+    random = np.random.default_rng(1)
+    running = RunningAverage(share)
     for number in range(10):
         snapshot = [
             5 * random.normal(size=shape).astype("float32")
@@ -88,7 +89,8 @@ def test_the_memory_of_a_running_average_is_the_same_for_10_and_for_200_snapshot
 
 
 def test_a_running_average_keeps_nothing_of_the_array_that_it_was_given():
-    running, array = RunningAverage(), np.ones(3)
+    running = RunningAverage()
+    array = np.ones(3)
     running.update([array])
     array += 5
     running.update([array])

@@ -88,7 +88,8 @@ def test_the_five_kernels_come_in_the_order_of_their_intensity_and_lie_far_from_
 
 
 def test_kernels_take_turns_on_one_thread():
-    calls, threads = [], set()
+    calls = []
+    threads = set()
 
     def kernel(name):
         def run():

@@ -185,7 +185,8 @@ def test_a_file_with_another_delimiter_gives_the_same_log(name, sign, tmp_path, 
 
 
 def test_an_index_that_pandas_wrote_is_refused_and_without_it_the_file_is_read(tmp_path):
-    frame, path = pd.DataFrame({"x": [1.5, 2.5], "y": [3, 4]}), tmp_path / "frame.csv"
+    frame = pd.DataFrame({"x": [1.5, 2.5], "y": [3, 4]})
+    path = tmp_path / "frame.csv"
     frame.to_csv(path)
     with pytest.raises(ValueError, match="index=False"):
         read_csv(path)
@@ -204,7 +205,8 @@ def test_a_step_that_changes_nothing_is_no_convergence(stop):
 
 
 def test_a_descent_that_starts_at_its_end_has_converged():
-    X, y = with_bias(np.array([[-1.0], [1.0], [-0.1], [0.1]])), np.array([0.3, 0.3, -0.3, -0.3])
+    X = with_bias(np.array([[-1.0], [1.0], [-0.1], [0.1]]))
+    y = np.array([0.3, 0.3, -0.3, -0.3])
     for target in (y, 0 * y):
         log = descend(X, target, learning_rate=1e-3, threshold=1e-9)
         np.testing.assert_allclose(log.weights, np.zeros((2, 2)), atol=1e-15)

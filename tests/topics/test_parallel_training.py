@@ -16,7 +16,9 @@ from course.topics.parallel_training import (
 )
 from course.topics.workers import WorkerError
 
-ROWS, CLASSES, WIDTHS = 22, 4, ([6, 5, 4], [6, 3, 7, 4], [6, 4, 4])
+ROWS = 22
+CLASSES = 4
+WIDTHS = ([6, 5, 4], [6, 3, 7, 4], [6, 4, 4])
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
@@ -50,7 +52,8 @@ def loss(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
     """Mean cross-entropy of the summed branches in float64, written once more, a layer at a time."""
     logits = np.zeros((len(x), CLASSES))
     for vector, widths in zip(weights, WIDTHS, strict=True):
-        activation, rest = x.astype("float64"), vector.astype("float64")
+        activation = x.astype("float64")
+        rest = vector.astype("float64")
         for layer, (inputs, units) in enumerate(pairwise(widths)):
             kernel, bias, rest = np.split(rest, [inputs * units, (inputs + 1) * units])
             activation = activation @ kernel.reshape(inputs, units) + bias
@@ -128,7 +131,8 @@ def test_the_error_of_huge_logits_is_finite():
 
 def test_at_equal_efficiency_1_32_and_epochs_from_12_to_23_make_a_gain_of_26_5_percent():
     """Arithmetic: 1.32 and 26.5% are published (Pal et al., 2019), the epochs and the efficiency are recalled."""
-    efficiency, epochs = {1: 1.0, 128: 0.9, 256: 0.9}, {1: 4.0, 128: 12.0, 256: 23.0}
+    efficiency = {1: 1.0, 128: 0.9, 256: 0.9}
+    epochs = {1: 4.0, 128: 12.0, 256: 23.0}
     hybrid = speedup(256, efficiency, epochs, ways=2, model=1.32)
     assert hybrid / speedup(256, efficiency, epochs) == pytest.approx(1.265, abs=0.001)
 

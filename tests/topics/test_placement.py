@@ -14,11 +14,9 @@ def exhaustive(costs: dict[str, float], edges: dict[tuple[str, str], float], dev
     best = np.inf
     orders = [o for o in permutations(costs) if all(o.index(a) < o.index(b) for a, b in edges)]
     for chosen, order in product(product(range(devices), repeat=len(costs)), orders):
-        device, free, end = (
-            dict(zip(costs, chosen, strict=True)),
-            [0.0] * devices,
-            dict.fromkeys(costs, 0.0),
-        )
+        device = dict(zip(costs, chosen, strict=True))
+        free = [0.0] * devices
+        end = dict.fromkeys(costs, 0.0)
         for task in order:
             ready = [
                 end[a] + delay * (device[a] != device[task])

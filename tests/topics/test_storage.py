@@ -34,7 +34,8 @@ def test_a_bucket_at_rest_fills_up_to_its_burst_and_no_further():
 
 
 def test_threads_that_share_a_bucket_share_its_rate():
-    bucket, delays = TokenBucket(rate=100, burst=1), []
+    bucket = TokenBucket(rate=100, burst=1)
+    delays = []
     threads = [
         threading.Thread(target=lambda: delays.append(bucket.delay(10, now=0))) for _ in range(8)
     ]

@@ -94,7 +94,8 @@ def test_workers_are_other_processes_each_with_its_rank_and_a_core_and_one_threa
 
 
 def test_shared_arrays_are_the_same_memory_in_all_workers_and_a_copy_of_the_callers():
-    numbers, odd = np.zeros(3), np.arange(5, dtype="uint8")
+    numbers = np.zeros(3)
+    odd = np.arange(5, dtype="uint8")
     assert run_workers(add_up, 3, {"odd": odd, "numbers": numbers}) == [6.0, 6.0, 6.0]
     np.testing.assert_array_equal(numbers, 0)
 

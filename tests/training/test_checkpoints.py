@@ -19,7 +19,8 @@ EPOCHS = 7
 rng = np.random.default_rng(0)
 X = rng.normal(size=(70, 4)).astype("float32")
 Y = (X[:, 0] + rng.normal(size=70) > 0).astype("int32")
-TRAINING, VALIDATION = (X[:50], Y[:50]), (X[50:], Y[50:])
+TRAINING = (X[:50], Y[:50])
+VALIDATION = (X[50:], Y[50:])
 
 
 class Subclassed(keras.Model):
@@ -191,7 +192,8 @@ def test_the_same_model_and_callback_go_on_after_an_interruption(tmp_path, refer
     with pytest.raises(Killed) as killed:
         fit(tmp_path, epochs=3, kill=(1, 2))
     frame = next(entry.frame for entry in killed.traceback if entry.name == "fit")
-    model, run = frame.f_locals["model"], frame.f_locals["run"]
+    model = frame.f_locals["model"]
+    run = frame.f_locals["run"]
     history = model.fit(
         **shuffled(run), epochs=3, validation_data=VALIDATION, verbose=0, callbacks=[run]
     )

@@ -9,7 +9,9 @@ from numpy.testing import assert_allclose
 from course.training.checkpoints import Checkpoints
 from course.training.fast_fit import _sample_weights, epoch_order, fast_fit
 
-ROWS, BATCH = 75, 16  # the last batch has 11 rows
+# The last batch has 11 rows.
+ROWS = 75
+BATCH = 16
 generator = np.random.default_rng(0)
 X = generator.normal(size=(ROWS, 6)).astype("float32")
 Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype("int64") + (X[:, 2] > 1)
@@ -44,7 +46,8 @@ def assert_same(fast, plain, *, fast_history=None, plain_history=None):
 def fit_both(make, capsys, x=X, y=Y, **arguments):
     """Fit one model fast and its twin plainly, on unshuffled data; both must give the same."""
     arguments = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "verbose": 0} | arguments
-    fast, plain = fast_fit(make()), make()
+    fast = fast_fit(make())
+    plain = make()
     copies = {"callbacks": arguments.pop("callbacks", list)}
     fast_history = fast.fit(x, y, **arguments, callbacks=copies["callbacks"]())
     assert capsys.readouterr().out == "", "the fast path was not taken"
@@ -67,7 +70,8 @@ def test_batches_that_divide_the_rows_or_exceed_them_are_counted_as_keras_does(b
 
 
 def test_shuffled_rows_come_in_the_order_of_seed_and_epoch():
-    fast, plain = fast_fit(network(), seed=7), network()
+    fast = fast_fit(network(), seed=7)
+    plain = network()
     history = fast.fit(X, Y, batch_size=BATCH, epochs=3, verbose=0)
     losses = []
     for epoch in range(3):
@@ -173,7 +177,8 @@ def test_a_schedule_over_steps_goes_on_step_by_step(capsys):
 def test_a_model_of_several_inputs_and_outputs_fits_the_same(capsys):
     def make():
         keras.utils.set_random_seed(1)
-        left, right = keras.Input((6,), name="left"), keras.Input((6,), name="right")
+        left = keras.Input((6,), name="left")
+        right = keras.Input((6,), name="right")
         both = keras.layers.concatenate([left, right])
         model = keras.Model(
             [left, right], [keras.layers.Dense(n, name=f"out_{n}")(both) for n in (1, 2)]
@@ -446,7 +451,8 @@ def outside_xla(y_true, y_pred):
 
 
 def test_a_model_that_xla_does_not_compile_still_trains_and_says_why(capsys):
-    fast, plain = fast_fit(network(metrics=[outside_xla]), seed=7), network(metrics=[outside_xla])
+    fast = fast_fit(network(metrics=[outside_xla]), seed=7)
+    plain = network(metrics=[outside_xla])
     fast.fit(X, Y, batch_size=BATCH, epochs=2, verbose=0)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1

@@ -48,7 +48,8 @@ def fit(folder, *, model=dense, callbacks=list, data=None, kill=False, **options
     """The command that is started again and again: three epochs of three batches, a save after the second of each."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(3)
-    model, callbacks = model(), callbacks()
+    model = model()
+    callbacks = callbacks()
     run = Checkpoints(folder, callbacks, **{"save_freq": 2, "monitor": "loss"} | options)
     given = data(run) if data else {"x": run.shuffled(X, Y, batch_size=8, seed=1), "shuffle": False}
     history = model.fit(**given, epochs=3, verbose=0, callbacks=[run, *([Kill()] if kill else [])])
@@ -92,7 +93,8 @@ class Odd(keras.callbacks.Callback):
 class SettingThatChanges(Odd):
     def __init__(self, best=np.inf, wait=0):
         super().__init__()
-        self.best, self.wait = best, wait
+        self.best = best
+        self.wait = wait
 
     def remember(self, loss):
         self.wait = 0 if loss < self.best else self.wait + 1
@@ -123,11 +125,9 @@ class Deque(Odd):
 class Set(Odd):
     def __init__(self):
         super().__init__()
-        self.seen, self.counts, self.by_digit = (
-            set(),
-            collections.Counter(),
-            collections.defaultdict(list),
-        )
+        self.seen = set()
+        self.counts = collections.Counter()
+        self.by_digit = collections.defaultdict(list)
 
     def remember(self, loss):
         digit = int(loss * 1000) % 10
@@ -153,7 +153,9 @@ class Average:
     __slots__ = ("__dict__", "total")
 
     def __init__(self):
-        self.total, self.count, self.parent = 0.0, 0, self
+        self.total = 0.0
+        self.count = 0
+        self.parent = self
 
     def add(self, value):
         self.total += value
@@ -182,15 +184,11 @@ class KerasMetric(Odd):
 class Generators(Odd):
     def __init__(self):
         super().__init__()
-        self.numpy, self.python, self.old = (
-            np.random.default_rng(1),
-            random.Random(1),
-            np.random.RandomState(1),
-        )
-        self.tensorflow, self.keras = (
-            tf.random.Generator.from_seed(1),
-            keras.random.SeedGenerator(1),
-        )
+        self.numpy = np.random.default_rng(1)
+        self.python = random.Random(1)
+        self.old = np.random.RandomState(1)
+        self.tensorflow = tf.random.Generator.from_seed(1)
+        self.keras = keras.random.SeedGenerator(1)
 
     def remember(self, loss):
         drawn = (
@@ -259,7 +257,8 @@ class LargeRarely(Odd):
 
 
 def in_a_closure():
-    count, losses = 0, []
+    count = 0
+    losses = []
 
     def remember(epoch, logs):
         nonlocal count
@@ -298,7 +297,8 @@ def test_functions_remember_what_is_in_their_closures(tmp_path):
 def epochs(run, callbacks, *, until):
     """Drive callbacks through three epochs of three batches as `fit` does, or until a batch; no training."""
     run.on_train_begin()
-    first, done = 0, 0
+    first = 0
+    done = 0
     if run._resumed:
         first, done = run._resumed.position
         set_random_state(run._resumed.state["random"])
@@ -321,7 +321,9 @@ def epochs(run, callbacks, *, until):
     kills=st.lists(st.integers(1, 8), min_size=1, max_size=3, unique=True).map(sorted),
 )
 def test_any_set_of_callbacks_goes_on_from_any_batch_and_once_more(tmp_path_factory, kinds, kills):
-    folder, model, ends = tmp_path_factory.mktemp("run"), dense(), []
+    folder = tmp_path_factory.mktemp("run")
+    model = dense()
+    ends = []
     model.history = keras.callbacks.History()
     model.history.on_train_begin()
     for name, until in (("whole", 9), *(("killed", kill) for kill in kills), ("killed", 9)):
@@ -480,7 +482,9 @@ class Gan(keras.Model):
 
     def compile(self, d_optimizer, g_optimizer, loss_fn):
         super().compile(run_eagerly=True)
-        self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss_fn
+        self.d_optimizer = d_optimizer
+        self.g_optimizer = g_optimizer
+        self.loss_fn = loss_fn
 
     def train_step(self, data):
         real, _ = data
@@ -589,7 +593,8 @@ class OwnOrder(keras.utils.PyDataset):
 
     def __init__(self):
         super().__init__()
-        self.rows, self.generator = np.arange(24), np.random.default_rng(1)
+        self.rows = np.arange(24)
+        self.generator = np.random.default_rng(1)
 
     def __len__(self):
         return 3
@@ -771,8 +776,10 @@ def holds(value, kinds):
 @given(value=nested())
 def test_any_value_comes_back_from_a_file_or_is_refused_by_its_place(tmp_path_factory, value):
     folder = CheckpointFolder(tmp_path_factory.mktemp("checkpoints"), keep=1, asynchronous=False)
-    there, here = Holder(), Holder()
-    there.value, here.value = value, fresh(value)
+    there = Holder()
+    here = Holder()
+    there.value = value
+    here.value = fresh(value)
     unsavable = holds(value, {type(threading.Lock()), io.BytesIO})
     if unsavable:
         with pytest.raises(

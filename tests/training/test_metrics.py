@@ -96,7 +96,8 @@ def still_model(activation, loss, metrics, **options):
 
 def test_fit_reports_them_for_training_and_validation_and_counts_class_weights_when_weighted():
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(103, 5)).astype("float32"), random.integers(0, 4, 103)
+    x = random.normal(size=(103, 5)).astype("float32")
+    y = random.integers(0, 4, 103)
     weight = {0: 1.0, 1: 2.5, 2: 0.0, 3: 1.0}
     for key, used in (("metrics", None), ("weighted_metrics", [weight[label] for label in y[:70]])):
         options = {"metrics": None, key: [ConfusionMatrix(NAMES, "class")]}
@@ -118,9 +119,11 @@ def test_fit_reports_them_for_training_and_validation_and_counts_class_weights_w
 
 def test_a_plain_and_a_weighted_matrix_of_one_model_each_keep_their_figures():
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(70, 5)).astype("float32"), random.integers(0, 4, 70)
+    x = random.normal(size=(70, 5)).astype("float32")
+    y = random.integers(0, 4, 70)
     weights = random.integers(0, 3, 70)
-    plain, weighted = ConfusionMatrix(NAMES, "class"), ConfusionMatrix(NAMES, "weighted")
+    plain = ConfusionMatrix(NAMES, "class")
+    weighted = ConfusionMatrix(NAMES, "weighted")
     model = still_model(
         "softmax", "sparse_categorical_crossentropy", [plain], weighted_metrics=[weighted]
     )
@@ -149,7 +152,8 @@ def two_outputs(left, right, **options):
 @pytest.mark.parametrize("eager", [False, True])
 def test_the_matrices_of_two_outputs_each_keep_their_figures(eager):
     random = np.random.default_rng(0)
-    x, y = random.normal(size=(70, 5)).astype("float32"), random.integers(0, 4, (2, 70))
+    x = random.normal(size=(70, 5)).astype("float32")
+    y = random.integers(0, 4, (2, 70))
     model = two_outputs(ConfusionMatrix(NAMES, "l"), ConfusionMatrix(NAMES, "r"), run_eagerly=eager)
     history = model.fit(x, list(y), verbose=0).history
     left, right = (scores.argmax(axis=1) for scores in model.predict(x, verbose=0))
@@ -201,7 +205,8 @@ def test_labels_of_any_kind_that_are_class_numbers_count_alike(kind):
     given = {list: list(labels), "column": np.array(labels)[:, None]}.get(kind)
     given = np.array(labels).astype(kind) if given is None else given
     scores = np.eye(4)[[1, 0, 1, 2, 2]]
-    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    metric = ConfusionMatrix(NAMES, "class")
+    exact = ExactMatch()
     if kind == "object":
         with pytest.raises(ValueError, match="name=class>: y_true is not an array of numbers"):
             metric.update_state(given, scores)
@@ -229,8 +234,10 @@ def test_fit_takes_truth_values_as_labels():
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_rows_of_weight_0_count_for_nothing_whatever_their_labels_and_predictions(compiled):
-    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
-    scores, weights = np.eye(4)[[0, 1, 2, 3]], np.array([1.0, 0, 2, 0])
+    metric = ConfusionMatrix(NAMES, "class")
+    exact = ExactMatch()
+    scores = np.eye(4)[[0, 1, 2, 3]]
+    weights = np.array([1.0, 0, 2, 0])
     scores[3] = np.nan
     several = np.array([[1, 0, 0, 0], [0, 9, 0, 0], [0, 0, 0, 0], [np.nan, 0, 0, 0]])
     for update, labels in ((metric.update_state, [0, -1, 1, 7]), (exact.update_state, several)):
@@ -243,7 +250,8 @@ def test_rows_of_weight_0_count_for_nothing_whatever_their_labels_and_prediction
 
 
 def test_a_prediction_of_nan_makes_the_figures_nan_and_is_not_the_first_class():
-    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    metric = ConfusionMatrix(NAMES, "class")
+    exact = ExactMatch()
     scores = np.array([[0.1, np.nan, 0.2, 0.3], [0.7, 0.1, 0.1, 0.1]])
     metric.update_state([0, 0], scores)
     exact.update_state(np.zeros((2, 4)), scores)
@@ -253,9 +261,12 @@ def test_a_prediction_of_nan_makes_the_figures_nan_and_is_not_the_first_class():
 
 def test_both_metrics_stream_inside_a_loop_compiled_by_xla():
     random = np.random.default_rng(1)
-    y, scores = random.integers(0, 4, 96), random.random((96, 4), dtype="float32")
-    several, batches = (random.random((96, 4)) < 0.5).astype("uint8"), 3
-    per_class, exact = ConfusionMatrix(NAMES, "class"), ExactMatch([0.2, 0.5, 0.7, 0.9])
+    y = random.integers(0, 4, 96)
+    scores = random.random((96, 4), dtype="float32")
+    several = (random.random((96, 4)) < 0.5).astype("uint8")
+    batches = 3
+    per_class = ConfusionMatrix(NAMES, "class")
+    exact = ExactMatch([0.2, 0.5, 0.7, 0.9])
 
     @tf.function(jit_compile=True)
     def epoch(y, several, scores):
@@ -317,7 +328,8 @@ def test_exact_match_equals_scikit_learn_at_every_batch_size(rows, labels, each,
 @given(st.integers(1, 40), st.integers(0, 2**32 - 1))
 def test_binary_accuracy_of_keras_is_the_hamming_accuracy(rows, seed):
     random = np.random.default_rng(seed)
-    y_true, y_pred = random.integers(0, 2, (rows, 5)), random.random((rows, 5))
+    y_true = random.integers(0, 2, (rows, 5))
+    y_pred = random.random((rows, 5))
     expected = 1 - sklearn_metrics.hamming_loss(y_true, y_pred > 0.5)
     for batch in BATCHES:
         hamming = stream(keras.metrics.BinaryAccuracy(), y_true, y_pred, None, batch)
@@ -435,7 +447,8 @@ def test_fit_stops_at_a_label_out_of_range():
 
 
 def test_a_label_out_of_range_in_a_compiled_step_leaves_no_figure_that_looks_right():
-    metric, exact = ConfusionMatrix(NAMES, "class"), ExactMatch()
+    metric = ConfusionMatrix(NAMES, "class")
+    exact = ExactMatch()
     tf.function(metric.update_state, jit_compile=True)(tf.constant([0, 9]), tf.eye(4)[:2])
     tf.function(exact.update_state, jit_compile=True)(tf.constant([[0, 9]]), tf.eye(2)[:1])
     assert all(np.isnan(float(value)) for value in metric.result().values())
@@ -456,7 +469,8 @@ rounded = st.lists(
 @quick
 @given(rounded)
 def test_scores_equal_scikit_learn_at_every_threshold(rows):
-    y_true, probability = np.array(rows)[:, 0], np.array(rows)[:, 1] / 8
+    y_true = np.array(rows)[:, 0]
+    probability = np.array(rows)[:, 1] / 8
     thresholds = [-1, 0, 0.3, 0.5, 0.875, 1]
     scores = scores_at(thresholds, y_true, probability)
     for place, threshold in enumerate(thresholds):
@@ -479,7 +493,8 @@ def test_scores_equal_scikit_learn_at_every_threshold(rows):
 @quick
 @given(rounded)
 def test_no_threshold_from_0_to_1_beats_the_chosen_one(rows):
-    y_true, probability = np.array(rows)[:, 0], np.array(rows)[:, 1] / 8
+    y_true = np.array(rows)[:, 0]
+    probability = np.array(rows)[:, 1] / 8
     between = [
         0,
         *(np.arange(8) + 0.5) / 8,
@@ -493,7 +508,8 @@ def test_no_threshold_from_0_to_1_beats_the_chosen_one(rows):
 
 @pytest.mark.parametrize("kind", [list, bool, "uint8", "float32", object])
 def test_a_threshold_is_chosen_for_labels_of_any_kind(kind):
-    y_true, probability = [0, 1, 0, 1], [0.1, 0.3, 0.35, 0.8]
+    y_true = [0, 1, 0, 1]
+    probability = [0.1, 0.3, 0.35, 0.8]
     given = y_true if kind is list else np.array(y_true, dtype=kind)
     assert (
         choose_threshold(given, probability)

@@ -1,0 +1,54 @@
+"""Arguments and options that several commands take, with the words that explain them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
+LessonNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[LESSON]...", help="Such as 05 or 02..05; by default all."),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter",
+        "-p",
+        metavar="NAME=VALUES",
+        help="Such as epochs=5, epochs=1,5 or seed=0..9; repeatable; see: course show.",
+    ),
+]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Less data and fewer epochs; the same as -p fast=true.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores."
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option(help="Folder for notebooks and records; by default runs/DATE_TIME.")
+]
+Edition = Annotated[
+    Literal["solutions", "learner"],
+    typer.Option(help="With the solutions, or as learners open it."),
+]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Mine = Annotated[
+    Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")
+]
+MineOption = Annotated[
+    Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler, whose workers have one thread and see the same files.",
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")
+]
