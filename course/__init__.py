@@ -7,11 +7,12 @@ topics/      what one lesson alone uses; each docstring names its lesson
 kernels/     warm kernels; knows nothing of lessons
 runs/        one notebook, many notebooks: runner, records, plan, cluster, report
 learner/     what a learner owns: their copy of the notebooks, practice, progress
+classroom/   what an instructor needs for a class: variants, sandbox, grading, gradebook
 book/        the course as a site, from what is stored
 authoring/   from lessons/ to notebooks/: source, notebook, build, measure
 cli/         the command `course`: reads what was typed, calls, prints
 
-cli -> book, learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson
+cli -> book, classroom, learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a lesson
 imports reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads nothing else.
 """
 

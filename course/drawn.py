@@ -4,10 +4,12 @@ A check's own cases name the mistakes that were foreseen. Drawn inputs find the 
 common often names one: a sign, a factor, an order.
 """
 
+import contextlib
 import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -18,6 +20,8 @@ DRAWS = 100
 TRIED = 20  # of the draws, with one argument changed
 LONGEST = 160  # characters that show one value
 NOTHING = "Your function returns nothing. Does it end in a return?"
+
+_seed: ContextVar[tuple[int, ...]] = ContextVar("seed", default=())
 
 Draw = Callable[[np.random.Generator], tuple]  # gives the arguments of one call
 
@@ -32,8 +36,19 @@ class Difference:
 
 
 def generators(count: int = DRAWS) -> Iterator[np.random.Generator]:
-    """Give the generators of `count` draws, the same ones each time."""
-    return (np.random.default_rng(number) for number in range(count))
+    """Give the generators of `count` draws: the same ones each time, or within `fresh` those of its seed."""
+    seed = _seed.get()
+    return (np.random.default_rng([*seed, number]) for number in range(count))
+
+
+@contextlib.contextmanager
+def fresh(seed: int) -> Iterator[None]:
+    """Draw other inputs in the block than a notebook does, the same ones for the same seed."""
+    token = _seed.set((seed,))
+    try:
+        yield
+    finally:
+        _seed.reset(token)
 
 
 def difference(answer: Callable, reference: Callable, draw: Draw) -> Difference | None:

@@ -56,6 +56,14 @@ class Hint(AssertionError):
         self.general = general
 
 
+class OddAnswer(Exception):
+    """An answer, judged from outside its process, that is not made of plain data; `told` is what and its line."""
+
+    def __init__(self, what: str, line: str) -> None:
+        super().__init__(what)
+        self.told = (what, line)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """How an answer stands: one of OUTCOMES, and the hints in the order in which a learner gets them.
@@ -134,19 +142,31 @@ def verdict(name: str, notebook: Mapping[str, Any]) -> Verdict:
     has that exercise, KeyError when an answer is missing.
     """
     text = _text(name)
-    tree = ast.parse(text.check)
+    return judge_by_text(name, text.check, notebook, tuple(notebook[each] for each in text.answers))
+
+
+def judge_by_text(
+    name: str,
+    check: str,
+    notebook: Mapping[str, Any],
+    answers: tuple[Any, ...],
+    tools: Mapping[str, Any] | None = None,
+) -> Verdict:
+    """Judge `answers` by the text of the check of exercise `name`, with what it uses of the `notebook`'s names.
+
+    `tools` may stand in for `expect` and `expect_close`, as to count what is met.
+    """
+    tree = ast.parse(check)
     judging = tree.body[-1]
     assert isinstance(judging, ast.FunctionDef)
     judging.decorator_list.clear()  # it would judge, and show, on the spot
-    space = {
-        **notebook,
-        **{tool: globals()[tool] for tool in ("NOTHING", "expect", "expect_close", "generators")},
-    }
+    space = dict(notebook)
+    for tool in ("NOTHING", "expect", "expect_close", "generators"):
+        space[tool] = globals()[tool]
     exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
-    answers = tuple(notebook[answer] for answer in text.answers)
-    return judge(
-        name, space[judging.name], answers, space["draw"] if "draw=draw" in text.check else None
-    )
+    space |= tools or {}  # after the check's own imports
+    draw = space["draw"] if "draw=draw" in check else None
+    return judge(name, space[judging.name], answers, draw)
 
 
 def hint(name: str) -> None:
@@ -345,9 +365,11 @@ def _own_error(
         and held.f_code is not own
         and held.f_code.co_filename != __file__
     ]
-    told = f"{type(error).__name__}: {error}"
+    told, line = getattr(error, "told", (f"{type(error).__name__}: {error}", ""))
     if frames:
-        return f"{told} (at `{frames[-1].line or frames[-1].name}`)"
+        line = frames[-1].line or frames[-1].name
+    if line:
+        return f"{told} (at `{line}`)"
     if isinstance(error, NameError):
         return (
             f"{told}. The cells above make it: run them from the first on, then run this one again."

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position
 from course.training.checkpoints import Checkpoints
 from course.training.memory import Memory
-from course.training.state import set_random_state
+from course.training.state import set_random_state, unless_drawn
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(24, 3)).astype("float32")
@@ -301,8 +301,9 @@ def epochs(run, callbacks, *, until):
     done = 0
     if run._resumed:
         first, done = run._resumed.position
-        set_random_state(run._resumed.state["random"])
-        run._set_random_state()
+        state = run._resumed.state
+        set_random_state(state["random"])
+        set_random_state(unless_drawn(state["random_now"], since=state["random"]))
         run._resumed = None
     for step in range(3 * first + done, until):
         epoch, batch = divmod(step, 3)

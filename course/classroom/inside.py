@@ -1,0 +1,164 @@
+"""The program in the sandbox: runs a student's cells and calls their answers as it is told.
+
+It reads messages on its standard input and answers each on what was its standard output: four bytes of length, then
+plain data. It knows neither what is expected nor whether an answer is right. What it says is believed as little as
+the student's code that shares its process.
+"""
+
+import contextlib
+import inspect
+import json
+import linecache
+import os
+import resource
+import struct
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+from course.classroom.plain_data import MOST, NotPlain, decode, encode
+
+CELL = "<answer to {}>"  # the file name of an answer, by its exercise
+
+
+def main() -> None:
+    """Confine this process as its arguments say, then serve until there is no more message."""
+    user = int(sys.argv[1])
+    limits = json.loads(sys.argv[2])
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    confine(user, limits)
+    spaces: dict[str, dict[str, Any]] = {}
+    while (request := read(requests)) is not None:
+        write(replies, _answer(request, spaces))
+
+
+def confine(user: int, limits: dict[str, int]) -> None:
+    """Set resource limits by name, such as {"RLIMIT_FSIZE": 1000}, and become `user` unless it is 0."""
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    if user:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+
+
+def read(stream: BinaryIO) -> Any:
+    """Return the next message, None at the end. Raises NotPlain for one that is too large."""
+    header = stream.read(4)
+    if len(header) < 4:
+        return None
+    (length,) = struct.unpack(">I", header)
+    if length > MOST:
+        raise NotPlain(f"a message of {length} bytes: must be at most {MOST}")
+    return decode(stream.read(length))
+
+
+def write(stream: BinaryIO, message: Any) -> None:
+    """Write one message."""
+    content = encode(message)
+    stream.write(struct.pack(">I", len(content)) + content)
+    stream.flush()
+
+
+def _answer(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        if request["do"] == "prepare":
+            return _prepare(request, spaces)
+        if request["do"] == "judge":
+            return _judge(request, spaces[request["exercise"]])
+        return _call(spaces[request["exercise"]][request["name"]], request)
+    except BaseException as error:
+        return {"raised": _told(error)}
+
+
+def _prepare(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Run the lesson's cells, the student's own, and the answer; say what each of the names is."""
+    exercise = request["exercise"]
+    space: dict[str, Any] = {"__name__": "__main__"}
+    spaces[exercise] = space
+    exec(compile(request["lesson"], "<lesson>", "exec"), space)
+    for number, text in enumerate(request["own"]):
+        with contextlib.suppress(Exception):  # a cell of theirs that an answer may not even need
+            exec(compile(text, f"<cell {number}>", "exec"), space)
+    name = CELL.format(exercise)
+    text = request["answer"]
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    exec(compile(text, name, "exec"), space)
+    return {"answers": {each: _kind(space, each) for each in request["names"]}}
+
+
+def _kind(space: dict[str, Any], name: str) -> dict[str, Any]:
+    """Say what a name holds: nothing, a stub, a function and its parameters, plain data, or something else."""
+    from course.exercises import is_stub
+
+    if name not in space:
+        return {"kind": "missing"}
+    value = space[name]
+    if is_stub(value):
+        return {"kind": "stub"}
+    if callable(value) and not isinstance(value, type):
+        with contextlib.suppress(Exception):
+            return {"kind": "function", "parameters": list(inspect.signature(value).parameters)}
+        return {"kind": "function", "parameters": []}
+    try:
+        encode(value)
+    except Exception:
+        return {"kind": "other", "type": type(value).__name__}
+    return {"kind": "data", "value": value}
+
+
+def _judge(request: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
+    """Judge in here an answer that is not plain data; the token, sent only now, says that this code has run."""
+    from course.classroom.tally import tallied
+
+    answers = tuple(space.get(name, ...) for name in request["names"])
+    verdict, met = tallied(request["exercise"], request["check"], space, answers)
+    return {
+        "token": request["token"],
+        "outcome": verdict.outcome,
+        "hints": list(verdict.hints),
+        "met": met,
+    }
+
+
+def _call(function: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Call an answer; say what it returns, and which of its arguments it has changed."""
+    arguments = request["arguments"]
+    before = [encode(each) for each in arguments]
+    result = function(*arguments, **request["keywords"])
+    changed = {}
+    for place, (old, now) in enumerate(zip(before, arguments, strict=True)):
+        with contextlib.suppress(NotPlain):
+            if encode(now) != old:
+                changed[place] = now
+    return _sendable({"value": result, "changed": changed})
+
+
+def _sendable(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply, or in its place that it is not plain data."""
+    try:
+        encode(reply)
+    except NotPlain as error:
+        return {"odd": str(error)}
+    return reply
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    """Describe an error as far as a person needs it: its classes, its text, and the student's line."""
+    classes = [each.__name__ for each in type(error).__mro__ if issubclass(each, BaseException)]
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(CELL.format("")[:-1])
+    ]
+    line = (own[-1].line or own[-1].name) if own else ""
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {"classes": classes, "message": f"{message:.300}", "line": f"{line:.200}"}
+
+
+if __name__ == "__main__":
+    main()

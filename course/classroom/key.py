@@ -1,0 +1,107 @@
+"""What a lesson's exercises are judged by: the grader's own side, which never enters a sandbox with an answer.
+
+An exercise is judged from outside where its own solution passes that way, that is, where all that goes in and comes
+out is plain data. Where it does not (a class, a model, a generator), it is judged inside, which the gradebook says.
+"""
+
+import ast
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from course.authoring import slice, source
+from course.catalog import Exercise, LessonError, find
+from course.classroom import remote
+from course.classroom.sandbox import Contained, Sandbox
+from course.classroom.tally import tallied
+from course.exercises import OddAnswer, Verdict
+
+OUTSIDE = "outside"
+INSIDE = "inside"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How one answer stands: the verdict, the share of expectations that it meets (0 to 1), and where it was judged."""
+
+    exercise: str
+    verdict: Verdict
+    share: float
+    way: str
+
+
+@dataclass
+class ExerciseKey:
+    """What one exercise is judged by: the texts of its lesson, what the check uses of it, and how it is judged."""
+
+    name: str
+    text: Exercise
+    lesson: str  # the lesson's cells that the exercise rests on
+    space: dict[str, Any]
+    way: str = OUTSIDE
+    most: int = field(default=0)  # expectations that the solution meets
+
+
+def lesson_key(number: str, sandbox: Callable[[], Sandbox]) -> dict[str, ExerciseKey]:
+    """Make the key of a lesson, such as "05", from its solutions; `sandbox` starts one.
+
+    Raises LessonError where a solution is not right.
+    """
+    lesson = find(number)
+    text = source.read(lesson.name)
+    keys = {}
+    for name in lesson.exercises:
+        above = ast.unparse(ast.Module(slice.statements(text, name), []))
+        key = ExerciseKey(name, lesson.exercises[name], above, slice.namespace(text, name))
+        keys[name] = key
+        for key.way in (OUTSIDE, INSIDE):
+            with sandbox() as inside:
+                judged, key.most = _tried(key, inside, key.text.solution, [])
+            if judged.outcome == "right":
+                break
+        else:
+            raise LessonError(f"exercise {name}: its solution is {judged.outcome}: {judged.hints}")
+    return keys
+
+
+def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Judged:
+    """Judge the source of an answer, with the student's `own` cells above it, in a sandbox that may be used again."""
+    verdict, met = _tried(key, sandbox, answer, own)
+    if verdict.outcome == "right":
+        return Judged(key.name, verdict, 1.0, key.way)
+    counts = verdict.outcome != "not attempted"
+    share = min(met / key.most, 1 - 1 / key.most) if counts else 0.0
+    return Judged(key.name, verdict, share, key.way)
+
+
+def _tried(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> tuple[Verdict, int]:
+    names = list(key.text.answers)
+    prepare = {"do": "prepare", "exercise": key.name, "lesson": key.lesson}
+    try:
+        request = prepare | {"own": own, "answer": answer, "names": names}
+        told = sandbox.ask(request, seconds=sandbox.limits.start)
+        if "raised" in told:
+            what, line = remote.error(told["raised"]).told  # type: ignore[attr-defined]
+            return Verdict("broken", (f"{what} (at `{line}`)" if line else what,)), 0
+        if key.way == INSIDE:
+            return _judged_inside(key, sandbox, names)
+        kinds = told["answers"]
+        answers = tuple(remote.answer(sandbox.ask, key.name, each, kinds[each]) for each in names)
+    except (Contained, OddAnswer) as error:
+        return Verdict("broken", (error.told[0],)), 0
+    except (KeyError, TypeError, AttributeError):
+        return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0
+    return tallied(key.name, key.text.check, key.space, answers)
+
+
+def _judged_inside(key: ExerciseKey, sandbox: Sandbox, names: list[str]) -> tuple[Verdict, int]:
+    """Have an answer judged where it is; believed only with the token, which the code did not know before."""
+    token = secrets.token_hex(16)
+    request = {"do": "judge", "exercise": key.name, "names": names, "check": key.text.check}
+    reply = sandbox.ask(request | {"token": token})
+    if "raised" in reply:
+        return Verdict("broken", (str(reply["raised"].get("message")),)), 0
+    if not secrets.compare_digest(str(reply["token"]), token):
+        raise Contained("its reply has the wrong token")
+    return Verdict(str(reply["outcome"]), tuple(map(str, reply["hints"]))), int(reply["met"])

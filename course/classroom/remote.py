@@ -1,0 +1,78 @@
+"""A student's answer as the grader sees it: a function that calls into the sandbox, and what comes back as data."""
+
+import builtins
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from course.classroom.sandbox import Contained
+from course.exercises import OddAnswer
+
+Ask = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def answer(ask: Ask, exercise: str, name: str, told: dict[str, Any]) -> Any:
+    """Return what stands for an answer of which the sandbox has `told` what it is.
+
+    A stub and a name that is missing are `...`. Raises OddAnswer for what cannot leave the sandbox.
+    """
+    kind = told.get("kind")
+    if kind == "function":
+        return _function(ask, exercise, name, told.get("parameters"))
+    if kind == "data":
+        return told["value"]
+    if kind in ("stub", "missing"):
+        return ...
+    raise OddAnswer(f"`{name}` is a {told.get('type')}", "")
+
+
+def _function(ask: Ask, exercise: str, name: str, parameters: Any) -> Callable[..., Any]:
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        request = {"do": "call", "exercise": exercise, "name": name}
+        reply = ask(request | {"arguments": arguments, "keywords": keywords})
+        if "raised" in reply:
+            raise error(reply["raised"])
+        if "odd" in reply:
+            raise OddAnswer(f"`{name}` returns what is no data: {reply['odd']}", "")
+        if "value" not in reply or not isinstance(reply.get("changed"), dict):
+            raise Contained("its reply is no reply")
+        for place, now in reply["changed"].items():
+            _change(arguments[place], now)
+        return reply["value"]
+
+    names = [each for each in parameters or [] if isinstance(each, str) and each.isidentifier()]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    unique = list(dict.fromkeys(names))
+    call.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in unique])  # type: ignore[attr-defined]
+    call.__name__ = name
+    return call
+
+
+def _change(argument: Any, now: Any) -> None:
+    """Do to an argument what the answer has done to it."""
+    if isinstance(argument, np.ndarray) and np.shape(now) == argument.shape:
+        argument[...] = now
+    elif isinstance(argument, list) and isinstance(now, list):
+        argument[:] = now
+    elif isinstance(argument, dict) and isinstance(now, dict):
+        argument.clear()
+        argument.update(now)
+
+
+def error(told: Any) -> Exception:
+    """Return the error that an answer raised: one of Python's own classes, so that a check can expect it."""
+    try:
+        classes = [str(each) for each in told["classes"]]
+        message = str(told["message"])
+        line = str(told["line"])
+    except (KeyError, TypeError):
+        raise Contained("its reply is no reply") from None
+    own = (getattr(builtins, each, None) for each in classes)
+    known = next(
+        (each for each in own if isinstance(each, type) and issubclass(each, Exception)), None
+    )
+    raised = (known or Exception)(message)
+    raised.told = (f"{classes[0] if classes else 'Error'}: {message}", line)  # type: ignore[attr-defined]
+    return raised

@@ -1,0 +1,46 @@
+"""How many of a check's expectations an answer meets: the credit of an answer that is not right.
+
+A check ends at the first expectation that fails; here it goes on, as far as the answer can be used at all.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from course.exercises import Hint, Verdict, expect, expect_close, judge_by_text
+
+
+class Tally:
+    """Counts the expectations of one run of a check, and those that were met."""
+
+    def __init__(self) -> None:
+        self.met = 0
+        self.seen = 0
+        self.tools = {
+            "expect": self._counting(expect),
+            "expect_close": self._counting(expect_close),
+        }
+
+    def _counting(self, judge: Any) -> Any:
+        def count(*given: Any, **named: Any) -> None:
+            self.seen += 1
+            try:
+                judge(*given, **named)
+            except Hint:
+                return
+            self.met += 1
+
+        return count
+
+
+def tallied(
+    name: str, check: str, notebook: Mapping[str, Any], answers: tuple[Any, ...]
+) -> tuple[Verdict, int]:
+    """Judge answers to exercise `name` by the text of its check; return the verdict and how many expectations hold.
+
+    To be right on all inputs, drawn ones too, is one expectation more.
+    """
+    verdict = judge_by_text(name, check, notebook, answers)
+    tally = Tally()
+    if verdict.outcome != "not attempted":
+        judge_by_text(name, check, notebook, answers, tally.tools)
+    return verdict, tally.met + (verdict.outcome == "right")
