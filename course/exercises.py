@@ -365,9 +365,8 @@ def _own_error(
         and held.f_code is not own
         and held.f_code.co_filename != __file__
     ]
-    told, line = getattr(error, "told", (f"{type(error).__name__}: {error}", ""))
-    if frames:
-        line = frames[-1].line or frames[-1].name
+    line = (frames[-1].line or frames[-1].name) if frames else ""
+    told, line = getattr(error, "told", (f"{type(error).__name__}: {error}", line))
     if line:
         return f"{told} (at `{line}`)"
     if isinstance(error, NameError):

@@ -75,6 +75,21 @@ def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Ju
     return Judged(key.name, verdict, share, key.way)
 
 
+def value(sandbox: Sandbox, exercise: str, answer: str, name: str) -> tuple[Verdict, Any]:
+    """Run the source of an answer and return the data that `name` then holds; the verdict says if that went well."""
+    request = {"do": "prepare", "exercise": exercise, "lesson": "", "own": [], "answer": answer}
+    try:
+        told = sandbox.ask(request | {"names": [name]}, seconds=sandbox.limits.start)
+        if "raised" in told:
+            what, _ = remote.error(told["raised"]).told  # type: ignore[attr-defined]
+            return Verdict("broken", (what,)), None
+        return Verdict("right"), remote.answer(sandbox.ask, exercise, name, told["answers"][name])
+    except (Contained, OddAnswer) as error:
+        return Verdict("broken", (error.told[0],)), None
+    except (KeyError, TypeError, AttributeError):
+        return Verdict("broken", (Contained("its reply is no reply").told[0],)), None
+
+
 def _tried(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> tuple[Verdict, int]:
     names = list(key.text.answers)
     prepare = {"do": "prepare", "exercise": key.name, "lesson": key.lesson}

@@ -45,6 +45,8 @@ def _down(value: Any, depth: int) -> Any:
         return value
     if type(value) is int:
         return value if abs(value) < 1 << 53 else ["int", hex(value)]
+    if value is ...:
+        return ["ellipsis", None]
     if type(value) is complex:
         return ["complex", [value.real, value.imag]]
     if type(value) is bytes:
@@ -81,6 +83,8 @@ def _up(value: Any, depth: int) -> Any:
     kind, content = value
     if kind == "int":
         return int(content, 16)
+    if kind == "ellipsis":
+        return ...
     if kind == "complex":
         return complex(*content)
     if kind == "bytes":

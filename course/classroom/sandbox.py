@@ -129,6 +129,8 @@ class Sandbox:
 
         Raises Contained where there is none, or none that can be read.
         """
+        if self.ended:
+            raise Contained(self._why or "it ended Python")
         self._allowed = seconds or self.limits.wall
         message = encode(request)
         ends = time.monotonic() + self._allowed
@@ -171,8 +173,9 @@ class Sandbox:
         return message
 
     def _stop(self, why: str) -> None:
+        self._why = self._why or why
         self.close()
-        raise Contained(self._why or why)
+        raise Contained(self._why)
 
     def _end(self) -> str:
         """Return how the process has ended. Raises SandboxError where bubblewrap itself has refused."""
@@ -219,12 +222,7 @@ class Sandbox:
         arguments = [str(user), json.dumps(self._resources())]
         if bare:
             return [*program, *arguments]
-        bubblewrap = shutil.which("bwrap")
-        if bubblewrap is None:
-            raise SandboxError(
-                "bwrap: not found; install the package bubblewrap, or grade with --unsafe code that you trust"
-            )
-        return [bubblewrap, *self._walls(is_root), *program, *arguments]
+        return [require(), *self._walls(is_root), *program, *arguments]
 
     def _walls(self, is_root: bool) -> list[str]:
         """Return the options of bubblewrap."""
@@ -268,6 +266,16 @@ class Sandbox:
         with cls._users:
             cls._next_user = (cls._next_user + 1) % USERS
             return FIRST_USER + (os.getpid() * 97 + cls._next_user) % USERS
+
+
+def require() -> str:
+    """Return the path of bubblewrap. Raises SandboxError where it is missing."""
+    found = shutil.which("bwrap")
+    if found is None:
+        raise SandboxError(
+            "bwrap: not found; install the package bubblewrap, or grade code that you trust with --unsafe"
+        )
+    return found
 
 
 def _system() -> list[str]:

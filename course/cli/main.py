@@ -8,10 +8,12 @@ from datetime import datetime
 from json import dumps
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from course.cli import classroom
+from course.cli.execution import execute, finish
 from course.cli.options import (
     AsJson,
     Edition,
@@ -103,7 +105,7 @@ def run(
         assignments.append("fast=true")
     planned = plan.plan(choose(lessons or []), assignments, edition)
     with folder.held(out):
-        gathered = _execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
+        gathered = execute(planned, out, timeout=timeout, workers=jobs, scheduler=scheduler)
         plan.gather(gathered, out / "runs.parquet")
         page = report.write(gathered, out)
     if as_json:
@@ -113,7 +115,7 @@ def run(
     else:
         terminal.table(report.COLUMNS, map(report.row, gathered))
     print(f"Report: {page}", file=sys.stderr if as_json else sys.stdout)
-    _finish(
+    finish(
         gathered,
         out,
         (f"{each.name}: {line}" for each in gathered for line in judge.refusals(each)),
@@ -190,8 +192,8 @@ def measure(
     def gather(out: Path, seeds: int, jobs: int, modes: Iterable[str] = measure.MODES) -> list:
         planned = measure.plan(name, range(seeds), out.parent, modes=modes)
         with folder.held(out):
-            gathered = _execute(planned, out, timeout=900, workers=jobs)
-            _finish(gathered, out)
+            gathered = execute(planned, out, timeout=900, workers=jobs)
+            finish(gathered, out)
             return gathered
 
     name = find(lesson).name
@@ -309,6 +311,10 @@ def certificate(
     )
 
 
+app.command()(classroom.assign)
+app.command()(classroom.grade)
+
+
 @app.command()
 def doctor() -> None:
     """Say whether this installation can run the course; quote the lines in a bug report."""
@@ -336,42 +342,3 @@ def _mine(folder: Path | None, *, new: bool = False) -> Path:
     if not (new or folder.exists()):
         refuse(f"{folder}: there is no such folder; course copy {quote(str(folder))} makes one")
     return folder.absolute()
-
-
-def _execute(planned: list, out: Path, **how: Any) -> list:
-    """Run of what is `planned` all that is not done yet in folder `out`, and return the records of all.
-
-    Shows how the runs get on, and stops in good order; `how` is for `cluster.execute`.
-    """
-    from course.cli import terminal
-    from course.runs import plan
-
-    left = [job for job in planned if not plan.finished(job, out)]
-    if len(left) < len(planned):
-        print(
-            f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr
-        )
-    with terminal.stoppable(out), terminal.progress(len(left)) as progress:
-        # Dask takes seconds to import, and what is refused should not wait for it.
-        from course.runs import cluster
-
-        try:
-            cluster.execute(left, out=out, progress=progress, **how)
-        except cluster.ClusterLost as loss:
-            print(
-                f"Error: {loss}; the same command with --out {out} goes on from there",
-                file=sys.stderr,
-            )
-            raise typer.Exit(1) from loss
-    return plan.recorded(planned, out)
-
-
-def _finish(records: list, out: Path, refusals: Iterable[str] = ()) -> None:
-    from course.cli import terminal
-
-    terminal.failures(records, out)
-    refused = list(refusals)
-    for line in refused:
-        print(f"The course promises otherwise: {line}", file=sys.stderr)
-    if refused or any(record.outcome != "passed" for record in records):
-        raise typer.Exit(1)

@@ -7,6 +7,12 @@ import typer
 from typer.core import TyperGroup
 
 REFUSED = 2  # exit status: what was typed is not allowed
+# Refusals of modules that take time to import; who has not loaded one has no error of its.
+OF_OTHERS = (
+    ("course.data", "DataError"),
+    ("course.classroom.roster", "RosterError"),
+    ("course.classroom.sandbox", "SandboxError"),
+)
 
 
 class Course(TyperGroup):
@@ -36,6 +42,7 @@ def _refusals() -> tuple[type[Exception], ...]:
     from course.parameters import ParameterError
     from course.runs.folder import FolderError
 
-    # Who has not loaded it, and pandas with it, has no error of its.
-    data = sys.modules.get("course.data")
-    return LessonError, ParameterError, FolderError, *([data.DataError] if data else [])
+    loaded = [
+        getattr(sys.modules[module], name) for module, name in OF_OTHERS if module in sys.modules
+    ]
+    return LessonError, ParameterError, FolderError, *loaded

@@ -1,0 +1,125 @@
+"""A notebook that a student has handed in, read as data: answers, cells of their own, and what is odd about it."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode, v4
+
+from course.catalog import Lesson
+from course.classroom.variants import TAG
+from course.learner.merge import answer_in, digest, exercise_of, handed_out
+
+LARGEST = 20 << 20  # bytes
+MOST_CELLS = 2_000
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class SubmissionError(ValueError):
+    """A file that cannot be graded; the text says why."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is graded of a notebook: answers and own cells above them, by exercise, and the report of the own run."""
+
+    answers: dict[str, str]
+    own: dict[str, list[str]]
+    report: str = ""
+    remarks: list[str] = field(default_factory=list)
+
+
+def find(folder: Path, student: str, lesson: Lesson) -> Path:
+    """Return where a submission is. Raises SubmissionError where there is none, or a link in its place."""
+    path = folder / student / f"{lesson.name}.ipynb"
+    if path.is_symlink() or path.parent.is_symlink():
+        raise SubmissionError("is a link, not a file")
+    if not path.is_file():
+        raise SubmissionError("missing")
+    return path
+
+
+def read(path: Path, lesson: Lesson) -> Submission:
+    """Read a submission of `lesson`. Raises SubmissionError for what is no notebook of it."""
+    notebook = _notebook(path)
+    course = notebook.metadata.get("course", {})
+    name = course.get("lesson") if isinstance(course, dict) else None
+    exercises = {exercise_of(cell) for cell in notebook.cells} - {None}
+    if name != lesson.name and not exercises & lesson.exercises.keys():
+        raise SubmissionError(f"is a notebook of {name or 'no lesson'}, not of {lesson.name}")
+    given = handed_out(nbformat.read(lesson.notebook("learner"), as_version=4))
+    texts = {digest(cell) for cell in given.cells}
+    order = [cell.id for cell in given.cells]
+    answers = {each: answer_in(notebook, each) for each in lesson.exercises}
+    own = {each: _own_above(notebook, each, texts) for each in lesson.exercises}
+    report = "\n".join(
+        cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])
+    )
+    return Submission(answers, own, report, list(_remarks(notebook, order, lesson)))
+
+
+def plain(text: str) -> str:
+    """Return text that a stranger wrote without what could steer a terminal or hide in a page."""
+    return CONTROL.sub("", text)
+
+
+def _notebook(path: Path) -> NotebookNode:
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise SubmissionError(f"has {size >> 20} MB; at most {LARGEST >> 20}")
+    try:
+        content = json.loads(path.read_bytes())
+        cells = content["cells"]
+        if len(cells) > MOST_CELLS:
+            raise SubmissionError(f"has {len(cells)} cells; at most {MOST_CELLS}")
+        notebook = nbformat.from_dict(
+            v4.upgrade(nbformat.from_dict(content)) if content.get("nbformat") == 4 else content
+        )
+        for cell in notebook.cells:
+            cell.source = "".join(cell.source)
+            cell.setdefault("metadata", NotebookNode())
+        nbformat.validate(notebook)
+    except SubmissionError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise SubmissionError("is not a notebook") from None
+    except nbformat.ValidationError as error:
+        raise SubmissionError(f"is not a notebook: {str(error).splitlines()[0]:.80}") from None
+    return notebook
+
+
+def _own_above(notebook: NotebookNode, exercise: str, texts: set[str]) -> list[str]:
+    """Return the code cells that the student added or changed above their answer, other answers apart."""
+    own: list[str] = []
+    for cell in notebook.cells:
+        if exercise_of(cell) == exercise:
+            return own
+        mine = cell.cell_type == "code" and cell.source.strip() and digest(cell) not in texts
+        if mine and exercise_of(cell) is None and "parameters" not in cell.metadata.get("tags", []):
+            own.append(cell.source)
+    return own
+
+
+def _remarks(notebook: NotebookNode, order: list[str], lesson: Lesson) -> Iterator[str]:
+    """Name what an instructor should know: cells deleted, moved, run out of order or not at all."""
+    ids = [cell.get("id") for cell in notebook.cells]
+    kept = [each for each in ids if each in set(order)]
+    missing = len(order) - len(set(kept))
+    if missing:
+        yield f"{missing} cells of the lesson are deleted"
+    place = {each: number for number, each in enumerate(order)}
+    if any(place[b] < place[a] for a, b in itertools.pairwise(kept)):
+        yield "cells are reordered"
+    counts = [cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code"]
+    ran = [count for count in counts if isinstance(count, int)]
+    if not ran:
+        yield "no cell was run"
+    elif ran != sorted(ran):
+        yield "cells were run out of order"
+    lost = [name for name in lesson.exercises if not answer_in(notebook, name)]
+    if lost:
+        yield f"the answer cells of {', '.join(lost)} are missing"

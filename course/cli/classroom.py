@@ -1,0 +1,128 @@
+"""The commands of a class: a variant for each student, and their grades."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from course.cli.execution import execute, finish
+from course.cli.options import Jobs
+from course.cli.refusals import refuse
+
+Roster = Annotated[
+    Path, typer.Option(help="A CSV file with a column `student`: letters, digits and . _ @ + -")
+]
+
+
+def assign(
+    lessons: Annotated[
+        list[str], typer.Argument(metavar="LESSON...", help="Such as 05 or 02..05.")
+    ],
+    roster: Roster,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the notebooks, and apart from them the keys.")
+    ],
+    course: Annotated[
+        str, typer.Option(help="Name of your course and term; another one gives other variants.")
+    ] = "course",
+    full: Annotated[
+        bool, typer.Option("--full", help="Have students run in full mode, not fast.")
+    ] = False,
+    jobs: Jobs = None,
+) -> None:
+    """Make for each student a notebook with parameters of their own, and the key to what only their run answers.
+
+    Hand out DIR/notebooks/STUDENT. Keep DIR/keys, made by running the solutions with each student's parameters.
+    The same command makes the same notebooks again, and goes on where it stopped.
+    """
+    from course.catalog import choose
+    from course.classroom import roster as rosters
+    from course.classroom import variants
+    from course.files import write_whole
+    from course.runs.records import Job
+
+    students = rosters.read(roster)
+    chosen = choose(lessons)
+    own = {}
+    for lesson in chosen:
+        for student in students:
+            variants.write(course, student, lesson, out / "notebooks", fast=not full)
+            values = variants.parameters(course, student.id, lesson) | {"fast": not full}
+            own[student.id, lesson.name] = Job(lesson.notebook("solutions"), lesson.name, values)
+    print(f"{len(own)} notebooks in {out / 'notebooks'}")
+    runs = out / "keys" / "runs"
+    records = execute(list(own.values()), runs, timeout=900, workers=jobs)
+    by_name = {record.name: record for record in records}
+    for (student_id, name), job in own.items():
+        record = by_name.get(job.name)
+        if record and record.outcome == "passed":
+            key = out / "keys" / student_id / f"{name}.json"
+            write_whole(key, variants.key_text(record, job, full=full))
+    finish(records, runs)
+    print(f"{len(own)} keys in {out / 'keys'}: keep them to yourself")
+
+
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="A folder with STUDENT/NN_lesson.ipynb.")],
+    roster: Roster,
+    out: Annotated[Path, typer.Option(help="Folder for the gradebook and the pages.")],
+    lessons: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lesson", "-l", metavar="LESSON", help="Repeatable; by default all handed in."
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="DIR/keys of course assign: grades what students report, too."),
+    ] = None,
+    due: Annotated[
+        datetime | None,
+        typer.Option(help="Files changed later are called late: 2027-01-31T23:59:59."),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of the inputs answers are tried on; by default new ones."),
+    ] = None,
+    jobs: Jobs = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Without a sandbox: only for code that you trust.")
+    ] = False,
+) -> None:
+    """Grade submissions in a sandbox: gradebook.csv, the same for Canvas and Moodle, and a page for each student.
+
+    Started again with the same --out it goes on where it stopped.
+    """
+    from course.catalog import all_lessons, choose
+    from course.classroom import gradebook, grading
+    from course.classroom import roster as rosters
+    from course.classroom.sandbox import SandboxError, require
+
+    students = rosters.read(roster)
+    if not submissions.is_dir():
+        refuse(f"{submissions}: there is no such folder")
+    if lessons:
+        chosen = choose(lessons)
+    else:
+        there = {path.stem for path in submissions.glob("*/*.ipynb")}
+        chosen = [lesson for lesson in all_lessons() if lesson.name in there]
+    if not chosen:
+        refuse(f"{submissions}: holds no STUDENT/NN_lesson.ipynb; name the lesson with --lesson")
+    if not unsafe:
+        try:
+            require()
+        except SandboxError as error:
+            refuse(str(error))
+    order = grading.Order(
+        submissions, out, grading.seed(out, seed), keys=keys, due=due, unsafe=unsafe
+    )
+    workers = jobs or os.cpu_count() or 1
+    grades = list(grading.grade_all(order, students, chosen, jobs=workers))
+    gradebook.write(grades, students, out)
+    right = sum(each.outcome == "right" for grade in grades for each in grade.points)
+    asked = sum(len(grade.points) for grade in grades)
+    print(
+        f"{len(grades)} submissions, {right} of {asked} answers right; see {out / 'summary.html'}"
+    )

@@ -1,0 +1,48 @@
+"""Runs that a command asks for: shown while they go on, stopped in good order, told of when they fail."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def execute(planned: list, out: Path, **how: Any) -> list:
+    """Run of what is `planned` all that is not done yet in folder `out`, and return the records of all.
+
+    Shows how the runs get on, and stops in good order; `how` is for `cluster.execute`.
+    """
+    from course.cli import terminal
+    from course.runs import plan
+
+    left = [job for job in planned if not plan.finished(job, out)]
+    if len(left) < len(planned):
+        print(
+            f"{len(planned)} runs, {len(planned) - len(left)} of them done before", file=sys.stderr
+        )
+    with terminal.stoppable(out), terminal.progress(len(left)) as progress:
+        # Dask takes seconds to import, and what is refused should not wait for it.
+        from course.runs import cluster
+
+        try:
+            cluster.execute(left, out=out, progress=progress, **how)
+        except cluster.ClusterLost as loss:
+            print(
+                f"Error: {loss}; the same command with --out {out} goes on from there",
+                file=sys.stderr,
+            )
+            raise typer.Exit(1) from loss
+    return plan.recorded(planned, out)
+
+
+def finish(records: list, out: Path, refusals: Iterable[str] = ()) -> None:
+    """Say what failed, and what the course promises otherwise; then end with status 1."""
+    from course.cli import terminal
+
+    terminal.failures(records, out)
+    refused = list(refusals)
+    for line in refused:
+        print(f"The course promises otherwise: {line}", file=sys.stderr)
+    if refused or any(record.outcome != "passed" for record in records):
+        raise typer.Exit(1)
