@@ -369,6 +369,8 @@ def _own_error(
     told, line = getattr(error, "told", (f"{type(error).__name__}: {error}", line))
     if line:
         return f"{told} (at `{line}`)"
+    if hasattr(error, "told"):
+        return told
     if isinstance(error, NameError):
         return (
             f"{told}. The cells above make it: run them from the first on, then run this one again."
