@@ -1,19 +1,19 @@
 """The glossary: every term in one sentence, linked where a lesson first uses it, and a page of them all.
 
 lessons/glossary.toml maps a term to its sentence; under [forms] stand further spellings of a term. A plural in -s needs
-none. A form with a capital letter is found as it is written, any other in either case.
+none. A form with a capital letter is found as it is written, any other in either case. Under [unlinked] stand, by
+lesson, the terms that it uses in another sense than the glossary's.
 """
 
 import re
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
 from course import catalog
 from course.authoring.links import GLOSSARY, heading_id, in_prose, to_lesson
-from course.authoring.source import Cell, read
+from course.authoring.source import Cell, Source, read
 
 HEADING = re.compile(r"^(#+ .*)$", re.MULTILINE)
 SHORT = {"predict", "quiz"}  # questions, which a link would lead away from
@@ -21,10 +21,11 @@ SHORT = {"predict", "quiz"}  # questions, which a link would lead away from
 
 @dataclass(frozen=True)
 class Glossary:
-    """Terms with their sentences, and further `forms` of some, each mapped to its term."""
+    """Terms with their sentences, further `forms` of some, each mapped to its term, and those `unlinked` by lesson."""
 
     terms: dict[str, str]
     forms: dict[str, str]
+    unlinked: dict[str, list[str]] = field(default_factory=dict)
 
     @cached_property
     def spellings(self) -> dict[str, str]:
@@ -83,7 +84,9 @@ def glossary() -> Glossary:
 def _read(path: Path) -> Glossary:
     entries = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     forms = {form: term for term, others in entries.pop("forms", {}).items() for form in others}
-    return Glossary(dict(sorted(entries.items(), key=lambda entry: entry[0].lower())), forms)
+    unlinked = entries.pop("unlinked", {})
+    terms = dict(sorted(entries.items(), key=lambda entry: entry[0].lower()))
+    return Glossary(terms, forms, unlinked)
 
 
 def is_linked(cell: Cell) -> bool:
@@ -91,19 +94,20 @@ def is_linked(cell: Cell) -> bool:
     return cell.kind == "markdown" and not cell.tags & SHORT
 
 
-def used(cells: Iterable[Cell]) -> set[str]:
-    """Return the terms that are linked in these cells of one lesson."""
-    seen: set[str] = set()
-    for cell in filter(is_linked, cells):
+def used(source: Source) -> set[str]:
+    """Return the terms that are linked in a lesson."""
+    unlinked = set(glossary().unlinked.get(source.number, ()))
+    seen = set(unlinked)
+    for cell in filter(is_linked, source.cells):
         glossary().linked(cell.source, seen)
-    return seen
+    return seen - unlinked
 
 
 def page() -> str:
     """Return the glossary as Markdown: a heading a term, so that a link can lead to each."""
     first: dict[str, catalog.Lesson] = {}
     for lesson in catalog.all_lessons():
-        for term in used(read(lesson.name).cells):
+        for term in used(read(lesson.name)):
             first.setdefault(term, lesson)
     lines = ["# Glossary", "", "Each term in one sentence, with the lesson that uses it first."]
     for term, says in glossary().terms.items():

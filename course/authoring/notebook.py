@@ -46,7 +46,7 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
     """
     up = "../" if edition == "solutions" else ""
     cells = [frame.opening(source, edition, up)]
-    seen: set[str] = set()
+    seen = set(glossary().unlinked.get(source.number, ()))
     published = list(_published(source))
     for cell, id_ in zip(published, _ids(source.number, published), strict=True):
         node = _node(source, cell, id_, edition, quotes)

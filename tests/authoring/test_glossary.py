@@ -2,8 +2,10 @@
 
 import pytest
 
-from course.authoring.glossary import Glossary, glossary, page
+from course.authoring.glossary import Glossary, glossary, page, used
 from course.authoring.links import heading_id
+from course.authoring.notebook import make
+from course.authoring.source import read
 
 TERMS = Glossary(
     {"batch": "Some rows.", "batch size": "How many.", "AUC": "An area."}, {"mini-batch": "batch"}
@@ -49,12 +51,26 @@ def test_the_page_has_a_heading_a_term_with_its_sentence_and_the_lesson_that_use
     )
 
 
+def test_a_term_is_not_linked_in_a_lesson_that_means_something_else_by_it(lessons):
+    text = '"AUC" = "An area."\nbatch = "Some rows."\n[unlinked]\n98 = ["batch"]\n'
+    (lessons / "glossary.toml").write_text(text)
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text() + "\n# %% [markdown]\n# Batches of the AUC.\n")
+    source = read("98_trial")
+    assert used(source) == {"AUC"}
+    assert "Batches of the [AUC](GLOSSARY.md#auc)." in [
+        cell.source for cell in make(source, "learner").cells
+    ]
+
+
 def test_the_courses_terms_are_sentences_and_each_is_used_in_a_lesson():
     assert len(glossary().terms) >= 60
     assert len({heading_id(term) for term in glossary().terms}) == len(glossary().terms)
     assert set(glossary().forms.values()) <= set(glossary().terms)
     unused = [entry for entry in page().split("\n## ")[1:] if "([Lesson " not in entry]
     assert unused == []
+    for lesson, terms in glossary().unlinked.items():
+        assert set(terms) <= set(glossary().terms), lesson
     for term, says in glossary().terms.items():
         assert says[0].isupper(), term
         assert says.endswith("."), term
