@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from course.cli.execution import execute, finish
-from course.cli.options import Jobs
+from course.cli.options import Jobs, LessonNames
 from course.cli.refusals import refuse
 
 Roster = Annotated[
@@ -126,3 +126,27 @@ def grade(
     print(
         f"{len(grades)} submissions, {right} of {asked} answers right; see {out / 'summary.html'}"
     )
+
+
+def syllabus(
+    weeks: Annotated[int, typer.Option(min=1, help="How many weeks your term has.")] = 14,
+    lessons: LessonNames = None,
+    start: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Its first day: 2027-02-01.")
+    ] = None,
+    ical: Annotated[
+        Path | None, typer.Option(help="Write the term to this calendar file, too; needs --start.")
+    ] = None,
+) -> None:
+    """Print a term on one page: which lessons in which week, what they teach, need, and take."""
+    from course.catalog import choose
+    from course.classroom import syllabus
+    from course.files import write_whole
+
+    first = start.date() if start else None
+    if ical and not first:
+        refuse("--ical: needs --start, the first day of the term")
+    dealt = syllabus.deal([syllabus.Unit(lesson) for lesson in choose(lessons or [])], weeks)
+    if ical and first:
+        write_whole(ical, syllabus.calendar(dealt, first).encode())
+    print(syllabus.markdown(dealt, first), end="")
