@@ -64,18 +64,21 @@ def paired_bootstrap(
     return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
 
 
-def prediction_interval(values: Sequence[float], error: float) -> Interval:
+def prediction_interval(
+    values: Sequence[float], error: float, *, freedom: int | None = None
+) -> Interval:
     """Return where one more value lies, but for a share `error` of such intervals: mean and t quantile.
 
-    Exact for normal values (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); a test counts how often the
-    course's own values leave it. Raises ValueError for fewer than two values.
+    Exact for normal values with `freedom` left out (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); fewer
+    degrees of freedom make it wider, for values with heavier tails. Raises ValueError for fewer than two values.
     """
     from scipy.stats import t
 
     count = len(values)
     if count < 2:
         raise ValueError(f"{count} values: a prediction interval needs at least 2")
-    reach = t.ppf(1 - error / 2, count - 1) * np.std(values, ddof=1) * np.sqrt(1 + 1 / count)
+    tail = t.ppf(1 - error / 2, min(count - 1, freedom or count))
+    reach = tail * np.std(values, ddof=1) * np.sqrt(1 + 1 / count)
     center = np.mean(values)
     return Interval(float(center - reach), float(center + reach))
 

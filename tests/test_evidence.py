@@ -1,11 +1,14 @@
 """What seeds and rows bear, against hand-worked cases, SciPy's quantiles and simulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from course import claims
 from course.evidence import has_margin, paired_bootstrap, prediction_interval, sign_test
+from course.runs import judge
 
 
 @pytest.mark.parametrize(
@@ -60,29 +63,39 @@ def test_a_prediction_interval_holds_the_next_value_as_often_as_it_says():
     assert missed == pytest.approx(error, abs=3 * np.sqrt(error * (1 - error) / 4000))
 
 
+def test_fewer_degrees_of_freedom_widen_a_prediction_interval_as_the_table_says():
+    values = [-1.0, 0.0, 1.0, 0.5, -0.5]
+    low, high = prediction_interval(values, 0.05, freedom=2)
+    reach = 4.302653 * np.std(values, ddof=1) * np.sqrt(1.2)  # t(.975) with 2, from a table
+    assert (low, high) == pytest.approx((-reach, reach), rel=1e-6)
+
+
 def test_a_prediction_interval_needs_two_values():
     with pytest.raises(ValueError, match="1 values: a prediction interval needs at least 2"):
         prediction_interval([1.0], 0.01)
 
 
-def test_the_courses_own_values_leave_the_interval_of_the_others_hardly_ever():
+def test_the_courses_own_values_never_leave_the_interval_of_the_other_seeds():
     """Each measured value against the interval that the other seeds give it, as wide as a run is judged by."""
-    modes = [
-        entry[mode]
+    measured = [
+        claims.Band(entry[mode]["values"], entry["digits"])
         for entry in claims.stored().values()
         for mode in ("full", "fast")
-        if mode in entry
+        if mode in entry and "values" in entry[mode] and not entry.get("timed")
     ]
-    results = [mode["values"] for mode in modes if "values" in mode and len(mode["values"]) > 2]
-    error = 1 / 200 / max(1, len(results) / 2)
-    tried = left = 0
-    for values in results:
-        for seed, value in enumerate(values):
-            others = values[:seed] + values[seed + 1 :]
+    error = judge.FALSE_ALARMS / (len(measured) / 2)
+    tried = 0
+    left = 0
+    for band in measured:
+        if not judge.tells_of_others(band.values):
+            continue
+        for seed, value in enumerate(band.values):
+            others = replace(band, values=[*band.values[:seed], *band.values[seed + 1 :]])
             tried += 1
-            left += value not in prediction_interval(others, error) and len(set(others)) > 1
+            left += value not in judge.one_more(others, error)
     print(f"{left} of {tried} values outside the interval of the other seeds")
-    assert left <= tried / 1000
+    assert tried > 3_000
+    assert left == 0
 
 
 def test_a_margin_is_the_one_sided_t_interval_by_hand():

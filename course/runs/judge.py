@@ -4,7 +4,7 @@ Facts hold with every seed, bounds with every seed that was measured. A value re
 of equal fingerprint prints the same digits; elsewhere it must lie where one more value lies.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from course import claims
@@ -12,9 +12,9 @@ from course.claims import Band, Claim
 from course.evidence import Interval, prediction_interval
 from course.runs.records import Record
 
-FALSE_ALARMS = (
-    1 / 200
-)  # runs of the whole course, in one mode, with a value outside though nothing is wrong
+FALSE_ALARMS = 1 / 200  # runs of the whole course, in one mode, with a value outside by chance
+HEAVY_TAILS = 3  # degrees of freedom: some seeds lie far from the others
+SEEDS_THAT_TELL = 8  # fewer say too little of the next
 
 
 def refusals(record: Record) -> Iterator[str]:
@@ -32,18 +32,25 @@ def refusals(record: Record) -> Iterator[str]:
 def is_repeated(record: Record, claim: Claim) -> bool | None:
     """Tell whether a value of `record` repeats what was measured.
 
-    None where it need not (other parameters, times) or where one measured seed says nothing of others.
+    None where it need not (other parameters, times) or where the measured seeds say too little of others.
     """
     measured = claims.band(claim.name, claim.mode)
     if not measured or not claim.standard or claim.timed:
         return None
     if _is_measured(record, measured) and is_same_machine(record):
         return measured.show(claim.value) == measured.show(measured.values[_seed(record)])
-    if measured.seeds < 2:
+    if not tells_of_others(measured.values):
         return None
-    return measured.low <= claim.value <= measured.high or claim.value in _expected(
-        claim.name, claim.mode
-    )
+    inside = measured.low <= claim.value <= measured.high
+    return inside or claim.value in _expected(claim.name, claim.mode)
+
+
+def tells_of_others(values: Sequence[float]) -> bool:
+    """Tell whether values over seeds say where one more lies: there are some, and no crowd of equal ones.
+
+    A value that most seeds share (a count, a residue of rounding) hides how far the next may lie.
+    """
+    return len(values) >= SEEDS_THAT_TELL and len(set(values)) > len(values) / 2
 
 
 def is_same_machine(record: Record) -> bool:
@@ -55,15 +62,20 @@ def is_same_machine(record: Record) -> bool:
 def _expected(name: str, mode: str) -> Interval:
     """Return the interval of one more value, so wide that all claims together leave theirs in at most one run of 200.
 
-    By Bonferroni: the share of false alarms allowed in a run of the course, divided by its claims.
+    By Bonferroni: the share of false alarms allowed in a run of the course, divided by its claims. The tails are
+    heavier than those of normal values; a test leaves out each stored value in turn, and none lies outside what the
+    others give it.
     """
     measured = claims.band(name, mode)
     assert measured
     count = sum(mode in entry and not entry.get("timed") for entry in claims.stored().values())
-    found = prediction_interval(measured.values, FALSE_ALARMS / count)
-    last_digit = (
-        10.0**-measured.decimals
-    )  # where all seeds agree, another machine may round otherwise
+    return one_more(measured, FALSE_ALARMS / count)
+
+
+def one_more(measured: Band, error: float) -> Interval:
+    """Return where one more value lies but for a share `error`, and a last digit more, as machines round otherwise."""
+    found = prediction_interval(measured.values, error, freedom=HEAVY_TAILS)
+    last_digit = 10.0**-measured.decimals
     return Interval(found.low - last_digit, found.high + last_digit)
 
 

@@ -8,15 +8,16 @@ from course.runs import judge
 from course.runs.records import Record
 
 HERE = {"keras": "3", "cores": "2"}
-STORED = """[98]
-full = {keras = "3", cores = "2"}
+VALUES = "[0.951, 0.941, 0.961, 0.955, 0.949, 0.953, 0.958, 0.946]"
+STORED = f"""[98]
+full = {{keras = "3", cores = "2"}}
 
 ["98.accuracy"]
 unit = ""
 digits = 2
 ["98.accuracy".full]
 at_least = 0.9
-values = [0.951, 0.941, 0.961, 0.955]
+values = {VALUES}
 """
 
 
@@ -51,7 +52,7 @@ def made(value, *, seed=0, machine=HERE, parameters=(), kind="bound", standard=T
     [
         (0, 0.951, True, False),
         (3, 0.89, True, True),
-        (4, 0.89, True, False),  # never measured: the course promised nothing
+        (8, 0.89, True, False),  # never measured: the course promised nothing
         (0, 0.89, False, False),  # other parameters
     ],
 )
@@ -78,8 +79,8 @@ def test_a_spread_is_never_refused():
         (0, 0.9511, HERE, True),  # the same digits
         (0, 0.955, HERE, False),  # well inside, but this seed gave other digits here
         (0, 0.955, {"cores": "8"}, True),
-        (7, 0.93, HERE, True),  # a seed never measured
-        (7, 0.3, HERE, False),
+        (8, 0.93, HERE, True),  # a seed never measured
+        (8, 0.3, HERE, False),
         (0, 0.3, {"cores": "8"}, False),
     ],
 )
@@ -95,7 +96,22 @@ def test_times_and_other_parameters_need_not_repeat():
 
 
 def test_one_measured_seed_says_nothing_of_others():
-    claims.VALUES.write_text(STORED.replace("[0.951, 0.941, 0.961, 0.955]", "[0.951]"))
+    claims.VALUES.write_text(STORED.replace(VALUES, "[0.951]"))
     claims.stored.cache_clear()
     assert judge.is_repeated(*made(0.951, seed=0)) is True
     assert judge.is_repeated(*made(0.3, seed=5)) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "[0.951, 0.941, 0.961, 0.955, 0.949, 0.953, 0.958]",  # too few
+        "[0.951, 0.951, 0.951, 0.951, 0.951, 0.951, 0.951, 0.951, 0.946]",  # a crowd of equal ones
+    ],
+)
+def test_seeds_that_say_too_little_of_others_judge_only_themselves(values):
+    claims.VALUES.write_text(STORED.replace(VALUES, values))
+    claims.stored.cache_clear()
+    assert judge.is_repeated(*made(0.951, seed=0)) is True
+    assert judge.is_repeated(*made(0.3, seed=0)) is False
+    assert judge.is_repeated(*made(0.3, seed=500)) is None
