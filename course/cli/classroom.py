@@ -128,6 +128,21 @@ def grade(
     )
 
 
+def release(
+    lessons: Annotated[
+        list[str], typer.Argument(metavar="LESSON...", help="Such as 05 or 02..05.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of your nbgrader course.")],
+    course: Annotated[str, typer.Option(help="The id of your nbgrader course.")] = "course",
+) -> None:
+    """Write lessons as assignments of nbgrader: source/ and nbgrader_config.py, ready for generate_assignment."""
+    from course.catalog import choose
+    from course.classroom import nbgrader
+
+    for path in nbgrader.write(course, choose(lessons), out):
+        print(path)
+
+
 def syllabus(
     weeks: Annotated[int, typer.Option(min=1, help="How many weeks your term has.")] = 14,
     lessons: LessonNames = None,

@@ -313,6 +313,7 @@ def certificate(
 
 app.command()(classroom.assign)
 app.command()(classroom.grade)
+app.command()(classroom.release)
 app.command()(classroom.syllabus)
 
 
