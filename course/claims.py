@@ -243,9 +243,9 @@ def _direction(found: Band) -> str:
 
 
 def _number(value: float, digits: int) -> str:
-    """Return `value` with `digits` decimals; what is not 0 does not read as 0."""
-    text = f"{value:.{digits}f}"
-    if value and float(text) == 0:
+    """Return `value` as 33,179.50 with `digits` decimals; what is not 0 does not read as 0."""
+    text = f"{value:,.{digits}f}"
+    if value and round(value, digits) == 0:
         return f"< {10.0**-digits:.{digits}f}" if value > 0 else f"> -{10.0**-digits:.{digits}f}"
     return text
 

@@ -205,28 +205,31 @@ def contour_path(
     y_label: str,
     around: ArrayLike | None = None,
 ) -> None:
-    """Draw the level lines of `loss(first weight, second weight)`, taken on arrays, and `paths` (steps, 2).
+    """Draw `paths` (steps, 2), a panel each, over the level lines of `loss(first weight, second weight)` on arrays.
 
-    Axes and level lines are those around the paths, or around points (rows, 2), so that figures can be compared.
+    All panels share axes and level lines: those around the paths, or around points (rows, 2), so that figures can be
+    compared.
     """
     paths = {name: np.asarray(path, dtype=float) for name, path in paths.items()}
-    with drawing(title, size=(6.5, 5.0)) as (figure, alt_text):
-        axes = add_axes(figure, title, x_label, y_label)
-        axes.grid(visible=False)
-        _level_lines(
-            axes,
-            loss,
-            np.concatenate(list(paths.values())) if around is None else np.asarray(around),
-        )
-        for style, path in styled(paths):
-            axes.plot(*path.T, **style, markevery=max(1, len(path) // 15))
+    points = np.concatenate(list(paths.values())) if around is None else np.asarray(around)
+    width = 5.0 if len(paths) == 1 else 2.7 * len(paths)
+    with drawing(title, size=(width, 4.0)) as (figure, alt_text):
+        panels = figure.subplots(1, len(paths), sharex=True, sharey=True, squeeze=False)[0]
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        panels[0].set_ylabel(y_label)
+        for axes, (style, path) in zip(panels, styled(paths), strict=True):
+            axes.set(title=style["label"], xlabel=x_label)
+            axes.grid(visible=False)
+            _level_lines(axes, loss, points)
+            axes.plot(*path.T, **style, markersize=4)
+            axes.plot(*path[0], "o", color="black")
+            axes.annotate("start", path[0], xytext=(5, -12), textcoords="offset points")
             begin = _weights_in_words(path[0])
             end = _weights_in_words(path[-1])
             fall = f"loss {loss(*path[0]):.3g} to {loss(*path[-1]):.3g}"
             alt_text.append(
                 f"{style['label']}: {len(path) - 1} steps from {begin} to {end}, {fall}."
             )
-        axes.legend()
 
 
 def _level_lines(axes: Axes, loss: Callable[[NDArray, NDArray], NDArray], points: NDArray) -> None:
@@ -241,8 +244,7 @@ def _level_lines(axes: Axes, loss: Callable[[NDArray, NDArray], NDArray], points
     )  # squared: the level lines of a bowl then lie evenly apart
     levels = heights.min() + np.ptp(heights) * shares
     axes.set(xlim=grid[0][0, [0, -1]], ylim=grid[1][[0, -1], 0])
-    contours = axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
-    axes.clabel(contours, levels[1::2], fmt="%.3g")
+    axes.contour(*grid, heights, levels, colors=GREY, linewidths=0.6)
 
 
 def _weights_in_words(weights: NDArray) -> str:

@@ -2,15 +2,15 @@
 # title: Gradient descent
 # part: 1 Fit
 # objectives:
-#   - fit a linear model by gradient descent in a few lines of NumPy, and from the command line
-#   - choose a rule for stopping, and say what it promises about the weights
-#   - compute the largest stable learning rate from the data, before the first iteration
-#   - detect a descent that diverges, and name the cause
-#   - explain why scaling the inputs makes the descent so much shorter
+#   - fit a linear model by gradient descent in a few lines of NumPy, or from the command line
+#   - choose a stopping rule and say what it guarantees about the weights
+#   - compute the largest stable learning rate from the data, before you take the first step
+#   - catch a descent that diverges, and name the cause
+#   - explain why you scale the inputs before you train
 # prerequisites:
 #   - Python functions and loops
 #   - the derivative of a square
-#   - NumPy arrays and products of matrices, such as `X.T @ y`
+#   - NumPy arrays and matrix products, such as `X.T @ y`
 #   - what an eigenvalue is
 # data: [linreg_plane, yacht]
 # reading:
@@ -20,9 +20,10 @@
 # ---
 
 # %% [markdown]
-# Every network in this course learns by the rule of this first lesson: measure the error, take a small step downhill,
-# repeat. Here the rule works on a model so small that its exact answer is known. So we can ask what is hard to ask of
-# a network: did it arrive? How fast could it have gone? And when it fails, why? Everything is written in NumPy.
+# Every network in this course learns by the rule you meet in this lesson: measure the error, take a small step
+# downhill, and repeat. You start with a model so small that you can compute its exact answer. That lets you ask
+# questions that are hard to ask about a network. Did the training arrive at the best weights? How fast could it have
+# been? When it fails, why? You write everything in NumPy.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the noise and of the random rows, 0 to 1000000
@@ -38,7 +39,7 @@ begin("01_gradient_descent", globals())
 # %% [markdown]
 # ## A plane to find
 #
-# A thousand rows with two inputs; the last column is the target.
+# The first table has a thousand rows. Two columns are the inputs, and the last one is the target.
 
 # %%
 from course.data import table
@@ -47,49 +48,61 @@ rows = table("linreg_plane")
 rows.head(3)
 
 # %% [markdown]
-# The model is a plane: $f(x) = w_0 + w_1 x_1 + w_2 x_2$. To treat the bias $w_0$ like the other weights, give every
-# row one more input, in front, that is always 1. Then $f(x)$ is a product of two vectors, and all predictions at
-# once are `X @ weights`.
+# The model is a plane: $f(x) = w_0 + w_1 x_1 + w_2 x_2$. The weight $w_0$ is the bias. To treat it like the other
+# weights, put an input that is always 1 at the front of each row. Then $f(x)$ is the product of two vectors, and
+# `X @ weights` gives all the predictions at once.
 
 # %%
 import numpy as np
 
-x, y = rows[["x1", "x2"]].to_numpy(), rows["y"].to_numpy()
+x = rows[["x1", "x2"]].to_numpy()
+y = rows["y"].to_numpy()
 X = np.column_stack([np.ones(len(x)), x])
 X[:3]
 
 # %% [markdown]
 # ## One step downhill
 #
-# What is a good plane? We measure the **sum of squared errors**, $\mathrm{SSE}(w) = \sum (y - f(x))^2$ over all
-# rows, and look for the weights that make it least. Its derivative by the weight $w_j$ is
-# $-2 \sum (y - f(x))\, x_j$, so the SSE falls fastest if each weight moves in proportion to
-# $\sum (y - f(x))\, x_j$. That is the whole update:
+# How good is a plane? We measure its **sum of squared errors** over all rows, $\mathrm{SSE}(w) = \sum (y - f(x))^2$,
+# and look for the weights that make it as small as possible. With a single weight, the search looks like this:
+
+# %%
+from course.topics.gradient_figures import downhill
+
+downhill()
+
+# %% [markdown]
+# The slope of the curve tells you two things: which way is down, and how far you may step. Where the curve is steep,
+# the step is long. At the bottom the slope is 0, so the steps end.
 #
-# $$w \leftarrow w + \eta \sum (y - f(x))\, x$$
+# With several weights there is one slope for each, and together they form the **gradient**. The derivative of the SSE
+# with respect to the weight $w_j$ is $-2 \sum (y - f(x))\, x_j$. The SSE falls fastest when you move against the
+# gradient. That gives the whole update:
 #
-# with the **learning rate** $\eta$, which also takes in the factor of 2. Where a prediction is too low and the
-# input is positive, it raises the weight. As code, from weights of 0:
+# $$w \leftarrow w + \eta\, d \qquad\text{with}\qquad d = \sum (y - f(x))\, x$$
+#
+# The vector $d$ is the direction of the step. It is half the gradient with its sign reversed. The **learning rate**
+# $\eta$ sets the length of the step and absorbs the factor of 2. Here is the step in code, starting from weights of 0:
 
 # %%
 weights = np.zeros(3)
 residual = y - X @ weights
 direction = X.T @ residual
-weights + 1e-4 * direction
+stepped = weights + 1e-4 * direction
+stepped
 
 # %% [markdown]
-# Was that a step downhill?
+# Did that step lead downhill?
 
 # %%
-stepped = weights + 1e-4 * direction
-print("SSE before:", round(np.sum((y - X @ weights) ** 2)))
-print("SSE after: ", round(np.sum((y - X @ stepped) ** 2)))
+print(f"SSE before: {np.sum((y - X @ weights) ** 2):,.0f}")
+print(f"SSE after:  {np.sum((y - X @ stepped) ** 2):,.0f}")
 
 # %% [markdown]
 # ## Repeat
 #
-# Gradient descent is this step in a loop. The loop keeps a log, one row per iteration with the weights and their SSE,
-# and ends when the SSE has changed by no more than a threshold.
+# Gradient descent repeats this step in a loop. Our loop keeps a log with the weights and the SSE of each iteration.
+# It stops when the SSE has changed by no more than a threshold.
 
 
 # %%
@@ -104,21 +117,19 @@ def fit(X, y, learning_rate, threshold):
         weights = weights + learning_rate * (X.T @ residual)
 
 
+# %%
 log = fit(X, y, learning_rate=1e-4, threshold=1e-4)
 print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 
 # %% [markdown]
-# The course keeps a reference log of these data, to 4 decimals. Do we agree in every row? `fact` records a result
-# that must be the same with every seed and on every machine.
+# The course comes with a reference log for these data, rounded to 4 decimals. Does ours agree with it in every row?
+# `fact` records a result that must be the same with every seed and on every machine.
 
 # %%
 from course.data import verified
 
-trace = np.loadtxt(
-    verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"),
-    delimiter=",",
-    skiprows=1,
-)
+reference_file = verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv")
+reference = np.loadtxt(reference_file, delimiter=",", skiprows=1)
 
 # %%
 from course.claims import fact
@@ -127,7 +138,7 @@ fact("01.trace_rows", "rows of the log", len(log), equals=75)
 fact(
     "01.trace_equal",
     "every row equals the reference to 4 decimals",
-    np.array_equal(log.round(4), trace[:, 1:]),
+    np.array_equal(log.round(4), reference[:, 1:]),
 )
 
 # %%
@@ -143,14 +154,15 @@ plots.lines(
 )
 
 # %% [markdown]
-# After a quick start the curve is straight on its logarithmic axis: every iteration removes the same share of what
-# is left. The section on the limit will say which share, and why the start was quicker.
+# After a quick start, the curve is straight on its logarithmic axis. A straight line there means that every iteration
+# removes the same fraction of the error that is left. You will compute this fraction below, in "The limit, predicted".
 #
-# `course.topics.linear_regression` holds the same algorithm with its inputs checked, and is also a command:
+# The module `course.topics.linear_regression` holds the same algorithm, checks its inputs, and also works as a
+# command:
 #
 #     python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
 #
-# With a coarse threshold its log is short enough to read:
+# With a coarse threshold, its log is short enough to read:
 
 # %%
 from course.topics.linear_regression import main
@@ -161,14 +173,13 @@ main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
 # %% [markdown]
 # ### Exercise 01.1: one step on the mean
 #
-# Write one step of gradient descent on the **mean** squared error, $\frac{1}{N}\sum (y - f(x))^2$, with the full
-# gradient, factor of 2 and all. This is the step that Keras takes on the plane in lesson 02.
+# Write one step of gradient descent on the **mean** squared error, $\frac{1}{N}\sum (y - f(x))^2$. Use the full
+# gradient, including the factor of 2. This is the step that Keras takes in lesson 02.
 
 
 # %% tags=["solution"]
 def mean_step(weights, X, y, learning_rate):
-    """Return the weights after one step of gradient descent on the mean squared
-    error."""
+    """Take one step of gradient descent on the mean squared error; return weights."""
     return weights + learning_rate * 2 / len(y) * (X.T @ (y - X @ weights))
 
 
@@ -209,21 +220,21 @@ def check(step):
     )
     mistakes = {
         (
-            "This step goes uphill. Which sign has the derivative of (y - f(x)) by a "
-            "weight?"
+            "This step goes uphill. What is the sign of the derivative of (y - f(x)) "
+            "with respect to a weight?"
         ): (0.01 * gradient),
         (
             "This is the lesson's step on the sum. Now divide by the rows, and keep "
             "the factor of 2."
         ): (-0.015 * gradient),
-        "This is half the step. Which factor does the derivative of a square bring?": (
+        "This is half the step. Which factor comes from the derivative of a square?": (
             -0.005 * gradient
         ),
         "Three rows, three times the step. A mean divides by the number of rows.": (
             -0.03 * gradient
         ),
         "You multiply by the number of rows. A mean divides by it.": (-0.09 * gradient),
-        "The weights have not moved. Where is the step?": 0 * before,
+        "The weights have not moved. The step is missing.": 0 * before,
         "This is the step alone. Add it to the weights.": (-0.01 * gradient - before),
         "The learning rate does not scale the step.": -gradient,
         "The predictions are missing. An error is y - X @ weights.": (
@@ -274,9 +285,9 @@ def mean_step(weights, X, y, learning_rate):
 # %% [markdown]
 # ## When to stop
 #
-# `fit` ends when *the change* of the error is at most the threshold. Retold, this easily becomes "when *the error* is
-# below the threshold". On our plane both come to an end, so nobody notices the difference. (`descend` is `fit` with
-# the rule as an argument.)
+# Our `fit` stops when the *change* of the error is at most the threshold. People often retell this rule as "stop when
+# the *error* is below the threshold". On our plane both rules stop, so the difference is easy to miss. (`descend` is
+# `fit` with the rule as an argument.)
 
 # %%
 from course.topics.linear_regression import descend, sse_change, sse_itself
@@ -286,108 +297,103 @@ for stop in (sse_change, sse_itself):
     print(f"{stop.__name__:10} {descent.iterations} iterations")
 
 # %% [markdown]
-# But these data lie exactly on a plane, and real data hardly ever do. We add noise.
+# But these rows lie exactly on a plane, and real data hardly ever do. So add some noise to the targets:
 
 # %%
 from course.topics.linear_regression import DescentError
 
 rng = np.random.default_rng(seed)
 noisy = y + noise * rng.normal(size=len(y))
+options = {"learning_rate": 1e-4, "threshold": 1e-4, "max_iterations": 5000}
 try:
-    descend(
-        X,
-        noisy,
-        learning_rate=1e-4,
-        threshold=1e-4,
-        stop=sse_itself,
-        max_iterations=5000,
-    )
+    descend(X, noisy, stop=sse_itself, **options)
 except DescentError as error:
     print(error)
 
 # %% [markdown]
-# No plane goes through noisy points: the least SSE is about the number of rows times the variance of the noise. A
-# rule that waits for the error itself to become small waits forever. So the retold sentence is wrong.
+# No plane goes through all the noisy points. The smallest possible SSE is about the number of rows times the variance
+# of the noise, far above the threshold. A rule that waits for the error itself to become small therefore waits
+# forever, and the retold rule is wrong.
 #
-# But what does the rule on the change promise?
+# What does the rule on the change guarantee?
 
 # %% [markdown] tags=["predict"]
-# We lower the learning rate from 1e-4 to a more careful 1e-6 and keep the threshold of 1e-4 on the change. Will the
-# final weights be **closer** to the least-squares solution, **as close**, or **farther** from it?
-
+# We lower the learning rate from 1e-4 to 1e-6 and keep the threshold of 1e-4 on the change. Will the final weights be
+# **closer** to the least-squares solution, **just as close**, or **farther** away?
 
 # %%
-# the weights of least SSE: for a linear model NumPy finds them directly
+# the weights with the smallest SSE: for a linear model, NumPy finds them directly
 solution = np.linalg.lstsq(X, noisy)[0]
 
 
 def distance_at_stop(learning_rate, threshold=1e-4, stop=sse_change):
-    descent = descend(
-        X, noisy, learning_rate=learning_rate, threshold=threshold, stop=stop
-    )
+    options = {"learning_rate": learning_rate, "threshold": threshold}
+    descent = descend(X, noisy, stop=stop, **options)
     return np.linalg.norm(descent.weights[-1] - solution)
 
 
-# %% [markdown]
-# `spread` shows a result of this run beside the median and the range that the course measured over many seeds. The
-# text quotes those, so your own number may differ a little. `bound` does the same for a result that has a limit to
-# keep.
-
 # %%
-usual, careful = distance_at_stop(1e-4), distance_at_stop(1e-6)
+distances = {rate: distance_at_stop(rate) for rate in (1e-4, 1e-6)}
+for rate, distance in distances.items():
+    print(f"rate {rate:g}: {distance:.5f} from the solution")
+
+# %% [markdown] tags=["answer"]
+# The weights end up **farther** away. At a rate of 1e-4 they are {{01.distance_change_rule}} from the solution. At
+# 1e-6 they are {{01.times_farther}} times as far from it.
+#
+# Short steps change the SSE very little, no matter where you take them. To first order, one step lowers the SSE by
+# $2 \eta\, |d|^2$, where $d$ is the direction of the step. So the rule stops when
+# $|d| \approx \sqrt{\text{threshold} / (2\eta)}$. At a rate that is a hundred times smaller, a gradient that is ten
+# times larger satisfies the rule.
+
+# %% [markdown]
+# The next cell shows how the course reports its results. `spread` puts a result of your run beside the median and the
+# range that the course measured over many seeds. `bound` does the same, and also checks the result against a limit.
+# The text quotes the course's values, so yours may differ a little.
 
 # %%
 from course.claims import bound, spread
 
+usual = distances[1e-4]
+careful = distances[1e-6]
+
+# %%
 spread(
     "01.distance_change_rule", "distance from the solution, rate 1e-4", usual, digits=5
 )
-spread(
-    "01.distance_change_rule_slow",
-    "distance from the solution, rate 1e-6",
-    careful,
-    digits=5,
-)
 bound(
     "01.times_farther",
-    "how many times farther the small rate stops",
+    "distance at rate 1e-6, divided by that at 1e-4",
     careful / usual,
     at_least=5,
     digits=1,
 )
 
-# %% [markdown] tags=["answer"]
-# With the rate of 1e-4 the weights are {{01.distance_change_rule}} away from the solution. With the careful rate they
-# are {{01.distance_change_rule_slow}} away, {{01.times_farther}} times **farther**.
-#
-# Small steps change the SSE little, wherever they are taken. Call the step's direction $d = X^T(y - Xw)$. To first
-# order one step lowers the SSE by $2 \eta\, |d|^2$, so the rule stops at
-# $|d| \approx \sqrt{\text{threshold} / (2\eta)}$: a rate that is a hundred times smaller stops at a gradient that
-# is ten times larger.
-
 # %% [markdown]
-# So measure $d$ itself. At the solution $w^*$ it is 0, and elsewhere $d = X^T X (w^* - w)$. Hence
+# A better rule watches the direction $d = X^T(y - Xw)$ itself. At the solution $w^*$ it is 0, and everywhere else it is
+# $X^T X (w^* - w)$. It follows that
 #
 # $$|w - w^*| \le |d| \,/\, \lambda_{\min}$$
 #
-# where $\lambda_{\min}$ is the least eigenvalue of $X^T X$: **a bound on the gradient is a bound on the distance**,
-# at every rate. For a distance of at most 1e-4 we stop at $|d| \le$ 1e-4 $\lambda_{\min}$.
+# where $\lambda_{\min}$ is the smallest eigenvalue of $X^T X$. In words: **a limit on the gradient is a limit on the
+# distance**, at every learning rate. To end within 1e-4 of the solution, stop when $|d| \le$ 1e-4 $\lambda_{\min}$.
+# Since $|d|$ is half the length of the gradient, we call this the gradient rule.
 
 # %%
-from course.topics.linear_regression import gradient_norm
+from course.topics.linear_regression import half_gradient_norm
 
 eigenvalues = np.linalg.eigvalsh(X.T @ X)  # in ascending order
 tolerance = 1e-4 * eigenvalues[0]
 rates = np.geomspace(1e-6, 3e-4, 6)
 by_change = [distance_at_stop(rate) for rate in rates]
-by_gradient = [distance_at_stop(rate, tolerance, gradient_norm) for rate in rates]
+by_gradient = [distance_at_stop(rate, tolerance, half_gradient_norm) for rate in rates]
 
 # %%
 plots.lines(
     rates,
     {"stop on the change of the SSE": by_change, "stop on the gradient": by_gradient},
     title="How far from the solution each rule stops",
-    x_label="learning rate (step per unit of summed gradient)",
+    x_label="learning rate",
     y_label="distance to least squares (units of the weights)",
     log="xy",
 )
@@ -398,45 +404,39 @@ fact(
     "every rate stops within 1e-4 of the solution",
     max(by_gradient) <= 1e-4,
 )
-spread(
-    "01.distance_gradient_rule",
-    "greatest distance, stopping on the gradient",
-    max(by_gradient),
-    digits=7,
-)
 
 # %% [markdown]
-# If you stop on the change, a smaller rate ends farther away. If you stop on the gradient, every rate keeps the
-# promise: the worst of them ends {{01.distance_gradient_rule}} away, just within 1e-4. (The threshold sets how high
-# each curve lies, the rule whether it goes on rising toward small rates.) A small rate then costs iterations, not
-# accuracy.
+# If you stop on the change, a smaller rate ends farther from the solution. If you stop on the gradient, every rate
+# ends within 1e-4 of it, as promised. Another threshold would move each curve up or down, but not change its shape.
+# So under the gradient rule a small rate costs you time, but it does not harm the result.
 
 # %% [markdown] tags=["quiz"]
-# A colleague's descent ended after 40 iterations: learning rate 1e-9, and the SSE last changed by less than the
-# threshold of 1e-4. What do you know about the weights?
+# A colleague's descent stopped after 40 iterations. The learning rate was 1e-9, and the last step changed the SSE by
+# less than the threshold of 1e-4. What do you know about the weights?
 #
 # - [ ] They are within 1e-4 of the least-squares solution.
-#   The rule looks at the change of the SSE alone. With a rate that small, steps change it little even far from the
-#   solution.
+#   The rule looks only at the change of the SSE. With such a small rate, a step changes the SSE very little even when
+#   the solution is far away.
 # - [ ] Their SSE is below 1e-4.
-#   It is the *change* of the SSE that was below the threshold. The SSE itself may be any size; with noise it never
-#   gets that small.
-# - [ ] The learning rate was too large, since the descent ended so soon.
-#   A rate that is too large makes the SSE grow, and its changes with it. This descent ended soon since its steps are
-#   tiny.
-# - [x] Only that one more step would have changed the SSE by about 1e-4 or less.
-#   That is all the rule says. Steps with so small a rate change the SSE little even far from the solution: ask for
-#   the gradient's norm.
+#   The *change* of the SSE was below the threshold. The SSE itself can have any size, and with noise it never gets
+#   that small.
+# - [ ] The learning rate was too large, because the descent stopped so early.
+#   A learning rate that is too large makes the SSE grow, and its changes grow too. This descent stopped early because
+#   its steps are tiny.
+# - [x] Only that the last step changed the SSE by less than 1e-4.
+#   That is all the rule says. To learn more about the weights, ask for the length of the gradient.
 
 # %% [markdown]
 # ## Too large a step
 #
-# If small rates waste time, how large may a rate be? Take a model with two weights only: the resistance of a
-# yacht as a line in its speed (the Froude number; neither has a unit). `path` is the loop without a stop rule.
+# Small rates waste time, so how large may a rate be? Take a model with only two weights: a line that predicts the
+# resistance of a yacht from its speed. (The data give the speed as the Froude number. Neither number has a unit.)
+# `path` is our loop without a stopping rule. It returns the weights after every step.
 
 # %%
 yachts = table("yacht")
-speed, resistance = yachts["froude"].to_numpy(), yachts["resistance"].to_numpy()
+speed = yachts["froude"].to_numpy()
+resistance = yachts["resistance"].to_numpy()
 S = np.column_stack([np.ones(len(speed)), speed])
 
 
@@ -448,63 +448,51 @@ def path(X, y, learning_rate, steps):
     return np.array(weights)
 
 
+# %% [markdown]
+# There is a largest stable rate, which we call *the limit*. The next section derives it. First look at one rate well
+# below the limit, one just below it, and one just above it:
+
 # %%
+from course.topics.gradient_figures import valley
 from course.topics.linear_regression import stability_limit
 
-speed_limit = stability_limit(S)  # the next section says what this is
-paths = {
-    f"rate {share} x limit": path(S, resistance, share * speed_limit, 25)
-    for share in (0.1, 0.97, 1.01)
-}
+
+def paths_at(shares, X, steps):
+    """Take so many steps at each rate, given as a share of the limit."""
+    limit = stability_limit(X)
+    return {
+        f"{share:g} x limit": path(X, resistance, share * limit, steps)
+        for share in shares
+    }
 
 
-# %%
-def sse_of(X, y):
-    """The SSE as a function of two weights, each a number or an array."""
-    return lambda w0, w1: sum(
-        (y_i - w0 * x0 - w1 * x1) ** 2 for (x0, x1), y_i in zip(X, y, strict=True)
-    )
-
-
-plots.contour_path(
-    sse_of(S, resistance),
-    paths,
-    title="Twenty-five steps in a narrow valley, SSE as level lines",
-    x_label="weight w0 (bias)",
-    y_label="weight w1 (of the speed)",
-)
+three_paths = paths_at((0.1, 0.97, 1.03), S, 12)
+valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the SSE")
 
 # %% [markdown]
-# The SSE is a long valley, with its bottom far beyond the upper edge. A small rate walks to the floor and then creeps
-# along it; a rate near the limit jumps from wall to wall, a little less each time, and gets on faster along the
-# floor; a rate just above the limit jumps a little farther each time.
+# The level lines show the SSE as a long, narrow valley, whose lowest point lies far above the upper edge of the
+# figure. At the small rate, the descent walks to the floor of the valley and then creeps along it. Just below the
+# limit, it jumps from wall to wall. Each jump is a little shorter than the last, and it moves along the floor faster.
+# Just above the limit, each jump is a little longer than the last.
 #
-# The same in numbers, and below, if you run this notebook yourself, with a slider. (Even *at* the limit the SSE falls
-# for a while, along the floor, while the jumps keep their size.)
+# Here are the same descents in numbers. If you run this notebook yourself, you also get a slider for the rate. Note
+# that even *at* the limit the SSE still falls for a while: the descent moves along the floor while its jumps keep
+# their length.
 
 # %%
-for share in (0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1):
-    w0, w1 = path(S, resistance, share * speed_limit, 25)[-1]
-    print(
-        f"{share:4} x limit: SSE after 25 steps {sse_of(S, resistance)(w0, w1):12.0f}"
-    )
+for name, steps in paths_at((0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1), S, 25).items():
+    sse = np.sum((resistance - S @ steps[-1]) ** 2)
+    print(f"{name:12}: SSE after 25 steps {sse:11,.0f}")
 
 # %% tags=["widget"]
 from course.topics.slider import slider
 
-around = np.concatenate(list(paths.values()))  # the same axes for every rate
+around = paths_at([1.01], S, 25)["1.01 x limit"]  # the same axes for every rate
 
 
 def show(share):
-    steps = {f"rate {share:.2f} x limit": path(S, resistance, share * speed_limit, 25)}
-    plots.contour_path(
-        sse_of(S, resistance),
-        steps,
-        title="25 steps",
-        x_label="weight w0",
-        y_label="weight w1",
-        around=around,
-    )
+    moving = paths_at([round(share, 2)], S, 25)
+    valley(S, resistance, moving, title="Twenty-five steps", around=around)
 
 
 slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
@@ -512,61 +500,66 @@ slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
 # %% [markdown]
 # ## The limit, predicted
 #
-# Three lines of algebra give the border. For the error of the weights $e = w - w^*$ the direction is
-# $d = X^T(y - Xw) = -X^T X\, e$, so
+# A few lines of algebra give the limit. Let $e = w - w^*$ be the error of the weights. Then the direction of the step
+# is $d = X^T(y - Xw) = -X^T X\, e$, so a step does this to the error:
 #
 # $$e \leftarrow e + \eta\, d = (I - \eta\, X^T X)\, e .$$
 #
-# Along an eigenvector of $X^T X$ with eigenvalue $\lambda$, each step multiplies the error by $1 - \eta\lambda$. It
-# shrinks only if $-1 < 1 - \eta\lambda < 1$, and in *every* direction only if
+# Along an eigenvector of $X^T X$ with the eigenvalue $\lambda$, each step multiplies the error by $1 - \eta\lambda$.
+# The error shrinks only if $-1 < 1 - \eta\lambda < 1$. For it to shrink in *every* direction, you need
 #
 # $$\eta < \frac{2}{\lambda_{\max}(X^T X)} .$$
 #
-# Books give the limit as 2 over the largest eigenvalue of the *Hessian*, the matrix of second derivatives. For the
-# SSE that is $2 X^T X$, and the limit would be half of ours. Our update leaves out the gradient's factor of 2, so our
-# $\eta$ is twice theirs.
+# Textbooks give the limit as 2 divided by the largest eigenvalue of the *Hessian*, the matrix of second derivatives.
+# For the SSE the Hessian is $2 X^T X$, so their limit is half of ours. The two agree: our learning rate has absorbed
+# the factor of 2.
 #
-# The factor $1 - \eta\lambda$ explains the first figure of this lesson. In the long run the slowest direction is
-# left, that of $\lambda_{\min}$, and the SSE, quadratic in the error and here 0 at its least, is multiplied by
-# $(1 - \eta\lambda_{\min})^2$ in each iteration. At the end of the log:
+# The factor $1 - \eta\lambda$ also explains the first curve of this lesson. In the long run only the slowest direction
+# is left, the one of $\lambda_{\min}$. The SSE is quadratic in the error, and its smallest value here is 0. So each
+# iteration multiplies the SSE by $(1 - \eta\lambda_{\min})^2$. Compare this with the end of the log:
 
 # %%
 print("predicted factor:", ((1 - 1e-4 * eigenvalues[0]) ** 2).round(4))
 print("in the log:      ", (log[-1, -1] / log[-2, -1]).round(4))
 
 # %% [markdown]
-# The quick start was the work of the other directions, in which the error shrinks much faster.
+# The quick start came from the other directions, in which the error shrinks much faster.
 
 # %% [markdown] tags=["predict"]
-# Which rate brings the plane to its solution in the fewest iterations: half the limit, 0.8, 0.9 or 0.99 of
-# it?
+# Which rate brings the plane to its solution in the fewest iterations: 0.5, 0.8, 0.9 or 0.99 times the limit?
 
 # %%
 limit = 2 / eigenvalues[-1]
-shares = np.array(
-    [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99]
-)
+shares = np.append(np.arange(0.05, 1, 0.05), 0.99).round(2)
+gradient_rule = {"threshold": tolerance, "stop": half_gradient_norm}
 iterations = [
-    descend(
-        X, noisy, learning_rate=share * limit, threshold=tolerance, stop=gradient_norm
-    ).iterations
+    descend(X, noisy, learning_rate=share * limit, **gradient_rule).iterations
     for share in shares
 ]
-best = eigenvalues[-1] / (eigenvalues[0] + eigenvalues[-1])
 
 # %%
 plots.lines(
     shares,
     {"descent": iterations},
-    title="The fastest rate lies below the limit, not at it",
+    title="Iterations until the gradient rule stops the descent",
     x_label="learning rate / limit",
-    y_label="iterations until the gradient rule stops",
+    y_label="iterations",
     log="y",
-    marked={"2 / (least + largest eigenvalue)": best, "limit": 1.0},
+    marked={"limit": 1.0},
 )
 
+# %% [markdown] tags=["answer"]
+# The fastest of these rates is **{{01.fastest_share}}** times the limit. As the rate grows, the descent first gets
+# faster, because the slowest direction, the one of $\lambda_{\min}$, speeds up. Close to the limit it slows down
+# again. There the direction of $\lambda_{\max}$, which jumps from wall to wall, has become the slowest. In the long
+# run, the best rate is where the two are equally fast: $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, so
+# $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$.
+
 # %%
+best = eigenvalues[-1] / (eigenvalues[0] + eigenvalues[-1])
 fastest = shares[np.argmin(iterations)]
+print(f"best rate in the long run: {best:.2f} x limit")
+print(f"fastest in the trial:      {fastest:.2f} x limit")
 
 # %%
 bound(
@@ -578,26 +571,24 @@ bound(
     digits=2,
 )
 
-# %% [markdown] tags=["answer"]
-# The fastest of these rates is **{{01.fastest_share}}** of the limit. From the left the descent gets faster, because
-# the slowest direction, that of $\lambda_{\min}$, speeds up. Near the limit it slows down again: now the direction of
-# $\lambda_{\max}$, which jumps from wall to wall, is the slowest. They tie where $1 - \eta\lambda_{\min} = \eta\lambda_{\max} - 1$, at
-# $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$: the best rate in the long run. (The curve may turn a little before
-# that mark: in the gradient, which our rule watches, the jumping direction weighs most.)
+# %% [markdown]
+# In our trial the fastest rate is a little smaller than the best one in the long run. The gradient weighs each
+# direction by its eigenvalue, so the gradient rule waits mostly for the direction that jumps.
 
 # %% [markdown]
 # ## The limit, measured
 #
-# We look for the limit by trial alone: a rate is stable when the SSE never rises above its start in a long run, and
-# the border is found by halving the interval between a stable rate and an unstable one.
+# Does the algebra hold? Now we find the limit by trial and error alone. A rate counts as stable if the SSE stays at or
+# below its starting value through a long run. We keep a stable rate and an unstable one, and halve the distance
+# between them until they almost meet.
 
 
 # %%
 def stable(X, y, learning_rate):
-    weights, start = np.zeros(X.shape[1]), y @ y
+    weights = np.zeros(X.shape[1])
     for _ in range(trial_iterations):
         residual = y - X @ weights
-        if residual @ residual > start:
+        if residual @ residual > y @ y:  # the SSE at the start, where all weights are 0
             return False
         weights = weights + learning_rate * (X.T @ residual)
     return True
@@ -616,12 +607,10 @@ print(f"plane: predicted {limit:.3e}, measured {measured_limit(X, noisy):.3e}")
 
 # %% [markdown]
 # ## More rows
-#
-# The limit depends on the data through $X^T X$, and that is a sum over rows.
 
 # %% [markdown] tags=["predict"]
-# You have tuned the learning rate on 100 rows. Now come 10,000 rows of the same kind. The largest stable rate
-# **stays** the same, becomes **larger**, or becomes **smaller**? By which factor?
+# You have tuned the learning rate on 100 rows. Now you get 10,000 rows of the same kind. Does the largest stable rate
+# **stay** the same, become **larger**, or become **smaller**? By which factor?
 
 
 # %%
@@ -629,15 +618,14 @@ from copy import deepcopy
 
 
 def line(count, rng):
-    """Rows of a noisy line whose input has mean 0 and standard deviation 1."""
+    """Draw rows of a noisy line whose input has mean 0 and standard deviation 1."""
     x = rng.normal(size=count)
-    return np.column_stack([np.ones(count), x]), 1 + 2 * x + noise * rng.normal(
-        size=count
-    )
+    y = 1 + 2 * x + noise * rng.normal(size=count)
+    return np.column_stack([np.ones(count), x]), y
 
 
-own_rng = deepcopy(rng)  # so that this cell draws the same rows when you run it again
-problems = {f"{count} rows": line(count, own_rng) for count in (100, 1000, 10000)}
+line_rng = deepcopy(rng)  # so that this cell draws the same rows when you run it again
+problems = {f"{count:,} rows": line(count, line_rng) for count in (100, 1000, 10000)}
 problems |= {"plane": (X, noisy), "yacht speed": (S, resistance)}
 
 # %%
@@ -653,85 +641,70 @@ plots.lines(
         "predicted": list(predicted.values())[:3],
         "measured": list(measured.values())[:3],
     },
-    title="Ten times the rows, about a tenth of the largest stable rate",
+    title="Largest stable learning rate, by the number of rows",
     x_label="rows",
     y_label="largest stable learning rate",
     log="xy",
 )
 
+# %% [markdown] tags=["answer"]
+# It becomes **smaller, about in proportion to the number of rows**: with 100 times the rows it is
+# {{01.limit_shrinks}} times smaller. The limit depends on the data through $X^T X$, and that is a sum over the rows.
+# For an input with mean 0 and standard deviation 1, $X^T X$ is close to $N$ times the identity matrix, where $N$ is
+# the number of rows. So the limit is close to $2/N$. On all five data sets the measured limit is within
+# {{01.limit_off:limit}} of the predicted one.
+
 # %%
-spread(
-    "01.limit_100_rows", "largest stable rate, 100 rows", measured["100 rows"], digits=4
-)
-spread(
-    "01.limit_1000_rows",
-    "largest stable rate, 1,000 rows",
-    measured["1000 rows"],
-    digits=5,
-)
-spread(
-    "01.limit_10000_rows",
-    "largest stable rate, 10,000 rows",
-    measured["10000 rows"],
-    digits=6,
-)
-shrunk = measured["100 rows"] / measured["10000 rows"]
+shrunk = measured["100 rows"] / measured["10,000 rows"]
+off = 100 * max(abs(measured[name] / predicted[name] - 1) for name in problems)
+
+# %%
 bound(
     "01.limit_shrinks",
-    "times smaller with 100 times the rows",
+    "limit with 100 rows, divided by that with 10,000",
     shrunk,
     at_least=60,
     at_most=120,
     digits=0,
 )
-off = 100 * max(abs(measured[name] / predicted[name] - 1) for name in problems)
-
-# %%
 bound(
     "01.limit_off",
-    "greatest difference from the prediction",
+    "greatest difference between predicted and measured",
     off,
     at_most=1,
     digits=2,
     unit="%",
 )
 
-# %% [markdown] tags=["answer"]
-# The largest stable rate is {{01.limit_100_rows}} with 100 rows, {{01.limit_1000_rows}} with 1,000 and
-# {{01.limit_10000_rows}} with 10,000. A hundred times the rows make it {{01.limit_shrinks}} times smaller: **it
-# shrinks about in proportion to the rows**. (For an input of mean 0 and standard deviation 1, $X^T X$ is nearly $N$
-# times the identity with $N$ rows, and the limit nearly $2/N$.) Over all five data sets, prediction and measurement
-# agree within {{01.limit_off}}, about as closely as the search can tell.
-#
-# So a rate that is fine for a sample can blow up on the full data. The cure is to divide the sum by the number of
-# rows. Keras does so by default: in lesson 02 the loss is the *mean* squared error, and rates carry over from one
-# size of data to another.
+# %% [markdown]
+# So a rate that works on a sample can blow up on the full data. The cure is to divide the sum by the number of rows.
+# Keras does that by default: in lesson 02 the loss is the *mean* squared error, and a rate that works for a hundred
+# rows works for ten thousand of the same kind.
 
 # %% [markdown] tags=["quiz"]
-# By accident every row of your file is now in it twice. The learning rate was at 0.8 of the limit, the gradient is
-# summed. What happens?
+# By accident, your file now contains every row twice. The learning rate was at 0.8 of the limit, and the gradient is
+# summed over the rows. What happens?
 #
-# - [ ] Nothing changes, since the least-squares solution is the same.
-#   The solution is indeed the same, but the step is not: the summed gradient of the doubled file is twice as long.
+# - [ ] Nothing changes, because the least-squares solution is the same.
+#   The solution is indeed the same, but the step is not. The summed gradient of the doubled file is twice as long.
 # - [x] The descent diverges.
-#   Twice the rows double $X^T X$ and halve the limit, so the rate is now at 1.6 of it. The solution stays where it
-#   was; the descent does not get there.
+#   Doubling the rows doubles $X^T X$ and halves the limit, so the rate is now at 1.6 times the limit. The solution
+#   stays where it was, but the descent never gets there.
 # - [ ] It converges in half the iterations.
-#   Longer steps help only below the limit. Here every step jumps farther across the valley than it came from.
-# - [ ] It converges to weights twice as large.
-#   The least-squares weights do not change when every row counts twice. What changes is how long a step is.
+#   Longer steps help only below the limit. Here every step lands farther from the floor of the valley than it started.
+# - [ ] It converges to weights that are twice as large.
+#   The least-squares weights do not change when every row counts twice. The length of a step does.
 
 # %% [markdown]
-# ### Exercise 01.2: its limit
+# ### Exercise 01.2: the limit for the mean
 #
-# Which is the largest stable rate for the step of exercise 01.1, on the *mean* squared error? Follow the three
-# lines of algebra again, with the new update. Does your limit depend on the number of rows?
+# What is the largest stable rate for the step of exercise 01.1, on the *mean* squared error? Repeat the algebra above
+# with the new update. Does your limit depend on the number of rows?
 
 
 # %% tags=["solution"]
 def mean_limit(X):
-    """Return the learning rate above which gradient descent on the mean squared error
-    diverges."""
+    """Return the rate above which descent on the mean squared error diverges."""
     return len(X) / np.linalg.eigvalsh(X.T @ X)[-1]
 
 
@@ -759,7 +732,7 @@ def check(limit_of):
         )
         expect(
             max(factors) < 3.001,
-            "At your rate some direction grows much too fast. All must shrink, so the"
+            "At your rate, the error in some direction grows. All must shrink, so the"
             " largest eigenvalue decides.",
         )
         expect(
@@ -769,7 +742,7 @@ def check(limit_of):
         )
         expect(
             max(factors) > 0.999,
-            "Larger rates are still stable. At the limit the error of one direction is"
+            "Larger rates are still stable. At the limit, the error in one direction is"
             " multiplied by exactly -1.",
         )
 
@@ -790,50 +763,44 @@ def mean_limit(X):
 
 
 # %% [markdown]
-# ## Data as they come
+# ## Raw inputs
 #
-# Now all six inputs of the yachts (the speed and five numbers of the hull), just as they stand in the
-# file, and a learning rate of 0.1.
+# Now take all six inputs of the yacht data: the speed and five measurements of the hull, just as they stand in the
+# file. Use a learning rate of 0.1.
 
 # %%
 inputs = yachts.drop(columns="resistance").to_numpy()
 raw = np.column_stack([np.ones(len(inputs)), inputs])
-print(
-    f"condition: largest / least eigenvalue of X'X = {np.linalg.cond(raw.T @ raw):.1e}"
-)
 
-# %%
 with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn
-    weights = path(raw, resistance, 0.1, 150)
-    sse = ((resistance - weights @ raw.T) ** 2).sum(axis=1)
-print(
-    "SSE infinite from iteration", np.argmax(np.isinf(sse)), "and in the end", sse[-1]
-)
+    too_fast = path(raw, resistance, 0.1, 150)
+    sse = ((resistance - too_fast @ raw.T) ** 2).sum(axis=1)
+first = np.argmax(np.isinf(sse))
+print("The SSE is infinite from iteration", first, "on. At the end it is", sse[-1])
 
 # %% [markdown]
-# The weights grow until their SSE no longer fits into 64 bits. What does a loop that watches only the change do now?
-# It compares the change of the SSE with the threshold, in one of two spellings, and the change from infinite to
-# infinite is not a number:
+# The weights grow until their SSE no longer fits into a 64-bit number. How does a loop that watches only the change
+# react? The change from infinity to infinity is not a number, NaN for short. You can compare it with the threshold in
+# two ways:
 
 # %%
 change = abs(float("inf") - float("inf"))
 print("change:", change)
 print("`if change <= threshold: stop`      stops?  ", change <= 1e-4)
-print("`if change > threshold: go on`      goes on?", change > 1e-4)
+print("`if change > threshold: continue`   continues?", change > 1e-4)
 
 # %% [markdown]
-# Nothing is less than NaN, and nothing is greater. The first spelling, that of our `fit`, loops forever; the other
-# stops, and reports the weights of that moment as the fit, though they have grown beyond all measure:
+# NaN is neither less than a number nor greater than one, so both comparisons are false. A loop with the first
+# comparison, like our `fit`, runs forever. A loop with the second one stops and returns its current weights as if they
+# were the fit. This is how large they are by then:
 
 # %%
-print(
-    "the largest weight when the SSE is first infinite:",
-    f"{abs(weights[np.argmax(np.isinf(sse))]).max():.0e}",
-)
+print(f"largest weight at iteration {first}: {abs(too_fast[first]).max():.0e}")
 
 # %% [markdown]
-# Divergence has to be looked for. In a stable descent the SSE never rises, so twice the start is proof, long before
-# anything overflows. `descend` looks in every iteration, and since it can compute the limit it names the cause:
+# So a good loop looks for divergence. In a stable descent the SSE never rises. If it has reached twice its starting
+# value, the descent is unstable, and you know it long before a number overflows. `descend` checks this in every
+# iteration. Since it can compute the limit, it also tells you the cause:
 
 # %%
 just_above = 1.01 * stability_limit(raw)
@@ -848,31 +815,33 @@ for rate in (just_above, 0.1):
 # %%
 fact(
     "01.caught_far_above",
-    "iterations until the rate of 0.1 is caught",
+    "iterations until a rate of 0.1 is caught",
     caught[0.1],
     equals=1,
 )
-words = "iterations until 1% above the limit is caught"
-
-# %%
-bound("01.caught_just_above", words, caught[just_above], at_most=49, digits=0)
+bound(
+    "01.caught_just_above",
+    "iterations until a rate 1% above the limit is caught",
+    caught[just_above],
+    at_most=49,
+    digits=0,
+)
 
 # %% [markdown]
-# The rate of 0.1, far beyond the limit, is caught in the first iteration. A rate only 1% above the limit takes longer
-# to give itself away, {{01.caught_just_above}} iterations, but still fewer than 50.
+# The rate of 0.1 is hundreds of times the limit, so `descend` catches it in the first iteration. A rate only 1% above
+# the limit takes longer to show itself, but {{01.caught_just_above}} iterations are still few.
 
 # %% [markdown]
-# ### Exercise 01.3: a smoke detector
+# ### Exercise 01.3: a divergence alarm
 #
-# For a network nobody knows the limit, but everybody has the log of the loss. Write the detector. A descent has
-# diverged when its last SSE is above its first, or is not a finite number. A tiny rise at the bottom, where only
-# rounding is left, is no divergence.
+# For a network nobody can compute the limit, but everybody has a log of the loss. Write an alarm that reads this log.
+# A descent has diverged when its last SSE is above its first one, or is not a finite number. A tiny rise near the
+# bottom, where only rounding errors are left, is not divergence.
 
 
 # %% tags=["solution"]
 def diverged(log):
-    """Tell whether the SSE of each iteration, `log`, shows a descent that has
-    diverged."""
+    """Say whether `log`, the SSE of each iteration, shows a descent that diverged."""
     return not log[-1] <= log[0]
 
 
@@ -886,7 +855,7 @@ def draw(rng):
 @exercise("01.3", diverged, draw=draw)
 def check(diverged):
     cases = [  # a log, whether it has diverged, a hint
-        ([100.0, 40.0, 15.0], False, "It falls, and was called diverged."),
+        ([100.0, 40.0, 15.0], False, "It falls, but you say that it diverged."),
         (
             [100.0, 90.0, 250.0, 9e4],
             True,
@@ -909,7 +878,7 @@ def check(diverged):
             "It rose and fell again: only the last SSE against the first decides.",
         ),
         ([100.0, np.nan], True, "NaN right after the start was missed."),
-        ([100.0, 101.0], True, "Above the first is above the first, however little."),
+        ([100.0, 101.0], True, "The last is above the first, even if only a little."),
         (np.array([2.0, 1.0]), False, "It must work on NumPy arrays as well."),
     ]
     for log, answer, hint in cases:
@@ -936,85 +905,100 @@ def diverged(log):
 
 
 # %% [markdown]
-# ## Scale first
+# ## Scale the inputs first
 #
-# At a stable rate the descent on the raw yachts does not diverge. Does it arrive? A popular treatment is to
-# **standardize** first: from each input subtract its mean, then divide by its standard deviation. (All rows are
-# fitted here. Where some are kept for a test, both come from the training rows alone: lesson 02.)
+# At a stable rate, the descent on the raw yacht data does not diverge. But does it arrive? A common remedy for slow
+# descents is to **standardize** the inputs: subtract the mean of each input, then divide by its standard deviation.
+# (Here we fit all the rows. When you keep some rows for a test, compute both numbers from the training rows alone, as
+# lesson 02 does.)
 
 # %%
-mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
+mean = inputs.mean(axis=0)
+scale = inputs.std(axis=0)
 scaled = np.column_stack([np.ones(len(inputs)), (inputs - mean) / scale])
-print(f"condition: {np.linalg.cond(scaled.T @ scaled):.0f}")
 
 # %% [markdown] tags=["predict"]
-# Both at 0.98 of their limit, both with a threshold of 1e-4 on the change of the SSE. By which factor does
-# standardizing shorten the descent: 2, 10, or more than 50? And which of them end at the least-squares solution:
-# both, one or neither?
+# We run one descent on the raw inputs and one on the standardized inputs. Each uses 0.98 times its own limit, and a
+# threshold of 1e-4 on the change of the SSE. How many times fewer iterations does the second one take: 2, 10, or more
+# than 50? And which of them stops at the least-squares solution: both, one, or neither?
 
 # %%
+data = {"raw": raw, "standardized": scaled}
+rate_of = {name: 0.98 * stability_limit(data[name]) for name in data}
 descents = {
-    name: descend(
-        data, resistance, learning_rate=0.98 * stability_limit(data), threshold=1e-4
-    )
-    for name, data in {"raw": raw, "scaled": scaled}.items()
+    name: descend(data[name], resistance, learning_rate=rate_of[name], threshold=1e-4)
+    for name in data
 }
-# the SSE of the least-squares solution
-least = np.linalg.lstsq(raw, resistance)[1].item()
 
 # %%
+distance_of = {}
+for name, descent in descents.items():
+    exact = np.linalg.lstsq(data[name], resistance)[0]
+    away = distance_of[name] = np.linalg.norm(descent.weights[-1] - exact)
+    print(f"{name:12} {descent.iterations:6,} iterations, {away:.2f} from the solution")
+
+# %%
+least = np.linalg.lstsq(raw, resistance)[1].item()  # the smallest possible SSE
 steps = np.unique(np.geomspace(1, descents["raw"].iterations, 200).astype(int))
 excess = {
-    # flat once it has stopped
     name: descent.sse[np.minimum(steps, descent.iterations)] - least
     for name, descent in descents.items()
 }
+
+# %%
 plots.lines(
     steps,
     excess,
-    title="Standardized inputs: the same model, a different descent",
+    title="SSE of the two descents, above the smallest possible SSE",
     x_label="iteration",
-    y_label="SSE above its least value",
+    y_label="SSE above its smallest value",
     log="xy",
 )
 
+# %% [markdown] tags=["answer"]
+# The descent took {{01.iterations_raw}} iterations on the raw inputs and {{01.iterations_scaled}} on the standardized
+# ones: **more than {{01.times_fewer:limit}} times fewer**. (Once a descent has stopped, its curve is drawn as a level
+# line.)
+#
+# **Neither** stops at the solution. The change rule stopped the raw descent with weights {{01.distance_raw}} away from
+# the least-squares weights. The standardized one stopped {{01.distance_scaled}} away, in its own units. Even so, the
+# *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
+# square). The weights it missed are the ones that the data hardly determine. If you only want predictions, you can
+# live with that. If you want to interpret the weights, you cannot.
+
 # %%
 taken = {name: descent.iterations for name, descent in descents.items()}
-
-# %%
-spread("01.iterations_raw", "iterations on the raw inputs", taken["raw"], digits=0)
-spread(
-    "01.iterations_scaled", "iterations on the scaled inputs", taken["scaled"], digits=0
-)
-bound(
-    "01.times_fewer",
-    "how many times fewer on scaled inputs",
-    taken["raw"] / taken["scaled"],
-    at_least=50,
-    digits=0,
-)
-
-# %%
-off = np.linalg.norm(descents["raw"].weights[-1] - np.linalg.lstsq(raw, resistance)[0])
-bound(
-    "01.distance_raw",
-    "weights from least squares, raw inputs",
-    off,
-    at_least=1,
-    digits=2,
-)
-off = np.linalg.norm(
-    descents["scaled"].weights[-1] - np.linalg.lstsq(scaled, resistance)[0]
-)
-bound(
-    "01.distance_scaled",
-    "weights from least squares, scaled inputs",
-    off,
-    at_least=0.01,
-)
+fewer = taken["raw"] / taken["standardized"]
 off = np.sqrt((descents["raw"].sse[-1] - least) / len(raw))
 
 # %%
+spread("01.iterations_raw", "iterations, raw inputs", taken["raw"], digits=0)
+spread(
+    "01.iterations_scaled",
+    "iterations, standardized inputs",
+    taken["standardized"],
+    digits=0,
+)
+bound(
+    "01.times_fewer",
+    "iterations on raw inputs, divided by those on standardized ones",
+    fewer,
+    at_least=50,
+    digits=0,
+)
+bound(
+    "01.distance_raw",
+    "weights from least squares, raw inputs",
+    distance_of["raw"],
+    at_least=1,
+    digits=2,
+)
+bound(
+    "01.distance_scaled",
+    "weights from least squares, standardized inputs",
+    distance_of["standardized"],
+    at_least=0.01,
+)
 bound(
     "01.predictions_off_raw",
     "predictions from least squares, raw inputs",
@@ -1022,92 +1006,72 @@ bound(
     at_most=0.1,
 )
 
-# %% [markdown] tags=["answer"]
-# The descent took {{01.iterations_raw}} iterations on the raw inputs and {{01.iterations_scaled}} on the scaled ones:
-# **more than 50 times fewer**. And **neither** has arrived. The change rule stopped the raw descent with weights
-# {{01.distance_raw}} away from least squares, and the scaled one, in its own units, {{01.distance_scaled}} away. The
-# *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
-# square): the weights that it missed are those that the data hardly determine. If you predict, you can live with
-# that. If you read the weights, you cannot.
-
 # %% [markdown]
-# So this factor still flatters the raw data, whose descent stopped higher up. (The scaled curve ends flat since its
-# descent has stopped.) When would the raw one have come as close? Along each eigenvector the error shrinks by a
-# factor that we know:
+# This comparison still flatters the raw inputs, because their descent stopped at a higher SSE. How many iterations
+# would it need to get as low as the other one? You can compute that without taking a single step. Along each
+# eigenvector, you know the factor by which the error shrinks:
 
 
 # %%
 def iterations_to(excess, X, y, learning_rate):
-    """Iterations until the SSE is `excess` above its least value, without a single
-    step."""
+    """Return how many iterations bring the SSE to `excess` above its smallest value."""
     eigenvalues, directions = np.linalg.eigh(X.T @ X)
     start = eigenvalues * (directions.T @ np.linalg.lstsq(X, y)[0]) ** 2
     steps = np.geomspace(1, 1e7, 2000)
-    left = (start * abs(1 - learning_rate * eigenvalues) ** (2 * steps[:, None])).sum(
-        axis=1
-    )
-    return steps[np.argmax(left <= excess)]
+    factors = abs(1 - learning_rate * eigenvalues) ** (2 * steps[:, None])
+    return steps[np.argmax(factors @ start <= excess)]
 
 
-reached = descents["scaled"].sse[-1] - least
+# %%
+reached = descents["standardized"].sse[-1] - least
 needed = {
-    name: iterations_to(reached, data, resistance, 0.98 * stability_limit(data))
-    for name, data in {"raw": raw, "scaled": scaled}.items()
+    name: iterations_to(reached, data[name], resistance, rate_of[name]) for name in data
 }
-print({name: f"{count:.1e} iterations" for name, count in needed.items()})
-factor = needed["raw"] / needed["scaled"]
+factor = needed["raw"] / needed["standardized"]
+
+for name in data:
+    condition = np.linalg.cond(data[name].T @ data[name])
+    print(f"{name:12} {needed[name]:9,.0f} iterations, condition {condition:9,.0f}")
 
 # %%
 bound(
     "01.times_fewer_at_equal_sse",
-    "how many times fewer to an equal SSE",
+    "iterations on raw inputs, divided by those on standardized ones, to equal SSE",
     factor,
     at_least=1000,
     digits=0,
 )
 
 # %% [markdown]
-# To an equal SSE the scaled descent needs {{01.times_fewer_at_equal_sse}} times fewer iterations, a factor of the order
-# of the ratio of the two condition numbers.
+# To reach the same SSE, the standardized descent needs {{01.times_fewer_at_equal_sse}} times fewer iterations.
 #
-# The valley explains it. The largest eigenvalue limits the rate, and at that rate the error along the least one
-# shrinks by a share of only $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$ in each step. So the number of
-# iterations grows with the **condition number** $\lambda_{\max} / \lambda_{\min}$. Standardizing gives all columns of
-# $X$ the same length and sets the inputs at right angles to the bias; what is left comes from inputs that are
-# correlated with each other.
+# The shape of the valley explains this. The largest eigenvalue limits the learning rate. At that rate, each step
+# shrinks the error along the smallest eigenvalue by a fraction of only
+# $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$. So the number of iterations grows with the **condition
+# number** $\lambda_{\max} / \lambda_{\min}$, which the last cell prints for both. Standardizing gives all columns of
+# $X$ the same length and makes the inputs orthogonal to the bias. What remains of the condition number comes from
+# inputs that are correlated with each other.
 #
-# With a single input nothing is left, and the valley becomes a round bowl, in which downhill is straight to the
-# bottom:
+# A single input has no other input to correlate with. Its valley becomes a round bowl, in which downhill leads
+# straight to the bottom:
 
 # %%
 Z = np.column_stack([np.ones(len(speed)), (speed - speed.mean()) / speed.std()])
-paths = {
-    f"rate {share} x limit": path(Z, resistance, share * stability_limit(Z), 12)
-    for share in (0.1, 0.5, 0.95)
-}
-plots.contour_path(
-    sse_of(Z, resistance),
-    paths,
-    title="The valley of the yacht's speed, standardized: a round bowl",
-    x_label="weight w0 (bias)",
-    y_label="weight w1 (of the standardized speed)",
-)
+bowl_paths = paths_at((0.1, 0.5, 0.95), Z, 12)
+valley(Z, resistance, bowl_paths, title="With the speed standardized: a round bowl")
 
 # %% [markdown]
-# No path zigzags any more; the largest rate still jumps across the bottom, but along one straight line. (The bowl is
-# round: only the scales of the two axes differ.) At half the limit, one step is enough: there $\eta\lambda = 1$ in
-# every direction, and the error is multiplied by 0.
+# No path zigzags any more. The largest rate still jumps across the bottom, but it stays on one straight line. At half
+# the limit, one step is enough: $\eta\lambda = 1$ in every direction, so the step multiplies the error by 0.
 #
-# Last, the promise of the section on stopping, on real data: six standardized inputs, the gradient rule, a distance
-# of at most 1e-4. Is it kept?
+# Finally, does the gradient rule keep its promise on real data? Take the six standardized inputs, and ask for a
+# distance of at most 1e-4:
 
 # %%
 low, *_, high = np.linalg.eigvalsh(scaled.T @ scaled)
-rate, tolerance = 2 / (low + high), 1e-4 * low
-descent = descend(
-    scaled, resistance, learning_rate=rate, threshold=tolerance, stop=gradient_norm
-)
-distance = np.linalg.norm(descent.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
+promise = {"threshold": 1e-4 * low, "stop": half_gradient_norm}
+last = descend(scaled, resistance, learning_rate=2 / (low + high), **promise)
+distance = np.linalg.norm(last.weights[-1] - np.linalg.lstsq(scaled, resistance)[0])
 
 # %%
 bound(
@@ -1119,27 +1083,28 @@ bound(
 )
 
 # %% [markdown]
-# It is kept: {{01.distance_yacht}}.
+# It does: the weights end {{01.distance_yacht}} from the solution.
 
 # %% [markdown] tags=["quiz"]
-# Standardizing shortened the descent. What did it do to the least SSE that the linear model can reach?
+# Standardizing the inputs made the descent faster. What did it do to the smallest SSE that the linear model can reach?
 #
-# - [ ] It lowered it, since the data are now better behaved.
-#   The descent behaves better. How well a plane can fit depends on which planes there are, and they are the same.
-# - [x] It left it as it was.
-#   Each plane over the standardized inputs is a plane over the raw ones, with other weights. Both descents look for
-#   the same predictions; only the ground between them has another shape.
-# - [ ] It raised it, since information about the units was lost.
-#   Nothing is lost: mean and deviation are known, and the weights can be turned back into the units of the file, as
-#   in the exercise below.
+# - [ ] It lowered the SSE, because the data are now better behaved.
+#   The descent behaves better. But how well a plane can fit depends on which planes are available, and those are the
+#   same as before.
+# - [x] It left the SSE as it was.
+#   Every plane over the standardized inputs is also a plane over the raw ones, with other weights. Both descents look
+#   for the same predictions. Only the shape of the valley differs.
+# - [ ] It raised the SSE, because the units are lost.
+#   Nothing is lost. You know the mean and the standard deviation, so you can convert the weights back into the units
+#   of the file. The exercise below does that.
 # - [ ] It depends on the learning rate.
-#   The rate decides whether and how fast the least SSE is reached, not how small it is.
+#   The learning rate decides whether and how fast you reach the smallest SSE, not how small it is.
 
 # %% [markdown]
 # ### Exercise 01.4: back to the units of the file
 #
-# The weights of a standardized fit mean "per standard deviation". A user has raw inputs. Turn the weights into
-# those for raw inputs, so that every prediction stays the same.
+# The weights of a standardized fit are "per standard deviation", but your users have raw inputs. Convert the weights
+# into weights for raw inputs, so that every prediction stays the same.
 
 
 # %% tags=["solution"]
@@ -1212,23 +1177,24 @@ def raw_weights(weights, mean, scale):
 # %% [markdown]
 # ## What you have learned
 #
-# - Gradient descent for a linear model is one line, `weights + rate * (X.T @ (y - X @ weights))`, in a loop; the
-#   command prints its log.
-# - A rule on the *error* may never stop; a rule on its *change* stops where the steps are small; a rule on the
-#   *gradient* bounds the distance to the solution by $|d| / \lambda_{\min}$, whatever the rate.
-# - The largest stable rate for the summed gradient is $2 / \lambda_{\max}(X^T X)$ and shrinks as rows are added; that
-#   for the mean does not. The fastest rate lies below the limit.
-# - A descent that diverges ends in infinity and NaN, which common loops do not notice. Compare the loss with its
-#   start.
-# - The number of iterations grows with the condition number of $X^T X$. Standardizing the inputs made it far
-#   smaller and left the model as it was.
+# - Gradient descent for a linear model is one line in a loop: `weights + rate * (X.T @ (y - X @ weights))`. A command
+#   does the same and prints its log.
+# - A rule on the *error* may never stop. A rule on its *change* stops wherever the steps are small. A rule on the
+#   *gradient* limits the distance to the solution to $|d| / \lambda_{\min}$, at every learning rate.
+# - For the summed gradient, the largest stable rate is $2 / \lambda_{\max}(X^T X)$. It shrinks as you add rows. With
+#   the mean it does not. The fastest rate lies below the limit.
+# - A descent that diverges ends in infinity and NaN, and a simple loop does not notice. Compare the loss with its
+#   starting value.
+# - The number of iterations grows with the condition number of $X^T X$. Standardizing the inputs makes that number far
+#   smaller and leaves the best predictions of the model as they were.
 #
 # ## Try next
 #
-# - Run `path(S, resistance, stability_limit(S), 2000)`: a rate *exactly* at the limit. The SSE soon stops changing,
-#   so the change rule is content. Look at the last weights, and at what `gradient_norm` would say.
-# - Add a copy of one input as a further column. What is $\lambda_{\min}$ now, what is left of the gradient rule's
-#   promise, and do the *predictions* still settle?
-# - Resistance grows much faster than speed. Add `froude ** 4` as an input, standardize, and compare the least SSE.
-# - Fit a sample of 32 random rows in each step instead of all rows: the descent that networks use, from lesson 02
-#   on.
+# - Run `path(S, resistance, stability_limit(S), 2000)`, with a rate *exactly* at the limit, and compute the SSE of the
+#   last weights. It no longer changes, so the change rule would be content. What would the gradient rule say?
+# - Add a copy of one input as a further column of `scaled`. What is $\lambda_{\min}$ now, and what does the gradient
+#   rule still guarantee? Do the *predictions* still settle?
+# - Resistance grows much faster than speed. Add `speed ** 4` as an input, standardize it, and compare the smallest
+#   SSE.
+# - In each step, use a random sample of 32 rows instead of all rows, and divide by 32. From lesson 02 on, networks
+#   are trained this way.

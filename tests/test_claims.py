@@ -36,7 +36,7 @@ def test_a_fact_holds_or_fails_and_prints_so(capsys):
     fact("98.lost", "checkpoints lost", 1, equals=0)
     assert capsys.readouterr().out.splitlines() == [
         "none is behind one: holds",
-        "weights of the network: 118282, holds",
+        "weights of the network: 118,282, holds",
         "checkpoints lost: 1, must be 0: fails",
     ]
 
@@ -125,6 +125,11 @@ def test_what_is_not_zero_does_not_read_as_zero():
     assert Band([1e-9], 3).show(1e-9) == "< 0.001"
     assert Band([-1e-9], 3).show(-1e-9) == "> -0.001"
     assert Band([0.0], 3).show(0.0) == "0.000"
+
+
+def test_thousands_are_told_apart():
+    assert str(Band([33179.0], 0)) == "33,179"
+    assert Band([-1234.5], 1).show(-1234.5) == "-1,234.5"
 
 
 def test_prose_quotes_median_and_range_the_limit_and_the_direction(trial):

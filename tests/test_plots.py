@@ -284,6 +284,17 @@ def test_a_path_over_contours_is_read_out(drawn):
         assert bowl(*line.vertices.T) == pytest.approx(level, rel=0.02)
 
 
+def test_each_path_has_a_panel_with_the_same_axes_and_level_lines(drawn):
+    paths = {"slow": [[2, 1], [1, 0.5]], "fast": [[2, 1], [-1, -0.5]]}
+    plots.contour_path(bowl, paths, **axes_of)
+    panels = drawn[0].axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["slow", "fast"]
+    for axes, path in zip(panels, paths.values(), strict=True):
+        np.testing.assert_array_equal(axes.lines[0].get_xydata(), path)
+        np.testing.assert_array_equal(axes.collections[0].levels, panels[0].collections[0].levels)
+        assert axes.get_xlim() == panels[0].get_xlim() == (-1.75, 2.75)
+
+
 def test_figures_around_the_same_points_have_the_same_axes_and_level_lines(drawn):
     around = [[-3, -2], [3, 2]]
     for path in ([[2, 1], [1, 0.5]], [[200, 100], [0.1, 0.1]]):

@@ -75,8 +75,8 @@ def sse_itself(_before: Step, now: Step) -> float:
     return now.sse
 
 
-def gradient_norm(_before: Step, now: Step) -> float:
-    """Length of X'(y - Xw). Divided by the least eigenvalue of X'X it bounds the distance to the solution."""
+def half_gradient_norm(_before: Step, now: Step) -> float:
+    """Half the gradient's length. Divided by the least eigenvalue of X'X it bounds the distance to the solution."""
     return float(np.linalg.norm(now.direction))
 
 
