@@ -27,10 +27,10 @@ def settled_kernel(address, path):
     return kernels[0]["id"] if ready else None
 
 
-def run_all(page, address, path, *, timeout):
-    """Open notebook `path`, choose Run All Cells, wait for the last prompt, return the notebook's panel.
+def open_and_settle(page, address, path):
+    """Open notebook `path` and return its panel when its kernel has been ready for a second.
 
-    JupyterLab may drop the first kernel that it started, so wait until one has been ready for a second.
+    JupyterLab may drop the first kernel that it started.
     """
     page.goto(
         f"{address}/lab/workspaces/{Path(path).stem}/tree/{path}", wait_until="domcontentloaded"
@@ -46,6 +46,12 @@ def run_all(page, address, path, *, timeout):
             seen = kernel
             since = time.monotonic()
         page.wait_for_timeout(200)
+    return panel
+
+
+def run_all(page, address, path, *, timeout):
+    """Open notebook `path`, choose Run All Cells, wait for the last prompt, return the notebook's panel."""
+    panel = open_and_settle(page, address, path)
     prompts = panel.locator(".jp-CodeCell .jp-InputArea-prompt")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
