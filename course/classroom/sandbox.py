@@ -238,7 +238,7 @@ class Sandbox:
         size = [] if "disk" in self._lifted else ["--size", str(self.limits.disk)]
         own = [option for folder in OWN for option in ("--perms", "1777", *size, "--tmpfs", folder)]
         if "files" in self._lifted:
-            walls += ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *own]
+            walls += ["--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
             environment = _environment()
         else:
             walls += ["--dev", "/dev", "--proc", "/proc", *own, *_system(), *_course()]

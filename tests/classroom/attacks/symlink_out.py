@@ -1,11 +1,13 @@
 """Reads another file through a symbolic link in its own folder."""
 
 import os
+import tempfile
 
 STOPPED_BY = ("files", "user")
 
 
 def attack(target):
-    os.symlink(target["secret"], "/tmp/link")
-    with open("/tmp/link") as file:
+    link = tempfile.mkdtemp() + "/link"
+    os.symlink(target["secret"], link)
+    with open(link) as file:
         return file.read()
