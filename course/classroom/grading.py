@@ -18,7 +18,7 @@ from typing import Any
 from course.catalog import Lesson
 from course.classroom import key, submissions, variants
 from course.classroom.gradebook import Grade, Points
-from course.classroom.key import ExerciseKey, lesson_key
+from course.classroom.key import ExerciseKey, Serving, lesson_key
 from course.classroom.roster import Student
 from course.classroom.sandbox import Limits, Sandbox
 from course.classroom.submissions import Submission, SubmissionError, plain
@@ -107,24 +107,19 @@ def grade_one(student: Student) -> Grade:
 
 
 def _points(submission: Submission) -> Iterator[Points]:
-    """Give the points of every exercise; one sandbox serves all that leave it running."""
-    sandbox = _sandbox()
-    try:
+    """Give the points of every exercise."""
+    with Serving(_sandbox) as serving:
         for name, exercise in _key.items():
-            if sandbox.ended or exercise.way == key.INSIDE:
-                sandbox.close()
-                sandbox = _sandbox()
             answer = submission.answers[name]
             if not answer.strip():
                 yield Points(name, 0.0, 1.0, "not attempted", exercise.way, "There is no answer.")
                 continue
+            sandbox = serving.sandbox(exercise.way)
             with fresh(_order.seed):
                 judged = key.judge(exercise, sandbox, answer, submission.own[name])
             reason = plain(" ".join(judged.verdict.hints))
             share = round(judged.share, 2)
             yield Points(name, share, 1.0, judged.verdict.outcome, judged.way, reason)
-    finally:
-        sandbox.close()
 
 
 def _report(student: Student, submission: Submission) -> Points:

@@ -43,11 +43,42 @@ class ExerciseKey:
     most: int = field(default=0)  # expectations that the solution meets
 
 
-def lesson_key(number: str, sandbox: Callable[[], Sandbox]) -> dict[str, ExerciseKey]:
-    """Make the key of a lesson, such as "05", from its solutions; `sandbox` starts one.
+class Serving:
+    """One sandbox for answer after answer, which `start` starts; use it in a `with`.
+
+    It is replaced where it has ended, and for an answer that is judged inside, which others must not have touched.
+    """
+
+    def __init__(self, start: Callable[[], Sandbox]) -> None:
+        self._start = start
+        self._sandbox: Sandbox | None = None
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._sandbox:
+            self._sandbox.close()
+
+    def sandbox(self, way: str) -> Sandbox:
+        """Return a sandbox for an answer that is judged in this way."""
+        if self._sandbox and (self._sandbox.ended or way == INSIDE):
+            self._sandbox.close()
+            self._sandbox = None
+        self._sandbox = self._sandbox or self._start()
+        return self._sandbox
+
+
+def lesson_key(number: str, start: Callable[[], Sandbox]) -> dict[str, ExerciseKey]:
+    """Make the key of a lesson, such as "05", from its solutions; `start` starts a sandbox.
 
     Raises LessonError where a solution is not right.
     """
+    with Serving(start) as serving:
+        return _lesson_key(number, serving)
+
+
+def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
     lesson = find(number)
     text = source.read(lesson.name)
     keys = {}
@@ -56,8 +87,8 @@ def lesson_key(number: str, sandbox: Callable[[], Sandbox]) -> dict[str, Exercis
         key = ExerciseKey(name, lesson.exercises[name], above, slice.namespace(text, name))
         keys[name] = key
         for key.way in (OUTSIDE, INSIDE):
-            with sandbox() as inside:
-                judged, key.most = _tried(key, inside, key.text.solution, [])
+            sandbox = serving.sandbox(key.way)
+            judged, key.most = _tried(key, sandbox, key.text.solution, [])
             if judged.outcome == "right":
                 break
         else:

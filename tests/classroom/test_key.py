@@ -1,0 +1,36 @@
+"""From outside the sandbox every solution is right and every wrong answer gets the hint that a notebook would give."""
+
+import pytest
+
+from course.authoring.source import read
+from course.catalog import all_lessons
+from course.classroom import key, sandbox
+from course.classroom.sandbox import Limits, Sandbox
+
+pytestmark = pytest.mark.skipif(
+    sandbox.found() is None, reason="bubblewrap is not installed; install the package bubblewrap"
+)
+
+
+def start():
+    return Sandbox(Limits(wall=120, start=300))
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.number)
+def test_solutions_are_right_and_wrong_answers_get_their_hints(lesson):
+    keys = key.lesson_key(lesson.number, start)
+    assert keys.keys() == lesson.exercises.keys()
+    tried = 0
+    with key.Serving(start) as serving:
+        for name, cells in read(lesson.name).exercises.items():
+            for cell in cells:
+                if "wrong" in cell.tags:
+                    sandbox = serving.sandbox(keys[name].way)
+                    judged = key.judge(keys[name], sandbox, cell.source, [])
+                    assert judged.verdict.outcome != "right", cell.source
+                    assert cell.hint in " ".join(judged.verdict.hints), cell.source
+                    assert 0 <= judged.share < 1
+                    tried += 1
+    assert tried >= 2 * len(keys)
+    ways = {name: each.way for name, each in keys.items()}
+    print(f"{tried} wrong answers refused; judged {ways}")
