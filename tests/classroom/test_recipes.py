@@ -1,0 +1,64 @@
+"""The recipes for other places parse, and call what there is."""
+
+import re
+import shlex
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+from typer.testing import CliRunner
+
+from course import ROOT
+from course.cli.main import app
+
+RECIPES = ROOT / "docs" / "recipes"
+COMMAND = re.compile(r"(?:bin/|\")course (\w+)(.*)$", re.MULTILINE)
+
+
+def options(command):
+    """The long options that a command of the course takes, by its own help."""
+    shown = CliRunner().invoke(app, [command, "--help"], terminal_width=200, color=False)
+    assert shown.exit_code == 0, shown.output
+    return set(re.findall(r"--[a-z-]+", shown.output))
+
+
+def assert_callable(text):
+    """Every command of the course in `text` is one, with options that it has."""
+    found = COMMAND.findall(text)
+    assert found
+    for command, rest in found:
+        used = {
+            word for word in shlex.split(rest.split("&&")[0].split('"')[0]) if word.startswith("--")
+        }
+        assert used <= options(command), command
+
+
+def test_the_workflow_for_github_classroom_grades_with_actions_of_a_fixed_commit():
+    text = (RECIPES / "github_classroom.yml").read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = workflow["jobs"]["grade"]["steps"]
+    uses = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", each) for each in uses)
+    assert_callable("\n".join(step.get("run", "") for step in steps))
+    assert "bubblewrap" in text
+    assert "Not tried" in text
+
+
+def test_the_image_for_jupyterhub_has_instructions_that_docker_knows_and_files_that_there_are():
+    text = (RECIPES / "jupyterhub.Dockerfile").read_text()
+    lines = re.sub(r"\\\n", " ", text).splitlines()
+    known = {"FROM", "RUN", "COPY", "USER", "WORKDIR", "ENV", "CMD"}
+    assert {line.split()[0] for line in lines if not line.startswith("#")} == known
+    assert (ROOT / "Makefile").exists()
+    assert_callable(text)
+    assert "Not tried" in text
+
+
+def test_the_link_of_nbgitpuller_opens_a_page_that_there_is():
+    text = (RECIPES / "nbgitpuller.md").read_text()
+    (link,) = re.findall(r"https://HUB\S+", text)
+    query = parse_qs(urlsplit(link).query)
+    assert query["branch"] == ["main"]
+    _, path = query["urlpath"][0].split("lab/tree/course/")
+    assert (ROOT / path).exists()
+    assert "Not tried" in text
