@@ -11,8 +11,9 @@ from typing import Any
 from course.classroom.roster import Student
 from course.classroom.submissions import plain
 from course.files import write_whole
+from course.runs.report import render
 
-TEMPLATES = Path(__file__).parent
+HERE = Path(__file__).parent
 COLUMNS = ("student", "lesson", "exercise", "points", "of", "outcome", "judged", "reason")
 
 
@@ -56,9 +57,18 @@ def write(grades: Sequence[Grade], students: Sequence[Student], out: Path) -> No
     for grade in grades:
         by_student[grade.student].append(grade)
     for student in students:
-        page = _page("feedback.html.j2", student=student, grades=by_student[student.id])
+        page = render(
+            "feedback.html.j2", HERE, plain=plain, student=student, grades=by_student[student.id]
+        )
         write_whole(out / "feedback" / f"{student.id}.html", page)
-    summary = _page("summary.html.j2", grades=grades, students=students, exercises=_hardest(grades))
+    summary = render(
+        "summary.html.j2",
+        HERE,
+        plain=plain,
+        grades=grades,
+        students=students,
+        exercises=_hardest(grades),
+    )
     write_whole(out / "summary.html", summary)
 
 
@@ -126,13 +136,3 @@ def _hardest(grades: Sequence[Grade]) -> list[dict[str, Any]]:
             {"name": name, "right": right, "of": len(points), "reasons": reasons.most_common()}
         )
     return sorted(found, key=lambda each: (each["right"] / each["of"], each["name"]))
-
-
-def _page(template: str, **values: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader
-
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FileSystemLoader(TEMPLATES)
-    )
-    environment.filters["plain"] = plain
-    return environment.get_template(template).render(**values)

@@ -4,6 +4,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from course.runs.records import RECORD, Record, executed
 
 COLUMNS = ("Lesson", "Mode", "Outcome", "Seconds", "Facts and bounds", "Repeated", "Exercises")
 GRID_COLUMNS = ("Lesson", "Parameters", "Result", "Median", "Least to greatest", "Runs")
-TEMPLATE = Path(__file__).with_suffix(".html.j2")
+HERE = Path(__file__).parent
 
 
 def row(record: Record) -> tuple[str, ...]:
@@ -71,14 +72,24 @@ def for_programs(record: Record) -> dict[str, Any]:
     return json.loads(RECORD.dump_json(record)) | {"refusals": list(judge.refusals(record))}
 
 
+def render(template: str, *folders: Path, **values: Any) -> str:
+    """Return a page that stands alone, of the style that all pages of runs and classes share.
+
+    `template` extends page.html.j2, and is looked for in `folders`, too. What it is given is escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    loader = FileSystemLoader([HERE, *folders])
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
+    return environment.get_template(template).render(**values)
+
+
 def write(gathered: Sequence[Record], out: Path) -> Path:
     """Write report.html beside the executed notebooks of the runs in folder `out` and return its path."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     shown = [(record, row(record)) for record in gathered]
-    page = template.render(
+    page = render(
+        "report.html.j2",
+        made=f"{datetime.now():%B %d, %Y, %H:%M}",
         columns=COLUMNS,
         runs=shown,
         grid_columns=GRID_COLUMNS,
