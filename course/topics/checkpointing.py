@@ -1,0 +1,58 @@
+"""Lesson 11: what a kill costs a training run, and how far resumed runs end from the one that was left alone."""
+
+from collections.abc import Mapping
+
+from course.figure import COLORS, add_axes, drawing
+from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
+
+FIRST_LINE = 1.85  # inches from below: the first process
+SECOND_LINE = 0.75  # the second
+SAVES = (1.9, 3.1, 4.3)  # inches from the left
+KILL = 5.5
+HALF = 0.15  # of a checkpoint's box
+
+
+def kill_and_resume() -> None:
+    """Sketch a run that saves three times, is killed, and goes on from its last checkpoint in a second process."""
+    alt = (
+        "A process trains from left to right and writes checkpoints 1, 2 and 3. Some time after checkpoint 3 it is "
+        "killed: the work since then is lost. A second process loads checkpoint 3, does that work again and trains on."
+    )
+    with sketch("A run that is killed and resumed", alt, size=(7.4, 2.3)) as axes:
+        note(axes, (0.1, FIRST_LINE), "process 1", align="left")
+        note(axes, (0.1, SECOND_LINE), "process 2", align="left")
+        starts = (0.9, *(place + HALF for place in SAVES))
+        ends = (*(place - HALF for place in SAVES), KILL)
+        texts = ("", "", "", "lost work")
+        for start, end, text in zip(starts, ends, texts, strict=True):
+            arrow(
+                axes, (start, FIRST_LINE), (end, FIRST_LINE), text, color=ORANGE if text else BLUE
+            )
+        for number, place in enumerate(SAVES, start=1):
+            box(
+                axes, (place, FIRST_LINE), str(number), width=2 * HALF, height=2 * HALF, color=GREEN
+            )
+        note(axes, (KILL + 0.1, FIRST_LINE), "✕ killed", color=ORANGE, align="left")
+        note(axes, (SAVES[0], FIRST_LINE - 0.35), "checkpoints")
+        arrow(axes, (SAVES[-1], FIRST_LINE - HALF), (SAVES[-1], SECOND_LINE), color=GREEN)
+        note(axes, (SAVES[-1] - 0.1, 1.25), "loads the last one", align="right")
+        arrow(axes, (SAVES[-1], SECOND_LINE), (KILL, SECOND_LINE), "done again", color=ORANGE)
+        arrow(axes, (KILL, SECOND_LINE), (7.2, SECOND_LINE), "goes on", color=BLUE)
+        note(
+            axes, (3.7, 0.25), "Does process 2 end with the weights that process 1 would have had?"
+        )
+
+
+def distances(found: Mapping[str, float], *, title: str) -> None:
+    """Draw how far each run of `found` ended from the run left alone; exactly 0 is said in words."""
+    with drawing(title, size=(7.0, 1.2 + 0.34 * len(found))) as (figure, alt_text):
+        axes = add_axes(figure, title, "largest difference of any weight", "")
+        names = list(found)[::-1]
+        axes.barh(names, [found[name] for name in names], color=COLORS[0], height=0.6)
+        axes.set_xlim(0, 1.25 * max(found.values()))
+        axes.grid(visible=False, axis="y")
+        for place, name in enumerate(names):
+            value = found[name]
+            text = f"{value:.2g}" if value else "0, to the last bit"
+            axes.text(value, place, f" {text}", va="center")
+            alt_text.append(f"{name}: {text}.")
