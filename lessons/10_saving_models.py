@@ -3,9 +3,9 @@
 # part: 3 Keep
 # objectives:
 #   - name the four parts of a model in training, and say which of them each file format keeps
-#   - test a format by resuming the training and comparing every weight with an uninterrupted run
+#   - test a format yourself, by resuming a training and comparing every weight with an uninterrupted run
 #   - load weights into another model by an explicit map of layer names
-#   - detect a file that was cut short or altered before it is loaded
+#   - detect a file that was cut short or altered before you load it
 #   - explain which files can carry code, and load a stranger's model without running any
 # prerequisites:
 #   - "lesson 03 (Classification): build, compile and fit a classifier"
@@ -26,10 +26,10 @@
 # how connected), its **weights**, and the state of its **optimizer** (Adam remembers two numbers for every weight).
 # Each file format keeps some of them and drops others, mostly without a word.
 #
-# How do we find out which? By a test: save, load, train on, and compare every weight with those of
+# In this lesson you find out which, by a test: save, load, train on, and compare every weight with those of
 # a training that was never interrupted. If a format lost nothing, the difference is 0, not "small".
 #
-# Results in the text are those of full mode; your run prints its own beside them.
+# The text quotes results of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order and dropout, 0 to 1000000
@@ -43,11 +43,16 @@ from course.lesson import begin
 
 begin("10_saving_models", globals())
 
+# %%
+from course.topics import saving
+
+saving.format_test()
+
 # %% [markdown]
 # ## A training that can be repeated
 #
-# What is lost does not depend on the size of the model, so a small one will do: three species of penguins, told apart
-# by four measurements.
+# What a file loses does not depend on the size of the model, so a small one will do. It tells three species of
+# penguins apart by four measurements.
 
 # %%
 from course.data import table
@@ -67,33 +72,28 @@ from keras.layers import Dense, Dropout
 def build(dropout=0.0):
     """A classifier of penguins, not compiled; always the same first weights."""
     keras.utils.set_random_seed(seed)
-    hidden, species = (
-        Dense(32, activation="relu", name="hidden"),
-        Dense(3, activation="softmax", name="species"),
-    )
-    return keras.Sequential(
-        [keras.Input((4,)), hidden, Dropout(dropout, name="dropout"), species]
-    )
+    hidden = Dense(32, activation="relu", name="hidden")
+    species = Dense(3, activation="softmax", name="species")
+    dropped = Dropout(dropout, name="dropout")
+    return keras.Sequential([keras.Input((4,)), hidden, dropped, species])
 
 
+# %%
 def compiled(model):
+    """The same model, ready to be trained by Adam."""
+    settings = {"run_eagerly": fast, "jit_compile": False}
     optimizer = keras.optimizers.Adam(0.003)
-    model.compile(
-        optimizer,
-        loss="sparse_categorical_crossentropy",
-        run_eagerly=fast,
-        jit_compile=False,
-    )
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", **settings)
     return model
 
 
 # %% [markdown]
-# (`jit_compile=False`: with a GPU, Keras would spend seconds on having XLA compile so small a model. With `fast` the
-# few steps run eagerly, as Python code.)
+# Two settings only save time. `jit_compile=False`: on a GPU, Keras would spend seconds on compiling so small a model.
+# `run_eagerly=fast`: with `fast`, the few steps run as Python code.
 #
-# The order in which `fit` shuffles the rows is in *no* file. To ask about files alone, we make it a function of seed
-# and epoch, and hand out the batches ourselves: `train_on_batch` makes one step of training. (Let `batches` divide the
-# 342 penguins: for batches of a second size Keras compiles the step again.)
+# The order in which `fit` shuffles the rows is in *no* file. To ask about files alone, we make the order a function of
+# seed and epoch, and take each step ourselves with `train_on_batch`. (Let `batches` divide the 342 penguins, or Keras
+# compiles the step once more for a batch of another size.)
 
 # %%
 import numpy as np
@@ -116,6 +116,7 @@ def train(model, first, last):
     return np.array(after)
 
 
+# %%
 def distance(weights, others):
     """The largest difference of any weight."""
     return float(np.abs(weights - others).max())
@@ -124,8 +125,7 @@ def distance(weights, others):
 # %% [markdown]
 # ## Save it four ways
 #
-# We train, save, and then go on training without an interruption. That second half is what every file has to
-# reproduce.
+# We train, save, and then train on without an interruption. Every file has to reproduce that second half.
 
 # %%
 import tempfile
@@ -148,7 +148,7 @@ model.save_weights(folder / "model.weights.h5")  # weights alone
 uninterrupted = train(model, epochs, epochs + more)
 
 # %% [markdown]
-# Three files so far (the fourth, old format gets a section of its own). A `.keras` file is an ordinary zip archive:
+# Those are three files; the fourth, old format gets a section of its own. A `.keras` file is an ordinary zip archive:
 
 # %%
 import zipfile
@@ -157,25 +157,21 @@ with zipfile.ZipFile(folder / "model.keras") as archive:
     print(*archive.namelist(), sep="\n")
 
 # %% [markdown]
-# The structure as JSON, the versions, and the numbers in HDF5, a format for arrays. Among the numbers:
+# It holds the structure as JSON, the versions, and the numbers in HDF5, a format for arrays. Here are some of the
+# arrays:
 
 # %%
 import h5py
 
 with h5py.File(folder / "model.weights.h5") as file:
-    for name in (
-        "layers/dense/vars/0",
-        "layers/dense/vars/1",
-        "layers/dense_1/vars/0",
-        "optimizer/vars/0",
-    ):
+    for name in ("layers/dense/vars/0", "layers/dense_1/vars/0", "optimizer/vars/0"):
         print(f"{name:22}", file[name].shape)
     print(len(file["optimizer/vars"]), "arrays of the optimizer")
 
 # %% [markdown]
-# So the optimizer is in there too, even in the file of "weights alone": its step counter, its learning rate, and two
-# arrays for each of the four arrays of weights. And the layers are called `dense` and `dense_1`, not `hidden` and
-# `species`. Remember both.
+# So even the file of "weights alone" holds the optimizer: its step counter, its learning rate, and two arrays for each
+# of the four arrays of weights. And it calls the layers `dense` and `dense_1`, not `hidden` and `species`. Remember
+# both.
 
 # %% [markdown]
 # ### Whole model: .keras
@@ -204,43 +200,23 @@ fact(
 
 # %% [markdown]
 # The difference is 0, after every epoch and to the last bit. For this model a `.keras` file has everything. Keep the
-# words "for this model" in mind. (It also says that training repeats itself on this processor. On a GPU it may not:
-# then measure first how far two uninterrupted trainings are apart.)
+# words "for this model" in mind.
+#
+# The 0 also says that training repeats itself on this processor. On a GPU it may not. In that case first measure how
+# far apart two uninterrupted trainings are.
 
 # %% [markdown]
 # ### Weights alone: .weights.h5
 #
-# Keras speaks through warnings and through a log. This helper prints both:
-
-# %%
-import logging
-import textwrap
-import warnings
-from contextlib import contextmanager
-
-
-@contextmanager
-def quoted():
-    """Print what Keras warns of or logs in this block."""
-    said, handler, root = [], logging.Handler(), logging.getLogger()
-    handler.emit = lambda record: said.append(record.getMessage())
-    before, root.handlers = root.handlers, [handler]
-    try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("always", UserWarning)
-            yield
-    finally:
-        root.handlers = before
-        for text in [*said, *(str(warning.message) for warning in caught)]:
-            print(textwrap.fill(f"Keras says: {text.strip()}", 100))
-
+# Keras speaks through warnings and through a log. `quoted` prints both.
 
 # %% [markdown] tags=["predict"]
-# We build the same model, compile it with the same optimizer, load `model.weights.h5`, which holds the optimizer's
-# arrays as we saw, and train on. Will the largest difference from the uninterrupted training be 0?
+# We build the same model and compile it with the same optimizer. We load `model.weights.h5`, which holds the
+# optimizer's arrays, as you saw, and train on. Will the largest difference from the uninterrupted training be 0?
 
 # %%
+from course.topics.saving import quoted
+
 loaded = compiled(build())
 with quoted():
     loaded.load_weights(folder / "model.weights.h5")
@@ -256,10 +232,10 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The weights are right, and yet the resumed training goes another way: the largest difference of any weight is
-# {{10.weights_only}}. (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why: a fresh
-# optimizer has only its counter and its learning rate, and no arrays yet (they come with the first step), so there is
-# nowhere to put what the file holds, and Keras skips it. In a long log that line is easily missed.
+# The weights are right, and yet the resumed training goes another way: some weight ends {{10.weights_only}} away.
+# (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why. A fresh optimizer has only its
+# counter and its learning rate; its arrays come with the first step. So Keras has nowhere to put the arrays of the
+# file, and skips them. In a long log you easily miss that line.
 
 # %% [markdown]
 # The cure is one line, *before* loading:
@@ -294,23 +270,23 @@ plots.lines(
 )
 
 # %% [markdown]
-# Two of the three lines lie on 0. That of `.weights.h5` alone leaves it with the first epoch after loading: Adam
-# without its memory takes other steps. (The weights are others; whether they are worse is not asked here.)
+# Two of the three lines lie on 0. The line of `.weights.h5` alone leaves 0 in the first epoch after loading: without
+# its state, Adam takes other steps. (That makes other weights, not necessarily worse ones.)
 
 # %% [markdown] tags=["quiz"]
 # You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine
-# dies. You build, compile, load, and train on. What do you lose besides Adam's memory of every weight?
+# dies. You build, compile, load, and train on. What do you lose besides Adam's two numbers for every weight?
 #
 # - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
 #   `compile` brings back the schedule itself. But it reads the optimizer's step counter, and that is skipped with the
 #   rest.
 # - [x] The step counter: the learning rate starts again at its first, large value.
-#   The schedule comes back with `compile`, and its counter does not. Steps as large as the first ones now hit weights
-#   that were nearly done.
+#   The schedule comes back with `compile`, but its counter does not. Weights that were nearly done now take steps as
+#   large as the first ones.
 # - [ ] The weights of the last layer.
 #   All the model's weights are in the file. What is skipped is the optimizer's part.
 # - [ ] The loss, which must be trained anew.
-#   A loss is a function of weights and data. It has nothing to be trained.
+#   A loss is a function of weights and data. Nothing in it is trained.
 
 # %% [markdown]
 # ### Structure alone: JSON
@@ -327,24 +303,19 @@ def structure(model):
 loaded = keras.models.model_from_json((folder / "model.json").read_text())
 print("same structure:", structure(loaded) == structure(model))
 print("same weights:  ", np.array_equal(flat(loaded), at_save))
-print(
-    "trained by:    ",
-    type(loaded.optimizer).__name__,
-    "after",
-    int(loaded.optimizer.iterations),
-    "steps",
-)
+optimizer = loaded.optimizer
+print("trained by:    ", type(optimizer).__name__, "after", int(optimizer.iterations))
 resumed["JSON"] = resume(loaded)
 
 # %% [markdown]
-# The structure, and what `compile` was told: which optimizer, which loss. But the weights are new, and Adam has made
-# no step. JSON is text, so it can be read, compared and put under version control.
+# JSON brings back the structure and the arguments of `compile`: which optimizer, which loss. But the weights are new,
+# and Adam has made no step. JSON is text, so you can read it, compare it, and put it under version control.
 
 # %% [markdown]
 # ## The old format: .h5
 #
 # Countless programs and tutorials say `model.save("model.h5")`. It still works. We save the model as it was after the
-# first half:
+# first half.
 
 # %%
 old = keras.models.load_model(folder / "model.keras")
@@ -352,8 +323,8 @@ with quoted():
     old.save(folder / "model.h5")
 
 # %% [markdown]
-# *Legacy*, but the file holds structure, weights and optimizer. So load it (what Keras then says of metrics does no
-# harm) and train on:
+# Keras calls the format *legacy*, but the file holds structure, weights and optimizer. So we load it and train on.
+# (What Keras then says about metrics does no harm.)
 
 # %%
 with quoted():
@@ -362,6 +333,9 @@ print("loaded:", distance(flat(loaded), at_save))
 
 
 # %%
+import textwrap
+
+
 def attempt(action, *arguments, **options):
     """Call `action`; print the first line of its error, if any; return whether it
     succeeded."""
@@ -382,8 +356,8 @@ def resume_h5():
 print("trains on:", attempt(resume_h5))
 
 # %% [markdown]
-# It predicts, but it cannot be trained. The fault is in the loading: it sets the optimizer up for no weights at all,
-# so Adam's memory, which the file holds, finds no place. What is left is to compile anew, without that memory:
+# You can predict with it, but you cannot train it. The fault is in the loading: it sets the optimizer up for no weights
+# at all, so the state in the file finds no place. All you can do is compile anew, without that state:
 
 # %%
 loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
@@ -392,9 +366,9 @@ print(
 )
 
 # %% [markdown]
-# To the last bit the training that `.weights.h5` gave without `optimizer.build`.
+# That is, to the last bit, the training that `.weights.h5` gave without `optimizer.build`.
 #
-# Something stranger happened to the model that we *saved*. Save that very model again, now as `.keras`:
+# Something stranger happened to the model that we *saved*. We save that very model again, now as `.keras`:
 
 # %%
 old.save(folder / "after_h5.keras")
@@ -405,37 +379,38 @@ print("the model in memory is trained by:", type(old.optimizer).__name__)
 print("the file's model is trained by:   ", type(loaded.optimizer).__name__)
 
 # %% [markdown]
-# Saving `.h5` takes the optimizer out of the settings that the live model would write into its next file. That next
-# file names none, so loading falls back on the default of `compile`, and a training with Adam goes on with RMSprop.
-# No error, and one warning, about an `rm_sprop` that nobody had asked for. So never write `.h5` while a training
-# still goes on.
+# When you save `.h5`, Keras removes the optimizer from the settings that the live model writes into its next file. That
+# next file names no optimizer, so loading falls back on the default of `compile`: a training with Adam goes on with
+# RMSprop. There is no error, only a warning about an `rm_sprop` that nobody asked for. So never write `.h5` while you
+# are still training.
 
 # %% [markdown]
-# ## The part that nobody saves
+# ## The same with dropout
 #
-# Now the same model with dropout. Dropout draws its random numbers from a **seed state**, a starting number and a
-# counter, which lives in the layer and moves on with every batch.
+# Now the same model with dropout. Dropout draws its random numbers from a **seed state**: a starting number and a
+# counter. It lives in the layer and moves on with every batch.
 
 # %% [markdown] tags=["predict"]
 # A `.keras` file gave 0.0 above. Will it do so with dropout?
 
+
 # %%
+def seed_of(model):
+    """A copy of the seed state of the model's dropout."""
+    state = model.get_layer("dropout").seed_generator.state
+    return keras.ops.convert_to_numpy(state).copy()
+
+
 dropped = compiled(build(dropout=0.3))
 train(dropped, 0, epochs)
 dropped.save(folder / "dropout.keras")
 dropped.save_weights(folder / "dropout.weights.h5")
-seed_state = keras.ops.convert_to_numpy(
-    dropped.get_layer("dropout").seed_generator.state
-)
-
+seed_state = seed_of(dropped)
 uninterrupted_dropout = resume(dropped)
 
+# %%
 loaded = keras.models.load_model(folder / "dropout.keras")
-fresh_state = keras.ops.convert_to_numpy(
-    loaded.get_layer("dropout").seed_generator.state
-)
-print("same seed state:", np.array_equal(fresh_state, seed_state))
-
+print("same seed state:", np.array_equal(seed_of(loaded), seed_state))
 resumed_dropout = resume(loaded)
 
 # %%
@@ -447,8 +422,8 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# {{10.dropout_keras}}: not 0, and far more than rounding. The loaded layer begins a new sequence of random numbers,
-# and what goes on is another training.
+# It does not. Some weight ends {{10.dropout_keras}} away, far more than rounding. The loaded layer begins a new
+# sequence of random numbers, so another training goes on.
 
 # %% [markdown]
 # Is the seed state really all that is missing? Put it back by hand and see:
@@ -456,25 +431,26 @@ bound(
 # %%
 loaded = keras.models.load_model(folder / "dropout.keras")
 loaded.get_layer("dropout").seed_generator.state.assign(seed_state)
+resumed_with_seed = resume(loaded)
 
 # %%
 fact(
     "10.dropout_and_seed",
     "the same with the seed state put back: 0 away",
-    distance(resume(loaded), uninterrupted_dropout),
+    distance(resumed_with_seed, uninterrupted_dropout),
     equals=0.0,
 )
 
 # %% [markdown]
-# 0 again, to the last bit: nothing else was missing. (`Dropout(0.3, seed=7)` is no way out: the 7 is kept, the counter
-# is not, and the layer would repeat the very masks with which the training began.)
+# The difference is 0 again, to the last bit: nothing else was missing. (`Dropout(0.3, seed=7)` does not help. The 7 is
+# kept, but the counter is not, and the layer would repeat the masks with which the training began.)
 
 # %% [markdown]
 # ### Exercise 10.1: keep the seed states
 #
-# Write the two functions that are missing. `seed_states(model)` returns what must be kept, by layer name;
+# Write the two functions that Keras lacks. `seed_states(model)` returns what must be kept, by layer name;
 # `restore_seed_states(model, states)` puts it into another model of the same structure. Layers with random numbers
-# have an attribute `seed_generator`, the others do not. States are to be NumPy arrays
+# have an attribute `seed_generator`, the others do not. Return the states as NumPy arrays
 # (`keras.ops.convert_to_numpy`), ready for `np.savez`.
 
 
@@ -597,7 +573,7 @@ def seed_states(model):
 # %% [markdown]
 # ## The table
 #
-# Now all of it in one place, and computed by the Keras that you run. Each row is a way back from a file to a model
+# Here is all of it in one place, computed by the Keras that you run. Each row is a way back from a file to a model
 # that can be trained:
 
 
@@ -632,47 +608,44 @@ dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)
 with quoted():
     dropped_at_save.save(folder / "dropout.h5")
 
+# %%
+built = partial(from_weights, ready=True)
 ways = {
     ".keras": (".keras", from_keras),
     ".weights.h5": (".weights.h5", from_weights),
-    "optimizer.build, then .weights.h5": (
-        ".weights.h5",
-        partial(from_weights, ready=True),
-    ),
+    "optimizer.build, then .weights.h5": (".weights.h5", built),
     ".h5": (".h5", from_h5),
     "JSON": (".json", from_json),
 }
 
 # %% [markdown]
-# Four questions. Does the file alone give the structure? Are the weights equal after loading? Did the resumed
-# trainings above (for `.h5`: the attempt at one) end in the very same weights? And is the seed state of dropout the
-# one that was saved?
+# For each way we ask four questions:
+#
+# - Does the file alone, without any code of ours, give the structure?
+# - Are the weights equal after loading?
+# - Did the resumed training above end in the very same weights? (For `.h5` it could not even begin.)
+# - Is the seed state of dropout the one that the model had?
 
 
 # %%
 def has_structure(suffix):
     """Whether the file alone, without any code of ours, gives the structure."""
+    load = from_json if suffix == ".json" else keras.models.load_model
     try:
-        alone = (
-            from_json("model")
-            if suffix == ".json"
-            else keras.models.load_model(folder / f"model{suffix}")
-        )
+        alone = load("model" if suffix == ".json" else folder / f"model{suffix}")
     except ValueError:
         return False
     return structure(alone) == structure(model)
 
 
+# %%
 def kept_by(name):
     suffix, way = ways[name]
-    state = keras.ops.convert_to_numpy(
-        way("dropout").get_layer("dropout").seed_generator.state
-    )
     return {
         "structure": has_structure(suffix),
         "weights": np.array_equal(flat(way("model")), at_save),
         "optimizer": name in resumed and np.array_equal(resumed[name], uninterrupted),
-        "dropout seed": np.array_equal(state, seed_state),
+        "dropout seed": np.array_equal(seed_of(way("dropout")), seed_state),
     }
 
 
@@ -688,18 +661,19 @@ with contextlib.redirect_stdout(io.StringIO()), quoted():
 pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 
 # %% [markdown]
-# - **No format keeps the seed of dropout**, and none the order of the rows. For a training that must resume exactly,
-#   keep the one beside the file and compute the other from the epoch, as here. Lesson 11 has a callback for both.
+# - **No format keeps the seed state of dropout**, and none keeps the order of the rows. If a training must resume
+#   exactly, keep the seed state beside the file and compute the order from the epoch, as here. Lesson 11 has a callback
+#   for both.
 # - **`.keras` keeps all the rest**, and is the one to use.
-# - **`.weights.h5` keeps weights and optimizer**, but it gives the optimizer back only to a model whose optimizer is
-#   ready to take it.
-# - **`.h5`** is good for predicting and for passing weights on, not for resuming; **JSON** is good for reading.
+# - **`.weights.h5` keeps weights and optimizer**, but you get the optimizer back only after `optimizer.build`.
+# - **`.h5`** is good for predicting and for passing weights on, but not for resuming.
+# - **JSON** is good for reading.
 
 # %% [markdown]
 # ## Weights for another model
 #
-# Often just a part is wanted: the hidden layer of the penguin model shall start a model for another question, with
-# two outputs. Layers of the same name are meant to get the same weights, and old programs say `by_name=True`:
+# Often you want just a part. Say the hidden layer of the penguin model is to start a model for another question, with
+# two outputs. Layers of the same name should get the same weights, and for that old programs say `by_name=True`:
 
 
 # %%
@@ -718,7 +692,8 @@ for suffix in (".weights.h5", ".keras", ".h5"):
         print("loaded")
 
 # %% [markdown]
-# Only the legacy format knows names, and it has a trap. Spell the hidden layer's name with a capital:
+# Only the legacy format goes by names, and it has a trap. Watch what happens when the hidden layer's name begins with a
+# capital:
 
 # %%
 target = other(hidden="Hidden")
@@ -728,65 +703,59 @@ with quoted():
 print("nothing was loaded:", np.array_equal(flat(target), before))
 
 # %% [markdown]
-# No error and no warning: what finds no partner is skipped. A model "with pretrained weights" then starts from random
-# ones, and nobody knows.
+# There is no error and no warning: Keras skips what finds no partner. A model "with pretrained weights" then starts from
+# random ones, and nobody knows.
 
 # %% [markdown] tags=["predict"]
 # The new formats do not go by name. A model has two layers of equal size, `left` and `right`, that both read the
 # input. We save its weights and load them into a model that is the same, except that `right` comes first. What
-# happens: an error, the right weights in each layer, or the wrong ones?
+# happens: an error, the correct weights in each layer, or the wrong ones?
 
 
 # %%
 def twins(*names):
     """Two dense layers of the same size side by side, in the order of their names."""
     inputs = keras.Input((4,))
-    return keras.Model(
-        inputs,
-        keras.layers.Concatenate()([Dense(5, name=name)(inputs) for name in names]),
-    )
+    sides = [Dense(5, name=name)(inputs) for name in names]
+    return keras.Model(inputs, keras.layers.Concatenate()(sides))
 
 
+# %%
 keras.utils.set_random_seed(seed)
 first, second = twins("left", "right"), twins("right", "left")
 first.save_weights(folder / "twins.weights.h5")
 second.load_weights(folder / "twins.weights.h5")
 
+kernel = second.get_layer("left").get_weights()[0]
 for name in ("left", "right"):
-    kernel, original = (
-        second.get_layer("left").get_weights()[0],
-        first.get_layer(name).get_weights()[0],
-    )
+    original = first.get_layer(name).get_weights()[0]
     print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
 
 # %% [markdown] tags=["answer"]
-# Exchanged, and silently so: in the file the layers are `dense` and `dense_1`, by class and place. Where shapes
-# differ, Keras raises an error; where they agree, only you can know what belongs where.
+# Each layer gets the weights of the other, and nobody tells you. In the file the layers are `dense` and `dense_1`, by
+# class and place. Where shapes differ, Keras raises an error; where they agree, only you can know what belongs where.
 
 # %% [markdown]
-# So say it:
+# So tell Keras what belongs where:
 
 # %%
-source, target = keras.models.load_model(folder / "model.keras"), other(hidden="Hidden")
+source = keras.models.load_model(folder / "model.keras")
+target = other(hidden="Hidden")
 names = {"Hidden": "hidden"}  # layer of the target: layer of the source
 
 for to, origin in names.items():
     target.get_layer(to).set_weights(source.get_layer(origin).get_weights())
-print(
-    np.array_equal(
-        target.get_layer("Hidden").get_weights()[0],
-        source.get_layer("hidden").get_weights()[0],
-    )
-)
+copied = target.get_layer("Hidden").get_weights()[0]
+print(np.array_equal(copied, source.get_layer("hidden").get_weights()[0]))
 
 # %% [markdown]
-# A name that does not exist is now an error, for the source and for the target.
+# A name that does not exist is now an error, in the source and in the target.
 
 # %% [markdown]
 # ### Exercise 10.2: all or nothing
 #
 # One flaw is left. If the second entry of the map is wrong, the first has been copied already, and the target is
-# neither old nor new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one
+# half old, half new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one
 # that does not fit (no such layer in either model, or weights of other shapes) it raises a `ValueError` whose text
 # names the layer of the target, and the target stays as it was.
 
@@ -945,16 +914,13 @@ def transfer(source, target, names):
 # %% [markdown]
 # ## Damaged files
 #
-# Disks fill up while a model is saved, downloads stop half way, and now and then a bit flips. Who notices? We damage
-# each file in two ways: cut it in half, and flip one bit of one weight.
+# Disks fill up while a model is saved, downloads stop halfway, and now and then a bit flips. Who notices? We damage
+# each file in two ways: we cut it in half, and we flip one bit of one weight.
 
 # %%
 files = ["model.keras", "model.weights.h5", "model.h5"]
-weight = (
-    keras.models.load_model(folder / "model.keras")
-    .get_layer("species")
-    .get_weights()[0]
-)
+intact_model = keras.models.load_model(folder / "model.keras")
+weight = intact_model.get_layer("species").get_weights()[0]
 
 
 def cut(content):
@@ -962,13 +928,13 @@ def cut(content):
 
 
 def flipped(content):
-    """The same bytes, but for one bit in the exponent of one weight of the last
-    layer."""
+    """The same bytes, but for one bit in the exponent of one weight."""
     changed = bytearray(content)
     changed[content.index(weight.tobytes()) + 3] ^= 0b01000000
     return bytes(changed)
 
 
+# %%
 damaged = empty_folder(folder / "damaged")
 for file in files:
     content = (folder / file).read_bytes()
@@ -989,6 +955,7 @@ def open_model(path):
     return model
 
 
+# %%
 with quoted():
     for path in sorted(damaged.glob("cut_*")):
         print(f"{path.name:27}", end=" ")
@@ -996,9 +963,9 @@ with quoted():
             print("loaded")
 
 # %% [markdown] tags=["answer"]
-# All three halves are refused. But look at the texts: a zip archive has its list of contents at the end, so Keras
-# does not recognize half of it and says that the file, which is right there, was not *found*; HDF5 counts bytes and
-# does not say of which file.
+# Keras refuses all three halves. But look at the messages. A zip archive has its list of contents at the end, so Keras
+# does not recognize half of one and says that the file, which is right there, was not *found*. HDF5 counts bytes and
+# does not say in which file.
 
 # %% [markdown]
 # Now the bit:
@@ -1011,12 +978,12 @@ for path in sorted(damaged.glob("flipped_*")):
         print("loaded: a weight of", weight[0, 0], "is now", changed[0, 0])
 
 # %% [markdown] tags=["answer"]
-# The HDF5 files are loaded as if nothing had happened, with a weight changed beyond all recognition. A zip archive
-# keeps a checksum of each member. But when it fails, Keras tries again and reads the member in pieces, and whether
-# Python then compares the sum depends on its version. So three of the six files are refused, or four.
+# Keras loads the HDF5 files as if nothing had happened, with a weight changed beyond all recognition. A zip archive
+# keeps a checksum of each member. But when the checksum fails, Keras tries again and reads the member in pieces, and
+# whether Python then compares the sum depends on its version. So three of the six files are refused, or four.
 
 # %% [markdown]
-# Do not wait for Keras to notice: the archive can be asked, and names the member that is bad:
+# You need not wait for Keras to notice. Ask the archive itself, and it names the bad member:
 
 # %%
 for name in ("model.keras", "damaged/flipped_model.keras"):
@@ -1026,8 +993,8 @@ for name in ("model.keras", "damaged/flipped_model.keras"):
 # %% [markdown]
 # ### A checksum beside every file
 #
-# One remedy serves all formats: when a file has been saved, write down the SHA-256 sum of its bytes; before it is
-# loaded, compare. (Lesson 12 adds the other half: how to save so that a crash leaves a whole file behind.)
+# One remedy serves all formats. After you save a file, write down the SHA-256 sum of its bytes; before you load it,
+# compare. (Lesson 12 adds the other half: how to save so that a crash leaves a whole file behind.)
 
 # %%
 import hashlib
@@ -1041,13 +1008,12 @@ def digest(path):
 sums = {file: digest(folder / file) for file in files}
 
 
+# %%
 def open_verified(path, expected):
     """The model in the file; ValueError if its bytes are not those that were saved."""
     if digest(path) != expected:
-        raise ValueError(
-            f"{path.name}: not the file that was saved (its SHA-256 sum differs);"
-            " restore it from a copy"
-        )
+        problem = "not the file that was saved (its SHA-256 sum differs)"
+        raise ValueError(f"{path.name}: {problem}; restore it from a copy")
     return open_model(path)
 
 
@@ -1066,7 +1032,7 @@ fact("10.damaged_refused", "damaged files that were refused", sum(refused), equa
 # %% [markdown]
 # ### Exercise 10.3: look after a folder
 #
-# Write the tool that goes through a folder of saved models. `audit(folder, sums)` gets the expected sums by file name
+# Write a tool that checks a folder of saved models. `audit(folder, sums)` gets the expected sums by file name
 # and returns a dictionary with one entry for each file that is *not* in order: `"missing"`, `"altered"` or
 # `"unexpected"` (in the folder, but without a sum). You may use `digest`.
 
@@ -1186,10 +1152,10 @@ def audit(folder, sums):
 # - [ ] The model contains no harmful code.
 #   A sum says which bytes these are, not what they do. The author may have put in anything.
 # - [ ] The file has not been changed since its author saved it.
-#   It may have been changed together with its sum: who can change the one on the page can change the other.
+#   Whoever can change the file on the page can change its sum as well.
 # - [x] The file arrived as the page offers it, no more.
-#   Who can change the file on the page can change the sum as well. A sum detects accidents; against intent it must
-#   come by another way than the file. And it says nothing about what its author put in.
+#   A sum detects accidents. To detect intent, it has to reach you by another way than the file. And it says nothing
+#   about what the author put in.
 # - [ ] Nothing: two files may have the same sum.
 #   No two files with the same SHA-256 sum are known.
 
@@ -1197,7 +1163,7 @@ def audit(folder, sums):
 # ## Files that run code
 #
 # Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function,
-# and a nameless one (`lambda`) is stored in the file as compiled code.
+# and a nameless function (`lambda`) is stored in the file as compiled code.
 
 # %% [markdown] tags=["predict"]
 # The function below creates an empty file named `code_ran` and then passes its input on. Will loading the model,
@@ -1216,8 +1182,8 @@ with quoted():
     trap.save(stranger / "trap.h5")
 
 # %% [markdown]
-# This code is our own and harmless, so we dare open it here, in a temporary folder: first as Keras does it by default,
-# from all three files, then with the safety off:
+# This code is our own and harmless, so we can open it here, in a temporary folder. First we open all three files as
+# Keras does by default, then one with the safety off:
 
 
 # %%
@@ -1240,31 +1206,31 @@ open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 # once. Here it touched a file; it could have deleted all of yours. By default Keras refuses, for all three files.
 
 # %% [markdown]
-# How far does that carry? Keras once wrote YAML, and reading YAML could run code (CVE-2021-37678); the format was
-# given up:
+# How far can you trust that? Keras once wrote YAML, and reading YAML could run code (CVE-2021-37678). Keras gave the
+# format up:
 
 # %%
-print(
-    "to_yaml:",
-    hasattr(keras.Model, "to_yaml"),
-    " model_from_yaml:",
-    hasattr(keras.models, "model_from_yaml"),
-)
+print("to_yaml:", hasattr(keras.Model, "to_yaml"))
+print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 
 # %% [markdown]
-# `safe_mode` came in answer to Lambda layers (CVE-2024-3660). Before Keras 3.9 a `.keras` file passed it by if it named
-# a function of any module (CVE-2025-1550); for `.h5` files it was ignored, silently, up to Keras 3.11.2
-# (GHSA-36rr-ww3j-vrjv); since then another layer was found to pass it by (CVE-2026-1462). And a pickle (many files
-# named `.pkl` or `.pt`) *is* a program: to unpickle it is to run it.
+# `safe_mode` was the answer to Lambda layers (CVE-2024-3660). It had holes:
 #
-# What describes a structure can describe one that does harm: `.keras`, `.h5` and JSON. A `.weights.h5` holds arrays
-# and no code; the structure comes from *your* code. (Even an array was a danger: it could name another file on your
-# disk to be read instead, until Keras began to refuse that, CVE-2026-1669.) So, from a stranger: take the weights
-# and write the structure yourself, or load the file with an up-to-date Keras, with `safe_mode` on, in a process that
-# has nothing to lose.
+# - before Keras 3.9, a `.keras` file got past it by naming a function of any module (CVE-2025-1550);
+# - up to Keras 3.11.2, it was silently ignored for `.h5` files (GHSA-36rr-ww3j-vrjv);
+# - since then, another layer was found to get past it (CVE-2026-1462).
 #
-# And in your own models, give functions a name. A registered function is stored by its name, and its code stays in
-# your program:
+# And a pickle (many files named `.pkl` or `.pt`) *is* a program: to unpickle it is to run it.
+#
+# A file that describes a structure can describe one that does harm. That goes for `.keras`, `.h5` and JSON. A
+# `.weights.h5` file holds arrays and no code; the structure comes from *your* code. (Even an array was a danger: it
+# could name another file on your disk to be read instead, until Keras began to refuse that, CVE-2026-1669.)
+#
+# So if you get a model from a stranger, take the weights and write the structure yourself. Or load the file with an
+# up-to-date Keras, with `safe_mode` on, in a process that has nothing to lose.
+#
+# In your own models, give functions a name. A registered function is stored by its name, and its code stays in your
+# program:
 
 
 # %%
@@ -1282,13 +1248,14 @@ print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
 #
 # - A model in training has a structure, weights, an optimizer's state, and the seed state of dropout. `.keras` keeps
 #   the first three, `.weights.h5` the weights and (loaded after `optimizer.build`) the optimizer, JSON the structure;
-#   from `.h5` structure and weights come back, but no optimizer that works. Nobody keeps the seed.
+#   from `.h5` structure and weights come back, but no optimizer that works. No format keeps the seed state.
 # - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
-# - Weights go into another model by an explicit map of names, checked before anything is copied. Loading by name
-#   skips silently, loading by place exchanges silently.
-# - Half a file is refused, with an error that misleads or names no file; a flipped bit may not be noticed at all. A
+# - Put weights into another model by an explicit map of names, and check all of it before you copy. Loading by name
+#   skips silently; loading by place swaps silently.
+# - Keras refuses half a file, with an error that misleads or names no file. It may not notice a flipped bit at all. A
 #   SHA-256 sum notices both.
-# - What holds a structure can hold code. Leave `safe_mode` on, and from strangers prefer numbers to structures.
+# - A file that holds a structure can hold code. Leave `safe_mode` on, and from strangers take numbers rather than
+#   structures.
 #
 # ## Try next
 #
@@ -1297,4 +1264,4 @@ print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
 # - Compile with a learning rate that falls, such as `CosineDecay(0.003, 100)`. What does a lost step counter do now?
 # - Shuffle with `np.random.permutation(len(x))`, of which no file knows, and resume from `.keras` once more. How large
 #   does the difference become?
-# - Save with `model.export` for TensorFlow Serving and read which of the four parts are in there.
+# - Save with `model.export(folder / "exported")` for TensorFlow Serving and see which of the four parts are in there.
