@@ -25,5 +25,5 @@ lock: setup  # exact versions of everything, with hashes, for every system
 	@$(BIN)/uv pip compile pyproject.toml --extra test --extra book --universal --python-version 3.11 --generate-hashes \
 	  --no-header --quiet --upgrade --output-file requirements.lock
 
-setup:  # make setup EXTRAS="browser torch": as well what some tests need
+setup:  # make setup EXTRAS="browser jax torch": as well what some tests need
 	@$(PYTHON) bootstrap.py $(EXTRAS)

@@ -1,6 +1,6 @@
 """Lesson 15: training on several worker processes: what each computes, what they exchange, when more of them pay.
 
-A network here is a sum of branches, and there are two ways to share its work. Data parallel: each worker has every
+A network here is a sum of branches, and there are two ways to split its work. Data parallel: each worker has every
 branch and some of the rows; gradients are added up. Model parallel: each has every row and some of the branches;
 logits are added up. A grid of workers does both. `speedup` is the model of Pal et al. (2019) of what that gains.
 Workers import this module: it must not load TensorFlow.
@@ -29,29 +29,33 @@ class Branch:
     weights: NDArray
     gradient: NDArray = field(init=False)
     inputs: list[NDArray] = field(init=False, repr=False)
+    input_error: NDArray | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self.gradient = np.zeros_like(self.weights)
 
     def forward(self, x: NDArray) -> NDArray:
         """Return logits (rows, outputs) for `x` (rows, inputs)."""
-        *hidden, (kernel, bias) = _layers(self.weights, self.widths)
+        *hidden, (kernel, bias) = layers(self.weights, self.widths)
         self.inputs = [x]
         for hidden_kernel, hidden_bias in hidden:
             self.inputs.append(np.maximum(self.inputs[-1] @ hidden_kernel + hidden_bias, 0))
         return self.inputs[-1] @ kernel + bias
 
-    def backward(self, error: NDArray) -> NDArray:
-        """Return the gradient of a loss, given its derivative `error` (rows, outputs) by the last logits."""
-        layers = _layers(self.weights, self.widths)
-        gradients = _layers(self.gradient, self.widths)
-        pairs = list(zip(layers, gradients, strict=True))
-        for (kernel, _), (d_kernel, d_bias) in reversed(pairs):
+    def backward(self, error: NDArray, *, from_relu: bool = False) -> NDArray:
+        """Return the gradient of a loss, given its derivative `error` (rows, outputs) by the last logits.
+
+        Where the inputs come `from_relu`, of a stage before, the derivative by what entered it is the `input_error`.
+        """
+        kernels = layers(self.weights, self.widths)
+        gradients = layers(self.gradient, self.widths)
+        for (kernel, _), (d_kernel, d_bias) in reversed(list(zip(kernels, gradients, strict=True))):
             x = self.inputs.pop()
             np.matmul(x.T, error, out=d_kernel)
             error.sum(axis=0, out=d_bias)
-            if self.inputs:
+            if self.inputs or from_relu:
                 error = (error @ kernel.T) * (x > 0)
+        self.input_error = error if from_relu else None
         return self.gradient
 
 
@@ -59,7 +63,7 @@ def random_branch(widths: Sequence[int], rng: np.random.Generator) -> Branch:
     """Return a branch with normal weights of variance 2 / inputs (He et al., 2015) and biases of 0, float32."""
     size = sum((inputs + 1) * units for inputs, units in pairwise(widths))
     branch = Branch(widths, np.zeros(size, "float32"))
-    for kernel, _ in _layers(branch.weights, widths):
+    for kernel, _ in layers(branch.weights, widths):
         scale = np.sqrt(2 / len(kernel))
         kernel[:] = rng.normal(scale=scale, size=kernel.shape)
     return branch
@@ -75,11 +79,33 @@ def cross_entropy_error(logits: NDArray, labels: NDArray, batch: int) -> NDArray
 
 @dataclass(frozen=True)
 class Run:
-    """What `train` returns: the seconds of each step, and of each branch weights and last gradient (shards, size)."""
+    """What `train` returns.
 
-    seconds: NDArray
+    `clock` (workers, steps, 5), in seconds: when each worker began a step, had its logits, saw those of the others,
+    had the error, and had new weights. Of each branch, `weights` and the last `gradients` (shards, size); of each
+    worker, `state`: how many numbers of optimizer state it holds.
+    """
+
+    clock: NDArray
     weights: list[NDArray]
     gradients: list[NDArray]
+    state: list[int]
+
+    def step_time(self) -> float:
+        """Return the milliseconds of a step (see `least_block_mean`)."""
+        return 1000 * least_block_mean(self.clock[..., 0], self.clock[..., -1])
+
+
+def least_block_mean(begin: NDArray, end: NDArray, block: int = 20) -> float:
+    """Return the time of a step: of the means over blocks of steps the least, since other programs only add to it.
+
+    `begin` and `end` (workers, steps). A block lasts from the first worker to begin it to the last to end it: no
+    worker's own clock will do, since it leaves out what the others did while it was held up.
+    """
+    steps = begin.shape[1]
+    block = min(block, steps)
+    whole = range(block, steps + 1, block)
+    return min(end[:, last - 1].max() - begin[:, last - block].min() for last in whole) / block
 
 
 def train(
@@ -90,14 +116,19 @@ def train(
     batch: int,
     steps: int,
     learning_rate: float,
+    momentum: float = 0.0,
     shards: int = 1,
     placement: Sequence[Sequence[int]] | None = None,
+    summing: int = 0,
+    split_state: bool = False,
 ) -> Run:
     """Take `steps` steps of SGD on the sum of the branches, in `shards` x `len(placement)` worker processes.
 
     Each step takes the next `batch` rows of `x` (rows, inputs) and labels `y` (rows,), from the start again at their
-    end. A shard is a share of these rows; `placement` lists the numbers of the branches of each model-parallel
-    worker, one worker with all of them when left out. Raises WorkerError when a worker fails.
+    end. A shard is a part of these rows; `placement` lists the numbers of the branches of each model-parallel
+    worker, one worker with all of them when left out, and worker `summing` of them adds the logits up. With
+    `split_state` each shard updates a part of the weights and passes it on (ZeRO stage 1); it knows the sum of
+    gradients of that part alone. Raises WorkerError when a worker fails.
     """
     parts = [list(part) for part in placement or [range(len(network))]]
     if sorted(chain(*parts)) != list(range(len(network))):
@@ -106,66 +137,115 @@ def train(
         )
     most_rows = -(-batch // shards)
     classes = network[0].widths[-1]
-    logits = np.zeros((2, shards, len(parts), most_rows, classes), x.dtype)
-    shared = {"x": x, "y": y, "logits": logits}
+    logits = np.zeros((shards, len(parts), most_rows, classes), x.dtype)
+    shared = {"x": x, "y": y, "logits": logits, "error": logits[:, 0]}
     for number, branch in enumerate(network):
         shared[f"gradient {number}"] = np.zeros((2, shards, len(branch.weights)), x.dtype)
+        shared[f"weights {number}"] = branch.weights
+    rule = Rule(learning_rate, momentum, split_state)
     results = run_workers(
-        _train, shards * len(parts), shared, network, parts, batch, steps, learning_rate
+        _train, shards * len(parts), shared, network, parts, summing, batch, steps, rule
     )
     weights = []
     gradients = []
-    for number in range(len(network)):
-        copies = [
-            branches[number] for _, branches in results if number in branches
-        ]  # one of each shard
-        weights.append(np.array([copy[0] for copy in copies]))
-        gradients.append(np.array([copy[1] for copy in copies]))
-    seconds, _ = results[0]
-    return Run(seconds, weights, gradients)
+    for number in range(len(network)):  # one copy of each shard
+        copies = [branches[number] for _, branches, _ in results if number in branches]
+        weights.append(np.array([branch_weights for branch_weights, _ in copies]))
+        gradients.append(np.array([gradient for _, gradient in copies]))
+    clock = np.array([clock for clock, _, _ in results])
+    return Run(clock, weights, gradients, [state for _, _, state in results])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a worker changes its weights: SGD with momentum, its state whole in each shard or split among them."""
+
+    learning_rate: float
+    momentum: float
+    split_state: bool
 
 
 def _train(
     worker: Worker,
     network: list[Branch],
     parts: list[list[int]],
+    summing: int,
     batch: int,
     steps: int,
-    learning_rate: float,
-) -> tuple[NDArray, dict[int, tuple[NDArray, NDArray]]]:
+    rule: Rule,
+) -> tuple[NDArray, dict[int, tuple[NDArray, NDArray]], int]:
     """Take the steps of one worker of the grid: row `shard`, column `part`."""
     shard, part = divmod(worker.rank, len(parts))
     shards = worker.count // len(parts)
     mine = {number: network[number] for number in parts[part]}
-    x = worker.shared["x"]
-    y = worker.shared["y"]
+    owned = {number: slice(None) for number in mine}  # the weights that this worker updates
+    if rule.split_state:
+        owned = {number: _part(len(mine[number].weights), shard, shards) for number in mine}
+    velocity = {number: np.zeros_like(mine[number].weights[owned[number]]) for number in mine}
+    clock = np.zeros((steps, 5))
     worker.wait()
-    ticks = [time.perf_counter()]
     for step in range(steps):
-        all_rows = np.arange(step * batch, (step + 1) * batch) % len(x)
+        clock[step, 0] = time.perf_counter()
+        all_rows = np.arange(step * batch, (step + 1) * batch) % len(worker.shared["x"])
         rows = np.array_split(all_rows, shards)[shard]
-        inputs = x[rows]
-        turn = step % 2  # two sets of buffers: nobody overwrites what a slower worker still reads
+        inputs = worker.shared["x"][rows]
         logits: Any = sum(branch.forward(inputs) for branch in mine.values())
+        clock[step, 1] = time.perf_counter()
+        error = worker.shared["error"][shard, : len(rows)]
         if len(parts) > 1:
-            exchange = worker.shared["logits"][turn, shard, :, : len(rows)]
-            exchange[part] = logits
+            everyone = worker.shared["logits"][shard, :, : len(rows)]
+            everyone[part] = logits
             worker.wait()
-            logits = exchange.sum(axis=0)
-        error = cross_entropy_error(logits, y[rows], batch)
-        gradients = {number: branch.backward(error) for number, branch in mine.items()}
+            logits = everyone.sum(axis=0) if part == summing else None
+        clock[step, 2] = time.perf_counter()
+        if logits is not None:
+            error[:] = cross_entropy_error(logits, worker.shared["y"][rows], batch)
+        if len(parts) > 1:
+            worker.wait()
+        clock[step, 3] = time.perf_counter()
+        for branch in mine.values():
+            branch.backward(error)
         if shards > 1:
-            for number, gradient in gradients.items():
-                worker.shared[f"gradient {number}"][turn, shard] = gradient
-            worker.wait()
-            for number, gradient in gradients.items():
-                worker.shared[f"gradient {number}"][turn].sum(axis=0, out=gradient)
+            _add_up(worker, mine, owned, shard, step % 2)
         for number, branch in mine.items():
-            branch.weights -= learning_rate * gradients[number]
-        ticks.append(time.perf_counter())
-    return np.diff(ticks), {
-        number: (branch.weights, branch.gradient) for number, branch in mine.items()
-    }
+            velocity[number] *= rule.momentum
+            velocity[number] += branch.gradient[owned[number]]
+            branch.weights[owned[number]] -= rule.learning_rate * velocity[number]
+        if shards > 1 and rule.split_state:
+            _gather(worker, mine, owned)
+        clock[step, 4] = time.perf_counter()
+    state = sum(map(len, velocity.values()))
+    trained = {number: (branch.weights, branch.gradient) for number, branch in mine.items()}
+    return clock, trained, state
+
+
+def _part(size: int, shard: int, shards: int) -> slice:
+    """Return which of `size` weights are a shard's own."""
+    return slice(size * shard // shards, size * (shard + 1) // shards)
+
+
+def _add_up(
+    worker: Worker, mine: Mapping[int, Branch], owned: Mapping[int, slice], shard: int, turn: int
+) -> None:
+    """Add the gradients of all shards up, in the part that is owned.
+
+    There are two sets of buffers, by turns: nobody overwrites what a slower worker still reads.
+    """
+    for number, branch in mine.items():
+        worker.shared[f"gradient {number}"][turn, shard] = branch.gradient
+    worker.wait()
+    for number, branch in mine.items():
+        everyone = worker.shared[f"gradient {number}"][turn, :, owned[number]]
+        everyone.sum(axis=0, out=branch.gradient[owned[number]])
+
+
+def _gather(worker: Worker, mine: Mapping[int, Branch], owned: Mapping[int, slice]) -> None:
+    """Pass on the weights that are owned, and fetch the others."""
+    for number, branch in mine.items():
+        worker.shared[f"weights {number}"][owned[number]] = branch.weights[owned[number]]
+    worker.wait()
+    for number, branch in mine.items():
+        branch.weights[:] = worker.shared[f"weights {number}"]
 
 
 def speedup(
@@ -196,7 +276,7 @@ def least_model_speedup(
     return ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
 
 
-def _layers(vector: NDArray, widths: Sequence[int]) -> Iterator[tuple[NDArray, NDArray]]:
+def layers(vector: NDArray, widths: Sequence[int]) -> Iterator[tuple[NDArray, NDArray]]:
     """Give kernel (inputs, units) and bias (units,) of each layer as views of `vector`."""
     begin = 0
     for inputs, units in pairwise(widths):

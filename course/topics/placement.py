@@ -15,8 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from course.figure import COLORS, add_axes, drawing
-
 Costs = Mapping[str, float]
 Edges = Mapping[tuple[str, str], float]
 HORIZON = 1  # all tasks on one device; no placement that is worth its while takes longer
@@ -150,21 +148,3 @@ def one_after_the_other(costs: Costs, devices: int) -> Iterator[Rule]:
         both_here = {(a, d): -HORIZON, (b, d): -HORIZON}
         yield Rule(costs[a] - 3 * HORIZON, {b: 1, a: -1, (a, b): -HORIZON, **both_here})
         yield Rule(costs[b] - 2 * HORIZON, {a: 1, b: -1, (a, b): HORIZON, **both_here})
-
-
-def schedule(plan: Placement, costs: Costs, *, exchange: float, title: str) -> None:
-    """Draw which of two workers does which task when, in milliseconds, and the `exchange` of logits that follows."""
-    with drawing(title, size=(7.0, 2.4)) as (figure, alt_text):
-        axes = add_axes(figure, title, "time (milliseconds)", "")
-        axes.set_yticks([0, 1], ["worker 0", "worker 1"])
-        for number, (name, cost) in enumerate(costs.items()):
-            begin = plan.begin[name]
-            worker = plan.device[name]
-            axes.barh(worker, cost, left=begin, color=COLORS[5], edgecolor="black")
-            axes.text(begin + cost / 2, worker, str(number), ha="center", va="center")
-            alt_text.append(f"Branch {number} on worker {worker} from {begin:.2g} for {cost:.2g}.")
-        hatched: dict[str, Any] = {"color": "white", "edgecolor": "black", "hatch": "//"}
-        axes.barh([0, 1], exchange, left=plan.end, label="exchange of logits", **hatched)
-        alt_text.append(f"From {plan.end:.2g} both exchange logits for {exchange:.2g}.")
-        axes.set_ylim(-0.5, 2.2)  # room for the legend
-        axes.legend(loc="upper left")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BARRIER_TIMEOUT = 60.0  # seconds at a barrier; a worker whose parent was killed ends after them
+BARRIER_TIMEOUT = 60.0  # seconds at a barrier
 LIBRARIES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 Layout = dict[str, tuple[tuple[int, ...], str, int]]  # shape, type and offset of each shared array
 
@@ -36,9 +36,12 @@ class Worker:
     count: int
     shared: dict[str, NDArray]
     barrier: Any
+    parent: int
 
     def wait(self) -> None:
-        """Wait until every worker is here."""
+        """Wait until every worker is here; end with an error when the process that started them is gone."""
+        if os.getppid() != self.parent:
+            raise WorkerError("the process that started the workers is gone")
         self.barrier.wait()
 
 
@@ -65,7 +68,8 @@ def run_workers(
             with _clean_start():
                 for rank in range(count):
                     receiver, sender = context.Pipe(duplex=False)
-                    parcel = work, Worker(rank, count, {}, barrier), name, layout, sender, arguments
+                    worker = Worker(rank, count, {}, barrier, os.getpid())
+                    parcel = work, worker, name, layout, sender, arguments
                     processes.append(context.Process(target=_serve, args=parcel, daemon=True))
                     pipes[receiver] = rank
                     processes[rank].start()

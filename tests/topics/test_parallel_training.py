@@ -1,5 +1,8 @@
 """Parallel training against finite differences and one process."""
 
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +12,7 @@ from course.topics.parallel_training import (
     Branch,
     Run,
     cross_entropy_error,
+    least_block_mean,
     least_model_speedup,
     random_branch,
     speedup,
@@ -93,7 +97,85 @@ def test_workers_arrive_where_one_process_arrives(single, shards, placement):
             ours, np.tile(ours[:1], (shards, 1)), err_msg="replicas differ"
         )
         np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-6)
-    assert run.seconds.shape == (5,)
+    assert run.clock.shape[1:] == (5, 5)
+
+
+@pytest.mark.parametrize("placement", [[[1], [2, 0]], [[], [0, 1, 2]]])
+@pytest.mark.parametrize("summing", [0, 1])
+def test_either_worker_may_add_up_the_logits(single, placement, summing):
+    x, y = data()
+    run = train(
+        network(), x, y, batch=9, steps=5, learning_rate=0.1, placement=placement, summing=summing
+    )
+    for ours, theirs in zip(run.weights, single.weights, strict=True):
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-6)
+
+
+def test_momentum_keeps_nine_tenths_of_the_velocity_before():
+    """Velocity v = 0.9 v + gradient, weights - rate v: two steps on the same rows, added up by hand."""
+    x, y = data()
+    steps = {"batch": ROWS, "learning_rate": 0.1}
+    first = train(network(), x, y, steps=1, **steps)
+    moved = [
+        Branch(widths, weights[0]) for widths, weights in zip(WIDTHS, first.weights, strict=True)
+    ]
+    second = train(moved, x, y, steps=1, **steps)
+    run = train(network(), x, y, steps=2, momentum=0.9, **steps)
+    for ours, begin, old, new in zip(
+        run.weights, first.weights, first.gradients, second.gradients, strict=True
+    ):
+        by_hand = begin[0] - 0.1 * (0.9 * old[0] + new[0])
+        np.testing.assert_allclose(ours[0], by_hand, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("shards", [2, 3])
+def test_split_state_arrives_at_the_same_bits_with_a_part_of_the_state_each(shards):
+    """Stage 1 of ZeRO (Rajbhandari et al., 2020): optimizer state of 1 / N, and no bit differs."""
+    x, y = data()
+    options = {"batch": 9, "steps": 5, "learning_rate": 0.1, "momentum": 0.9, "shards": shards}
+    whole = train(network(), x, y, **options)
+    split = train(network(), x, y, split_state=True, **options)
+    for ours, theirs in zip(split.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    size = sum(len(branch.weights) for branch in network())
+    assert whole.state == [size] * shards
+    assert sum(split.state) == size
+    assert max(split.state) - min(split.state) <= len(WIDTHS)
+
+
+def test_a_block_of_steps_counts_what_the_others_did_while_a_worker_was_held_up():
+    """Two workers share a core and take 1 + 1 a step; worker 0 is held up before it notes the third of four ends."""
+    begin = np.array([[0.0, 2, 4, 7.5], [0.0, 2, 4, 6]])
+    end = np.array([[2.0, 4, 7.5, 8], [2.0, 4, 6, 8]])
+    assert min(end[0] - begin[0]) == 0.5  # what the least step of one worker would say
+    assert least_block_mean(begin, end, block=2) == 2.0
+    assert least_block_mean(begin, end, block=3) >= 2.0
+    assert least_block_mean(begin, end, block=20) == 2.0  # fewer steps than a block: all of them
+
+
+ON_ONE_CORE = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import numpy as np
+from course.topics.parallel_training import random_branch, train
+rng = np.random.default_rng(0)
+x = rng.normal(size=(512, 784)).astype("float32")
+network = [random_branch([784, 48, 48, 10], rng)]
+step = {"steps": 200, "learning_rate": 0.01}
+def seconds(batch, **workers):
+    return train(network, x, np.zeros(512, int), batch=batch, **step, **workers).step_time()
+alone = min(seconds(128) for _ in range(3))
+print(alone / seconds(256, shards=2))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot pin to a core here")
+def test_on_one_core_two_workers_have_an_efficiency_of_at_most_one_half():
+    """Each computes as much as one alone, in turns: a measure that says more would report the impossible."""
+    done = subprocess.run(
+        [sys.executable, "-c", ON_ONE_CORE], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert float(done.stdout) < 0.55
 
 
 def test_a_batch_smaller_than_the_number_of_shards_leaves_a_worker_without_rows(single):

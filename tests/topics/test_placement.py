@@ -6,7 +6,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from course.topics.placement import Placement, place, schedule
+from course.topics.placement import place
 
 
 def exhaustive(costs: dict[str, float], edges: dict[tuple[str, str], float], devices: int) -> float:
@@ -65,8 +65,27 @@ def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     assert place({"a": 0.0, "b": 0.0, "c": 5.0}, {("a", "b"): 1e9}, 2).end == 5
 
 
-def test_a_schedule_is_read_out_task_by_task(capsys):
-    plan = Placement({"a": 0, "b": 1}, {"a": 0.0, "b": 1.5}, 4.0)
-    schedule(plan, {"a": 3.0, "b": 2.5}, exchange=0.5, title="A plan")
-    tasks = "Branch 0 on worker 0 from 0 for 3. Branch 1 on worker 1 from 1.5 for 2.5."
-    assert capsys.readouterr().out == f"A plan. {tasks} From 4 both exchange logits for 0.5.\n"
+def test_the_graph_of_a_training_step_is_placed_as_well_as_the_best_of_all_64_ways():
+    """Five branches whose passes stay together, on two workers, and the sum on either."""
+    rng = np.random.default_rng(5)
+    forward, backward = rng.uniform(1, 3, 5), rng.uniform(1, 5, 5)
+    delay, total = 0.7, 0.4
+    costs = {"sum": total}
+    edges = {}
+    for number in range(5):
+        costs[f"forward {number}"] = float(forward[number])
+        costs[f"backward {number}"] = float(backward[number])
+        edges[f"forward {number}", "sum"] = delay
+        edges["sum", f"backward {number}"] = delay
+        edges[f"forward {number}", f"backward {number}"] = 1000.0
+    ends = []
+    for split in product([False, True], repeat=5):
+        away = np.array(split)  # from the worker with the sum: by symmetry that is one worker
+        late = delay * away.any()
+        before = max(forward[~away].sum(), forward[away].sum() + late)
+        after = max(backward[~away].sum(), backward[away].sum() + late)
+        ends.append(before + total + after)
+    plan = place(costs, edges, devices=2)
+    assert plan.end == pytest.approx(min(ends))
+    for number in range(5):
+        assert plan.device[f"forward {number}"] == plan.device[f"backward {number}"]

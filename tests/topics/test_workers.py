@@ -147,8 +147,33 @@ def test_a_script_that_starts_workers_is_not_run_again_by_them(tmp_path):
             x = np.ones((4, 3), "float32")
             branch = random_branch([3, 2], np.random.default_rng(0))
             run = train([branch], x, np.zeros(4, int), batch=4, steps=1, learning_rate=1.0, shards=2)
-            print(len(run.seconds))
+            print(len(run.state))
         """)
     )
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
-    assert (done.stdout.split(), done.stderr, done.returncode) == (["running", "1"], "", 0)
+    assert (done.stdout.split(), done.stderr, done.returncode) == (["running", "2"], "", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_workers_whose_parent_was_killed_end_by_themselves(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+            import numpy as np
+            from course.topics.parallel_training import random_branch, train
+            x = np.ones((4, 3), "float32")
+            branch = random_branch([3, 2], np.random.default_rng(0))
+            train([branch], x, np.zeros(4, int), batch=4, steps=10**6, learning_rate=0.0, shards=2)
+        """)
+    )
+    parent = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
+    children = []
+    give_up = time.monotonic() + 60
+    while len(children) < 3 and time.monotonic() < give_up:  # two workers and Python's tracker
+        time.sleep(0.2)
+        children = psutil.Process(parent.pid).children(recursive=True)
+    parent.kill()
+    parent.wait()
+    assert len(children) == 3
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert alive == []

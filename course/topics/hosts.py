@@ -1,0 +1,66 @@
+"""Lesson 15: programs that run once on each host of a cluster, here as processes of one machine."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def jax_on_cpu(devices: int) -> dict[str, str]:
+    """Return the environment in which Keras runs on JAX, and a CPU poses as several devices."""
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    return {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody listens on."""
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def run_hosts(
+    program: str,
+    data: Mapping[str, NDArray],
+    environments: Sequence[Mapping[str, str]],
+    *,
+    timeout: float = 300,
+) -> list[str]:
+    """Run a program at the same time in each environment, with `data` in data.npz; return what each printed.
+
+    All share a folder. Raises RuntimeError with the last lines of an error when a program fails, and
+    TimeoutExpired after `timeout` seconds; no process is left.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "program.py").write_text(program, encoding="utf-8")
+        np.savez(folder / "data.npz", **data)  # type: ignore[arg-type]
+        hosts = []
+        try:
+            for number, environment in enumerate(environments):
+                with (
+                    (folder / f"{number}.out").open("w") as out,
+                    (folder / f"{number}.err").open("w") as err,
+                ):  # files, since a full pipe would stop a talkative program
+                    command = [sys.executable, "program.py"]
+                    variables = {**os.environ, **environment}
+                    hosts.append(
+                        subprocess.Popen(command, cwd=folder, env=variables, stdout=out, stderr=err)
+                    )
+            for number, host in enumerate(hosts):
+                if host.wait(timeout):
+                    last = (folder / f"{number}.err").read_text().strip().splitlines()[-3:]
+                    raise RuntimeError(f"host {number} of {len(hosts)}: " + "\n".join(last))
+            return [(folder / f"{number}.out").read_text().strip() for number in range(len(hosts))]
+        finally:
+            for host in hosts:
+                host.kill()
+                host.wait()
