@@ -1,7 +1,7 @@
-"""Lesson 12: checkpoints on slow storage: a disk as slow as one likes, and a save in several files at once.
+"""Lesson 12: checkpoints on slow storage: a disk as slow as you like, and a save in several files at once.
 
-The disk is a token bucket: every byte written costs a token, and tokens come at a fixed rate. A file system in a
-network also limits each stream, which is why large checkpoints are written as many files. They are one checkpoint
+The disk is a token bucket: every byte written or read costs a token, and tokens come at a fixed rate. A file system in
+a network also limits each stream, which is why large checkpoints are written as many files. They are one checkpoint
 once a manifest names them all, with their sums. Units are bytes and seconds.
 """
 
@@ -55,6 +55,18 @@ class SlowDisk:
     def open(self, path: str | Path) -> io.BufferedWriter:
         """Open a file for writing, as slowly as this disk is."""
         return io.BufferedWriter(_SlowFile(path, [self._all, TokenBucket(self.stream_rate, CHUNK)]))
+
+    def read(self, path: str | Path, start: int = 0, size: int = -1) -> bytes:
+        """Return `size` bytes of a file from `start` on, or all the rest, as slowly as this disk is."""
+        with Path(path).open("rb") as file:
+            file.seek(start)
+            content = file.read(size)
+        stream = TokenBucket(self.stream_rate, CHUNK)
+        for place in range(0, len(content), CHUNK):
+            length = len(content[place : place + CHUNK])
+            for bucket in (self._all, stream):
+                time.sleep(bucket.delay(length, time.monotonic()))
+        return content
 
 
 class _SlowFile(io.FileIO):

@@ -1,6 +1,7 @@
 """What lesson 12 must reach: kills over all seeds, outputs of its notebook, its formulas and plans by other means."""
 
 import math
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,6 +32,30 @@ def lesson():
         ):
             exec(cell.source, names)
     return SimpleNamespace(**names)
+
+
+def test_orbax_brings_every_number_back_and_renames_a_folder_when_all_is_there(tmp_path):
+    checkpointing = pytest.importorskip(
+        "orbax.checkpoint",
+        reason="Orbax is not installed; install it: python bootstrap.py orbax",
+    )
+    names = {"np": np, "time": time}
+    state = [np.random.default_rng(0).normal(size=(300, 400)).astype("float32"), np.int64(7)]
+    names["copy_state"] = lambda: state
+    for cell in read("12_checkpoint_storage").cells:
+        if "def orbax_round_trip" in cell.source:
+            exec(cell.source, names)
+    stalled, written, files, same = names["orbax_round_trip"](tmp_path / "1")
+    assert same
+    assert 0 < stalled <= written
+    assert "_CHECKPOINT_METADATA" in files
+    with checkpointing.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "2", {"a": np.zeros(2_000_000)})
+        meanwhile = {path.name for path in tmp_path.iterdir()}
+        checkpointer.wait_until_finished()
+    assert "2" not in meanwhile
+    assert any(name.startswith("2.orbax-checkpoint-tmp") for name in meanwhile)
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2"}
 
 
 def test_not_one_of_at_least_fifty_kills_over_all_seeds_cost_the_course_s_writer_its_file(full):

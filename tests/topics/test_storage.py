@@ -2,6 +2,8 @@
 
 import math
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,24 @@ def test_threads_that_share_a_bucket_share_its_rate():
 def test_a_bucket_that_would_never_fill_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} = {value}: must be a number above 0"):
         TokenBucket(**{"rate": 1, "burst": 1} | {name: value})
+
+
+@pytest.mark.parametrize(("start", "size"), [(0, -1), (0, 5), (CHUNK, 2 * CHUNK), (3 * CHUNK, 99)])
+def test_a_slow_disk_reads_the_part_that_is_asked_for(start, size, tmp_path):
+    content = np.random.default_rng(start).bytes(3 * CHUNK + 50)
+    (tmp_path / "file").write_bytes(content)
+    expected = content[start:] if size < 0 else content[start : start + size]
+    assert SlowDisk(1e9).read(tmp_path / "file", start, size) == expected
+
+
+def test_readers_of_a_slow_disk_share_its_rate(tmp_path):
+    (tmp_path / "file").write_bytes(bytes(4 * CHUNK))
+    disk = SlowDisk(20 * CHUNK)
+    begin = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        parts = list(pool.map(disk.read, [tmp_path / "file"] * 2))
+    assert list(map(len, parts)) == [4 * CHUNK] * 2
+    assert time.monotonic() - begin > 0.99 * (8 - 1) / 20  # one chunk passes at once
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK, 3 * CHUNK + 5])
