@@ -415,11 +415,12 @@ def train_once(*callbacks, data=None, seeds=None):
 
     `seeds`: states of the dropout layers; `data`: batches in place of the arrays."""
     fresh_model()
-    keras.utils.set_random_seed(seed)
     for layer, state in zip(dropouts, seeds or dropout_seeds(), strict=True):
         layer.seed_generator.state.assign(state)
-    options = {"x": x, "y": y, "batch_size": batch_size}
-    if data is not None:
+    if data is None:
+        keras.utils.set_random_seed(seed)  # from which Keras shuffles arrays
+        options = {"x": x, "y": y, "batch_size": batch_size}
+    else:
         options = {"x": data, "shuffle": False}
     with suppress(Killed):
         model.fit(**options, epochs=epochs, callbacks=callbacks, verbose=0)
@@ -528,20 +529,19 @@ fact("11.steps_repeated", "the resumed run takes more", steps > epochs * per_epo
 # %%
 def make_or_restore_model(checkpoints):
     """Load the newest model, or else make a new one."""
+    keras.utils.set_random_seed(seed)
     files = list(checkpoints.glob("*.keras"))
     if not files:
         return fresh_model()
     return keras.models.load_model(max(files, key=lambda file: file.stat().st_ctime))
 
 
-def run_training(checkpoints, *callbacks, **options):
-    keras.utils.set_random_seed(seed)
-    model = make_or_restore_model(checkpoints)
+def run_training(model, checkpoints, *callbacks, **options):
+    """Train and save the whole model after every epoch."""
     save = keras.callbacks.ModelCheckpoint(checkpoints / "ckpt-{epoch}.keras")
     options |= {"epochs": epochs, "callbacks": [save, *callbacks], "verbose": 0}
     with suppress(Killed):
         model.fit(dealt_anew(), shuffle=False, **options)
-    return model
 
 
 # %% [markdown] tags=["predict"]
@@ -550,11 +550,11 @@ def run_training(checkpoints, *callbacks, **options):
 
 # %%
 guide = empty_folder(folder / "guide")
-run_training(guide, Kill(epochs // 2))
-copied = empty_folder(folder / "copied")
-shutil.copytree(guide, copied, dirs_exist_ok=True)
-as_published = run_training(guide)
-trained_epochs = int(as_published.optimizer.iterations) / per_epoch
+run_training(make_or_restore_model(guide), guide, Kill(epochs // 2))
+restored = make_or_restore_model(guide)
+as_restored = capture(restored, metrics=False)
+run_training(restored, guide)
+trained_epochs = int(restored.optimizer.iterations) / per_epoch
 print(f"{trained_epochs:g} epochs")
 
 # %% [markdown] tags=["answer"]
@@ -568,11 +568,14 @@ once_more = trained_epochs == epochs // 2 + epochs
 fact("11.guide_epochs", "the second call trains all epochs once more", once_more)
 
 # %% [markdown]
-# `initial_epoch` repairs the count. Is the run then the one that was left alone?
+# `initial_epoch` repairs the count. Is the run then the one that was left alone? (We put the model back to where it was
+# when it had been loaded.)
 
 # %%
-corrected = run_training(copied, initial_epoch=epochs // 2)
-found = distance(corrected.get_weights(), alone)
+restore(as_restored, restored, metrics=False, source="the file")
+run_training(restored, guide, initial_epoch=epochs // 2)
+corrected = restored.get_weights()
+found = distance(corrected, alone)
 how_far["guide, with initial_epoch"] = found
 
 # %%
@@ -600,7 +603,7 @@ other_seeds = [state + np.uint32(1) for state in dropout_seeds()]
 other = train_once(data=dealt_anew(), seeds=other_seeds)
 found = distance(other, alone)
 how_far["never killed, other dropout seeds"] = found
-cost = validation_loss(corrected.get_weights()) - validation_loss(alone)
+cost = validation_loss(corrected) - validation_loss(alone)
 
 # %%
 bound("11.other_seeds", "other dropout seeds: difference", found, at_least=0.01)
@@ -895,6 +898,8 @@ def endless_batches():
     return tf.data.Dataset.range(10**6).flat_map(one_epoch)
 
 
+endless = endless_batches()
+
 # %%
 loss = keras.losses.SparseCategoricalCrossentropy()
 
@@ -912,7 +917,7 @@ def train_step(inputs, labels):
 def tensorflow_run(name, until, leave_out=""):
     """Go on from the newest checkpoint, if any; die before step `until`."""
     step = tf.Variable(0)
-    iterator = iter(endless_batches())
+    iterator = iter(endless)
     parts = {"model": fresh_model(), "optimizer": model.optimizer, "step": step}
     parts["iterator"] = iterator
     parts["seeds"] = [layer.seed_generator.state.value for layer in dropouts]
