@@ -293,6 +293,12 @@ bound(
 # %%
 first, late = slice(0, 1), slice(-5, None)
 words = "logged above measured again"
+ratio = np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:])
+gap = np.median(
+    (stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1)
+)
+
+# %%
 bound(
     "04.excess_first_plain",
     f"{words}, first epoch, plain",
@@ -321,7 +327,6 @@ spread(
     excess(dropped, late),
     unit="nats",
 )
-ratio = np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:])
 bound(
     "04.late_logged_over_again",
     "the same as a ratio, dropout",
@@ -329,11 +334,6 @@ bound(
     at_least=1.2,
     digits=1,
 )
-gap = np.median(
-    (stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1)
-)
-
-# %%
 bound(
     "04.gap_late",
     "validation above measured again, last epochs",
@@ -491,6 +491,11 @@ wild_highest, slow_highest = (
     np.median(stack(runs_of, "loss").max(axis=1)) for runs_of in (wild, slow)
 )
 limits = {"full": 7, "fast": 1.4}
+learned = np.mean(stack(wild, "loss")[:, -1] < np.log(2))
+wild_end, plain_end = (stack(runs_of, "val_loss")[:, -1] for runs_of in (wild, plain))
+worse = np.mean(np.greater.outer(wild_end, plain_end))
+
+# %%
 bound(
     "04.wild_highest",
     "highest training loss, rate 0.3",
@@ -507,9 +512,7 @@ bound(
     unit="nats",
     digits=2,
 )
-learned = np.mean(stack(wild, "loss")[:, -1] < np.log(2))
 spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
-wild_end, plain_end = (stack(runs_of, "val_loss")[:, -1] for runs_of in (wild, plain))
 spread(
     "04.wild_validation",
     "last validation loss, rate 0.3",
@@ -524,9 +527,6 @@ spread(
     unit="nats",
     digits=2,
 )
-worse = np.mean(np.greater.outer(wild_end, plain_end))
-
-# %%
 bound(
     "04.wild_worse",
     "share of pairs in which 0.3 ends higher",
@@ -1042,6 +1042,10 @@ plots.bars(
 )
 
 # %%
+gain = 100 * (np.mean(cured) - np.mean(plainly))
+losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
+
+# %%
 spread(
     "04.pairs_better",
     "share of pairs more accurate with remedies",
@@ -1055,7 +1059,6 @@ spread(
     found["lower"],
     digits=2,
 )
-gain = 100 * (np.mean(cured) - np.mean(plainly))
 bound(
     "04.accuracy_gain",
     "accuracy gained by the remedies",
@@ -1065,9 +1068,6 @@ bound(
     unit="points",
     digits=1,
 )
-losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
-
-# %%
 bound(
     "04.pairs_loss_lower",
     "share of pairs with the lower loss",
