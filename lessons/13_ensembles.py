@@ -2,11 +2,11 @@
 # title: "Ensembles: averaging weights, averaging predictions"
 # part: 4 Combine and scale
 # objectives:
-#   - average the weights of a training run, from stored files or in constant memory, and show that both agree
-#   - say when a weight average helps, when it does nothing, and when it destroys a network
-#   - compare two treatments by paired differences over seeds, with every choice made on validation rows
-#   - use the averages built into Keras, and re-estimate the statistics of batch normalization after averaging
-#   - train and ask many small networks at once, and compare an ensemble with what it costs
+#   - average the weights of a training run, from stored files or in constant memory
+#   - predict whether a weight average will help, do nothing, or destroy a network
+#   - compare two methods by paired differences over seeds, and make every choice on validation rows
+#   - use the averages built into Keras, and repair batch normalization after averaging
+#   - train many small networks at once, and weigh what an ensemble gains against what it costs
 # prerequisites:
 #   - "lesson 03 (Classification): softmax and cross-entropy"
 #   - "lesson 04 (Training history): validation and learning curves"
@@ -21,13 +21,13 @@
 # ---
 
 # %% [markdown]
-# A training run passes through thousands of networks and keeps the last. Why the last? Perhaps the mean of several
-# is better: the mean of their weights, or of their predictions. Both are cheap to write, and both are often
+# A training run passes through thousands of networks and keeps only the last one. Why the last? Perhaps an average of
+# several is better: an average of their weights, or of their predictions. Both are easy to program, and both are often
 # recommended with a table in which they win by a little.
 #
-# This lesson takes such a table, asks what it can show, and then builds an experiment that can show more: many small
-# networks trained at once, compared in pairs. Averaging will turn out to be useless, useful and ruinous, each in a
-# place that you can name beforehand.
+# This lesson takes such a table and asks what it can show. Then it builds an experiment that can show more: many small
+# networks trained at once and compared in pairs. You will see averaging do nothing, help, and do great harm, and you
+# will be able to tell beforehand which of the three to expect.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of points, first weights and order, 0 to 1000000
@@ -49,9 +49,9 @@ begin("13_ensembles", globals())
 # ## A published table
 #
 # Jason Brownlee's tutorial (see the reading) draws 1,100 points in three overlapping clouds. A network with 25 ReLU
-# units learns from the first 100 of them, for 500 epochs: 0.860 of these are right, and 0.812 of the other 1,000, the
-# test points. The weights after each of the last ten epochs go into files, and the newest 1 to 10 files are averaged
-# in three ways. The best averages reach 0.814 or 0.815 on the test points.
+# units learns from the first 100 of them for 500 epochs. It gets 0.860 of these right, and 0.812 of the other 1,000,
+# the test points. The tutorial then saves the weights after each of the last ten epochs to a file and averages the
+# newest 1 to 10 files in three ways. The best averages reach 0.814 and 0.815 on the test points.
 
 # %%
 import numpy as np
@@ -64,15 +64,18 @@ x_train, y_train, x_test, y_test = x[:100], y[:100], x[100:], y[100:]
 print(x_train.shape, x_test.shape)
 
 # %%
-from course.topics.ensembles import clouds
+from course.topics.ensembles_figures import averaging_sketch, clouds
 
+averaging_sketch()
+
+# %%
 clouds(x_train, y_train, centers, title="One hundred training points")
 
 # %% [markdown]
-# The clouds overlap, two of them widely, so no classifier can be right everywhere. We train as in the tutorial's first
-# listing, in batches of 32. Two things save time: the data set repeats itself, so it is not set up anew for every
-# epoch, and the four batches of an epoch are one call (`steps_per_execution`). A callback writes the last ten files,
-# and hands the same weights to a running average (see below).
+# The clouds overlap, two of them widely, so no classifier can be right everywhere. The training follows the tutorial's
+# first listing, in batches of 32. Two details only save time: the data set repeats itself instead of being set up again
+# for every epoch, and the four batches of an epoch run as one call (`steps_per_execution`). A callback saves the last
+# ten epochs to files and passes the same weights to a running average, which you will meet below.
 
 # %%
 import tempfile
@@ -91,15 +94,18 @@ def network():
         keras.layers.Dense(3, activation="softmax"),
     ]
     model = keras.Sequential(layers)
-    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
-    loss = "sparse_categorical_crossentropy"
-    # too small to pay for compiling
-    model.compile(optimizer, loss, steps_per_execution=4, jit_compile=False)
+    model.compile(
+        keras.optimizers.SGD(0.01, momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=4,
+        jit_compile=False,  # compiling does not pay for so small a network
+    )
     return model
 
 
 # %%
-temporary, running = tempfile.TemporaryDirectory(), RunningAverage()
+temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
 
@@ -109,28 +115,53 @@ def keep(epoch, logs):
         running.update(model.get_weights())
 
 
+# %%
+def repeated_batches(x, y):
+    """Batches of 32 without end, dealt anew in every epoch."""
+    rows = tf.data.Dataset.from_tensor_slices((x, y))
+    return rows.shuffle(len(x)).batch(32).repeat()
+
+
 keras.utils.set_random_seed(seed)
 model = network()
-batches = (
-    tf.data.Dataset.from_tensor_slices((x_train, y_train))
-    .shuffle(100)
-    .batch(32)
-    .repeat()
-)
-callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=keep)]
-_ = model.fit(
-    batches,
+running = RunningAverage()
+history = model.fit(
+    repeated_batches(x_train, y_train),
     steps_per_epoch=4,
     epochs=epochs,
     shuffle=False,
-    callbacks=callbacks,
+    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
     verbose=0,
 )
 print(len(list(folder.iterdir())), "files")
 
 # %% [markdown]
-# Now the three averages. An equal one weighs all files alike. A linear one weighs the oldest 1, the next 2, and so
-# on. In the exponential one of the tutorial, each file weighs $e^{-1/2}$ times as much as the next, newer one.
+# Draw how the network learns, as the tutorial does:
+
+# %%
+from course import plots
+
+learned = history.history["accuracy"]
+plots.lines(
+    range(1, epochs + 1),
+    {"training points": learned},
+    title="The tutorial's network learns",
+    x_label="epoch",
+    y_label="accuracy (share)",
+)
+
+# %%
+from course.claims import bound, fact, spread
+
+source = "Brownlee, machinelearningmastery.com, 2019"
+told = {"published": 0.86, "source": source}
+is_right = model(x_train).numpy().argmax(axis=1) == y_train
+spread("13.published_train", "last epoch, training points", is_right.mean(), **told)
+
+# %% [markdown]
+# Now the three averages. An equal average counts all files alike. A linear one counts the oldest file once, the next
+# one twice, and so on. In the tutorial's exponential average, each file counts $e^{-1/2}$ times as much as the next
+# newer one.
 
 # %%
 stored = []
@@ -152,40 +183,32 @@ def average(snapshots, weights):
 
 
 def right(weights):
-    """Which of the test points does the network get right with these weights?"""
+    """Say which test points the network gets right with these weights."""
     model.set_weights(weights)
     return model(x_test).numpy().argmax(axis=1) == y_test
 
 
 # %% [markdown] tags=["predict"]
-# The published gains are 0.002 and 0.003 on 1,000 test points. How many more of the 1,000 are right? And how far would
-# the accuracy of one and the same network scatter between different samples of 1,000: less than that, about as much, or
-# several times as much?
+# The published gains are 0.002 and 0.003 on 1,000 test points. How many more points are right? And suppose you tested
+# the same network on another 1,000 points, and then on another: would its accuracy vary by less than that, by about as
+# much, or by several times as much?
 
 # %%
-source = "Brownlee, machinelearningmastery.com, 2019"
-last, averaged = (
-    right(stored[-1]),
-    {name: right(average(stored, scheme)) for name, scheme in schemes.items()},
-)
-spread(
-    "13.published_test", "last epoch, test", last.mean(), published=0.812, source=source
-)
-for (name, found), published in zip(
+last = right(stored[-1])
+averaged = {name: right(average(stored, scheme)) for name, scheme in schemes.items()}
+standard_error = 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test))
+for name, is_right in {"last epoch": last, **averaged}.items():
+    print(f"{name}: {is_right.sum()} of {len(x_test)} right")
+print(f"standard error: {standard_error:.2f} percentage points")
+
+# %%
+told = {"published": 0.812, "source": source}
+spread("13.published_test", "last epoch, test", last.mean(), **told)
+for (name, is_right), published in zip(
     averaged.items(), [0.807, 0.809, 0.813], strict=True
 ):
-    spread(
-        f"13.published_{name}",
-        f"{name} average, test",
-        found.mean(),
-        published=published,
-        source=source,
-    )
-standard_error = 100 * np.sqrt(last.mean() * (1 - last.mean()) / len(x_test))
-
-# %%
-from course.claims import bound, fact, spread
-
+    told = {"published": published, "source": source}
+    spread(f"13.published_{name}", f"{name} average, test", is_right.mean(), **told)
 bound(
     "13.standard_error",
     "standard error of one test set",
@@ -196,46 +219,62 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The network itself reaches {{13.published_test}}, the equal average {{13.published_equal}}, the linear one
-# {{13.published_linear}} and the exponential one {{13.published_exponential}}. The published gains are two or three of
-# the 1,000, or 0.2 and 0.3 percentage points. (A gain in points is always in percentage points.) The standard error of
-# an accuracy is {{13.standard_error}}: **several times as much**.
+# | accuracy (of test points, unless it says otherwise) | published | here |
+# | --- | --- | --- |
+# | last epoch, training points | 0.860 | {{13.published_train}} |
+# | last epoch | 0.812 | {{13.published_test}} |
+# | equal average | 0.807 | {{13.published_equal}} |
+# | linear average | 0.809 | {{13.published_linear}} |
+# | exponential average | 0.813 | {{13.published_exponential}} |
+#
+# The published gains are two or three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
+# gain are percentage points.) The standard error of an accuracy is at least {{13.standard_error:limit}}, which is
+# **several times as much**.
 
 # %% [markdown]
-# You may object that both networks are judged on the *same* points: the luck of the sample falls on both. True. In
-# their difference only those points count that one gets right and the other does not:
+# You may object that both networks are tested on the *same* points, so that both share the luck of the sample. That is
+# true. In their difference, only those points count that one network gets right and the other gets wrong:
 
 # %%
-gained, lost = (averaged["equal"] & ~last).sum(), (last & ~averaged["equal"]).sum()
+gained = (averaged["equal"] & ~last).sum()
+lost = (last & ~averaged["equal"]).sum()
+print(f"only the average is right: {gained} points; only the last epoch: {lost}")
 
 # %%
 spread("13.points_gained", "right by the average alone", gained, digits=0)
 spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 
 # %% [markdown]
-# On {{13.points_gained}} of them the equal average is right and the last epoch wrong, on {{13.points_lost}} it is the
-# other way round. Were both equally good, each such point would be the toss of a coin, and the difference of $g$ won
-# and $l$ lost would scatter by $\sqrt{g + l}$. A net gain of three is no more than that as soon as nine points differ.
+# Only the equal average is right on {{13.points_gained}} points, and only the last epoch on {{13.points_lost}}. If both
+# networks were equally good, each of these points would be the toss of a coin. The difference between $g$ points won
+# and $l$ points lost would then vary by $\sqrt{g + l}$. So a net gain of three points is no more than chance as soon as
+# nine points differ.
 #
-# And all this is *one* run. Over other seeds, as the ranges above show, the last epoch alone moves by more than the
-# published gains. Nor are those what they seem. The files come from another listing than the 0.812, with another
+# And all this is *one* run. With other seeds, as the ranges above show, the last epoch alone moves by more than the
+# published gains. Nor are those gains what they seem. The files come from another listing than the 0.812, with another
 # optimizer (Adam), and there the last epoch alone reached 0.814. And 0.814 and 0.815 are the best of ten lengths by
-# *test* accuracy; over all ten files, as here, the published averages are 0.807, 0.809 and 0.813.
+# *test* accuracy. Over all ten files, as here, the published averages are the 0.807, 0.809 and 0.813 in the table.
 #
-# That does not make averaging useless; this experiment cannot tell. The repair: take the difference between two
+# This does not make averaging useless: the experiment cannot tell. Here is the cure. Take the difference between two
 # networks *of the same run* on the same points, and repeat it over many runs.
 
 # %% [markdown]
 # ## Without files
 #
-# The running average above kept no file. It holds one average and moves it with every new snapshot $w_k$:
+# The running average in the callback kept no files. It holds a single average and moves it with every new snapshot
+# $w_k$:
 #
 # $$a_k = a_{k-1} + s_k\,(w_k - a_{k-1})$$
 #
-# The share $s_k$ of the newest snapshot decides everything. If all $k$ snapshots weigh the same, the newest is worth
-# $s_k = 1/k$. If they weigh $1, 2, \dots, k$, it is worth $k / (1 + 2 + \dots + k) = 2/(k+1)$. If each weighs $q$ times
-# as much as the next, newer one, it is worth $1 / (1 + q + \dots + q^{k-1}) = (1 - q) / (1 - q^k)$. `RunningAverage` of
-# `course/topics/ensembles.py` takes the share as a function.
+# The share $s_k$ of the newest snapshot decides everything:
+#
+# - If all $k$ snapshots count the same, the newest has the share $s_k = 1/k$.
+# - If they count $1, 2, \dots, k$, it has $k / (1 + 2 + \dots + k) = 2/(k+1)$.
+# - If each counts $q$ times as much as the next newer one, it has $1 / (1 + q + \dots + q^{k-1}) = (1 - q) / (1 -
+#   q^k)$.
+#
+# `RunningAverage` of `course/topics/ensembles.py` takes the share as a function. Does it equal the average of the
+# stored files?
 
 # %%
 from course.topics.ensembles import equal, exponential, linear
@@ -245,41 +284,34 @@ def equal_to_1e_7(weights, others):
     return all(abs(a - b).max() < 1e-7 for a, b in zip(weights, others, strict=True))
 
 
-for name, share in {
-    "equal": equal,
-    "linear": linear,
-    "exponential": exponential,
-}.items():
+shares = {"equal": equal, "linear": linear, "exponential": exponential}
+same = {}
+for name, share in shares.items():
     streamed = RunningAverage(share)
     for snapshot in stored:
         streamed.update(snapshot)
-    same = equal_to_1e_7(streamed.weights, average(stored, schemes[name]))
-    fact(
-        f"13.streaming_{name}",
-        f"{name} average, streamed, equals the stored files'",
-        same,
-    )
+    same[name] = equal_to_1e_7(streamed.weights, average(stored, schemes[name]))
+same["callback"] = equal_to_1e_7(running.weights, average(stored, schemes["equal"]))
+print(same)
 
 # %%
-same = equal_to_1e_7(running.weights, average(stored, schemes["equal"]))
-
-# %%
-fact("13.streaming_callback", "so does the callback's", same)
+for name in shares:
+    words = f"{name} average, streamed, equals the stored files'"
+    fact(f"13.streaming_{name}", words, same[name])
+fact("13.streaming_callback", "so does the callback's", same["callback"])
 
 # %% [markdown] tags=["predict"]
-# A network has 25,000 weights, 0.2 megabytes. How does the memory of the streaming average grow from 10 to 200
-# snapshots, and that of the stored ones?
+# A network has 25,000 weights, which take 0.2 megabytes. From 10 to 200 snapshots, how does the memory for a streaming
+# average grow, and how does the memory for an average of stored snapshots grow?
 
 # %%
 import tracemalloc
 
-from course import plots
 
-
-def peak(snapshots, keep):
-    """Greatest memory in megabytes while `snapshots` snapshots are averaged;
-    `keep` stores them first."""
-    streamed, kept = RunningAverage(), []
+def peak_memory(snapshots, keep):
+    """Return the greatest memory in megabytes; `keep` stores all snapshots first."""
+    streamed = RunningAverage()
+    kept = []
     tracemalloc.start()
     for number in range(snapshots):
         snapshot = [np.full(25_000, float(number))]
@@ -293,8 +325,8 @@ def peak(snapshots, keep):
 # %% tags=["varies"]
 counts = [10, 25, 50, 100, 200]
 memory = {
-    "stored": [peak(n, True) for n in counts],
-    "streaming": [peak(n, False) for n in counts],
+    "stored": [peak_memory(n, keep=True) for n in counts],
+    "streaming": [peak_memory(n, keep=False) for n in counts],
 }
 plots.lines(
     counts,
@@ -326,14 +358,14 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The memory for stored snapshots grows in a straight line, at twice their size, since `np.average` first copies them
-# into one array; that of the stream stays **flat**.
+# The memory for stored snapshots grows in a straight line. It is twice their size, because `np.average` first copies
+# them into one array. The memory of the stream stays **flat**.
 
 # %% [markdown]
 # ### Exercise 13.1: what do the shares amount to?
 #
-# Go the other way: given the shares, what weight does each snapshot have in the final average? (The newest has its
-# share. All that were there before are then scaled down. By what?)
+# Now go the other way. You know the share that each snapshot had when it came. How much does each count in the final
+# average? (The newest counts its share. All earlier ones are then scaled down. By what?)
 
 
 # %% tags=["solution"]
@@ -375,8 +407,8 @@ def check(weights_from):
         expect(
             len(shares) == 1
             or not (np.allclose(found, shares) or np.allclose(found, scaled)),
-            "The share is what a snapshot was worth when it came. Each later one takes"
-            " something of it away.",
+            "The share is what a snapshot counted when it came. Each later one takes"
+            " some of it away.",
         )
         expect(
             len(shares) == 1
@@ -395,7 +427,7 @@ def check(weights_from):
         )
 
 
-# %% tags=["wrong"] hint="Each later one takes something"
+# %% tags=["wrong"] hint="Each later one takes some"
 def weights_from(shares):
     return [share / sum(shares) for share in shares]
 
@@ -419,9 +451,9 @@ def weights_from(shares):
 # %% [markdown]
 # ## Ten networks at once
 #
-# A study needs runs, and each epoch of `fit` on 100 points is nearly all overhead (lesson 05). But the networks are
-# so small that NumPy can train all of them together. The trick: give every array a further axis in front, one entry
-# a network. `a @ b` multiplies the last two axes and repeats over the others, so the formulas do not change.
+# A study needs many runs, and an epoch of `fit` on 100 points is almost all overhead (lesson 05). But the networks are
+# so small that NumPy can train them all together. The trick is one more axis in front of every array, with one entry
+# per network. `a @ b` multiplies along the last two axes and repeats over the others, so the formulas do not change.
 
 # %%
 from course.topics.ensembles import initialize, predict, stack, train
@@ -431,31 +463,31 @@ print([array.shape for array in weights])
 print("probabilities:", predict(weights, x_test).shape)
 
 # %% [markdown]
-# Are they the same networks? Two members, as Keras computes them and stacked:
+# Are these the same networks that Keras would compute? Compare two of them:
 
 # %%
 pair = [network(), network()]
 stacked = predict(stack([model.get_weights() for model in pair]), x_test)
-apart = [model(x_test).numpy() for model in pair]
-mean_of_members = np.allclose(stacked.mean(axis=0), np.mean(apart, axis=0), atol=1e-5)
+one_by_one = [model(x_test).numpy() for model in pair]
+same_predictions = np.allclose(stacked, one_by_one, atol=1e-5)
+same_mean = np.allclose(stacked.mean(axis=0), np.mean(one_by_one, axis=0), atol=1e-5)
+print("predictions:", same_predictions, "; mean prediction:", same_mean)
 
 # %%
-fact(
-    "13.stacked",
-    "stacked networks predict as Keras does",
-    np.allclose(stacked, apart, atol=1e-5),
-)
-fact("13.mean_of_members", "their mean is the ensemble's prediction", mean_of_members)
+fact("13.stacked", "stacked networks predict as Keras does", same_predictions)
+fact("13.mean_of_members", "their mean is the ensemble's prediction", same_mean)
 
 # %% [markdown]
-# The tests of the course also train one member and one Keras network on the same batches, and the weights agree. The
-# program `benchmarks/stacked_prediction.py` measures what one call saves over a call for each member.
+# The course's tests also train one network of the stack and one Keras network on the same batches; the weights agree.
+# The program `benchmarks/stacked_prediction.py` measures how much faster one call for all networks is than a call for
+# each.
 
 # %% [markdown]
 # ### The study
 #
-# The clouds are ours, so we can draw more points from them. Each of ten runs gets 100 training points, first weights
-# and an order of its own. There are 1,000 further points for **validation** and `test_points` for the **test**.
+# Since the clouds are artificial, you can draw as many points from them as you like. Each of ten runs gets its own 100
+# training points, first weights and order of the points. There are 1,000 further points for **validation** and
+# `test_points` for the **test**.
 
 
 # %%
@@ -466,29 +498,21 @@ def draw(rows, number):
 
 
 runs = 10
-x_runs, y_runs = (
-    np.stack(part)
-    for part in zip(*[draw(100, number) for number in range(runs)], strict=True)
-)
-validation, test = draw(1000, runs), draw(test_points, runs + 1)
+drawn = [draw(100, number) for number in range(runs)]
+x_runs, y_runs = (np.stack(part) for part in zip(*drawn, strict=True))
+validation = draw(1000, runs)
+test = draw(test_points, runs + 1)
 
 
 # %%
 def study(rates, batch_size, momentum):
-    """Train all runs, with one learning rate an epoch;
-    return their weights after each of the last 30 epochs."""
+    """Train all runs with one learning rate per epoch; return the last 30 snapshots."""
     random = np.random.default_rng(seed)
     start = initialize(runs, [2, 25, 3], random)
+    how = {"batch_size": batch_size, "momentum": momentum}
+    epoch_by_epoch = train(start, x_runs, y_runs, random, learning_rates=rates, **how)
     snapshots = []
-    for weights in train(
-        start,
-        x_runs,
-        y_runs,
-        random,
-        learning_rates=rates,
-        batch_size=batch_size,
-        momentum=momentum,
-    ):
+    for weights in epoch_by_epoch:
         snapshots = [*snapshots[-29:], [array.copy() for array in weights]]
     return snapshots
 
@@ -498,15 +522,20 @@ def accuracy(weights, points):
 
 
 # %% [markdown]
-# Two regimes. In the **converged** one every step uses all 100 points, with a rate of 0.01 and momentum 0.9: no step
-# is left to chance, and `rest_epochs` epochs bring the descent to rest. In the **noisy** one a step sees 2 points, at a
-# high rate and without momentum (which would average the gradients), for `noisy_epochs` epochs. The recipe *as
-# published* (in the first listing) stands between them: rate and momentum of the converged one, but a step sees 32
-# points, and the last of an epoch the 4 left over.
+# Compare three ways to train:
+#
+# - **Converged:** every step uses all 100 points, with rate 0.01 and momentum 0.9. Nothing in a step is random, and
+#   after `rest_epochs` epochs the descent has come to rest.
+# - **Noisy:** every step uses 2 points, at a high rate and without momentum (which would average the gradients), for
+#   `noisy_epochs` epochs.
+# - **As published** (in the first listing): rate and momentum as in the converged regime, but a step uses 32 points,
+#   and the last step of an epoch uses the 4 points left over.
+#
+# The first two are extremes, chosen so that any effect of averaging has the worst and the best chance to show.
 
 # %% [markdown] tags=["predict"]
 # For each of the three: what will the average over the last epochs gain over the last epoch alone? Nothing, less than
-# one point in a hundred, or more?
+# one percentage point, or more?
 
 # %%
 settings = {
@@ -518,51 +547,52 @@ snapshots = {name: study(*setting) for name, setting in settings.items()}
 
 
 # %% [markdown]
-# The newest $n$ snapshots are averaged for every $n$ up to 30: streaming backward from the last epoch gives all 30
-# averages in one pass.
+# Now average the newest $n$ snapshots, for every $n$ up to 30. A stream that starts with the last epoch and goes
+# backward gives all 30 averages in one pass.
 
 
 # %%
 def by_length(snapshots, points):
     """Accuracy (n, runs) of the average over the last n = 1, 2, ... epochs."""
-    average, found = RunningAverage(), []
+    running = RunningAverage()
+    accuracies = []
     for snapshot in reversed(snapshots):
-        average.update(snapshot)
-        found.append(accuracy(average.weights, points))
-    return np.array(found)
+        running.update(snapshot)
+        accuracies.append(accuracy(running.weights, points))
+    return np.array(accuracies)
 
+
+# %%
+from course.topics.ensembles_figures import gains_by_length
 
 tested = {name: by_length(kept, test) for name, kept in snapshots.items()}
-plots.lines(
-    range(1, 31),
-    {name: 100 * (found - found[0]).T for name, found in tested.items()},
-    title="What averaging the last n epochs gains over the last alone",
-    x_label="epochs averaged, n",
-    y_label="test accuracy gained (percentage points)",
+gains_by_length(
+    {name: 100 * (found - found[0]) for name, found in tested.items()},
+    title="What averaging the last n epochs gains over the last epoch alone",
+    y_label="test accuracy gained (points)",
 )
 
 # %% [markdown] tags=["answer"]
-# The curves start at 0, where the "average" is the last epoch. Converged runs lie on the axis for every $n$, or very
-# close: nearly equal snapshots have nearly the same average. In the noisy regime most runs gain, and how much differs
-# greatly between them.
+# Each thin line is a run, and each panel has a scale of its own. Converged runs gain nothing at any $n$, or next to
+# nothing: the average of nearly equal snapshots is nearly the same network. In the noisy regime most runs gain, and how
+# much they gain differs greatly.
 
 # %% [markdown]
 # ### Choose n, then look
 #
-# Which $n$? Taking the one with the best *test* accuracy would count luck as gain. The choice belongs to the
+# Which $n$ should you take? The one with the best *test* accuracy would count luck as a gain. So choose $n$ on the
 # validation points.
 
 # %% [markdown]
 # ### Exercise 13.2: choose on one set, report on the other
 #
-# `validation` and `test` are arrays (n, runs) as from `by_length`. Choose the best $n$ **for each run** and return
-# what the test says about that choice.
+# `validation` and `test` are arrays (n, runs), as `by_length` returns them. Choose the best $n$ **for each run** and
+# return the test accuracy of that choice.
 
 
 # %% tags=["solution"]
 def chosen(validation, test):
-    """Return the test accuracy (runs,) of each run at the n that is best for it on
-    validation."""
+    """Return each run's test accuracy (runs,) at its best n on validation."""
     best = validation.argmax(axis=0)
     return test[best, np.arange(test.shape[1])]
 
@@ -589,22 +619,22 @@ def check(chosen):
         best = reported.max(axis=0)
         expect(
             not np.allclose(found, best) or np.allclose(true, best),
-            "This is the best test accuracy. Whoever chooses by it has no test left.",
+            "This is the best test accuracy. Choose by it, and you have no test left.",
         )
         expect(
             not np.allclose(found, judged.max(axis=0)),
-            "This is the validation accuracy at the choice. It was selected for being"
+            "This is the validation accuracy of the choice, which was chosen for being"
             " high: report the test.",
         )
         worst = reported[judged.argmin(axis=0), np.arange(trials)]
         expect(
             not np.allclose(found, worst),
-            "This is the test at the worst n. The best has the greatest accuracy.",
+            "This is the test accuracy at the worst n. Take the greatest accuracy.",
         )
         common = reported[judged.mean(axis=1).argmax()]
         expect(
             not np.allclose(found, common) or np.allclose(true, common),
-            "One n serves all runs here. Each run chooses its own.",
+            "You use one n for all runs. Each run chooses its own.",
         )
         expect(
             np.allclose(found, true),
@@ -613,7 +643,7 @@ def check(chosen):
         )
 
 
-# %% tags=["wrong"] hint="has no test left"
+# %% tags=["wrong"] hint="have no test left"
 def chosen(validation, test):
     return test.max(axis=0)
 
@@ -623,13 +653,13 @@ def chosen(validation, test):
     return validation.max(axis=0)
 
 
-# %% tags=["wrong"] hint="One n serves all runs"
+# %% tags=["wrong"] hint="one n for all runs"
 def chosen(validation, test):
     return test[validation.mean(axis=1).argmax()]
 
 
 # %% [markdown]
-# The worked cells do it in a loop of their own, and keep the difference *of each run*:
+# The lesson makes this choice in a loop of its own, and keeps the difference *of each run*:
 
 # %%
 gains = {}
@@ -637,54 +667,42 @@ for name, kept in snapshots.items():
     lengths = by_length(kept, validation).argmax(axis=0)
     picked = [tested[name][length, run] for run, length in enumerate(lengths)]
     gains[name] = 100 * (np.array(picked) - tested[name][0])
+
+# %%
+from course.topics.ensembles_figures import run_dots
+
 gain_label = "test accuracy gained (percentage points)"
-plots.bars(
-    gains,
-    title="Gain of the weight average, n chosen on validation",
-    label=gain_label,
-    zero=False,
-)
+title = "Gain of the weight average, n chosen on validation"
+run_dots(gains, title=title, label=gain_label)
 
 # %%
 points = {"digits": 2, "unit": "points"}
-means = {name.split()[-1]: gain.mean() for name, gain in gains.items()}
+wins = {}
+for name, gain in gains.items():
+    key = name.split()[-1]
+    wins[key] = (gain > 0).sum()
+    words = f"standard deviation between runs, {name}"
+    spread(f"13.{key}_spread", words, gain.std(ddof=1), **points)
+mean_gain = gains["converged"].mean()
 bound(
     "13.converged_gain",
     "gain, converged",
-    means["converged"],
+    mean_gain,
     at_least=-0.5,
     at_most=0.5,
     **points,
 )
-spread("13.published_gain", "gain, as published", means["published"], **points)
-spread("13.noisy_gain", "gain, noisy", means["noisy"], **points)
-for name, gain in gains.items():
-    short = name.split()[-1]
-    spread(
-        f"13.{short}_spread",
-        f"standard deviation between runs, {name}",
-        gain.std(ddof=1),
-        **points,
-    )
-wins = {name.split()[-1]: (gain > 0).sum() for name, gain in gains.items()}
 
 # %%
 spread(
-    "13.converged_wins", "runs of ten that gain, converged", wins["converged"], digits=0
+    "13.published_gain", "gain, as published", gains["as published"].mean(), **points
 )
-spread(
-    "13.published_wins",
-    "runs of ten that gain, as published",
-    wins["published"],
-    digits=0,
-)
-bound(
-    "13.noisy_wins",
-    "runs of ten that gain, noisy",
-    wins["noisy"],
-    at_least={"full": 6},
-    digits=0,
-)
+spread("13.noisy_gain", "gain, noisy", gains["noisy"].mean(), **points)
+words = "runs of ten that gain"
+spread("13.converged_wins", f"{words}, converged", wins["converged"], digits=0)
+spread("13.published_wins", f"{words}, as published", wins["published"], digits=0)
+least = {"at_least": {"full": 6}, "digits": 0}
+bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 
 # %% [markdown]
 # | regime | mean gain | better in, of ten runs | standard deviation between runs |
@@ -693,30 +711,31 @@ bound(
 # | as published | {{13.published_gain}} | {{13.published_wins}} | {{13.published_spread}} |
 # | noisy | {{13.noisy_gain}} | {{13.noisy_wins}} | {{13.noisy_spread}} |
 #
-# - **Converged:** averaging does **nothing**, as the snapshots are all very nearly the same network. With every seed
+# - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network. With every seed
 #   the change is smaller than half a point.
-# - **Noisy:** averaging helps, {{13.noisy_gain:sign}}, and in most of the ten runs. Do not take the size for granted:
-#   ten runs that differ so much make a rough mean, as the range shows. Izmailov et al. explain the gain so: the steps
-#   keep to the edge of a region of good weights, and the mean lies nearer its center. (Runs that stopped at a bad epoch
-#   pull the mean up; the figure marks the median.)
-# - **As published:** there *is* something to gain, {{13.published_gain:sign}}, but in the median less than the standard
-#   error of one test set of 1,000 points: one run cannot show it. Most of the noise may come from the last four points
-#   of an epoch, too small a batch for a reliable gradient ("Try next" tests that).
+# - **Noisy:** averaging helps, {{13.noisy_gain:sign}}, and with every seed in at least {{13.noisy_wins:limit}} of the
+#   ten runs. Do not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows.
+#   Izmailov et al. explain the gain like this: the steps stay near the edge of a region of good weights, and the mean
+#   lies nearer its center. (Runs that happened to stop at a bad epoch pull the mean up; the figure shows the median.)
+# - **As published:** there *is* something to gain, {{13.published_gain:sign}}. But in the median it is less than the
+#   standard error of one test set of 1,000 points, so one run cannot show it. Most of the noise may come from the last
+#   step of an epoch, whose four points make an unreliable gradient ("Try next" tests that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
 # %% [markdown]
 # ### Exercise 13.3: a difference and its spread
 #
-# Summarize differences of runs: the mean difference, its standard error (the standard deviation
-# of the *differences*, with $n - 1$, over $\sqrt n$), and in how many runs the second was better. Afterwards try
-# `paired(np.zeros(10), gains["as published"])`: is that gain more than two standard errors?
+# Summarize the differences between two networks over runs. Return the mean difference, its standard error (the standard
+# deviation of the *differences*, with $n - 1$, divided by $\sqrt n$), and the number of runs in which the second
+# network was better. Then try `paired(np.zeros(10), gains["as published"])`: is that gain more than two standard
+# errors?
 
 
 # %% tags=["solution"]
 def paired(before, after):
-    """Return mean difference, its standard error and the number of wins of `after` over
-    `before`, both (runs,)."""
+    """Compare `after` with `before`, both (runs,): mean difference, its standard error
+    and the number of wins."""
     difference = np.asarray(after) - np.asarray(before)
     return (
         difference.mean(),
@@ -750,7 +769,7 @@ def check(paired):
         d, root = after - before, np.sqrt(number)
         expect(
             not np.isclose(mean, -d.mean()),
-            "The sign is turned: a gain of `after` counts as positive.",
+            "The sign is reversed: a gain of `after` counts as positive.",
         )
         expect(
             np.isclose(mean, d.mean()),
@@ -763,16 +782,16 @@ def check(paired):
         ]
         mistakes = {
             (
-                "This is for *independent* samples. The luck that both share cancels "
+                "This is for *independent* samples. The luck they share cancels out "
                 "only in differences."
             ): (unpaired),
             "Divide the squares by n - 1: ddof=1.": [d.std() / root],
-            "You multiply by the root of n. Of more runs the mean is surer.": [
+            "You multiply by the root of n. More runs make the mean more certain.": [
                 d.std(ddof=1) * root
             ],
             (
-                "This is the spread of single runs. The mean of n is surer, by the "
-                "root of n."
+                "This is the spread of single runs. The mean of n runs is more "
+                "certain, by the root of n."
             ): [
                 d.std(ddof=1),
                 d.std(),
@@ -814,56 +833,50 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# (The gain as published is near two standard errors: your ten runs may leave it open, the ten runs of every seed
+# (The gain as published is close to two standard errors. Your ten runs may leave it open; the runs of all seeds
 # together do not.)
 #
-# The noisy regime was made to be cured. A fair trial sets other cures beside the average, on the same runs: let the
-# rate fall to zero over the last 30 epochs; take the single epoch that is best on the same validation points; average
-# the *predictions* of the last 30 epochs instead of their weights.
+# The noisy regime was made for averaging to cure. A fair trial compares the average with other cures, on the same runs.
+# Let the rate fall to zero over the last 30 epochs. Or keep the single epoch that is best on the same validation
+# points. Or average the *predictions* of the last 30 epochs instead of their weights.
 
 # %% [markdown] tags=["predict"]
-# Order them by their gain: the weight average, the falling rate, the best single epoch, the averaged predictions.
+# Put them in order of their gain: the weight average, the falling rate, the best single epoch, the averaged
+# predictions.
 
 # %%
 noisy = snapshots["noisy"]
-falling = study(
-    [*[noisy_rate] * (noisy_epochs - 30), *np.linspace(noisy_rate, 0, 31)[1:]], 2, 0.0
-)
+rates = [*[noisy_rate] * (noisy_epochs - 30), *np.linspace(noisy_rate, 0, 31)[1:]]
+falling = study(rates, 2, 0.0)
 
-judged = np.array([accuracy(snapshot, validation) for snapshot in noisy]).argmax(axis=0)
+judged = np.array([accuracy(snapshot, validation) for snapshot in noisy])
 best = [
     accuracy([array[[run]] for array in noisy[epoch]], test)[0]
-    for run, epoch in enumerate(judged)
+    for run, epoch in enumerate(judged.argmax(axis=0))
 ]
 mixed = np.mean([predict(snapshot, test[0]) for snapshot in noisy], axis=0)
 
+
 # %%
+def share_right(probabilities, points):
+    return np.mean(probabilities.argmax(axis=-1) == points[1], axis=-1)
+
+
 plain = tested["noisy"][0]
 cures = {
     "weight average": gains["noisy"],
     "falling rate": 100 * (accuracy(falling[-1], test) - plain),
     "best single epoch": 100 * (np.array(best) - plain),
-    "averaged predictions": (
-        100 * (np.mean(mixed.argmax(axis=-1) == test[1], axis=-1) - plain)
-    ),
+    "averaged predictions": 100 * (share_right(mixed, test) - plain),
 }
-plots.bars(
-    cures,
-    title="Cures for the noisy regime, ten runs each",
-    label=gain_label,
-    zero=False,
-)
+run_dots(cures, title="Cures for the noisy regime, ten runs each", label=gain_label)
 
 # %%
 for name, gain in list(cures.items())[1:]:
     key = name.replace(" ", "_")
     spread(f"13.{key}", f"gain of the {name}", gain.mean(), **points)
-    spread(
-        f"13.{key}_lead",
-        f"{name} minus weight average",
-        np.mean(gain - gains["noisy"]),
-        **points,
-    )
+    lead = np.mean(gain - gains["noisy"])
+    spread(f"13.{key}_lead", f"{name} minus weight average", lead, **points)
 
 # %% [markdown] tags=["answer"]
 # | cure | gains | minus the weight average's {{13.noisy_gain}} |
@@ -872,28 +885,28 @@ for name, gain in list(cures.items())[1:]:
 # | averaged predictions | {{13.averaged_predictions}} | {{13.averaged_predictions_lead}}, {{13.averaged_predictions_lead:sign}} |
 # | best single epoch | {{13.best_single_epoch}} | {{13.best_single_epoch_lead}}, {{13.best_single_epoch_lead:sign}} |
 #
-# All of them help. The surprise is the single epoch: with 1,000 labeled points to choose by, *one* snapshot is at least
-# a match for an average. Here the average chose $n$ by the same labels; but it needs none where $n$ is fixed beforehand
-# (the curves above end at $n = 30$).
+# All of them help. The surprise is the single epoch: with 1,000 labeled points to choose by, *one* snapshot does about
+# as well as an average. In this comparison the average used the same labels to choose $n$. But it needs no labels if
+# $n$ is fixed beforehand, and the curves above show what it gains at $n = 30$.
 
 # %% [markdown] tags=["quiz"]
-# In your runs, the last twenty epochs have nearly the same validation loss, and the rate has been lowered to almost
-# zero. What do you expect of averaging their weights?
+# In a run of yours, the last twenty epochs have nearly the same validation loss, and the rate has been lowered almost
+# to zero. What do you expect from averaging their weights?
 #
 # - [ ] A gain, since more networks are combined.
 #   More networks help where they differ. These hardly do.
-# - [x] Next to nothing.
-#   The snapshots hardly differ. An average removes what scatters, and a lowered rate has removed it already.
+# - [x] Almost nothing.
+#   An average removes what varies between the snapshots, and the lowered rate has removed that already.
 # - [ ] A loss, since older epochs are worse.
 #   They are hardly worse: their validation loss is nearly the same.
-# - [ ] It depends on whether the weights are equal, linear or exponential.
-#   Weights of an average matter where its members differ. Of equal things every average is the same.
+# - [ ] It depends on whether the average is equal, linear or exponential.
+#   That matters where the snapshots differ. Of equal things every average is the same.
 
 # %% [markdown]
 # ## What Keras has built in
 #
-# `use_ema=True` in an optimizer keeps an average of the weights, updated after every *batch*, with the constant
-# share `1 - ema_momentum`. In our terms it is one more rule:
+# `use_ema=True` in an optimizer keeps an average of the weights and updates it after every *batch*, with the constant
+# share `1 - ema_momentum`. For `RunningAverage` this is one more rule for the share:
 
 
 # %%
@@ -902,94 +915,93 @@ def ema(momentum):
 
 
 # %% [markdown]
-# The callback `SwapEMAWeights` puts the average in place for every validation and takes it out again. We let a noisy
-# run keep Keras' average and ours side by side.
+# The callback `SwapEMAWeights` puts the average into the model for every validation and takes it out again. Train a
+# noisy run and keep two averages, Keras' and ours. (`shuffled_batches` deals the points anew in every epoch; lesson 03
+# shows why `fit` alone does not.)
+
+# %%
+from course.training.batches import shuffled_batches
+
+
+def averaging_network():
+    model = network()
+    optimizer = keras.optimizers.SGD(noisy_rate, use_ema=True, ema_momentum=0.99)
+    loss = "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+def take_in(batch, logs):
+    running.update(model.get_weights())
+
 
 # %%
 keras.utils.set_random_seed(seed)
-model, running = network(), RunningAverage(ema(0.99))
-optimizer = keras.optimizers.SGD(noisy_rate, use_ema=True, ema_momentum=0.99)
-model.compile(
-    optimizer,
-    "sparse_categorical_crossentropy",
-    metrics=["accuracy"],
-    jit_compile=False,
-)
+model = averaging_network()
+running = RunningAverage(ema(0.99))
+ours = keras.callbacks.LambdaCallback(on_train_batch_end=take_in)
 swap = keras.callbacks.SwapEMAWeights()
-ours = keras.callbacks.LambdaCallback(
-    on_train_batch_end=lambda batch, logs: running.update(model.get_weights())
-)
-noisy_run = {
-    "batch_size": 2,
-    "epochs": 2,
-    "validation_data": validation,
-    "validation_batch_size": 1000,
-}
-history = model.fit(
-    x_runs[0], y_runs[0], **noisy_run, callbacks=[swap, ours], verbose=0
-).history
+noisy_points = shuffled_batches(x_runs[0], y_runs[0], batch_size=2, seed=seed)
+how = {"epochs": 2, "shuffle": False, "verbose": 0}
+held_out = {"validation_data": validation, "validation_batch_size": 1000}
+history = model.fit(noisy_points, callbacks=[swap, ours], **how, **held_out).history
 
 # %%
 same = zip(running.weights, model.get_weights(), strict=True)
-print(
-    "our stream equals the weights that fit left:",
-    all(np.allclose(a, b, atol=1e-4) for a, b in same),
-)
+agree = all(np.allclose(a, b, atol=1e-4) for a, b in same)
+print("our average equals the weights that fit left:", agree)
 _, validated = model.evaluate(*validation, batch_size=1000, verbose=0)
-print(
-    "and history's last val_accuracy is theirs:",
-    np.isclose(history["val_accuracy"][-1], validated),
-)
+agree = np.isclose(history["val_accuracy"][-1], validated)
+print("and the last val_accuracy in the history is theirs:", agree)
 
 # %% [markdown]
-# When `fit` ends, an optimizer with `use_ema` overwrites the model's weights with the
-# average, also without the callback. Without it, though, every `val_accuracy` in the history is that of the *raw*
-# weights, and the model that you hold afterwards was never validated. With it, history and model agree, as here.
+# When `fit` ends, an optimizer with `use_ema` overwrites the model's weights with the average, even without the
+# callback. But without it, every `val_accuracy` in the history is that of the *raw* weights, and the model that you
+# have afterwards was never validated. With the callback, history and model agree, as here.
 #
-# The first share is 1. After $k$ batches the first weights still count $0.99^{k-1}$:
+# The first share is 1. So after $k$ batches the first weights still count $0.99^{k-1}$:
 
 # %%
 for batches in (10, 100, 500):
-    print(
-        f"after {batches:3} batches the first still weighs {0.99 ** (batches - 1):.2f}"
-    )
+    share = 0.99 ** (batches - 1)
+    print(f"after {batches:3} batches the first weights still count {share:.2f}")
 
 # %% [markdown]
-# In a short run the built-in average is mostly memory of a bad start. Choose the momentum by the number of batches
-# that it should reach back, about `1 / (1 - ema_momentum)`.
+# In a short run the built-in average mostly remembers a bad start. Choose the momentum by the number of batches that
+# the average should reach back, which is about `1 / (1 - ema_momentum)`.
 
 # %% [markdown]
 # ## Batch normalization: the part that is not averaged
 #
-# A layer of batch normalization has weights that are learned, and two that are *measured*: the mean and the variance
-# of its inputs, followed up during training. The average of the learned weights is a network that was never run, so
-# nobody has measured its statistics. One can keep those of the last epoch, average them along with the weights, or
-# measure anew. Only the third is right by construction: the variance under averaged weights is in general not the
-# average of the variances.
+# A layer of batch normalization has two weights that are learned and two that are *measured*: the mean and the variance
+# of its inputs, which it follows during training. Averaging the learned weights gives a network that never ran, so
+# nobody has measured its statistics. You can keep those of the last epoch, average them together with the weights, or
+# measure them again. Only the third is right by construction, because the variance under averaged weights is in general
+# not the average of the variances.
 
 # %%
 from course.data import load
 
 digits = load("mnist", fast=fast)
-x_digits, y_digits = (
-    digits.x_train[:2000].reshape(-1, 784).astype("float32") / 255,
-    digits.y_train[:2000],
-)
-x_held_out, y_held_out = (
-    digits.x_validation[:5000].reshape(-1, 784).astype("float32") / 255,
-    digits.y_validation[:5000],
-)
 
 
+def as_rows(images):
+    return images.reshape(-1, 784).astype("float32") / 255
+
+
+x_digits = as_rows(digits.x_train[:2000])
+y_digits = digits.y_train[:2000]
+x_held_out = as_rows(digits.x_validation[:5000])
+y_held_out = digits.y_validation[:5000]
+
+
+# %%
 def normalized_network():
     """Three hidden layers, each with batch normalization."""
     layers = [keras.Input((784,))]
     for _ in range(3):
-        layers += [
-            keras.layers.Dense(64),
-            keras.layers.BatchNormalization(momentum=0.9),
-            keras.layers.ReLU(),
-        ]
+        normalization = keras.layers.BatchNormalization(momentum=0.9)
+        layers += [keras.layers.Dense(64), normalization, keras.layers.ReLU()]
     model = keras.Sequential([*layers, keras.layers.Dense(10, activation="softmax")])
     optimizer = keras.optimizers.SGD(0.3, momentum=0.9)
     model.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
@@ -998,24 +1010,25 @@ def normalized_network():
 
 # %%
 keras.utils.set_random_seed(seed)
-model, running = normalized_network(), RunningAverage()
+model = normalized_network()
+running = RunningAverage()
 keep = keras.callbacks.LambdaCallback(
     on_epoch_end=lambda epoch, logs: running.update(model.get_weights())
 )
-_ = model.fit(
-    x_digits, y_digits, batch_size=32, epochs=digit_epochs, verbose=0, callbacks=[keep]
-)
+digit_batches = shuffled_batches(x_digits, y_digits, batch_size=32, seed=seed)
+how = {"epochs": digit_epochs, "shuffle": False, "verbose": 0}
+_ = model.fit(digit_batches, callbacks=[keep], **how)
 last = model.get_weights()
 
 # %% [markdown]
-# Re-estimating takes one pass over the training digits. In training mode the layer measures; with momentum 0 it
-# forgets what it knew before. (Larger data go through in batches, and the measurements are averaged.)
+# Re-estimating takes one pass over the training digits. In training mode the layer measures its inputs, and with
+# momentum 0 it forgets what it measured before. (A larger data set goes through in batches, and the measurements are
+# averaged.)
 
 
 # %%
 def reestimate(model, x):
-    """Measure the statistics of all batch normalization anew, on all rows of `x` as one
-    batch."""
+    """Measure all statistics of batch normalization again, on `x` as one batch."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
@@ -1023,23 +1036,24 @@ def reestimate(model, x):
 
 
 # %% [markdown] tags=["predict"]
-# Three networks with the same averaged weights: with the statistics of the last epoch, with averaged statistics, and
-# re-estimated. Which comes last, and how far behind?
+# Compare three networks with the same averaged weights: with the statistics of the last epoch, with averaged
+# statistics, and with re-estimated ones. Which one comes last?
 
 # %%
 learned = {variable.path for variable in model.trainable_variables}
 names = [variable.path for variable in model.weights]
 stale = [
-    a if name in learned else b
-    for name, a, b in zip(names, running.weights, last, strict=True)
+    averaged if name in learned else measured
+    for name, averaged, measured in zip(names, running.weights, last, strict=True)
 ]
 
 
 def share_read():
-    """The share of the held-out digits that the model reads right."""
+    """Return the share of the held-out digits that the model reads right."""
     return np.mean(model(x_held_out).numpy().argmax(axis=1) == y_held_out)
 
 
+# %%
 results = {}
 trials = {
     "last epoch": last,
@@ -1052,40 +1066,30 @@ for name, weights in trials.items():
 reestimate(model, x_digits)
 results["re-estimated"] = share_read()
 
-# %% tags=["varies"]
-plots.bars(
+# %%
+run_dots(
     results,
     title="Batch normalization: last epoch, three averages",
     label="share of validation digits right",
 )
 
 # %%
-stale_loss = 100 * (results["re-estimated"] - results["statistics of the last epoch"])
-averaged_loss = 100 * (results["re-estimated"] - results["averaged statistics"])
+lost_by = {
+    name: 100 * (results["re-estimated"] - results[name])
+    for name in ("statistics of the last epoch", "averaged statistics")
+}
+for name, lost in lost_by.items():
+    print(f"{name}: {lost:.1f} points lost against re-estimating")
 
 # %%
-spread("13.bn_last", "last epoch, no average", results["last epoch"])
-spread(
-    "13.bn_stale",
-    "statistics of the last epoch",
-    results["statistics of the last epoch"],
-)
-spread("13.bn_averaged", "averaged statistics", results["averaged statistics"])
-spread("13.bn_reestimated", "re-estimated statistics", results["re-estimated"])
-spread(
-    "13.bn_stale_loss",
-    "what the last epoch's statistics lose",
-    stale_loss,
-    digits=1,
-    unit="points",
-)
-spread(
-    "13.bn_averaged_loss",
-    "what averaged statistics lose",
-    averaged_loss,
-    digits=1,
-    unit="points",
-)
+keys = ["last", "stale", "averaged", "reestimated"]
+for key, (name, right_share) in zip(keys, results.items(), strict=True):
+    spread(f"13.bn_{key}", name, right_share)
+lost = {"digits": 1, "unit": "points"}
+words = "what the last epoch's statistics lose"
+spread("13.bn_stale_loss", words, lost_by["statistics of the last epoch"], **lost)
+words = "what averaged statistics lose"
+spread("13.bn_averaged_loss", words, lost_by["averaged statistics"], **lost)
 
 # %% [markdown] tags=["answer"]
 # | weights | statistics | validation digits read |
@@ -1093,153 +1097,130 @@ spread(
 # | last epoch | its own | {{13.bn_last}} |
 # | averaged | of the last epoch | {{13.bn_stale}} |
 # | averaged | averaged | {{13.bn_averaged}} |
-# | averaged | measured anew | {{13.bn_reestimated}} |
+# | averaged | measured again | {{13.bn_reestimated}} |
 #
-# The same averaged weights, three different networks. The last epoch's statistics come last: against measuring anew
-# they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. Keras' `use_ema` averages the learned weights only, so it
-# is this case. Averaged statistics are no disaster here, they lose {{13.bn_averaged_loss}}, but nothing vouches for
-# them. **After averaging, re-estimate**: it costs one pass, and it is the definition.
+# The same averaged weights make three different networks. The last epoch's statistics come last: compared with
+# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. This is the case of Keras' `use_ema`, which
+# averages the learned weights only. Averaged statistics do no great harm here (they lose {{13.bn_averaged_loss}}), but
+# nothing guarantees that. **After averaging weights, re-estimate the statistics.** It costs one pass over the training
+# rows.
 
 # %% [markdown] tags=["quiz"]
-# You average the weights of a network with batch normalization and re-estimate its statistics. Which rows may you
-# use for that?
+# You average the weights of a network with batch normalization and re-estimate its statistics. Which rows may you use
+# for that?
 #
 # - [x] The training rows.
-#   The statistics are part of the fitted network, and they are measured on what it is fitted to.
+#   The statistics are part of the fitted network, so they are measured on the rows that it is fitted to.
 # - [ ] The validation rows, since the network is judged there.
 #   Then the network would be adapted to the rows that judge it.
 # - [ ] The test rows, since no labels are needed.
-#   Labels or not, the network would be adapted to the rows on which it is to be judged.
+#   Even without labels, the network would be adapted to the rows that judge it.
 # - [ ] None; the statistics must be averaged with the weights.
-#   The averaged network has activations of its own, and averages of the old statistics do not describe them.
+#   The averaged network has its own activations, and averages of the old statistics do not describe them.
 
 # %% [markdown]
 # ## Networks of different seeds
 #
-# So far we averaged *one* run at different times. Now networks that were trained apart: same points, other first
-# weights and another order. The stacked trainer takes all of them at once, a few for each of the ten training sets.
+# So far you have averaged snapshots of *one* run. Now take networks that were trained apart: the same points, but other
+# first weights and another order. The stacked trainer takes them all at once, `members` for each of the ten training
+# sets.
 
 
 # %%
-def grouped(rates, batch_size, momentum):
-    """Train `members` networks on the points of each run;
-    weights with members * runs in front."""
+def train_members(rates, batch_size, momentum):
+    """Train `members` networks on the points of each run: runs * members in all."""
     random = np.random.default_rng([seed, members])
-    x, y = np.repeat(x_runs, members, axis=0), np.repeat(y_runs, members, axis=0)
+    x = np.repeat(x_runs, members, axis=0)
+    y = np.repeat(y_runs, members, axis=0)
     start = initialize(runs * members, [2, 25, 3], random)
-    *_, weights = train(
-        start,
-        x,
-        y,
-        random,
-        learning_rates=rates,
-        batch_size=batch_size,
-        momentum=momentum,
-    )
+    how = {"batch_size": batch_size, "momentum": momentum}
+    *_, weights = train(start, x, y, random, learning_rates=rates, **how)
     return weights
 
 
-trained = {name: grouped(*settings[name]) for name in ("converged", "noisy")}
+trained = {name: train_members(*settings[name]) for name in ("converged", "noisy")}
 
 # %% [markdown] tags=["predict"]
-# For each set, average the *predictions* of its networks, or average their *weights*. What will each do, in the
-# converged and in the noisy regime? (Guessing is right for a third of the points.)
+# For each training set, average the *predictions* of its networks, or average their *weights*. What will each do to the
+# accuracy, in the converged and in the noisy regime? (Guessing is right for a third of the points.)
 
 
 # %%
-def share_right(probabilities, points):
-    return np.mean(probabilities.argmax(axis=-1) == points[1], axis=-1)
-
-
 def by_run(array):
     return array.reshape(runs, members, *array.shape[1:])
 
 
-compared, agreement = {}, {}
+# %%
+compared = {}
+agreement = {}
 for name, weights in trained.items():
     probabilities = by_run(predict(weights, test[0]))
     votes = probabilities.argmax(axis=-1)
     agreement[name] = (votes == votes[:, :1]).all(axis=1).mean()
     compared[f"{name}: single"] = share_right(probabilities, test).mean(axis=1)
     compared[f"{name}: predictions"] = share_right(probabilities.mean(axis=1), test)
-    compared[f"{name}: weights"] = accuracy(
-        [by_run(array).mean(axis=1) for array in weights], test
-    )
-plots.bars(
-    compared,
-    title="Networks trained apart, averaged in two ways",
-    label="test accuracy (share)",
-)
+    mean_weights = [by_run(array).mean(axis=1) for array in weights]
+    compared[f"{name}: weights"] = accuracy(mean_weights, test)
+
+# %%
+title = "Networks trained apart, averaged in two ways"
+run_dots(compared, title=title, label="test accuracy (share)")
 
 # %%
 gains_of = {
     name: 100 * (compared[f"{name}: predictions"] - compared[f"{name}: single"])
     for name in trained
 }
-apart = compared["converged: weights"].mean()
+for name, agreed in agreement.items():
+    print(f"{name}: all members agree on {agreed:.0%} of the test points")
 
 # %%
-bound(
-    "13.weights_apart",
-    "weights averaged, converged",
-    apart,
-    at_most={"full": 0.55, "fast": 0.65},
-    digits=2,
-)
-bound(
-    "13.noisy_ensemble",
-    "predictions gain, noisy",
-    gains_of["noisy"].mean(),
-    at_least=0,
-    **points,
-)
-bound(
-    "13.converged_ensemble",
-    "predictions gain, converged",
-    gains_of["converged"].mean(),
-    at_most=0.5,
-    **points,
-)
-spread(
-    "13.noisy_ensemble_wins",
-    "sets of ten that gain, noisy",
-    (gains_of["noisy"] > 0).sum(),
-    digits=0,
-)
-bound(
-    "13.converged_agreement",
-    "networks agree, converged",
-    agreement["converged"],
-    at_least=0.9,
-    digits=2,
-)
-bound(
-    "13.noisy_agreement",
-    "networks agree, noisy",
-    agreement["noisy"],
-    at_most=0.9,
-    digits=2,
-)
+apart = compared["converged: weights"].mean()
+most = {"at_most": {"full": 0.55, "fast": 0.65}, "digits": 2}
+bound("13.weights_apart", "weights averaged, converged", apart, **most)
+found = gains_of["noisy"].mean()
+bound("13.noisy_ensemble", "predictions gain, noisy", found, at_least=0, **points)
+found = gains_of["converged"].mean()
+words = "predictions gain, converged"
+bound("13.converged_ensemble", words, found, at_most=0.5, **points)
+
+# %%
+found = (gains_of["noisy"] > 0).sum()
+spread("13.noisy_ensemble_wins", "sets of ten that gain, noisy", found, digits=0)
+found = agreement["converged"]
+words = "networks agree, converged"
+bound("13.converged_agreement", words, found, at_least=0.9, digits=2)
+found = agreement["noisy"]
+bound("13.noisy_agreement", "networks agree, noisy", found, at_most=0.9, digits=2)
 
 # %% [markdown] tags=["answer"]
-# - **Averaging the weights of networks trained apart ruins them**: {{13.weights_apart}} right in the converged regime,
-#   where guessing gets a third. Hidden unit 7 of one network has nothing to do with hidden unit 7 of another; their
-#   mean is no unit at all. In snapshots of one run, unit 7 is the same unit, a little later.
-# - **Averaging predictions** gains {{13.noisy_ensemble}} in the noisy regime, in {{13.noisy_ensemble_wins}} of ten
-#   sets. What differs between the networks is luck, and the mean has less of it.
-# - In the converged regime it gains {{13.converged_ensemble}}, nearly nothing. All networks of a set agree on a share
-#   of {{13.converged_agreement}} of the test points, against {{13.noisy_agreement}} in the noisy regime. What they get
-#   wrong together, where the clouds overlap or the same 100 points misled them all, no mean puts right.
+# - **Averaging the weights of networks trained apart ruins them**: in the converged regime the result is right for
+#   {{13.weights_apart}}, where guessing gets a third.
+# - **Averaging their predictions** gains {{13.noisy_ensemble}} in the noisy regime, in {{13.noisy_ensemble_wins}} of
+#   ten training sets. What differs between the networks is luck, and the mean contains less of it.
+# - In the converged regime it gains {{13.converged_ensemble}}, almost nothing. All networks of a set agree on a share
+#   of {{13.converged_agreement}} of the test points, compared with {{13.noisy_agreement}} in the noisy regime. What
+#   they get wrong together, where the clouds overlap or the same 100 points misled them all, no average can correct.
 
 # %% [markdown]
-# The price is `members` trainings and as many predictions. The weight average costs one of each, and in the noisy
-# regime it gained {{13.noisy_gain}} (with 1,000 labels to choose $n$ by).
+# Why do weights of one run average well, and weights of two runs so badly? Hidden unit 7 of one network has nothing to
+# do with hidden unit 7 of another, so their mean is no useful unit at all. In the snapshots of one run, unit 7 is the
+# same unit a little later.
+
+# %%
+from course.topics.ensembles_figures import valleys_sketch
+
+valleys_sketch()
+
+# %% [markdown]
+# Averaging predictions costs `members` trainings and as many predictions. The weight average costs one of each, and in
+# the noisy regime it gained {{13.noisy_gain}} (with 1,000 labels to choose $n$ by).
 
 # %% [markdown]
 # ### Stacking
 #
-# Must every member count the same? *Stacking* lets a second model learn how to combine: its inputs are the members'
-# probabilities. It needs rows that the members have not learned from. Here those are the validation points.
+# Must every member count the same? In *stacking*, a second model learns how to combine the members: its inputs are
+# their probabilities. It needs rows that the members have not learned from. Here those are the validation points.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -1258,26 +1239,24 @@ def stacked_accuracy(x_fit, y_fit, x_test):
 
 
 # %% [markdown] tags=["predict"]
-# Stacking with 1,000 validation points against the plain mean: which wins? And what would a plain logistic
-# regression reach that is simply *trained* on those points, together with the 100?
+# Which wins, stacking with 1,000 validation points or the plain mean? And how good is a plain logistic regression that
+# simply *trains* on those points, together with the 100?
 
 # %%
-on_test, on_validation = (
-    by_run(predict(trained["noisy"], test[0])),
-    by_run(predict(trained["noisy"], validation[0])),
-)
-on_training = by_run(predict(trained["noisy"], np.repeat(x_runs, members, axis=0)))
-combined = {
-    "mean of members": compared["noisy: predictions"],
-    "stacked, fitted on training": [
-        stacked_accuracy(on_training[run], y_runs[run], on_test[run])
-        for run in range(runs)
-    ],
-    "stacked, fitted on validation": [
-        stacked_accuracy(on_validation[run], validation[1], on_test[run])
-        for run in range(runs)
-    ],
-}
+noisy_members = trained["noisy"]
+repeated = np.repeat(x_runs, members, axis=0)
+on_test = by_run(predict(noisy_members, test[0]))
+on_validation = by_run(predict(noisy_members, validation[0]))
+on_training = by_run(predict(noisy_members, repeated))
+
+combined = {"mean of members": compared["noisy: predictions"]}
+combined["stacked, fitted on training"] = [
+    stacked_accuracy(on_training[run], y_runs[run], on_test[run]) for run in range(runs)
+]
+combined["stacked, fitted on validation"] = [
+    stacked_accuracy(on_validation[run], validation[1], on_test[run])
+    for run in range(runs)
+]
 
 # %%
 linear_model = LogisticRegression(solver="newton-cholesky")
@@ -1291,56 +1270,49 @@ combined["one linear model, 100 points"] = [
 combined["one linear model, all 1,100"] = [
     linear_model.fit(x, y).score(*test) for x, y in everything
 ]
-plots.bars(
-    combined, title="Noisy members, combined", label="test accuracy (share)", zero=False
-)
+
+# %%
+run_dots(combined, title="Noisy members, combined", label="test accuracy (share)")
 
 # %%
 short = ["mean", "stacked_training", "stacked_validation", "linear_100", "linear_1100"]
 for key, (name, values) in zip(short, combined.items(), strict=True):
     spread(f"13.combined_{key}", name, np.mean(values))
-best_stack, linear_100 = (
-    combined["stacked, fitted on validation"],
-    combined["one linear model, 100 points"],
-)
-stacking_gain = 100 * np.mean(np.subtract(best_stack, combined["mean of members"]))
-linear_lead = 100 * np.mean(np.subtract(linear_100, best_stack))
-
-# %%
-spread("13.stacking_gain", "stacked on validation minus mean", stacking_gain, **points)
-spread(
-    "13.linear_lead", "linear model, 100 points, minus stacked", linear_lead, **points
-)
+best_stack = np.array(combined["stacked, fitted on validation"])
+gain = 100 * np.mean(best_stack - combined["mean of members"])
+lead = 100 * np.mean(combined["one linear model, 100 points"] - best_stack)
+spread("13.stacking_gain", "stacked on validation minus mean", gain, **points)
+spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **points)
 
 # %% [markdown] tags=["answer"]
-# Stacking beats the mean, {{13.combined_stacked_validation}} against {{13.combined_mean}}, when it is fitted on rows
-# that the members have not seen: it gains {{13.stacking_gain}}, {{13.stacking_gain:sign}}. Fitted on the training
-# points it reaches {{13.combined_stacked_training}}: there the members look better than they are, and the combiner
-# believes them.
+# Fitted on rows that the members have not seen, stacking beats the mean by {{13.stacking_gain}},
+# {{13.stacking_gain:sign}}. Fitted on the training points it gains less with every seed: on those points the members
+# look better than they are, and the combining model believes them.
 #
-# But it was fitted to ten times as many labels as each member. *One* logistic regression on the same 1,100 points
-# reaches {{13.combined_linear_1100}}. On the 100 training points alone it reaches {{13.combined_linear_100}}, which
-# leads the best combination of these networks by {{13.linear_lead}}, {{13.linear_lead:sign}}. For round clouds of one
-# size, straight borders are the best there are. An ensemble reduces the luck in a model. It does not turn an unsuitable
-# model into a suitable one.
+# But the combining model learned from ten times as many labels as each member. *One* logistic regression on the same
+# 1,100 points reaches {{13.combined_linear_1100}}, where stacking reaches {{13.combined_stacked_validation}}. Even on
+# the 100 training points alone, the logistic regression beats the best combination of these networks by
+# {{13.linear_lead}}, {{13.linear_lead:sign}}. For round clouds of the same size, straight borders are the best there
+# are. An ensemble reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
 
 # %% [markdown]
 # ## What you have learned
 #
-# - A weight average needs no files: a running average moves by a share of the difference, and the shares make it
-#   equal, linear or exponential. It equals the stored average, in constant memory.
-# - Averaging the last epochs of a run does nothing where training has come to rest and helps where it is noisy. A
+# - A weight average needs no files. A running average moves by a share of the difference, in constant memory, and the
+#   shares make it equal, linear or exponential.
+# - Averaging the last epochs of a run does nothing if training has come to rest, and helps if training is noisy. A
 #   lower rate or a well-chosen epoch may help as much.
-# - Never average the weights of networks trained apart.
-# - A difference smaller than the standard error needs pairs and seeds; what is chosen is chosen on validation.
-# - Keras averages after every batch and starts from the first weights. Validate with `SwapEMAWeights`, and
-#   re-estimate batch normalization after any averaging of weights.
-# - Averaging predictions removes the luck in which members differ, at the price of training and asking them all.
-#   Stacking needs further labels, which could also have been trained on. Small networks train and predict together.
+# - Do not average the weights of networks that started from different first weights.
+# - A difference smaller than the standard error needs pairs and seeds, and every choice is made on validation rows.
+# - Keras averages after every batch and starts from the first weights. Validate with `SwapEMAWeights`, and re-estimate
+#   the statistics of batch normalization after any averaging of weights.
+# - Averaging predictions removes the luck in which members differ, and costs the training and the predictions of all
+#   members. Stacking needs further labels, on which you could also have trained.
 #
 # ## Try next
 #
-# - Average five *noisy* runs' predictions, each of them a weight average. Do the gains add up?
-# - Give the ten runs a batch of 25, so that 100 divides evenly. What is left of the gain "as published"?
-# - Sort the hidden units of networks trained apart before averaging their weights, say by their bias. Does it help?
+# - Average the predictions of five *noisy* runs, each of them a weight average. Do the gains add up?
+# - Give the ten runs a batch of 25, which divides 100 evenly. What is left of the gain "as published"?
+# - Before you average the weights of networks trained apart, sort their hidden units, for example by bias. Does it
+#   help?
 # - Let each member learn from a resample of its 100 points (bagging). Does the converged ensemble gain now?

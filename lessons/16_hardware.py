@@ -2,36 +2,35 @@
 # title: "Hardware: what a card can do, and what a run needs"
 # part: 4 Combine and scale
 # objectives:
-#   - predict the speed of a kernel from its arithmetic intensity and two numbers of the machine, and check it
-#   - say which peak figures of two cards may be compared, and detect a comparison that may not
-#   - count the memory of a training run by weights, gradients, optimizer and activations
-#   - compute time and cost of a run, and choose between a consumer and a professional card
+#   - predict the speed of a kernel from its arithmetic intensity and two numbers of your machine, and check it
+#   - say which peak figures of two cards you may compare, and spot a comparison that you may not
+#   - count the memory of a training run - weights, gradients, optimizer state and activations
+#   - train in mixed precision, and say what loss scaling is for
+#   - compute the time and the cost of a run, and choose between a consumer and a professional card
 # prerequisites:
 #   - "lesson 01 (Gradient descent): the gradient of a matrix product"
 #   - "lesson 05 (Digits): dense layers, their parameters, Adam"
-# data: [hardware]
+# data: [hardware, mnist]
 # reading:
 #   - "Williams, Waterman, Patterson, *Roofline: an insightful visual performance model for multicore architectures*, CACM 52(4), 2009, doi:10.1145/1498765.1498785"
 #   - "Micikevicius et al., *Mixed precision training*, 2018, arXiv:1710.03740"
-#   - "Rajbhandari, Rasley, Ruwase, He, *ZeRO: memory optimizations toward training trillion parameter models*, 2020, arXiv:1910.02054 (16 bytes a parameter)"
-#   - "Kaplan et al., *Scaling laws for neural language models*, 2020, arXiv:2001.08361 (6 FLOP a parameter and token)"
-#   - "Hoffmann et al., *Training compute-optimal large language models*, 2022, arXiv:2203.15556 (20 tokens a parameter)"
+#   - "Rajbhandari, Rasley, Ruwase, He, *ZeRO: memory optimizations toward training trillion parameter models*, 2020, arXiv:1910.02054 (16 bytes per parameter)"
+#   - "Kaplan et al., *Scaling laws for neural language models*, 2020, arXiv:2001.08361 (6 FLOP per parameter and token)"
+#   - "Hoffmann et al., *Training compute-optimal large language models*, 2022, arXiv:2203.15556 (20 tokens per parameter)"
 #   - "Chowdhery et al., *PaLM: scaling language modeling with pathways*, 2022, arXiv:2204.02311 (utilization)"
 #   - "Korthikanti et al., *Reducing activation recomputation in large transformer models*, 2022, arXiv:2205.05198 (activations)"
 # ---
 
 # %% [markdown]
-# Which card should you buy, or rent? Tables with dozens of figures answer, and the longest number wins. This lesson
-# needs three: how fast a device computes, how fast it reads its memory, and how much memory it has. With the first
-# two you will predict the speed of five pieces of arithmetic on the machine in front of you and check the
-# predictions. Then you will read published tables with other eyes, and find that a card with four times the rate of
-# another can be half as fast.
+# Which card should you buy or rent? Comparison tables answer with dozens of figures, and the longest number wins. You
+# need only three: how fast a device computes, how fast it reads its memory, and how much memory it has.
 #
-# No graphics card is needed. What is measured here differs from machine to machine, so the text quotes none of it:
-# your run prints its own.
+# With the first two, you will predict the speed of five pieces of arithmetic on your own machine and check the
+# predictions. Then you will read published tables with a more critical eye, and find that a card with four times the
+# rate of another can be half as fast. You do not need a graphics card.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the small network whose bytes are counted, 0 to 1000000
+seed: int = 0  # seed of the small networks, 0 to 1000000
 fast: bool = False  # smaller arrays, fewer rounds of measurement and fewer batches
 rounds: int = 9  # times that each kernel is timed, 2 to 50, fast 2
 megabytes: int = 128  # size of each large array, beyond the cache, 4 to 1024, fast 64
@@ -47,13 +46,13 @@ begin("16_hardware", globals())
 # %% [markdown]
 # ## What TensorFlow sees
 #
-# A processor has a few cores that each do one thing after another, quickly. A **GPU** has thousands of small arithmetic
-# units ("CUDA cores" in the language of one vendor) that do the *same* thing to different numbers. Beside them, recent
-# ones have *matrix units* ("tensor cores"), which do nothing but multiply small matrices. A GPU on a *card* has a
-# memory of its own, much faster than that of the computer, and smaller. A matrix product is thousands of equal sums, so
-# it fits; a program full of decisions does not.
+# A processor has a few cores, and each of them does one thing after another, quickly. A **GPU** has thousands of small
+# arithmetic units (one vendor calls them CUDA cores), which do the *same* thing to different numbers. Recent GPUs also
+# have *matrix units* (tensor cores), which only multiply small matrices. A GPU on a *card* has its own memory, which
+# is much faster than that of the computer, and smaller. A matrix product consists of thousands of equal sums, so it
+# suits a GPU. A program full of decisions does not.
 #
-# TensorFlow asks at its start what there is:
+# TensorFlow tells you what it has found:
 
 # %% tags=["varies"]
 import tensorflow as tf
@@ -62,48 +61,53 @@ for device in tf.config.list_physical_devices():
     details = tf.config.experimental.get_device_details(device)
     print(device.device_type, device.name, details.get("device_name", ""))
 if not tf.config.list_physical_devices("GPU"):
-    print(
-        "No GPU: TensorFlow computes on the processor, and all of this lesson works"
-        " there."
-    )
+    print("No GPU: TensorFlow uses the processor. All of this lesson works there.")
 
 # %% [markdown]
-# A GPU that is listed is used without a word in your program: each operation goes to it when there is a version of the
-# operation for it, and `with tf.device("CPU:0"):` keeps a block on the processor. One that you own and that is *not*
-# listed usually lacks its driver or the vendor's libraries (on Linux, `pip install "tensorflow[and-cuda]"` brings them;
-# on Windows, TensorFlow since 2.11 sees a GPU only inside WSL2; on a Mac it needs a plug-in).
+# TensorFlow uses a GPU that it lists without any change to your program. To keep a block on the processor, write
+# `with tf.device("CPU:0"):`. If you own a GPU that is *not* listed, its driver or the vendor's libraries are usually
+# missing. On Linux, `pip install "tensorflow[and-cuda]"` installs the libraries. On Windows, TensorFlow 2.11 and later
+# see a GPU only inside WSL2. On a Mac, you need a plug-in.
 
 # %% [markdown]
 # ## Two limits
 #
-# Before a number can be multiplied it must arrive. So two things can set the time of a piece of arithmetic (a
-# *kernel*): the floating-point operations it does (FLOP), at so many a second, and the bytes that it moves to and
-# from memory, at so many a second. If both go on side by side, the longer one counts:
+# Before a number can be multiplied, it must arrive from memory:
+
+# %%
+from course.topics.hardware_figures import two_limits
+
+two_limits()
+
+# %% [markdown]
+# So two things can set the time of a piece of arithmetic, which we call a *kernel*. One is the number of its
+# floating-point operations (FLOP), divided by the rate at which the device performs them. The other is the number of
+# bytes it moves to and from memory, divided by the bandwidth. If both go on at the same time, the longer one counts:
 #
 # $$ \text{seconds} = \max\left(\frac{\text{FLOP}}{\text{rate}}, \frac{\text{bytes}}{\text{bandwidth}}\right). $$
 #
-# Which one is longer depends on a single property of the kernel, its **arithmetic intensity**: FLOP done for each
-# byte moved. Training consists of such kernels. On `float32`, 4 bytes a number:
+# Which one is longer depends on a single property of the kernel, its **arithmetic intensity**: the FLOP it does per
+# byte it moves. Training is made of kernels like these. With `float32`, a number takes 4 bytes:
 #
-# | kernel | where training has it | FLOP | bytes moved |
+# | kernel | where training uses it | FLOP | bytes moved |
 # | --- | --- | --- | --- |
 # | $y + a x$ into $y$, $n$ numbers ("axpy") | a step of SGD | $2n$ | $12n$: read $x$, read $y$, write $y$ |
 # | $x \cdot y$ | how far two gradients agree | $2n$ | $8n$ |
 # | vector of $k$ times $(k, n)$ matrix | one row through a dense layer | $2kn$ | $4(k + kn + n)$ |
 # | $(m, k)$ times $(k, n)$ | $m$ rows through a dense layer | ? | ? |
 #
-# The last line is yours.
+# The last line is yours to fill in.
 
 # %% [markdown]
 # ### Exercise 16.1: the intensity of a matrix product
 #
-# Write it for an $(m, k)$ matrix times a $(k, n)$ matrix, every matrix moved once. Each number of the result is a sum
-# of $k$ products.
+# Write it for an $(m, k)$ matrix times a $(k, n)$ matrix, where every matrix is moved once. Each number of the result
+# is a sum of $k$ products.
 
 
 # %% tags=["solution"]
 def product_intensity(m, k, n, bytes_per_number=4):
-    """Return FLOP for each byte moved in an (m, k) times (k, n) product."""
+    """Return the FLOP per byte moved in an (m, k) times (k, n) product."""
     return 2 * m * k * n / (bytes_per_number * (m * k + k * n + m * n))
 
 
@@ -127,10 +131,10 @@ def check(intensity):
         read, written = m * k + k * n, m * n
         true = 2 * m * k * n / (size * (read + written))
         mistakes = {
-            "You always move 4 bytes a number. What of bytes_per_number?": (
+            "You always move 4 bytes a number. Use bytes_per_number.": (
                 true * size / 4
             ),
-            "Exactly right, but the table counts k additions as well, 2k in all.": (
+            "That is exact, but the table counts k additions as well, 2k in all.": (
                 true * (2 * k - 1) / (2 * k)
             ),
             "Each of the k terms costs two operations, one product and one addition.": (
@@ -145,7 +149,7 @@ def check(intensity):
             "You move the (k, n) matrix for every row. It is moved once.": (
                 2 * k * n / (size * (k + k * n + n))
             ),
-            "That is bytes for each FLOP: turn it around.": 1 / true,
+            "That is bytes per FLOP. Turn it around.": 1 / true,
         }
         found = intensity(m, k, n, size)
         expect_close(
@@ -187,51 +191,50 @@ def product_intensity(m, k, n, bytes_per_number=4):
 
 
 # %% [markdown]
-# Look at what your formula says for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, so $n / 6$. It
-# grows without limit. The other three kernels of the table stay below 1 however large they are.
+# Look at what your formula gives for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, or $n / 6$.
+# It grows without limit. The other three kernels of the table stay below 1, however large they are.
 
 # %% [markdown]
-# ## This machine
+# ## Your machine
 #
-# Both numbers are measured: the rate by a product of two square matrices of width 1,024, the bandwidth by a sum of two
-# arrays into a third, each of `megabytes` (of $2^{20}$ bytes), which should be far more than your processor's cache
-# holds. The five kernels are five others. All are `float32` and run on **one core**, since some of NumPy's operations
-# use all cores and some only one. They are timed in turn, and of several rounds the least time counts: disturbances
-# only ever add. The clock is that of the core's own work, where the system has a fine one, so that programs beside this
-# one cost it little.
+# Now measure both numbers of your machine. For the rate, we multiply two square matrices of width 1,024. For the
+# bandwidth, we add two large arrays into a third. (`megabytes` sets their size, which should be far beyond the cache
+# of your processor.) Then we time five other kernels. Three details make the times comparable:
+#
+# - All arrays are `float32`, and everything runs on **one core**, because some NumPy operations use all cores and
+#   others only one.
+# - The kernels take turns, and the shortest of several times counts, because a disturbance can only add time.
+# - Where the system allows it, the clock counts only the core's work for this program, not for others.
 
 # %%
 from course.topics.hardware import five_kernels, measure
 
 kernels = five_kernels(megabytes)
 for name, kernel in kernels.items():
-    print(
-        f"{name:26} {kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB"
-        f" {kernel.intensity:8.2f} FLOP/byte"
-    )
+    counts = f"{kernel.flops / 1e6:9,.0f} MFLOP {kernel.bytes / 1e6:6,.0f} MB"
+    print(f"{name:26} {counts} {kernel.intensity:8.2f} FLOP/byte")
 
 # %% tags=["varies"]
 machine, seconds = measure(kernels, megabytes=megabytes, rounds=rounds)
-print(
-    f"one core: {machine.rate / 1e9:.0f} GFLOP/s and {machine.bandwidth / 1e9:.0f} GB/s"
-)
-print(f"both limits meet at {machine.ridge:.1f} FLOP/byte: the ridge")
+print(f"rate {machine.rate / 1e9:.0f} GFLOP/s of one core")
+print(f"bandwidth {machine.bandwidth / 1e9:.0f} GB/s")
+print(f"the two limits meet at {machine.ridge:.1f} FLOP/byte, the ridge")
 
 # %% [markdown] tags=["predict"]
-# The ridge is where the two limits take equally long. Go through the five kernels with their intensities: which will
-# be limited by memory, and which by arithmetic? And what share of the core's arithmetic will the first three use: a
-# tenth, half, or all of it?
+# At the ridge, the two limits take equally long. Go through the five kernels and their intensities. Which ones will
+# memory limit, and which ones arithmetic? And how much of the core's rate will the first three use: about a tenth,
+# half, or all of it?
 
 # %% [markdown]
 # ### Exercise 16.2: the roof
 #
-# Turn the formula for the seconds into one for the rate. At which rate, in FLOP/s, can a kernel of a given intensity
-# run at best?
+# Turn the formula for the seconds into one for the rate. What is the highest rate, in FLOP/s, at which a kernel of a
+# given intensity can run?
 
 
 # %% tags=["solution"]
 def attainable(rate, bandwidth, intensity):
-    """Return the greatest FLOP/s of a kernel, from FLOP/s, bytes/s and FLOP/byte."""
+    """Return the highest FLOP/s of a kernel, from FLOP/s, bytes/s and FLOP/byte."""
     return min(rate, bandwidth * intensity)
 
 
@@ -253,13 +256,13 @@ def check(attainable):
         case = f"rate {rate}, bandwidth {bandwidth}, intensity {intensity}"
         mistakes = {
             (
-                "You added both times. They go on side by side, and the longer one "
+                "You added both times. They run at the same time, so the longer one "
                 "counts."
             ): (1 / (1 / rate + 1 / memory)),
-            "bytes/s divided by FLOP/byte is no FLOP/s. Follow the units.": min(
+            "bytes/s divided by FLOP/byte is not FLOP/s. Follow the units.": min(
                 rate, bandwidth / intensity
             ),
-            "Those are the seconds of one FLOP: turn them around.": max(
+            "Those are the seconds of one FLOP. Turn them around.": max(
                 1 / rate, 1 / memory
             ),
             (
@@ -293,8 +296,8 @@ def attainable(rate, bandwidth, intensity):
 
 
 # %% [markdown]
-# Drawn over the intensity, both axes logarithmic, the limit looks like a roof: it rises with the bandwidth and goes
-# flat at the rate.
+# Draw this limit over the intensity, with both axes logarithmic, and it looks like a roof. It rises with the bandwidth
+# and becomes flat at the rate.
 
 # %% tags=["varies"]
 from course.topics.hardware_figures import roofline
@@ -303,44 +306,35 @@ title = "One core of this machine: predicted and measured"
 roofline(machine, kernels, seconds, title=title)
 
 # %% tags=["varies"]
-print(
-    f"{'GFLOP/s':26} {'predicted':>9} {'measured':>9} {'share of the rate':>19}"
-    f" {'prediction off by':>19}"
-)
+print(f"{'GFLOP/s':24} predicted  measured  share of the rate  prediction off by")
 errors = {}
 for name, kernel in kernels.items():
-    predicted, measured = (
-        machine.attainable(kernel.intensity),
-        kernel.flops / seconds[name],
-    )
-    errors[name] = off = 100 * (predicted / measured - 1)
-    print(
-        f"{name:26} {predicted / 1e9:9.1f} {measured / 1e9:9.1f}"
-        f" {measured / machine.rate:19.0%} {off:+18.0f}%"
-    )
+    predicted = machine.attainable(kernel.intensity)
+    measured = kernel.flops / seconds[name]
+    errors[name] = 100 * (predicted / measured - 1)
+    both = f"{predicted / 1e9:9.1f} {measured / 1e9:9.1f}"
+    print(f"{name:24} {both} {measured / machine.rate:17.0%} {errors[name]:+17.0f}%")
 
 # %% [markdown] tags=["answer"]
-# Two numbers of the machine and counts made by hand: the last column says how far that carries on yours. **The first
-# three are limited by memory.** The share of the rate that the roof leaves them is intensity divided by ridge, and for
-# the rest of the time the core waits for numbers. The two products are limited by arithmetic. They are the easier test,
-# since a matrix product also measured the rate. The slope is the harder one, for a single "bandwidth" is a
-# simplification: most processors read the target of a sum from memory before they overwrite it, a transfer that the
-# count leaves out. `axpy` and `dot` move nothing uncounted, so their points can lie *above* the roof. A point *below*
-# it belongs to a routine that does not reach the limit.
+# **Memory limits the first three.** The roof leaves them a share of the rate equal to their intensity divided by the
+# ridge. The rest of the time, the core waits for numbers. **Arithmetic limits the two matrix products.**
+#
+# The products are the easier test, because we also used a matrix product to measure the rate. The slope is the harder
+# one, because a single "bandwidth" is a simplification. Most processors read the target of a sum from memory before
+# they overwrite it, and our count leaves this transfer out. `axpy` and `dot` have no such hidden transfer, so their
+# points can lie *above* the roof. A point *below* the roof belongs to a routine that does not reach the limit.
 
 # %% [markdown]
-# So much for single numbers; now the claim. The roofline says that every kernel left of the ridge runs at a lower rate
-# than every kernel right of it. And how close does it come?
+# The roofline makes a claim that can fail: every kernel to the left of the ridge runs at a lower rate than every
+# kernel to the right of it. And how close do its predictions come?
 
 # %%
 rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
-left = max(
-    rates[name] for name, kernel in kernels.items() if kernel.intensity < machine.ridge
-)
-right = min(
-    rates[name] for name, kernel in kernels.items() if kernel.intensity > machine.ridge
-)
+limited_by_memory = [name for name in rates if kernels[name].intensity < machine.ridge]
+left = max(rates[name] for name in limited_by_memory)
+right = min(rates[name] for name in rates if name not in limited_by_memory)
 sgd, *others = errors.values()
+close = sum(abs(error) < 30 for error in errors.values())
 
 # %%
 from course.claims import bound, spread
@@ -350,12 +344,14 @@ bound(
     "slowest kernel right of the ridge over fastest left of it",
     right / left,
     at_least=1,
+    digits=1,
     timed=True,
 )
 spread(
     "16.within_30",
     "kernels of five predicted within 30%",
-    sum(abs(off) < 30 for off in errors.values()),
+    close,
+    digits=0,
     timed=True,
 )
 spread(
@@ -376,38 +372,40 @@ spread(
 )
 
 # %% [markdown]
-# The order holds: the slowest kernel on the right runs at {{16.order}} times the rate of the fastest on the left. The
-# size of the rates is another matter. We had hoped to predict all five within 30%, and that was **not reached**:
-# {{16.within_30}} of the five lie within it. Where the course was measured, the prediction for `axpy` is off by
-# {{16.sgd_off}}, and the largest error of the other four is {{16.others_off}}. The reason for `axpy` is the one above.
-# The sum that measured the bandwidth moves four numbers where the count has three, and `axpy` moves the three that it
-# is charged with: that alone makes the prediction 25% too low. (These are times: yours differ, and no other machine has
-# to repeat them.)
+# The order holds. On the course's machine, the slowest kernel on the right ran at {{16.order}} times the rate of the
+# fastest one on the left.
+#
+# The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run. The
+# number of kernels within that limit was {{16.within_30}} of five. The prediction for `axpy` was off by
+# {{16.sgd_off}}, and the largest error of the other four was {{16.others_off}}. You know the reason for `axpy`: the sum
+# that measures the bandwidth moves four numbers where we count three, while `axpy` really moves three. If nothing else
+# mattered, that would make its prediction 25% too low. (These are times, so yours will differ.)
 
 # %% [markdown] tags=["quiz"]
-# A new processor multiplies four times as fast and reads its memory no faster. By how much does a step of SGD, `axpy`
-# over all weights, speed up?
+# A new processor multiplies four times as fast but reads its memory at the same speed. How much faster is a step of
+# SGD, an `axpy` over all weights?
 #
-# - [ ] four times
-#   That holds for work which waits for arithmetic. `axpy` waits for memory.
-# - [ ] twice, the mean of both
-#   Times do not average like that: the longer of the two counts, and it has not changed.
-# - [x] not at all
-#   It lies far left of the ridge, and moving the roof's flat part does not move its slope. (If all weights fit the
-#   cache, another roof holds, that of the cache.)
-# - [ ] it depends on how many weights there are
-#   More weights take longer on both processors alike: each brings its two operations and its bytes.
+# - [ ] four times as fast
+#   That holds for work that waits for arithmetic. `axpy` waits for memory.
+# - [ ] twice as fast, about the mean of both
+#   Times do not average like that. The longer of the two counts, and that one has not changed.
+# - [x] no faster
+#   `axpy` lies far to the left of the ridge. A higher flat part of the roof does not move the slope. (If all the
+#   weights fit into the cache, the bandwidth of the cache counts instead.)
+# - [ ] it depends on the number of weights
+#   More weights take longer on both processors alike, because each weight brings its own operations and bytes.
 
 # %% [markdown]
 # ## What the batch buys
 #
-# A dense layer of 4,000 inputs and 4,000 outputs reads its weights once for a whole batch, so its intensity grows
-# with the batch. A row alone lies far left of the ridge, and hundreds lie far right. What happens in between?
+# A dense layer with 4,000 inputs and 4,000 outputs reads its weights once for a whole batch. So its intensity grows
+# with the batch. A single row lies far to the left of the ridge, and a few hundred rows lie far to the right. What
+# happens in between?
 
 # %% [markdown] tags=["predict"]
-# One row through this layer takes a certain time, and nearly all of it goes into reading the 64 MB of weights. Two
-# rows read the same weights once. So how long will a batch of two take: about the same, twice as long, or longer
-# still?
+# One row takes a certain time in this layer, and nearly all of it goes into reading the 64 MB of weights. Two rows
+# need the same weights, read once. How long will a batch of two take: about as long as one row, twice as long, or
+# longer still?
 
 # %% tags=["varies"]
 import numpy as np
@@ -417,41 +415,45 @@ from course.topics.hardware import matrix_product
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
 # the core's two numbers anew, in the same rounds
-machine, times = measure(layer, megabytes=megabytes, rounds=rounds)
+core, times = measure(layer, megabytes=megabytes, rounds=rounds)
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
-roof = machine.attainable(np.array([kernel.intensity for kernel in layer.values()]))
+roof = core.attainable(np.array([kernel.intensity for kernel in layer.values()]))
 
 # %% tags=["varies"]
 from course.topics.hardware_figures import batch_roofline
 
-title = "A dense layer, 4,000 to 4,000: what the batch does"
+title = "A dense layer, 4,000 to 4,000, by the size of the batch"
 batch_roofline(batches, roof, reached, title=title)
 
 # %% tags=["varies"]
 ratio = times["batch of 2"] / times["batch of 1"]
 print(f"a batch of 2 takes {ratio:.1f} times as long as a single row")
-for m, share in zip(batches, reached / machine.rate, strict=True):
+for m, share in zip(batches, reached / core.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
 # %% [markdown] tags=["answer"]
-# The formula says *about the same*. With OpenBLAS, the library that NumPy brings along on most systems, we measured
-# **longer still**: two rows together were slower than two rows one after the other. The cause is in the library. For a
-# single row it streams the weights. From two rows on it uses its routine for matrix products, which first copies blocks
-# of the matrix into an order that its inner loop likes, and that pays when many rows share the copy. The roofline
-# counts only what *must* be moved and does not know of it. (Your run shows no such step? Another library, version or
-# processor may have another routine for two rows.)
+# According to the formula, a batch of two takes **about as long** as a single row. On the course's machine it took
+# {{16.two_rows}} times as long. The reason is in OpenBLAS, the library that NumPy brings along on most systems. For a
+# single row, it streams the weights. From two rows on, it uses its routine for matrix products, which first copies
+# blocks of the matrix into an order that suits its inner loop. That pays off when many rows share the copy. The
+# roofline counts only what *must* be moved, so it does not know about the copy. (With another library or processor,
+# your run may look different.)
+
+# %%
+spread("16.two_rows", "time of two rows over that of one", ratio, digits=1, timed=True)
 
 # %% [markdown]
-# **A roof promises nothing**: it says what sets the limit, and around the corner software can stay far below. And **the
-# batch buys intensity**: each weight that is read serves more rows. That is one reason why an epoch in large batches
-# takes less time (lesson 05 met another, the overhead of a step).
+# Take two things from this figure. First, **a roof is a limit, not a promise**: software can stay far below it,
+# especially near the ridge. Second, **the batch buys intensity**, because each weight that is read serves more rows.
+# That is one reason why an epoch of large batches takes less time. (Lesson 05 showed another one, the overhead of a
+# step.)
 
 # %% [markdown]
 # ## Nine cards and their sources
 #
-# A card has a roofline as well, only its two numbers are larger. `data/hardware.csv` has them, with a few more, one
-# figure a row and with the document that it comes from; a figure for which none was found is missing. All nine are
-# NVIDIA's, the vendor whose GPUs the official TensorFlow packages use.
+# A card has a roofline too, with larger numbers. The file `data/hardware.csv` holds these numbers and a few more, one
+# figure per row, each with the document it comes from. A figure is missing if we found no source for it. All nine
+# cards are from NVIDIA, the vendor whose GPUs the official TensorFlow packages support.
 
 # %%
 from course.topics.hardware import devices, sourced_figures
@@ -464,145 +466,174 @@ for row in figures[figures["device"] == "GeForce RTX 4090"].head(3).itertuples()
 # %%
 cards = devices()
 table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
-table["ridge"] = cards["fp16"] / cards["bandwidth"]
-table.columns = [
-    "memory, GB",
-    "bandwidth, GB/s",
-    "FP32, TFLOP/s",
-    "FP16, TFLOP/s",
-    "FP16 ridge, FLOP/byte",
-]
+table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s"]
+table["FP16 ridge, FLOP/byte"] = cards["fp16"] / cards["bandwidth"]
 print(table.round(1).to_string())
 
 # %% [markdown]
-# "FP16" is the rate of the matrix units on half-precision numbers, dense, with sums kept in FP32: the figure for
-# mixed-precision training. All are published peaks; none was measured here.
+# "FP16" is the rate of the matrix units on half-precision numbers, for dense matrices, with the sums kept in FP32. It
+# is the figure that counts for mixed-precision training. All of these are published peaks. We measured none of them.
 
 # %%
 from course.topics.hardware_figures import card_rooflines
 
-drawn = [
-    "GeForce RTX 3090",
-    "GeForce RTX 4090",
-    "GeForce RTX 5090",
-    "A100 PCIe 80 GB",
-    "L40S",
-    "H100 SXM",
-]
-card_rooflines(cards.loc[drawn], title="Six cards, half precision (published peaks)")
+consumer_cards = cards.loc[["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090"]]
+professional_cards = cards.loc[["A100 PCIe 80 GB", "L40S", "H100 SXM"]]
+markets = {"consumer": consumer_cards, "professional": professional_cards}
+card_rooflines(markets, title="Six cards in half precision (published peaks)")
 
 # %% [markdown]
-# Find the ridge of a card in the table's last column and compare it with that of your core. **Cards need far more FLOP
-# for each byte.** (The comparison flatters the core twice: half-precision numbers, half as large, double a layer's
-# intensity, and all cores of a processor share its memory, so that together they have a higher ridge than one.) A layer
-# that keeps a core busy can leave a card idle, one reason why a small network often gains nothing from one.
+# (Each panel shows the cards of the other one in grey.) Compare the ridges in the last column of the table with that
+# of your core. **A card needs far more FLOP per byte to
+# be busy.** So a layer that keeps a core busy can leave a card idle, which is one reason why a small network often
+# gains nothing from a card. (The comparison flatters the core in two ways. Half-precision numbers are half as large,
+# so they double the intensity of a layer. And all cores of a processor share its memory, so together they have a
+# higher ridge than one.)
 #
-# On the slope the order is the order of bandwidth, at the roof that of the rate, and the two orders differ. The L40S
-# has the second-highest roof of the six and the lowest slope. "Which is faster?" has no answer without an intensity.
+# On the slope, the bandwidth decides the order of the cards. Under the flat roof, the rate decides it. The two orders
+# differ: the L40S has the second-highest roof of the six and the lowest slope. So "which card is faster?" has no
+# answer until you know the intensity.
 
 # %% [markdown]
 # ## Claims put to the test
 #
-# Comparisons set the 16,384 CUDA cores and 82.6 TFLOPS of an RTX 4090 against the 6,912 and 19.5 of an A100. All four
-# figures are right. So is the consumer card four times as fast?
+# Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS.
+# All four figures are correct. Does that make the consumer card four times as fast?
 
 # %%
-consumer, professional = cards.loc["GeForce RTX 4090"], cards.loc["A100 PCIe 80 GB"]
-for quantity in ("cuda_cores", "fp32"):
-    print(
-        f"{quantity:12} {consumer[quantity] / professional[quantity]:.1f} times the"
-        " A100's"
-    )
+consumer = cards.loc["GeForce RTX 4090"]
+professional = cards.loc["A100 PCIe 80 GB"]
+
+
+def compare(*quantities):
+    for quantity in quantities:
+        ratio = consumer[quantity] / professional[quantity]
+        print(f"{quantity:12} {ratio:.2f} times the A100's")
+
+
+compare("cuda_cores", "fp32")
 
 # %% [markdown] tags=["predict"]
-# You take a Keras program as it is, `float32` and no settings changed, from the A100 to the RTX 4090. Its time goes
-# into large matrix products. Will it run four times as fast, at about the same speed, or at half the speed?
+# You move a Keras program from the A100 to the RTX 4090 and change nothing: `float32`, no special settings. Most of
+# its time goes into large matrix products. Will it run four times as fast, at about the same speed, or at about half
+# the speed?
 
 # %%
-for quantity in ("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink"):
-    print(
-        f"{quantity:10} {consumer[quantity] / professional[quantity]:.2f} times the"
-        " A100's"
-    )
+compare("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink")
 
 # %% [markdown] tags=["answer"]
-# **About half**, if both reach their peaks. 19.5 is the rate of the A100 *outside* its matrix units. Where a card has
-# **TF32** (from the A100's generation on), TensorFlow multiplies `float32` matrices in it by default: on the matrix
-# units, with factors rounded to ten bits of mantissa. In TF32, in FP16, and in bandwidth the 4090 has a little more
-# than half of what the A100 has. The roofline sums it up: slope and flat part shrink by nearly the same factor, so at
-# *every* intensity the 4090 is a bit more than half an A100.
+# **At about half the speed**, if both cards reach their peaks. The A100's 19.5 TFLOPS is its rate *outside* the matrix
+# units. Since the generation of the A100, cards have **TF32**, and TensorFlow uses it by default to multiply `float32`
+# matrices. The matrix units do the work, and round the factors to ten bits of mantissa. In TF32, in FP16 and in
+# bandwidth, the 4090 has a little more than half of what the A100 has. So its whole roof, slope and flat part, is
+# lower by nearly the same factor, at *every* intensity.
 
 # %% [markdown]
-# What remains of the four times is arithmetic that neither uses matrix units nor waits for memory. And three lines of
-# the table are gaps that none of these rates shows: memory, arithmetic in FP64 (for simulations, hardly for networks),
-# and NVLink, the direct road to a second card, which the 4090 does not have.
+# The factor of four remains only for arithmetic that uses no matrix units and does not wait for memory. Three lines of
+# the table are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in networks), and NVLink,
+# a direct link to a second card, which the 4090 lacks.
 
 # %% [markdown]
 # ### Three figures for one card
 #
-# Pages that compare the cards disagree on what a 4090 does in FP16 or with its matrix units, while the A100 has 312 in
-# most of them. [One](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so that
-# the A100 is "nearly 4 times" ahead (and warns of just such figures);
-# [another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 and calls both TF32; a
-# [third](https://www.sipoch.com/en/articles/300330019561821) gives 330 for its matrix units, beside 165.2 for "half
-# precision". All of these figures stand in the vendor's own documents. What do they mean there? (`_sparse` is the rate
-# when half of the weights are zero in a fixed pattern, `accumulate_fp16` that with sums kept in FP16.)
+# Comparisons disagree about what a 4090 does in FP16 or with its matrix units, while most agree on 312 for the A100:
+#
+# - [One page](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so that the A100
+#   is "nearly 4 times" ahead. (It also warns of such figures.)
+# - [Another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165, and calls both figures TF32.
+# - A [third](https://www.sipoch.com/en/articles/300330019561821) gives 330 for the matrix units, next to 165.2 for
+#   "half precision".
+#
+# All three figures appear in the vendor's own documents. What do they mean there? In the names below, `_sparse` is the
+# rate when half of the weights are zero in a fixed pattern, and `accumulate_fp16` is the rate with sums kept in FP16.
 
 # %%
 peaks = [name for name in cards if name.startswith(("fp16", "tf32", "fp32"))]
-for figure_quoted in (82.6, 165, 330, 312):
+for claimed in (82.6, 165, 330, 312):
     for name, card in (("RTX 4090", consumer), ("A100", professional)):
-        meanings = [
-            peak for peak in peaks if abs(card[peak] / 1e12 - figure_quoted) < 0.5
-        ]
-        if meanings:
-            print(f"{figure_quoted:5} on the {name:8}: {', '.join(meanings)}")
+        same = [peak for peak in peaks if abs(card[peak] / 1e12 - claimed) < 0.5]
+        if same:
+            print(f"{claimed:5} on the {name:8}: {', '.join(same)}")
 
 # %% [markdown]
-# Three questions take such a figure apart:
+# Three questions help you judge such a figure:
 #
-# 1. **Which precision?** 82.6 is FP32 or TF32 on one card, 312 is FP16 on the other.
-# 2. **Dense or sparse?** Zeros in a fixed pattern are skipped, and the rate doubles. Training is dense. The pair 165
-#    and 312 under "TF32" is right if both are *sparse*; the page says so of the second only.
-# 3. **Sums in FP16 or in FP32?** Sums kept in FP16 overflow and lose small terms, so training keeps them in FP32. The
-#    4090 then runs at half the rate, and the A100 does not. Beside 312, the 330 (sums in FP16, or sparse) says nothing
-#    about training: that is 165 against 312.
+# 1. **Which precision?** 82.6 is FP32 or TF32 on one card, while 312 is FP16 on the other.
+# 2. **Dense or sparse?** The card skips zeros in a fixed pattern, which doubles the rate. But training is dense. The
+#    pair of 165 and 312, called TF32, is correct only if both are *sparse*, and the page says so only for the second.
+# 3. **Sums in FP16 or in FP32?** Sums in FP16 overflow and lose small terms, so training keeps them in FP32. That
+#    halves the rate of the 4090 but not that of the A100. So the fair pair for training is 165 against 312, not 330
+#    against 312.
 
 # %% [markdown] tags=["quiz"]
-# Two cards. P: 200 TFLOP/s dense and 1,000 GB/s. Q: 400 TFLOP/s "with sparsity" and 2,000 GB/s. Both figures are FP16
-# with sums in FP32. Which trains faster?
+# Card P has 200 TFLOP/s dense and 1,000 GB/s. Card Q has 400 TFLOP/s "with sparsity" and 2,000 GB/s. Both rates are
+# FP16 with sums in FP32. Which one trains faster?
 #
 # - [ ] Q, by a factor of two
-#   Only where memory sets the time. Where arithmetic does, both have 200 TFLOP/s dense.
-# - [ ] they are equal, since dense and sparse cancel
-#   Arithmetic is equal. But Q reads its memory twice as fast, and some of the work waits for that.
+#   Only where memory sets the time. Where arithmetic sets it, both have 200 TFLOP/s dense.
+# - [ ] they are equal, because both have 200 TFLOP/s dense
+#   The arithmetic is equal. But Q reads its memory twice as fast, and some of the work waits for memory.
 # - [x] Q up to twice as fast where memory sets the time, equal where arithmetic does
-#   Dense, Q has 200 as well: the same flat roof, over a slope twice as steep.
-# - [ ] P, since sparse figures are not real
-#   Q's figure is real for matrices with the right zeros. Even without them Q is never the slower one.
+#   Dense, Q has 200 TFLOP/s as well. It has the same flat roof, and a slope that is twice as steep.
+# - [ ] P, because sparse figures are not real
+#   Q's figure is real for matrices with the right zeros. Even without them, Q is never the slower card.
+
+# %% [markdown]
+# ### And the software?
+#
+# Another common claim is about software. One [comparison](https://www.sipoch.com/en/articles/300330019921548) praises
+# CUDA and cuDNN, NVIDIA's libraries for its GPUs, and then says that the RTX 4090 "is not specifically designed for
+# deep learning, which means it lacks some features available in the other GPUs". Does a consumer card get worse
+# software?
+#
+# You can ask TensorFlow. A card runs machine code of its own version, called *compute capability*. Code for 8.0 also
+# runs on 8.6 or 8.9, but not the other way around. If a package has no code that fits, the driver can compile its
+# intermediate code (`compute_90` below) for a newer card, which delays the first start. Here is what your TensorFlow
+# was built with, and what it means for each card:
+
+# %% tags=["varies"]
+from course.topics.hardware import support
+
+build = tf.sysconfig.get_build_info()
+built_for = build.get("cuda_compute_capabilities", [])
+versions = (build.get("cuda_version", "none"), build.get("cudnn_version", "none"))
+print("CUDA {}, cuDNN {}, code for {}".format(*versions, ", ".join(built_for)))
+for name, capability in cards["compute_capability"].items():
+    print(f"{name:17} {capability:4} {support(capability, built_for)}")
+
+# %% [markdown]
+# **The software follows the generation of a card, not its market.** In the official Linux package, the consumer RTX
+# 4090 and the professional L40S have the same version, 8.9, and run the same code. The A100 has code of its own. For
+# cards of the newest generations, the driver has to compile, and that includes the professional H100. (A TensorFlow
+# without CUDA, as on a Mac, has no code for any of these cards.)
+#
+# There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
+# A third is legal. The license of the GeForce driver says: ["No Datacenter Deployment. The SOFTWARE is not licensed
+# for datacenter deployment"](https://deeptalk.lambdalabs.com/t/nvidia-geforce-datacenter-ban-january-eula-change/138).
+# So you may put a consumer card under your desk, but a provider may not rent it out from a data center on those terms.
 
 # %% [markdown]
 # ## What must fit
 #
-# A rate that is half as high takes twice as long. Memory that is half as large does not take longer: it does not
-# work. A training step keeps, for every parameter,
+# A card with half the rate takes twice as long. A card with too little memory does not work at all. A training step
+# keeps the following for every parameter:
 #
-# - the **weight** and its **gradient**;
-# - what the **optimizer** remembers: nothing for plain SGD, one number for momentum, two for Adam (lesson 10);
-# - in **mixed precision** weights and gradients are FP16, and a float32 *copy of the weights* is kept beside them,
-#   for an update far smaller than a weight is lost when it is added in FP16.
+# - the **weight** and its **gradient**
+# - the **optimizer state**: nothing for plain SGD, one number for momentum, two for Adam (lesson 10)
+# - in **mixed precision**, where weights and gradients are FP16, also a float32 *copy of the weights*. Without it,
+#   FP16 would lose any update that is far smaller than its weight.
 #
-# Whatever the optimizer keeps is float32 in either case.
+# The optimizer state is float32 in both cases.
 
 # %% [markdown]
-# ### Exercise 16.3: bytes a parameter
+# ### Exercise 16.3: bytes per parameter
 #
-# Count them for `optimizer` "sgd", "momentum" or "adam" and `precision` "full" (all float32) or "mixed".
+# Count them for the `optimizer` "sgd", "momentum" or "adam" and the `precision` "full" (all float32) or "mixed".
 
 
 # %% tags=["solution"]
 def bytes_per_parameter(optimizer, precision):
-    """Return the bytes that a training step keeps for each parameter."""
+    """Return the bytes that a training step keeps per parameter."""
     moments = 4 * {"sgd": 0, "momentum": 1, "adam": 2}[optimizer]
     return (4 + 4 if precision == "full" else 2 + 2 + 4) + moments
 
@@ -639,7 +670,7 @@ def check(count):
             "sgd",
             "mixed",
             8,
-            "Weights and gradients in FP16, and what is kept beside them?",
+            "Weights and gradients are FP16. And what is kept beside them?",
         ),
         ("momentum", "mixed", 12, stays),
         ("adam", "mixed", 16, stays),
@@ -675,41 +706,49 @@ def bytes_per_parameter(optimizer, precision):
 
 
 # %% [markdown]
-# Does Keras agree? A network can simply be asked, in both precisions:
+# Does Keras agree? You can simply ask a network, in both precisions. `set_dtype_policy` sets the precision of all
+# layers that you create after it:
 
 # %%
 import keras
 
-for policy in ("float32", "mixed_float16"):
+
+def network(policy):
+    keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(seed)
-    layers = [
-        keras.layers.Dense(128, "relu", dtype=policy),
-        keras.layers.Dense(10, dtype=policy),
-    ]
+    layers = [keras.layers.Dense(128, "relu"), keras.layers.Dense(10)]
     model = keras.Sequential([keras.Input((784,)), *layers])
-    model.compile("adam", "mse")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, jit_compile=False)
+    keras.config.set_dtype_policy("float32")
+    return model
+
+
+def total_bytes(variables):
+    return sum(variable.numpy().nbytes for variable in variables)
+
+
+# %%
+for policy in ("float32", "mixed_float16"):
+    model = network(policy)
     model.optimizer.build(model.trainable_variables)
-    # not its two counters
-    moments = [variable for variable in model.optimizer.variables if variable.ndim]
-    weights, state = (
-        sum(v.numpy().nbytes for v in group) for group in (model.variables, moments)
-    )
-    # a gradient is as large as its weights
-    total = (2 * weights + state) / model.count_params()
-    print(
-        f"{policy:13} computes in {layers[0].compute_dtype}, keeps"
-        f" {layers[0].kernel.dtype}: {total:.0f} bytes a parameter"
-    )
+    # arrays only: the optimizer also has a few counters
+    state = [variable for variable in model.optimizer.variables if variable.ndim]
+    # a gradient is as large as its weight
+    total = 2 * total_bytes(model.trainable_variables) + total_bytes(state)
+    layer = model.layers[0]
+    print(f"{policy:13} computes in {layer.compute_dtype}, keeps {layer.kernel.dtype}:")
+    print(f"    {total / model.count_params():.0f} bytes per parameter with Adam")
 
 # %% [markdown]
-# **Sixteen bytes with Adam, in both.** Mixed precision saves nothing here: what FP16 saves on weights and gradients,
-# the float32 copy takes again. (Keras keeps the books in another order: its variables are the float32 copy, and the
-# FP16 weights are made as they are needed. The published ledger of 2 + 2 + 4 + 8 comes to the same.) What mixed
-# precision saves is *time*, for matrix units do FP16 at twice the rate of TF32, and memory for *activations*.
+# **It is sixteen bytes with Adam, in both.** Mixed precision saves nothing here, because the float32 copy takes what
+# FP16 saves on weights and gradients. (Keras keeps its books in another order. Its variables are the float32 copy, and
+# it makes the FP16 weights when it needs them. The published count of 2 + 2 + 4 + 8 gives the same sum.) What mixed
+# precision saves is *time*, since matrix units do FP16 at twice the rate of TF32, and memory for *activations*.
 
 # %% [markdown] tags=["predict"]
-# How large a model can be trained with Adam on a card with 24 GB: 24, 12, 6 or 1.5 billion parameters, if nothing but
-# the sixteen bytes had to fit?
+# How large a model can you train with Adam on a card with 24 GB, if only the sixteen bytes per parameter have to fit:
+# 24, 12, 6 or 1.5 billion parameters?
 
 # %%
 from course.topics.hardware import training_bytes
@@ -717,94 +756,166 @@ from course.topics.hardware import training_bytes
 for parameters in (124e6, 7e9):
     parts = training_bytes(parameters, optimizer="adam", precision="mixed")
     total = sum(parts.values())
-    print(
-        f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB; fits 24 GB:"
-        f" {total <= 24e9}"
-    )
-    print("   ", ", ".join(f"{part} {size / 1e9:.3g}" for part, size in parts.items()))
-print(
-    f"24 GB hold {consumer['memory'] / 16 / 1e9:.3g} billion parameters, 80 GB"
-    f" {professional['memory'] / 16 / 1e9:.3g}"
-)
+    size = f"{parameters / 1e6:,.0f} million parameters: {total / 1e9:.3g} GB"
+    print(f"{size}; fits 24 GB: {total <= 24e9}")
+    print("   ", ", ".join(f"{part} {each / 1e9:.3g}" for part, each in parts.items()))
+for memory in (consumer["memory"], professional["memory"]):
+    print(f"{memory / 1e9:.0f} GB hold {memory / 16 / 1e9:.3g} billion parameters")
 
 # %%
 from course.topics.hardware_figures import memory_needed
 
 drawn = ["GeForce RTX 4090", "L40S", "A100 PCIe 80 GB"]
-title = "Memory for weights, gradients and optimizer"
+title = "Memory for weights, gradients and optimizer state"
 memory_needed(cards["memory"][drawn], title=title)
 
 # %% [markdown] tags=["answer"]
-# **1.5 billion.** A model of 124 million fits easily. One of 7 billion needs 112 GB for its state alone, more than any
-# card in the table has; no consumer card there holds even Adam's two numbers. Both axes are logarithmic: the three
-# cards differ little more than threefold, the models drawn ten thousandfold.
+# **1.5 billion.** A model of 124 million parameters fits easily. A model of 7 billion needs 112 GB for its state alone,
+# more than any card in the table has. On the consumer cards of the table, not even its two Adam numbers fit. Note that
+# both axes are logarithmic: the memories of the three cards differ by little more than a factor of three, and the
+# models by a factor of ten thousand.
+
+# %% [markdown]
+# ### Why mixed precision scales the loss
+#
+# FP16 has a second problem besides rounding: its smallest positive number is about 6e-8, and anything far below that
+# becomes 0. As a network learns, its gradients shrink. Train the network on a thousand digits in `float32`, and count
+# how many of its gradients FP16 would lose. (As in lesson 03, `shuffled_batches` deals the rows anew in each epoch.)
+
+# %%
+from course.data import load
+from course.training.batches import shuffled_batches
+
+digits = load("mnist")
+x = digits.x_train[:1000].reshape(1000, 784).astype("float32") / 255
+y = digits.y_train[:1000]
+batches_of_100 = shuffled_batches(x, y, batch_size=100, seed=seed)
+model = network("float32")
+model.fit(batches_of_100, epochs=4 if fast else 20, shuffle=False, verbose=0)
+
+# %%
+with tf.GradientTape() as tape:
+    loss = model.loss(y, model(x))
+gradients = tape.gradient(loss, model.trainable_variables)
+gradients = np.concatenate([np.ravel(each) for each in gradients])
+gradients = gradients[gradients != 0]  # pixels that are always blank have gradient 0
+
+scales = (1, 2**5, 2**10, 2**15)
+lost = {s: 100 * np.mean(np.float16(s * gradients) == 0) for s in scales}
+for scale, share in lost.items():
+    print(f"gradients times {scale:6,}: {share:.4f}% become 0 in FP16")
+
+# %%
+spread("16.lost_plain", "gradients lost in FP16", lost[1], unit="%", digits=2)
+bound(
+    "16.lost_scaled",
+    "gradients lost in FP16, loss times 32,768",
+    lost[2**15],
+    at_most=0.1,
+    unit="%",
+    digits=3,
+)
+
+# %% [markdown]
+# Without scaling, FP16 loses {{16.lost_plain}} of these gradients. That is little, and this small network would hardly
+# notice. But deeper networks have smaller gradients. The cure costs nothing: **multiply the loss by a large number**.
+# By the chain rule, every gradient grows by the same factor. Then divide the gradients by it in float32, before the
+# optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
+#
+# Keras does this for you, but only if the *model* has the policy. It does not if you give the policy to single layers:
+
+# %%
+layers = [keras.layers.Dense(10, dtype="mixed_float16")]
+by_layer = keras.Sequential([keras.Input((784,)), *layers])
+by_layer.compile("adam", "mse")
+print("dtype of a layer:", type(by_layer.optimizer).__name__)
+
+mixed = network("mixed_float16")
+print("policy:          ", type(mixed.optimizer).__name__)
+
+# %% [markdown]
+# Too large a factor would push gradients beyond 65,504, the largest FP16 number. So `LossScaleOptimizer` adjusts the
+# factor: it skips a step whose gradients are not finite and halves the factor, and doubles it after 2,000 good steps.
+# You can watch it work. This scale is too large on purpose:
+
+# %%
+optimizer = keras.optimizers.LossScaleOptimizer(
+    keras.optimizers.Adam(), initial_scale=2.0**25
+)
+mixed.compile(optimizer, mixed.loss, jit_compile=False)
+before = mixed.get_weights()[0]
+for _ in range(6):
+    mixed.train_on_batch(x[:100], y[:100])
+    changed = not np.array_equal(mixed.get_weights()[0], before)
+    print(f"scale {float(optimizer.dynamic_scale):,.0f}, weights changed: {changed}")
+
+# %% [markdown]
+# **bfloat16** (policy `mixed_bfloat16`) avoids the whole problem. It also has 16 bits, but spends as many of them on
+# the exponent as float32 does, so its range is the same and it needs no loss scaling. The price is precision: it has 8
+# significant bits where FP16 has 11. Newer cards support both.
 
 # %% [markdown]
 # ### And the activations
 #
-# They grow with the batch, and the state does not. For one layer of a transformer with 16-bit activations, Korthikanti
-# et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes, for $b$ sequences of $s$ tokens, width $h$ and $a$ heads. (The
-# scores over the vocabulary come on top.) The model of 124 million has 12 layers, a width of 768 and 12 heads; take
-# sequences of 1,024 tokens:
+# Activations grow with the batch, while the state does not. For one layer of a transformer with 16-bit activations,
+# Korthikanti et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes. Here $b$ is the number of sequences, $s$ their length
+# in tokens, $h$ the width and $a$ the number of heads. (The scores over the vocabulary are extra.) The model of 124
+# million parameters has 12 layers, a width of 768 and 12 heads. Take sequences of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):
     activations = 12 * 1024 * batch * 768 * (34 + 5 * 12 * 1024 / 768)
     total = sum(training_bytes(124e6, activations=activations).values())
-    share = activations / total
+    share = f"{activations / total:.0%} of it activations"
     print(
-        f"batch {batch:2}: {total / 1e9:5.1f} GB, {share:.0%} of it activations; fits"
-        f" 24 GB: {total <= 24e9}"
+        f"batch {batch:2}: {total / 1e9:5.1f} GB, {share}; fits 24 GB: {total <= 24e9}"
     )
 
 # %% [markdown]
-# The same model fits or not **by its batch**. That is also the way out: a smaller batch, with the gradients of several
-# added up before a step (`gradient_accumulation_steps` of a Keras optimizer, which keeps their sum: four bytes more a
-# parameter). The paper has another: compute the attention again for the gradient, and $5 a s / h$ falls away. Neither
-# makes the state smaller.
+# So **the batch decides** whether the same model fits. This is also the way out: use a smaller batch, and add up the
+# gradients of several batches before each step. Keras optimizers do that with `gradient_accumulation_steps`, which
+# keeps the sum of the gradients and so takes four more bytes per parameter. The paper has another way out: compute the
+# attention a second time for the gradient, and the term $5 a s / h$ disappears. Neither makes the state smaller.
 
 # %% [markdown]
 # ## Time and cost
 #
-# One token (or row) costs about 6 FLOP a parameter: a product and an addition forward, twice that backward, for the
-# gradient has two matrix products where the forward pass has one. So a run takes
+# Training costs about 6 FLOP per parameter and token (or row). The forward pass takes a product and a sum. The
+# backward pass takes twice that, because it has two matrix products where the forward pass has one. So a run takes
 #
 # $$ \text{seconds} = \frac{6 \times \text{parameters} \times \text{tokens}}{\text{rate} \times \text{utilization}}. $$
 #
-# The utilization is what the roofline, the software and the waiting leave of the peak. Published large runs reach from
-# 0.21 to 0.46 (table 3 of Chowdhery et al., 2022); it is a parameter of this lesson. So are two prices: they change
-# weekly, so put in those of your own offers (the defaults are no offers). We take as many tokens as Hoffmann et al.
-# (2022) advise, 20 a parameter:
+# The utilization is the share of the peak that remains after memory, software and waiting have taken theirs. Large
+# published runs range from 0.21 to 0.46 (table 3 of Chowdhery et al., 2022). It is a parameter of this lesson, and so
+# are two prices. Prices change weekly, so enter those of your own offers. (The defaults are invented.) For the number
+# of tokens, we follow the advice of Hoffmann et al. (2022): 20 per parameter.
 
 # %%
 from course.topics.hardware import Offer, training_seconds
 
 offers = [
-    Offer("consumer", consumer["memory"], consumer["fp16"], price_consumer),
-    Offer(
-        "professional", professional["memory"], professional["fp16"], price_professional
-    ),
+    Offer(name, card["memory"], card["fp16"], price)
+    for name, card, price in (
+        ("consumer", consumer, price_consumer),
+        ("professional", professional, price_professional),
+    )
 ]
+
+# %%
 for parameters in (124e6, 1.3e9, 7e9):
     for offer in offers:
-        hours = (
-            training_seconds(
-                parameters, 20 * parameters, rate=offer.rate, utilization=utilization
-            )
-            / 3600
-        )
-        print(
-            f"{parameters / 1e9:5.3g} billion, {offer.name:12} {hours:9,.0f} hours,"
-            f" costs {hours * offer.price:9,.0f}"
-        )
+        options = {"rate": offer.rate, "utilization": utilization}
+        hours = training_seconds(parameters, 20 * parameters, **options) / 3600
+        what = f"{parameters / 1e9:5.3g} billion, {offer.name:12}"
+        print(f"{what} {hours:9,.0f} hours, costs {hours * offer.price:9,.0f}")
 
 # %% [markdown]
-# Ten times the parameters take a hundred times as long, since the tokens grow with them. (Both cards are given the same
-# utilization; measure your own before you pay. The last two lines ignore that the model does not fit: read them as
-# hours of cards, as if many shared state and work equally.)
+# Ten times the parameters take a hundred times as long, because the number of tokens grows with them. (Both cards get
+# the same utilization here. Measure your own before you pay. The last two lines ignore that the model does not fit, so
+# read them as hours of several cards that share the state and the work.)
 #
-# Such a formula is easily fed the wrong unit, and the answer looks like any other. So the calculator refuses what
-# cannot be meant, and says what can:
+# It is easy to give such a formula the wrong unit, and the wrong answer looks like any other. So our calculator
+# refuses values that cannot be meant, and tells you what is allowed:
 
 # %%
 mistakes = {
@@ -816,6 +927,8 @@ mistakes = {
     "text": {"parameters": "7B"},
 }
 good = {"parameters": 124e6, "tokens": 2.5e9, "rate": 312e12, "utilization": 0.4}
+
+# %%
 for mistake, wrong in mistakes.items():
     try:
         training_seconds(**good | wrong)
@@ -825,73 +938,72 @@ for mistake, wrong in mistakes.items():
 # %% [markdown]
 # ## The verdict
 #
-# Consumer or professional? First what fits, then what is cheaper: of the cards with enough memory, take the one whose
-# FLOP cost least. (State with Adam, without activations.)
+# Consumer or professional? First ask what fits, then ask what is cheaper. Among the cards with enough memory, take the
+# one with the cheapest FLOP. (The memory here is the state with Adam, without activations.)
 
 # %%
 from course.topics.hardware import choose
 
 
 def verdict(parameters, offers):
-    """The name of the card to rent for a model of this size, trained with Adam."""
+    """Name the card to rent for a model of this size, trained with Adam."""
     chosen = choose(sum(training_bytes(parameters).values()), offers)
     return chosen.name if chosen else "several cards"
 
 
 for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
-    print(
-        f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB:"
-        f" {verdict(parameters, offers)}"
-    )
+    size = f"{parameters / 1e9:5.3g} billion, {16 * parameters / 1e9:5.1f} GB"
+    print(f"{size}: {verdict(parameters, offers)}")
 
 # %% [markdown]
-# With the prices preset, the verdict **flips with the size of the model**: consumer as long as its state fits, up to
-# 1.5 billion parameters, professional up to 5 billion, and beyond that neither alone. Then the road between the cards
-# matters, too (NVLink, or what lesson 15 measures).
+# At the default prices, the verdict **changes with the size of the model**. Up to 1.5 billion parameters the state
+# fits the consumer card. Up to 5 billion, it fits the professional card. Beyond that it fits neither, and you need
+# several cards. Then the link between the cards matters too. (Lesson 15 measures what that costs.)
 #
-# Memory alone decides where the verdict flips, as long as FLOP are cheaper on the consumer card. When are they? How
-# much dearer may the hour of the professional card be?
+# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. How much more may
+# an hour of the professional card cost before that is true?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
 print(f"the A100 does in an hour what the 4090 does in {even:.2f} hours")
 for ratio in (1.2, 1.8, 2.0, 4.0):
-    dearer = [
+    priced = [
         Offer(offer.name, offer.memory, offer.rate, price)
         for offer, price in zip(offers, (1, ratio), strict=True)
     ]
-    print(
-        f"A100 at {ratio} times the price: 124 million parameters on the"
-        f" {verdict(124e6, dearer)} card"
-    )
+    card = verdict(124e6, priced)
+    print(f"A100 at {ratio} times the price: 124 million parameters on the {card} card")
 
 # %% [markdown]
-# Below that ratio the professional card wins at *every* size that it holds, above it the consumer card wins wherever
-# the model fits. A price list and one division decide, and neither CUDA cores nor 82.6 enter.
+# Below that ratio, the professional card wins at *every* size that it can hold. Above it, the consumer card wins
+# wherever the model fits. All you need is a price list and one division. Neither the CUDA cores nor the 82.6 TFLOPS
+# play a part.
 #
-# What the calculator leaves out: power and the machine around the card, error-correcting memory, drivers and licenses,
-# whether your framework uses the card well, and the value of your own time.
+# The calculation leaves some things out: the electric power, the computer around the card, error-correcting memory,
+# licenses, how well your framework uses the card, and the value of your own time.
 
 # %% [markdown]
 # ## What you have learned
 #
-# - A kernel runs at best at the smaller of the rate and bandwidth times intensity. On the slope arithmetic waits, at
-#   the flat roof memory does; around the corner software may reach neither.
-# - A matrix product gains intensity with its size, the batch is one of its sizes, and sums over arrays gain none.
-# - Peak figures compare when precision, density and the precision of sums are the same. FP32 figures outside the
-#   matrix units say little about training.
-# - With Adam a parameter takes sixteen bytes in full and in mixed precision; activations come on top and grow with
-#   the batch.
-# - Six FLOP a parameter and token, over rate times utilization, is the time. Memory decides what is possible, the
-#   price of a FLOP what is cheaper.
+# - A kernel runs at most at the smaller of two numbers: the rate, and the bandwidth times its intensity. Software may
+#   reach neither.
+# - A matrix product gains intensity with its size, and the batch is one of its sizes. Sums over arrays gain none.
+# - You may compare peak figures if they have the same precision, the same density and the same precision of sums. FP32
+#   figures outside the matrix units say little about training.
+# - With Adam, a parameter takes sixteen bytes, in full and in mixed precision. Activations are extra and grow with the
+#   batch.
+# - FP16 loses small gradients. Multiplying the loss by a large number saves them, and Keras does that under the policy
+#   `mixed_float16`.
+# - A run takes six FLOP per parameter and token, divided by the rate times the utilization. Memory decides what is
+#   possible, and the price of a FLOP decides what is cheaper.
 #
 # ## Try next
 #
 # - Set `megabytes` to 4, so that the arrays fit the cache of many processors. Where is the ridge now, and which of the
 #   kernels gain?
-# - Compute the intensity of the layer of 4,000 in FP16, and the batch from which an A100 is limited by arithmetic.
-#   Compare with the batch that your core needed.
-# - Count a step of training of lesson 05's network (784-128-128-10, batches of 128): intensity of each product, time
-#   by the roofline. How much of an epoch does it explain?
+# - Compute the intensity of the layer of 4,000 in FP16, and the batch size from which on arithmetic limits an A100.
+#   Compare it with the batch size that your core needed.
+# - Count one training step of lesson 05's network (784-128-128-10, batches of 128). Find the intensity of each product
+#   and its time by the roofline. How much of an epoch does that explain?
 # - Change `verdict` so that it takes two consumer cards when half of the state fits each. What must they exchange in
-#   every step, and over which road?
+#   every step, and over which link?

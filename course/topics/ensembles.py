@@ -14,22 +14,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray as Array
 
-from course.figure import add_axes, drawing, styled
-
 Weights = list[Array]
-
-
-def clouds(x: Array, y: Array, centers: Array, *, title: str) -> None:
-    """Draw points `x` (rows, 2) by their classes `y` (rows,), each around its row of `centers` (classes, 2)."""
-    points = {f"class {number}": x[y == number] for number in range(len(centers))}
-    with drawing(title) as (figure, alt_text):
-        axes = add_axes(figure, title, "first feature", "second feature")
-        for (style, rows), center in zip(styled(points), centers, strict=True):
-            axes.plot(*rows.T, **style | {"linestyle": ""})
-            alt_text.append(
-                f"{style['label'].capitalize()} lies around ({center[0]:.1f}, {center[1]:.1f})."
-            )
-        axes.legend()
 
 
 def equal(count: int) -> float:

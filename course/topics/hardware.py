@@ -146,6 +146,27 @@ def devices() -> pd.DataFrame:
     return wide.loc[figures["device"].unique()]
 
 
+def support(capability: float, built_for: Sequence[str]) -> str:
+    """Say how a card of a compute capability runs a package that was built for targets such as sm_80 or compute_90.
+
+    Machine code (sm) runs on its own version and on later minor ones; from intermediate code (compute) the driver
+    compiles for any later version (CUDA C++ Programming Guide, sections on binary and PTX compatibility).
+    """
+    card = divmod(round(10 * capability), 10)
+    fitting = []
+    for target in built_for:
+        kind, digits = target.split("_")
+        version = divmod(int(digits), 10)
+        if version <= card and (kind == "compute" or version[0] == card[0]):
+            fitting.append((kind == "sm", version, target))
+    if not fitting:
+        return "no code"
+    ready, version, target = max(fitting)
+    if not ready:
+        return f"compiled by the driver from {target}"
+    return "code of its own" if version == card else f"code of {target}"
+
+
 def training_bytes(
     parameters: float, *, activations: float = 0, optimizer: str = "adam", precision: str = "mixed"
 ) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Lesson 16: rooflines of a core and of cards, predicted and measured, and the memory that training needs."""
+"""Lesson 16: two limits as a sketch, rooflines of a core and of cards, and the memory that training needs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,30 @@ from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from course.figure import GREY, add_axes, drawing, styled
+from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
 from course.topics.hardware import Kernel, Machine, training_bytes
+
+
+def two_limits() -> None:
+    """Draw how numbers come from memory to the arithmetic, and that the longer of two times counts."""
+    alt = (
+        "A box, memory, is joined to a box, arithmetic, by two arrows: numbers in, results out. The arrows stand for "
+        "the bandwidth, in bytes per second, the arithmetic for the rate, in FLOP per second. Below, two bars show "
+        "the time of a kernel: a long one for moving its bytes and a short one for its FLOP. They start together, "
+        "and the longer one sets the time."
+    )
+    with sketch("Two limits of a kernel", alt, size=(7.0, 2.9)) as axes:
+        box(axes, (1.1, 2.3), "memory", width=1.6, height=0.7)
+        box(axes, (5.4, 2.3), "arithmetic", width=1.6, height=0.7, color=ORANGE)
+        arrow(axes, (1.9, 2.45), (4.6, 2.45), "numbers in")
+        arrow(axes, (4.6, 2.15), (1.9, 2.15), "results out")
+        note(axes, (3.25, 1.8), "bandwidth (bytes per second)", color=BLUE)
+        note(axes, (5.4, 1.8), "rate (FLOP per second)", color=ORANGE)
+        box(axes, (3.3, 1.1), "moving the bytes", width=4.0, height=0.36)
+        box(axes, (2.1, 0.65), "doing the FLOP", width=1.6, height=0.36, color=ORANGE)
+        note(axes, (2.95, 0.65), "then waits", align="left")
+        arrow(axes, (1.3, 0.3), (5.3, 0.3), color=GREEN)
+        note(axes, (5.4, 0.3), "time of the kernel", color=GREEN, align="left")
 
 
 def roofline(
@@ -47,17 +70,40 @@ def batch_roofline(batches: Sequence[int], roof: NDArray, reached: NDArray, *, t
         axes.legend()
 
 
-def card_rooflines(cards: pd.DataFrame, *, title: str) -> None:
-    """Draw the roofs of `cards` (rows as in `devices`), half precision."""
-    machines = {name: Machine(card["fp16"], card["bandwidth"]) for name, card in cards.iterrows()}
+def card_rooflines(markets: Mapping[str, pd.DataFrame], *, title: str) -> None:
+    """Draw the roofs of cards (rows as in `devices`), half precision, in a panel each market, the others in grey."""
     intensities = np.geomspace(1, 3000, 200)
-    with drawing(title) as (figure, alt_text):
-        axes = _roofline_axes(figure, title, unit="TFLOP/s")
-        for style, machine in styled(machines):
-            axes.plot(intensities, machine.attainable(intensities) / 1e12, **style, markevery=40)
-            peak = f"{machine.rate / 1e12:.4g} TFLOP/s from {machine.ridge:.3g} FLOP/byte on"
-            alt_text.append(f"{style['label']}: {peak}.")
-        axes.legend()
+    with drawing(title, size=(8.4, 4.2)) as (figure, alt_text):
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+        panels = figure.subplots(1, len(markets), sharex=True, sharey=True, squeeze=False)[0]
+        roofs = {
+            market: {
+                name: Machine(card["fp16"], card["bandwidth"]) for name, card in cards.iterrows()
+            }
+            for market, cards in markets.items()
+        }
+        for axes, (market, machines) in zip(panels, roofs.items(), strict=True):
+            _label_roofline(axes, market, unit="TFLOP/s")
+            for others in roofs.values():
+                for machine in others.values():
+                    axes.plot(intensities, machine.attainable(intensities) / 1e12, color="#D0D0D0")
+            for style, machine in styled(machines):
+                rates = machine.attainable(intensities) / 1e12
+                axes.plot(intensities, rates, **style | {"marker": ""}, linewidth=2)
+                close = any(1 < other.rate / machine.rate < 1.5 for other in machines.values())
+                axes.annotate(
+                    style["label"],
+                    (intensities[-1], rates[-1]),
+                    xytext=(0, -3 if close else 3),  # below, where another roof is just above
+                    textcoords="offset points",
+                    color=style["color"],
+                    ha="right",
+                    va="top" if close else "bottom",
+                )
+                peak = f"{machine.rate / 1e12:.4g} TFLOP/s from {machine.ridge:.3g} FLOP/byte on"
+                alt_text.append(f"{market}, {style['label']}: {peak}.")
+        for axes in panels[1:]:
+            axes.set_ylabel("")
 
 
 def memory_needed(memories: Mapping[str, float], *, title: str) -> None:
@@ -90,11 +136,16 @@ def _gigabytes(parameters: float, optimizer: str) -> float:
 
 
 def _roofline_axes(figure: Figure, title: str, *, unit: str) -> Axes:
-    """Add logarithmic axes with plain numbers."""
-    axes = add_axes(figure, title, "arithmetic intensity (FLOP/byte)", f"rate ({unit})")
+    axes = figure.add_subplot()
+    _label_roofline(axes, title, unit=unit)
+    return axes
+
+
+def _label_roofline(axes: Axes, title: str, *, unit: str) -> None:
+    """Make the axes logarithmic with plain numbers."""
+    axes.set(title=title, xlabel="arithmetic intensity (FLOP/byte)", ylabel=f"rate ({unit})")
     axes.set(xscale="log", yscale="log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("")
-    return axes

@@ -1,40 +1,85 @@
-"""What lesson 09 says of all its deals together, and its average precision by scikit-learn's."""
+"""What lesson 09 says of all its splits together, and of Keras and scikit-learn beside what its cells show."""
 
+import keras
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from course.authoring.source import read
 
 
-@pytest.mark.parametrize("lead", ["f1_lead", "ranking_lead"])
-def test_the_patients_cannot_tell_in_most_deals_which_model_is_better(lead, full):
-    low, high = np.array(full(f"09.{lead}_low").values), np.array(full(f"09.{lead}_high").values)
-    assert np.mean((low < 0) & (high > 0)) >= 0.8
+def from_the_lesson(name, **names):
+    """Return the function `name` as the lesson's cell defines it."""
+    (cell,) = [cell.source for cell in read("09_imbalance").cells if f"def {name}(" in cell.source]
+    exec(cell, names)
+    return names[name]
 
 
-def test_the_moved_threshold_is_further_than_three_hundredths_of_f1_from_the_weights_in_some_deals(
-    full,
-):
+@pytest.mark.parametrize(
+    "difference", ["f1", "ranking_unit", "ranking_network", "network_and_unit"]
+)
+def test_these_data_cannot_tell_in_most_splits_which_model_is_better(difference, full):
+    low = np.array(full(f"09.{difference}_low").values)
+    high = np.array(full(f"09.{difference}_high").values)
+    assert np.mean((low < 0) & (high > 0)) >= 0.75
+
+
+def test_the_gain_in_recall_and_the_match_of_f1_miss_what_was_hoped_for_in_some_splits(full):
+    assert full("09.recall_network").low < 0.15
     assert full("09.f1_moved_gain").low < -0.03
 
 
 def test_at_its_best_epoch_the_trusted_training_gains_less_than_two_points_with_some_seeds(full):
-    assert full("09.trust_gain_at_best").low < 2
+    assert full("09.trust_best").low < 2
 
 
-def test_the_average_precision_of_the_lesson_is_scikit_learn_s():
-    names = {"np": np}
-    (cell,) = [
-        cell.source
-        for cell in read("09_imbalance").cells
-        if "def average_precision(" in cell.source
-    ]
-    exec(cell, names)
+@pytest.mark.parametrize(
+    ("score", "oracle"), [("average_precision", average_precision_score), ("auc", roc_auc_score)]
+)
+def test_the_scores_of_the_lesson_are_scikit_learn_s(score, oracle):
+    ours = from_the_lesson(score, np=np)
     rng = np.random.default_rng(4)
     for positives in (1, 7, 60):
         y = rng.permutation(np.arange(100) < positives).astype(int)
-        probability = rng.random(100)
-        assert names["average_precision"](y, probability) == pytest.approx(
-            average_precision_score(y, probability)
-        )
+        risk = rng.random(100)
+        assert ours(y, risk) == pytest.approx(oracle(y, risk))
+
+
+def test_keras_takes_the_mean_over_batches_of_the_copied_recall():
+    """The lesson: "Keras calls such a function on every batch and takes the mean of what comes back"."""
+    copied_recall = from_the_lesson("copied_recall", keras=keras)
+    rng = np.random.default_rng(5)
+    y = (rng.random((40, 1)) < 0.3).astype("float32")
+    risk = rng.random((40, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    model.compile(loss="mse", metrics=[copied_recall], run_eagerly=True)
+    found = model.evaluate(risk, y, batch_size=8, verbose=0, return_dict=True)
+    batches = zip(np.split(y, 5), np.split(risk, 5), strict=True)
+    assert found["copied_recall"] == pytest.approx(np.mean([copied_recall(*b) for b in batches]))
+
+
+def test_weights_enter_a_metric_only_under_weighted_metrics_and_validation_only_when_handed_over():
+    """The lesson: "no metric (unless you list it under `weighted_metrics`)", "hand over the weights yourself"."""
+    x, y = np.array([[0.0], [0.0], [0.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [1.0]])
+    weights = np.where(y[:, 0] == 1, 3.0, 1.0)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    accuracy = {"metrics": ["accuracy"], "weighted_metrics": [keras.metrics.BinaryAccuracy("own")]}
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True, **accuracy)
+    settings = {"class_weight": {1: 3.0}, "batch_size": 4, "verbose": 0}
+    plain = model.fit(x, y, validation_data=(x, y), **settings).history
+    weighted = model.fit(x, y, validation_data=(x, y, weights), **settings).history
+    assert plain["accuracy"][0] == pytest.approx(2 / 4)
+    assert plain["own"][0] == pytest.approx((1 + 3) / 10)
+    assert plain["val_loss"][0] == pytest.approx(2 / 4)
+    assert weighted["val_loss"][0] == weighted["loss"][0] == pytest.approx(6 / 4)
+
+
+def test_sequences_may_have_one_weight_for_each_time_step():
+    """The lesson: "For sequences it may be (rows, times), one weight for each time step"."""
+    rng = np.random.default_rng(6)
+    x, y = rng.random((3, 5, 1)), rng.random((3, 5, 1))
+    weights = rng.random((3, 5))
+    model = keras.Sequential([keras.Input((5, 1)), keras.layers.Activation("linear")])
+    model.compile(loss="mse", run_eagerly=True)
+    found = model.evaluate(x, y, sample_weight=weights, verbose=0)
+    assert found == pytest.approx(np.mean(weights * (x - y)[..., 0] ** 2), rel=1e-5)

@@ -1,5 +1,7 @@
 """What lesson 13 says of several claims together, asserted on the stored values: averaging helps where noise is."""
 
+import keras
+import numpy as np
 import pytest
 
 from course.evidence import SIGNIFICANT, sign_test
@@ -22,9 +24,9 @@ def test_what_the_lesson_calls_a_gain_or_a_loss_has_its_sign_beyond_the_chance_o
     assert sign_test(full(f"13.{name}").values) < SIGNIFICANT
 
 
-def test_in_the_median_the_noisy_regime_gains_a_point_in_eight_of_ten_runs(full):
-    assert full("13.noisy_gain").median >= 1
-    assert full("13.noisy_wins").median >= 8
+def test_the_noisy_regime_gains_a_point_in_eight_of_ten_runs_with_every_seed(full):
+    assert min(full("13.noisy_gain").values) >= 1
+    assert min(full("13.noisy_wins").values) >= 8
 
 
 def test_in_the_median_the_published_recipe_gains_less_than_the_standard_error_of_one_test_set(
@@ -44,3 +46,35 @@ def test_fitted_on_the_training_points_stacking_gains_less_than_on_new_ones_with
         full("13.combined_stacked_validation").values,
     )
     assert all(a < b for a, b in zip(seen, new, strict=True))
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_without_the_callback_every_val_accuracy_in_the_history_is_that_of_the_raw_weights(swaps):
+    """The optimizer overwrites the weights with the average when fit ends, also without the callback. But without
+    it, every val_accuracy in the history is that of the raw weights."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(64, 2)).astype("float32")
+    y = (x[:, 0] > 0).astype("float32")
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.9)
+    model.compile(optimizer, "mse", run_eagerly=True)
+    raw = []
+    callbacks = [keras.callbacks.SwapEMAWeights()] if swaps else []
+
+    class Raw(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raw[:] = [np.array(array) for array in self.model.get_weights()]
+
+    fit = model.fit(x, y, validation_data=(x, y), callbacks=[Raw(), *callbacks], verbose=0)
+    validated = fit.history["val_loss"][-1]
+    averaged = [np.array(variable) for variable in optimizer._model_variables_moving_average]
+    for left, average in zip(model.get_weights(), averaged, strict=True):
+        np.testing.assert_allclose(left, average, rtol=1e-6)
+
+    def loss(kernel, bias):
+        return np.mean((x @ kernel + bias - y[:, None]) ** 2)
+
+    expected = averaged if swaps else raw
+    assert loss(*averaged) != pytest.approx(loss(*raw), rel=1e-3)
+    assert validated == pytest.approx(loss(*expected), rel=1e-4)

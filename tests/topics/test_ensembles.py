@@ -10,7 +10,6 @@ import pytest
 
 from course.topics.ensembles import (
     RunningAverage,
-    clouds,
     equal,
     exponential,
     initialize,
@@ -176,11 +175,3 @@ def test_kernels_begin_within_glorots_limit_and_members_differ():
 def test_the_module_loads_without_tensorflow():
     program = "import course.topics.ensembles, sys; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
-
-
-def test_clouds_are_read_out_by_their_centers(capsys):
-    clouds(
-        np.zeros((3, 2)), np.array([0, 1, 1]), np.array([[0.0, 1.0], [-2.0, 3.5]]), title="Points"
-    )
-    told = "Class 0 lies around (0.0, 1.0). Class 1 lies around (-2.0, 3.5)."
-    assert capsys.readouterr().out == f"Points. {told}\n"

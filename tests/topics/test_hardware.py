@@ -18,7 +18,7 @@ def test_every_figure_has_a_title_and_an_address_as_its_source_and_stands_once()
 def test_every_quantity_has_one_unit_and_no_figure_is_negative():
     figures = hardware.sourced_figures()
     assert (figures.groupby("quantity")["unit"].nunique() == 1).all()
-    assert set(figures["unit"]) == {"count", "TFLOP/s", "GB", "GB/s", "W"}
+    assert set(figures["unit"]) == {"count", "TFLOP/s", "GB", "GB/s", "W", "version"}
     assert (figures["value"][figures["quantity"] != "nvlink"] > 0).all()
 
 
@@ -208,3 +208,25 @@ def test_the_other_inputs_are_checked_as_well():
         Offer("card", 24, 1e14, 1.0)
     with pytest.raises(ValueError, match="price = 0: must be in your currency an hour"):
         Offer("card", 24e9, 1e14, 0)
+
+
+@pytest.mark.parametrize(
+    ("capability", "runs"),
+    [
+        (8.9, "code of its own"),  # the RTX 4090
+        (8.6, "code of sm_80"),  # a later minor version, but not sm_89
+        (8.0, "code of its own"),
+        (7.5, "code of sm_70"),
+        (9.0, "compiled by the driver from compute_90"),
+        (12.0, "compiled by the driver from compute_90"),
+        (5.2, "no code"),
+    ],
+)
+def test_machine_code_runs_on_later_minor_versions_and_intermediate_code_on_all_later_ones(
+    capability, runs
+):
+    assert hardware.support(capability, ["sm_60", "sm_70", "sm_80", "sm_89", "compute_90"]) == runs
+
+
+def test_a_package_without_cuda_has_no_code():
+    assert hardware.support(8.9, []) == "no code"

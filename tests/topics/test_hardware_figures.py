@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 
 from course.topics.hardware import Kernel, Machine
-from course.topics.hardware_figures import batch_roofline, card_rooflines, memory_needed, roofline
+from course.topics.hardware_figures import (
+    batch_roofline,
+    card_rooflines,
+    memory_needed,
+    roofline,
+    two_limits,
+)
 
 
 def test_a_kernel_is_read_out_by_its_intensity_and_the_rate_it_reached(capsys):
@@ -23,11 +29,18 @@ def test_a_batch_is_read_out_at_its_ends_and_in_the_middle(capsys):
     assert "measured: 1 for one row to 4 GFLOP/s for 8, 0.5 for 2." in told
 
 
-def test_a_card_is_read_out_by_its_peak_and_its_ridge(capsys):
-    card_rooflines(
-        pd.DataFrame({"fp16": [300e12], "bandwidth": [2e12]}, index=["Card"]), title="Cards"
-    )
-    assert capsys.readouterr().out == "Cards. Card: 300 TFLOP/s from 150 FLOP/byte on.\n"
+def test_a_card_is_read_out_by_its_market_its_peak_and_its_ridge(capsys):
+    slow = pd.DataFrame({"fp16": [300e12], "bandwidth": [2e12]}, index=["Card"])
+    fast = pd.DataFrame({"fp16": [400e12], "bandwidth": [1e12]}, index=["Other"])
+    card_rooflines({"home": slow, "office": fast}, title="Cards")
+    first = "home, Card: 300 TFLOP/s from 150 FLOP/byte on."
+    second = "office, Other: 400 TFLOP/s from 400 FLOP/byte on."
+    assert capsys.readouterr().out == f"Cards. {first} {second}\n"
+
+
+def test_the_sketch_of_two_limits_is_read_out(capsys):
+    two_limits()
+    assert "the longer one sets the time" in capsys.readouterr().out
 
 
 def test_sixteen_bytes_a_parameter_fill_the_memory_of_a_card(capsys):
