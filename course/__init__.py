@@ -12,9 +12,9 @@ book/        the course as a site, from what is stored
 authoring/   from lessons/ to notebooks/: source, notebook, build, measure
 cli/         the command `course`: reads what was typed, calls, prints
 
-cli -> book, classroom -> learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that a
-lesson imports reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads nothing
-else.
+cli -> book, classroom -> learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that
+a lesson imports reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads
+nothing else.
 """
 
 from pathlib import Path
