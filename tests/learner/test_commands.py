@@ -37,7 +37,7 @@ def test_practice_judges_once_gives_a_hint_and_resets(mine, answer):
     hint = course("practice", "01", "--hint", "--folder", mine)
     assert (hint.exit_code, hint.stdout) == (
         0,
-        "Which factor does the derivative of a square bring?\n",
+        "Which factor comes from the derivative of a square?\n",
     )
     answer(RIGHT)
     assert course("practice", "01", "--once", "--folder", mine).exit_code == 0

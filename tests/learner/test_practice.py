@@ -18,7 +18,7 @@ def test_a_session_judges_each_save_and_shows_hint_after_hint(mine, answer):
         assert list(session.look()) == []  # nothing was saved
         answer(WRONG)
         assert list(session.look()) == ["Exercise 01.1: wrong", "  This is half the step."]
-        assert session.hint() == "Which factor does the derivative of a square bring?"
+        assert session.hint() == "Which factor comes from the derivative of a square?"
         assert "solutions/01_gradient_descent.ipynb" in session.hint()
         answer(RIGHT)
         assert list(session.look()) == ["Exercise 01.1: right"]
@@ -35,7 +35,7 @@ def test_a_session_goes_on_where_it_was_left(mine, answer):
         assert list(session.look()) == []  # the same answer was judged before
         assert [line.strip() for line in session.lines()][1:] == [
             "This is half the step.",
-            "Which factor does the derivative of a square bring?",
+            "Which factor comes from the derivative of a square?",
         ]
 
 
