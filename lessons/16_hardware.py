@@ -791,7 +791,7 @@ x = digits.x_train[:1000].reshape(1000, 784).astype("float32") / 255
 y = digits.y_train[:1000]
 batches_of_100 = shuffled_batches(x, y, batch_size=100, seed=seed)
 model = network("float32")
-model.fit(batches_of_100, epochs=4 if fast else 20, shuffle=False, verbose=0)
+history = model.fit(batches_of_100, epochs=4 if fast else 20, shuffle=False, verbose=0)
 
 # %%
 with tf.GradientTape() as tape:

@@ -20,12 +20,13 @@ __all__ = ["learners_run"]
 CUT_SHORT = 80  # characters
 AGAIN = "-again"  # ends the id of a cell that runs a second time
 NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
-TIMED = {  # claims on what killed processes left at a moment of the clock, or on memory that Python allots
+OTHERWISE = {  # claims on what killed processes left at a moment of the clock, or on memory that Python allots
     "12.new_file_unreadable",
     "12.old_file_mixed",
     "12.course_not_whole",
     "13.memory_stored",
     "13.memory_streaming",
+    "10.dropout_keras",  # shows that dropout's seed is not kept: each resumption draws anew
 }
 
 
@@ -86,7 +87,7 @@ def repeated(notebook: NotebookNode) -> NotebookNode:
 
 
 def said(cell: NotebookNode) -> list[str]:
-    """What a cell printed, line by line: of TIMED claims the names only, of a cell whose output may vary its claims.
+    """What a cell printed, line by line: of claims in OTHERWISE the names only, of a cell that may vary its claims.
 
     A busy machine sends what is printed in pieces, which are joined. Where a lesson cut a message short, what is
     compared ends earlier still, since the numbers that Keras counts up decide where it was cut.
@@ -96,7 +97,9 @@ def said(cell: NotebookNode) -> list[str]:
         shown = output.get("text") or output.get("data", {}).get("text/plain", "") + "\n"
         if claims := claims_of(output):
             for claim, line in zip(claims, shown.splitlines(), strict=True):
-                text += (claim["name"] if claim["timed"] or claim["name"] in TIMED else line) + "\n"
+                text += (
+                    claim["name"] if claim["timed"] or claim["name"] in OTHERWISE else line
+                ) + "\n"
         elif "varies" not in cell.metadata.get("tags", []):
             text += NUMBERED.sub(r"\1", shown)
     return [line[:CUT_SHORT] if line.endswith("[...]") else line for line in text.splitlines()]
