@@ -1014,10 +1014,20 @@ one_hot = np.eye(3, dtype="float32")[labels]
 # At the end of this training, will `BinaryAccuracy` be higher or lower than `"accuracy"`? And what about `Accuracy`?
 
 # %%
-keras.utils.set_random_seed(seed)
-classifier = keras.Sequential(
-    [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
-)
+def new_classifier(metrics):
+    keras.utils.set_random_seed(seed)
+    classifier = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="softmax")]
+    )
+    optimizer = keras.optimizers.Adam(0.05)
+    loss = "categorical_crossentropy"
+    classifier.compile(optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    return classifier
+
+
+# %% [markdown]
+# We compare metrics here, not networks, so the training rows will do. Given as `validation_data`, they are measured at
+# the end of each epoch.
 
 # %%
 accuracies = [
@@ -1026,18 +1036,7 @@ accuracies = [
     keras.metrics.TopKCategoricalAccuracy(2, name="top 2"),
     keras.metrics.Accuracy(name="Accuracy()"),
 ]
-classifier.compile(
-    keras.optimizers.Adam(0.05),
-    loss="categorical_crossentropy",
-    metrics=accuracies,
-    jit_compile=False,
-)
-
-# %% [markdown]
-# We compare metrics here, not networks, so the training rows will do. Given as `validation_data`, they are measured at
-# the end of each epoch.
-
-# %%
+classifier = new_classifier(accuracies)
 learned = classifier.fit(
     shuffled_batches(x, one_hot, batch_size=32, seed=seed),
     validation_data=(x, one_hot),
