@@ -29,6 +29,7 @@ from course.training.settings import (
 )
 from course.training.state import (
     capture,
+    history_with,
     random_state,
     random_variables,
     restore,
@@ -207,7 +208,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         memory = self._walk(begin=self._begin)
         for function in (self.model.train_function, self.model.test_function):
             check_program(function, memory, self._checked)
-        epochs, history = self._history_with(position, logs)
+        epochs, history = history_with(self.model.history, position.epoch, logs)
         state = {
             "model": capture(self.model, metrics=position.batch > 0),
             "callbacks": list(self._named),
@@ -230,18 +231,6 @@ class Checkpoints(keras.callbacks.CallbackList):
         }
         best = Position(self._best["epoch"], 0) if self._best else None
         self._files.save(position, state, best=best)
-
-    def _history_with(
-        self, position: Position, logs: dict[str, Any]
-    ) -> tuple[list[int], dict[str, list[Any]]]:
-        """Return epochs and history of fit as they are once it has learned `logs`."""
-        epochs = list(self.model.history.epoch)
-        history = dict(self.model.history.history)
-        if logs:
-            epochs.append(position.epoch - 1)
-        for name, value in logs.items():
-            history[name] = [*history.get(name, []), value]
-        return epochs, history
 
     def _check_constancy(self) -> None:
         """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""

@@ -58,6 +58,19 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         variable.assign(array)
 
 
+def history_with(
+    history: keras.callbacks.History, done: int, logs: Mapping[str, Any]
+) -> tuple[list[int], dict[str, list[Any]]]:
+    """Return the epochs and values of `history` as they are once it has learned `logs`, after `done` epochs."""
+    epochs = list(history.epoch)
+    values = dict(history.history)
+    if logs:
+        epochs.append(done - 1)
+    for name, value in logs.items():
+        values[name] = [*values.get(name, []), value]
+    return epochs, values
+
+
 def random_state() -> dict[str, Any]:
     """Return the state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
     operations = getattr(context.context(), "_rng", None)  # there once a seed was set
