@@ -8,7 +8,7 @@ dash and marker, so that grey print will do.
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,6 +78,18 @@ def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:
     """Add labeled axes; the labels name quantity and unit."""
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=x_label, ylabel=y_label)
+    return axes
+
+
+def add_rows(
+    figure: Figure, title: str, label: str, names: Iterable[str], *, above: float = 0.5
+) -> Axes:
+    """Add axes with a row for each name, the first on top, and room of `above` rows over it; `label` is of x."""
+    axes = add_axes(figure, title, label, "")
+    rows = list(names)
+    axes.grid(visible=False, axis="y")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylim(len(rows) - 0.5, -above)
     return axes
 
 

@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, DASHES, GREY, add_axes, drawing, make_logarithmic, styled
+from course.figure import (
+    COLORS,
+    DASHES,
+    GREY,
+    add_axes,
+    add_rows,
+    drawing,
+    make_logarithmic,
+    styled,
+)
 
 Series = Mapping[str, Any]  # name -> what NumPy makes an array of
 
@@ -286,10 +295,7 @@ def bars(
     """
     published = published or {}
     with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, alt_text):
-        axes = add_axes(figure, title, label, "")
-        axes.grid(visible=False, axis="y")
-        axes.set_yticks(range(len(values)), list(values))
-        axes.set_ylim(len(values) - 0.5, -0.5)
+        axes = add_rows(figure, title, label, values)
         for row, (name, value) in enumerate(values.items()):
             runs = np.ravel(np.asarray(value, dtype=float))
             if zero:

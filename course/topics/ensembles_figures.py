@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, GREY, add_axes, drawing, styled
+from course.figure import COLORS, GREY, add_axes, add_rows, drawing, styled
 from course.sketch import GREEN, ORANGE, arrow, box, circle, note, sketch
 
 APART = 0.3  # of a row, between the first and the last run
@@ -119,10 +119,7 @@ def gains_by_length(gains: Mapping[str, ArrayLike], *, title: str, y_label: str)
 def run_dots(values: Mapping[str, ArrayLike], *, title: str, label: str) -> None:
     """Draw every run of named values as a dot, and write the median beside its mark."""
     with drawing(title, size=(7.0, 1.2 + 0.5 * len(values))) as (figure, alt_text):
-        axes = add_axes(figure, title, label, "")
-        axes.grid(visible=False, axis="y")
-        axes.set_yticks(range(len(values)), list(values))
-        axes.set_ylim(len(values) - 0.5, -0.6)
+        axes = add_rows(figure, title, label, values, above=0.6)
         for row, (name, value) in enumerate(values.items()):
             alt_text.append(_dots(axes, row, name, np.ravel(np.asarray(value, dtype=float))))
 
