@@ -986,6 +986,8 @@ bound(
     at_least=50,
     digits=0,
 )
+
+# %%
 bound(
     "01.distance_raw",
     "weights from least squares, raw inputs",

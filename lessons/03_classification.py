@@ -382,6 +382,8 @@ bound(
     at_least={"full": 0},
     unit="nats",
 )
+
+# %%
 spread(
     "03.loss_saved_low", "saved with other penguins, low end", others.low, unit="nats"
 )

@@ -321,6 +321,8 @@ bound(
     unit="nats",
     digits=6,
 )
+
+# %%
 spread(
     "04.excess_late_dropout",
     f"{words}, last epochs, dropout",
@@ -513,6 +515,8 @@ bound(
     digits=2,
 )
 spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
+
+# %%
 spread(
     "04.wild_validation",
     "last validation loss, rate 0.3",
@@ -1059,6 +1063,8 @@ spread(
     found["lower"],
     digits=2,
 )
+
+# %%
 bound(
     "04.accuracy_gain",
     "accuracy gained by the remedies",

@@ -210,6 +210,8 @@ spread(
     published=0.3250,
     source=notebook,
 )
+
+# %%
 spread(
     "07.first_worst_recall",
     "worst recall",

@@ -354,6 +354,8 @@ spread(
     digits=0,
     timed=True,
 )
+
+# %%
 spread(
     "16.sgd_off",
     "how far the prediction for axpy is off",

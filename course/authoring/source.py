@@ -31,7 +31,7 @@ RECORDERS = {"fact", "bound", "spread"}
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
-LONGEST = 25  # lines of a worked cell, blank ones and cells that only record results apart
+LONGEST = 25  # lines of a worked cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
 
@@ -89,7 +89,7 @@ def problems(source: Source) -> list[str]:
         found.append(f"no cell says {begin}")
     for cell in source.cells:
         worked = cell.kind == "code" and not cell.tags & UNPUBLISHED
-        if worked and not only_records(cell.source) and (lines := length(cell.source)) > LONGEST:
+        if worked and (lines := length(cell.source)) > LONGEST:
             found.append(
                 f"a cell has {lines} lines, must be at most {LONGEST}: {cell.source.splitlines()[0]}"
             )
