@@ -1013,6 +1013,7 @@ one_hot = np.eye(3, dtype="float32")[labels]
 # %% [markdown] tags=["predict"]
 # At the end of this training, will `BinaryAccuracy` be higher or lower than `"accuracy"`? And what about `Accuracy`?
 
+
 # %%
 def new_classifier(metrics):
     keras.utils.set_random_seed(seed)
