@@ -122,7 +122,7 @@ def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_
 def test_a_prediction_has_its_answer_folded(opened, page):
     address, _ = opened
     lesson = open_lesson(page, address, FIRST.name)
-    fold = lesson.locator("details", has_text="times farther").first
+    fold = lesson.locator("details", has_text="times as far").first
     fold.scroll_into_view_if_needed()
     api.expect(fold.get_by_text("farther")).to_be_hidden()
     fold.get_by_text("Then open").click()
