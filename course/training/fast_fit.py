@@ -3,8 +3,8 @@
 Plain `fit` comes back to Python after every batch. For a small network that takes longer than the arithmetic: the
 input pipeline hands over a batch, TensorFlow starts some two hundred operations one by one, callbacks are called,
 and a millisecond or two have gone. The cure is to move the loop over batches into the program. It is given the
-whole data set and the order of its rows, and XLA compiles it once: for every batch pick the rows, run forward and
-backward, update weights and metrics. Each step is still the model's own `train_step`, so the loss, the metrics,
+whole data set and the order of its rows: for every batch pick the rows, run forward and backward, update weights and
+metrics. For a long fit XLA compiles it. Each step is still the model's own `train_step`, so the loss, the metrics,
 dropout and the optimizer's state are those of plain `fit`. Rows are picked batch by batch within the loop: a
 shuffled copy of all the data costs more than the shuffle does, since every epoch needs fresh memory for it.
 """
@@ -20,7 +20,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-MINIMUM_STEPS = 1_000  # compiling takes about 1.5 s, and each step then saves about 1.5 ms
+# Steps of a fit from which XLA compiles it. When that pays, depends on machine and network:
+# `benchmarks.time_to_accuracy` and lesson 05 measure it.
+XLA_FROM = 1_000
 # XLA on a CPU: convolutions are slow, random numbers are not TensorFlow's, and CheckNumerics checks nothing.
 UNSUITED = re.compile("Conv|Random|CheckNumerics")
 # What TensorFlow checks and XLA does not: places in a table, labels, assertions.
@@ -32,18 +34,21 @@ BATCH_HOOKS = [
 ]
 
 
-def fast_fit(model: keras.Model, *, seed: int | None = None) -> keras.Model:
-    """Let `model.fit` run each epoch as one program, compiled by XLA. Call it once; returns the model.
+def fast_fit(
+    model: keras.Model, *, seed: int | None = None, xla_from: int = XLA_FROM
+) -> keras.Model:
+    """Let `model.fit` run each epoch as one program. Call it once; returns the model.
 
     All else stays as it is: the arguments of `fit`, callbacks, history, validation (which is compiled too), saving.
     Callbacks see an epoch as one execution of all its steps, as with Keras' own `steps_per_execution`. The rows of
     an epoch come in `epoch_order(rows, seed, epoch)`, so that a run resumed with `initial_epoch` shuffles like one
     that was never stopped. Without `seed` one is drawn from NumPy, which `keras.utils.set_random_seed` makes repeat.
 
-    What cannot run this way runs in plain `fit`, and one line says why: data that are not arrays, callbacks that
-    act on batches, fewer than MINIMUM_STEPS steps in all. Models with convolutions or random numbers, those that
-    check something within a `tf.function` of their own, and those that XLA cannot compile, run as one TensorFlow
-    program instead, which is slower but needs no compiling. XLA checks no ranges, and would train on with a label
+    A fit of at least `xla_from` steps has XLA compile its program, which takes seconds that a shorter fit does not win
+    back. Steps decide, not a clock: XLA rounds differently, and the same seed must give the same bits. Models with
+    convolutions or random numbers, those that check something within a `tf.function` of their own, and those that XLA
+    cannot compile, run as TensorFlow's program in any case. Data that are not arrays, and callbacks that act on
+    batches, need plain `fit`, and one line says why. XLA checks no ranges, and would train on with a label
     beyond the last class or an index beyond an Embedding's table. So each `fit` first takes all its rows through
     those operations of a step that check, as TensorFlow runs them, and raises InvalidArgumentError as plain `fit`.
     """
@@ -59,7 +64,7 @@ def fast_fit(model: keras.Model, *, seed: int | None = None) -> keras.Model:
         if reason:
             print(f"fast_fit: plain fit, because {reason}")
             return plain_fit(*args, **kwargs)
-        return _fit_whole_epochs(model, plain_fit, call.arguments, seed)
+        return _fit_whole_epochs(model, plain_fit, call.arguments, seed=seed, xla_from=xla_from)
 
     model.fit = fit
     return model
@@ -71,7 +76,12 @@ def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def _fit_whole_epochs(
-    model: keras.Model, plain_fit: Callable[..., Any], call: dict[str, Any], seed: int
+    model: keras.Model,
+    plain_fit: Callable[..., Any],
+    call: dict[str, Any],
+    *,
+    seed: int,
+    xla_from: int,
 ) -> keras.callbacks.History:
     """Keras' own fit, on a data set whose single element is all the training data."""
     batch_size = call["batch_size"] or 32
@@ -80,19 +90,21 @@ def _fit_whole_epochs(
     if _are_arrays(validation):
         validation = _whole(validation, validation_batch_size)
     steps_per_execution = model.steps_per_execution
+    steps = math.ceil(_rows(training) / batch_size)
+    all_steps = steps * (call["epochs"] - call["initial_epoch"])
     epochs = _Epochs(seed if call["shuffle"] else None, steps_per_execution)
-    _install_programs(model)
+    _install_programs(model, pays=all_steps >= xla_from)
     call |= {
         "x": _whole(training, batch_size).repeat(),
         **dict.fromkeys(("y", "sample_weight", "class_weight", "batch_size")),
-        "steps_per_epoch": math.ceil(_rows(training) / batch_size),
+        "steps_per_epoch": steps,
         "validation_split": 0.0,
         "validation_data": validation,
         "validation_batch_size": validation_batch_size,
         "shuffle": False,
         "callbacks": keras.tree.flatten([epochs, call["callbacks"] or []]),
     }
-    model.steps_per_execution = call["steps_per_epoch"]  # so that Keras asks for all steps at once
+    model.steps_per_execution = steps  # so that Keras asks for all steps at once
     try:
         return plain_fit(**call)
     finally:
@@ -150,6 +162,7 @@ class _WholePass:
         self.loop = tf.function(_loop(self.step), autograph=False)
         self.compiled_loop = tf.function(self.loop, autograph=False, jit_compile=True)
         self.suits_xla: bool | None = None
+        self.pays = True  # whether the fit is long enough for XLA
         self.checked = False  # whether the data of this fit have been through `_check`
 
     def __call__(self, iterator: Any) -> dict:
@@ -161,6 +174,8 @@ class _WholePass:
         full_batches = (len(order) - 1) // size  # the last batch may be smaller
         full, last = np.split(order, [full_batches * size])
         arguments = data, tf.constant(full.reshape(-1, size)), tf.constant(last)
+        if not self.pays:
+            return self.loop(*arguments)
         if self.suits_xla is None:
             operations = _operations(self.loop.get_concrete_function(*arguments))
             self.suits_xla = not UNSUITED.search(operations)
@@ -285,7 +300,7 @@ def _pick(data: tuple, rows: Any) -> tuple:
     return keras.tree.map_structure(lambda array: tf.gather(array, rows), data)
 
 
-def _install_programs(model: keras.Model) -> None:
+def _install_programs(model: keras.Model, *, pays: bool) -> None:
     """Put programs in the place of Keras' functions, unless they are there since an earlier fit."""
     for kind in ("train", "test"):
         attribute = f"{kind}_function"
@@ -294,6 +309,7 @@ def _install_programs(model: keras.Model) -> None:
             make_function(force=True)
             step = getattr(model, f"{kind}_step")
             setattr(model, attribute, _WholePass(step, getattr(model, attribute)))
+        getattr(model, attribute).pays = pays
 
 
 def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | None:
@@ -310,14 +326,6 @@ def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | Non
     for callback in keras.tree.flatten(call["callbacks"] or []):
         if _acts_on_batches(callback):
             return f"{type(callback).__name__} acts on batches"
-    rows = _rows(call["x"])
-    if call["validation_data"] is None:
-        rows = math.floor(rows * (1 - call["validation_split"]))
-    batches = math.ceil(rows / (call["batch_size"] or 32))
-    epochs = call["epochs"] - call["initial_epoch"]
-    steps = batches * epochs
-    if steps < MINIMUM_STEPS:
-        return f"{steps} steps do not pay for compiling, {MINIMUM_STEPS} do"
     return None
 
 

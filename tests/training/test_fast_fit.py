@@ -1,25 +1,24 @@
 """The oracle is Keras' own fit: the same model, the same batches in the same order, without the fast path."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
+from course.training import fast_fit as module
 from course.training.checkpoints import Checkpoints
-from course.training.fast_fit import _sample_weights, epoch_order, fast_fit
+from course.training.fast_fit import _sample_weights, epoch_order
 
+fast_fit = partial(module.fast_fit, xla_from=0)  # compiled by XLA, short as these fits are
 # The last batch has 11 rows.
 ROWS = 75
 BATCH = 16
 generator = np.random.default_rng(0)
 X = generator.normal(size=(ROWS, 6)).astype("float32")
 Y = (X[:, 0] + X[:, 1] ** 2 > 0.5).astype("int64") + (X[:, 2] > 1)
-
-
-@pytest.fixture(autouse=True)
-def no_minimum(monkeypatch):
-    monkeypatch.setattr("course.training.fast_fit.MINIMUM_STEPS", 0)
 
 
 def network(hidden=list, *, optimizer="sgd", metrics=("accuracy",)):
@@ -356,13 +355,37 @@ def test_what_cannot_run_as_whole_epochs_runs_plainly_and_says_why(arguments, re
     assert model.optimizer.iterations == 5
 
 
-def test_short_runs_are_plain_since_compiling_would_take_longer(capsys, monkeypatch):
-    monkeypatch.setattr("course.training.fast_fit.MINIMUM_STEPS", 11)
-    model = fast_fit(network())
-    model.fit(X, Y, batch_size=BATCH, epochs=2, verbose=0)
-    assert "10 steps do not pay for compiling, 11 do" in capsys.readouterr().out
-    model.fit(X, Y, batch_size=15, epochs=3, verbose=0)
+@pytest.mark.parametrize(("xla_from", "compiled"), [(16, False), (15, True)])
+def test_fits_of_fewer_steps_are_not_compiled_and_equal_plain_fit_as_well(
+    xla_from, compiled, capsys
+):
+    fast, plain = module.fast_fit(network(), seed=7, xla_from=xla_from), network()
+    fast.fit(X, Y, batch_size=BATCH, epochs=3, verbose=0)  # 15 steps
+    program = fast.train_function.compiled_loop
+    assert program.experimental_get_tracing_count() == int(compiled)
+    for epoch in range(3):
+        order = epoch_order(ROWS, 7, epoch)
+        plain.fit(X[order], Y[order], batch_size=BATCH, shuffle=False, verbose=0)
+    assert_same(fast, plain)
     assert capsys.readouterr().out == ""
+
+
+def test_a_short_fit_also_deals_new_batches_in_every_epoch():
+    """`fit` of arrays repeats one order after set_random_seed (lesson 03)."""
+    seen = []
+
+    class Seeing(keras.Sequential):
+        def train_step(self, data):
+            tf.py_function(lambda rows: seen.append(tuple(rows.numpy()[:, 0])), [data[0]], [])
+            return super().train_step(data)
+
+    keras.utils.set_random_seed(1)
+    model = Seeing([keras.Input((6,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    module.fast_fit(model, seed=1).fit(X, Y, batch_size=25, epochs=2, verbose=0)
+    epochs = [np.concatenate(seen[:3]), np.concatenate(seen[3:])]
+    assert [sorted(rows) for rows in epochs] == [sorted(X[:, 0])] * 2
+    assert not np.array_equal(*epochs)
 
 
 ROWS_OF_WORDS = np.random.default_rng(1).integers(0, 10, (ROWS, 2))
