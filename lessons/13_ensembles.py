@@ -228,8 +228,8 @@ bound(
 # | exponential average | 0.813 | {{13.published_exponential}} |
 #
 # The published gains are two or three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
-# gain are percentage points.) The standard error of an accuracy is at least {{13.standard_error:limit}}, which is
-# **several times as much**.
+# gain are percentage points.) The standard error of an accuracy is {{13.standard_error}}, which is **several times as
+# much**.
 
 # %% [markdown]
 # You may object that both networks are tested on the *same* points, so that both share the luck of the sample. That is
@@ -1194,8 +1194,8 @@ found = agreement["noisy"]
 bound("13.noisy_agreement", "networks agree, noisy", found, at_most=0.9, digits=2)
 
 # %% [markdown] tags=["answer"]
-# - **Averaging the weights of networks trained apart ruins them**: in the converged regime the result is right for
-#   {{13.weights_apart}}, where guessing gets a third.
+# - **Averaging the weights of networks trained apart ruins them**: in the converged regime the mean network gets a
+#   share of {{13.weights_apart}} right, where guessing gets a third.
 # - **Averaging their predictions** gains {{13.noisy_ensemble}} in the noisy regime, in {{13.noisy_ensemble_wins}} of
 #   ten training sets. What differs between the networks is luck, and the mean contains less of it.
 # - In the converged regime it gains {{13.converged_ensemble}}, almost nothing. All networks of a set agree on a share

@@ -4,9 +4,9 @@
 # objectives:
 #   - say what an anchor-free detector answers in each cell, and turn its answers into boxes
 #   - compute intersection over union, non-maximum suppression and average precision by hand
-#   - explain why batch normalization can ruin a short run whose training went well
-#   - carry a pretrained backbone to another task, and re-tune the optimizer for it
-#   - split a published gain fairly between new weights and a new optimizer
+#   - say what batch normalization does in training and in use, and what that means for a short run
+#   - carry a pretrained backbone over to new classes and a new task, and re-tune the optimizer for it
+#   - tell how much of a published gain comes from new weights and how much from a new optimizer
 # prerequisites:
 #   - "lesson 03 (Classification): softmax and cross-entropy"
 #   - "lesson 05 (Digits): choosing on validation rows, opening the test rows once"
@@ -14,9 +14,11 @@
 #   - "lesson 13 (Ensembles): paired differences, batch normalization"
 # data: [mnist]
 # reading:
-#   - "Wightman, Touvron, Jegou, *ResNet strikes back: an improved training procedure in timm*, 2021, arXiv:2110.00476"
-#   - "MMDetection, *ResNet strikes back*, configs/resnet_strikes_back/README.md and pull request 7001, github.com/open-mmlab/mmdetection, 2022 (the published figures)"
-#   - "MMClassification (now MMPretrain), *ResNet*, configs/resnet/README.md, github.com/open-mmlab/mmpretrain, 2022 (rsb-a1)"
+#   - "Wightman, Touvron, Jegou, *ResNet strikes back: an improved training procedure in timm*, 2021, arXiv:2110.00476 (rsb)"
+#   - "MMDetection, *ResNet strikes back*, configs/resnet_strikes_back/README.md and pull request 7001, github.com/open-mmlab/mmdetection, 2022 (the published figures for rsb)"
+#   - "MMDetection, *Torchvision high-precision ResNet model*, configs/faster_rcnn/README.md and pull request 7489, github.com/open-mmlab/mmdetection, 2022 (the published figures for tnr)"
+#   - "MMClassification (now MMPretrain), *ResNet*, configs/resnet/README.md, github.com/open-mmlab/mmpretrain, 2022 (accuracy of rsb-a1); TorchVision, *ResNet50_Weights*, torchvision/models/resnet.py, github.com/pytorch/vision (accuracy of the old recipe and of tnr)"
+#   - "MMSegmentation, *Support Resnet strikes back*, pull request 1390, github.com/open-mmlab/mmsegmentation, 2022 (rsb weights on another task)"
 #   - "Zhou, Wang, Krähenbühl, *Objects as points*, 2019, arXiv:1904.07850 (a detector without anchors)"
 #   - "He, Zhang, Ren, Sun, *Deep residual learning for image recognition*, 2016, arXiv:1512.03385"
 #   - "Kornblith, Chen, Lee, Norouzi, *Why do better loss functions lead to less transferable features?*, 2021, arXiv:2010.16402"
@@ -24,34 +26,43 @@
 # ---
 
 # %% [markdown]
-# A detector need not be trained from nothing. One takes a network that has learned to classify, cuts off its last
-# layer, and continues. That first network is the **backbone**. So a better way to train classifiers should give
-# better detectors, for free. Does it? Here is what was published, for ResNet-50 and the detector Faster R-CNN:
+# You rarely train a detector from scratch. You take a network that can already classify images, remove its last layer,
+# add new layers, and train it on the new task. The part you keep is the **backbone**, and its first training is called
+# **pretraining**. So a better way to train classifiers should give you better detectors for free. Does it?
 #
-# | backbone trained by | its accuracy on ImageNet | optimizer of the detector | mAP of the detector on COCO |
+# Here is what was published for the network ResNet-50 and the detector Faster R-CNN. The names in brackets are those
+# that the MMDetection library gives the recipes.
+#
+# | how the backbone was trained | its accuracy on ImageNet | optimizer of the detector | mAP on COCO |
 # | --- | --- | --- | --- |
-# | the old recipe | 76.1 % | SGD, rate 0.02 | 37.4 |
-# | a stronger recipe (Wightman et al., 2021) | 80.1 % | AdamW, rate 0.0002, decay 0.05 | 40.8 |
+# | the old recipe | 76.1% | SGD, rate 0.02 | 37.4 |
+# | TorchVision's new recipe (tnr) | 80.9% | AdamW, rate 0.0001, decay 0.1 | 40.2 |
+# | ResNet strikes back (rsb) | 80.1% | AdamW, rate 0.0002, decay 0.05 | 40.8 |
 #
-# (mAP, mean average precision, is the score of detectors; we shall build it. Sources, all in the reading: MMDetection's
-# configurations and notes; for the 80.1 %, MMClassification's list of models. The paper's own network reached 80.4 %.
-# With three other detectors the gain was 2.5 to 3.6.)
+# (mAP, mean average precision, is the usual score of detectors; you will compute it below. The reading lists the
+# sources. The 80.1% are those of the weights that MMDetection used; the paper reports 80.4% for its own.) Other
+# detectors gained with rsb as well: RetinaNet 2.5 points, Mask R-CNN 3.0 and Cascade Mask R-CNN 3.6.
 #
-# Same network, 3.4 points more. But look at the third column: the optimizer changed as well, and the notes say that
-# its rate and decay come from a search. The table has two rows. **Two things changed, so two rows are missing**: new
-# weights with the old optimizer, and old weights with the new one. This lesson fills in all four, in miniature:
-# digits for ImageNet, a network of a few layers for ResNet-50, and canvases of digits for COCO.
+# Two things in this table should make you pause. The backbone that classifies best, tnr, is not the one that detects
+# best. And the optimizer changed together with the weights. MMDetection notes that rate and decay come from a grid
+# search for the new weights. **Two things changed at once, so two experiments are missing**: new weights with the old
+# optimizer, and old weights with an optimizer that was re-tuned just as carefully.
 #
-# Results in the text are those of full mode. `fast` runs the same cells on so little that detectors learn nothing.
+# This lesson runs all four experiments in miniature. Digits stand in for ImageNet, a network of a few layers for
+# ResNet-50, and canvases with several digits for COCO. The backbone learns to tell the digits 0 to 4 apart. The
+# detector then has to find and name the digits 5 to 9, which the backbone has never seen.
+#
+# The results in the text are those of full mode. With `fast`, the same cells run on so little data that the detectors
+# learn nothing.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the canvases and of the first run, 0 to 1000000
 fast: bool = False  # smaller canvases and fewer of them, one run
 runs: int = 3  # runs of every arm that are compared, 1 to 10, fast 1
-pretraining_share: float = 0.2  # share of the digits, 0.01 to 0.9, fast 0.025
-weak_epochs: int = 2  # passes over the digits in the weak recipe, 1 to 50, fast 1
-strong_epochs: int = 4  # passes over the digits in the strong recipe, 1 to 50, fast 1
-cells: int = 8  # cells along the side of a canvas, 4 to 16, fast 4
+pretraining_share: float = 0.25  # share of the training digits, 0.02 to 0.8, fast 0.05
+weak_epochs: int = 1  # passes over the digits in the weak recipe, 1 to 50
+strong_copies: int = 4  # distorted copies of each digit, strong recipe, 1 to 10, fast 1
+cells: int = 6  # cells along the side of a canvas, 4 to 16, fast 4
 canvases: int = 640  # canvases that a detector learns from, 16 to 5000, fast 16
 test_canvases: int = 300  # canvases to validate and to test, 20 to 5000, fast 20
 detector_epochs: int = 4  # passes over the canvases, 1 to 50, fast 1
@@ -61,88 +72,108 @@ from course.lesson import begin
 
 begin("14_pretraining", globals())
 
+# %%
+from course.topics.detection_figures import transfer_sketch
+
+transfer_sketch(known="0 to 4", wanted="5 to 9")
+
 # %% [markdown]
+# The weights of the backbone are all that moves from one task to the other. The last layer of the classifier stays
+# behind, since nobody asks the detector about the digits 0 to 4.
+#
 # ## Digits on canvases
 #
-# The first fifth of the training digits is our ImageNet: it serves for pretraining only. The others are strewn over
-# canvases, one to three on each. Validation canvases get validation digits, test canvases test digits: **no digit is
-# seen in two roles**.
+# The first quarter of the training digits plays the role of ImageNet, and only the digits 0 to 4 of it are used. The 5s
+# to 9s of the other three quarters are scattered over canvases, one to three on each. Validation canvases get
+# validation digits, and test canvases get test digits. **No digit has two roles.**
+
+# %%
+from course.data import load
+
+digits = load("mnist", fast=fast)
+quarter = int(pretraining_share * len(digits.x_train))
+
+
+def of_classes(x, y, first):
+    """Keep five classes, `first` and the next four, and number them from 0."""
+    chosen = (y >= first) & (y < first + 5)
+    return x[chosen], y[chosen] - first
+
 
 # %%
 import numpy as np
 
-from course.data import load
 from course.topics.detection import CELL, draw_canvases
 
-digits = load("mnist", fast=fast)
-known = int(pretraining_share * len(digits.x_train))
+
+def make_canvases(x, y, number, stream):
+    random = np.random.default_rng([seed, stream])
+    x, y = of_classes(x, y, first=5)
+    return draw_canvases(x, y, number, random=random, size=cells * CELL)
 
 
 # %%
-def draw(x, y, number, stream):
-    return draw_canvases(
-        x, y, number, random=np.random.default_rng([seed, stream]), size=cells * CELL
-    )
-
-
+later = digits.x_train[quarter:], digits.y_train[quarter:]
 pictures, truth = {}, {}
-rest = digits.x_train[known:], digits.y_train[known:]
-pictures["train"], truth["train"] = draw(*rest, canvases, 0)
-pictures["validation"], truth["validation"] = draw(
+pictures["train"], truth["train"] = make_canvases(*later, canvases, 0)
+pictures["validation"], truth["validation"] = make_canvases(
     digits.x_validation, digits.y_validation, test_canvases, 1
 )
-pictures["test"], truth["test"] = draw(digits.x_test, digits.y_test, test_canvases, 2)
-print({part: array.shape for part, array in pictures.items()}, truth["train"].box[0])
-
-# %% [markdown]
-# A box is four numbers in pixels: left, top, right, bottom. In our figures what is true is dashed and grey; what a
-# detector found is blue where it is right, and orange, dash-dotted, where it is wrong.
+pictures["test"], truth["test"] = make_canvases(
+    digits.x_test, digits.y_test, test_canvases, 2
+)
+print({part: array.shape for part, array in pictures.items()})
 
 # %%
-from course.topics.detection import show_canvases
+from course.topics.detection_figures import show_canvases
 
+names = [5, 6, 7, 8, 9]
 nothing = truth["train"].where(slice(0))
-title = "Eight training canvases and their true boxes"
-show_canvases(pictures["train"], truth["train"], nothing, title=title)
+title = "Six training canvases and their true boxes"
+show_canvases(pictures["train"], truth["train"], nothing, names, title=title)
 
 # %% [markdown]
+# A box is four numbers in pixels: left, top, right and bottom.
+#
 # ## What a detector answers
 #
-# A classifier gives one answer a picture. A detector does not know how many answers are wanted. A simple way out,
-# in the spirit of Zhou et al. (2019): lay a grid over the canvas, here cells of 8 by 8 pixels, and let **every cell**
-# answer three questions. Is the center of an object in me? If so, where in me, and how wide and high is the object?
-# And which digit is it? That is 1 + 4 + 10 numbers a cell, and the network is a classifier that did not average over
-# places. (It is **anchor-free**: Faster R-CNN corrects fixed boxes, the anchors, several at each place. Zhou et al.
-# draw a map of centers for each class; here center and class are asked apart.) `encode` writes down the right answers:
+# A classifier gives one answer per picture. A detector cannot know in advance how many answers are needed. A simple way
+# out, in the spirit of Zhou et al. (2019), is to divide the canvas into cells of 8 by 8 pixels and to ask **every
+# cell** three questions. Is the center of an object in you? If so, where exactly, and how wide and high is the object?
+# And which digit is it?
+#
+# The function `encode` writes down the right answers to all questions.
 
 # %%
 from course.topics.detection import encode
+from course.topics.detection_figures import show_answer
 
 targets = encode(truth["train"], canvases, cells=cells)
-print(targets.shape, "; centers on the first canvas, by cell:")
-print(targets[0, :, :, 0].astype(int))
+show_answer(pictures["train"][0], targets[0], names)
+
+# %% [markdown]
+# The network answers with 10 numbers per cell: 1 for the center, 4 for the box, and 5 for the digit. It is a classifier
+# that was never averaged over places. (Such a detector is called **anchor-free**. Faster R-CNN instead corrects boxes
+# of fixed sizes, the anchors, of which it has several at each place. Zhou et al. draw a map of centers for each class;
+# here the center and the class are separate questions.)
 
 # %%
 occupied = targets[targets[..., 0] == 1]
-print(
-    "center right and down in the cell, log width, log height, class:",
-    occupied[0, 1:].round(2),
-)
-print(
-    f"centers: {len(occupied)} in {targets[..., 0].size} cells, one in"
-    f" {targets[..., 0].size / len(occupied):.0f}"
-)
+rarity = len(occupied) / targets[..., 0].size
+print("center, right, down, log width, log height, class:", occupied[0].round(2))
+print(f"{len(occupied)} centers in {targets[..., 0].size} cells: {rarity:.0%}")
 
 # %% [markdown]
-# Logarithms, so that a width twice too large and one half of what it should be are equally wrong. And since centers
-# are rare, "no center anywhere" is right nearly everywhere: plain accuracy would be a useless score. (Of two
-# centers in one cell `encode` keeps one. Digits this large seldom come so close.)
+# Width and height are stored as logarithms, so that twice the width and half the width count as equally wrong. And
+# since centers are rare, the answer "no center" is right almost everywhere, which makes plain accuracy a useless score.
+# (If two centers fall into one cell, `encode` keeps one of them. Digits are so large that this seldom happens.)
 
 # %% [markdown]
-# ### Exercise 14.1: how far do two boxes agree?
+# ### Exercise 14.1: how well do two boxes agree?
 #
 # Detections are judged by their **intersection over union**: the area that both boxes cover, divided by the area that
-# at least one covers. 1 means equal, 0 apart. Compare one box with many at once.
+# at least one of them covers. Equal boxes score 1, boxes that do not touch score 0. Compare one box with many boxes at
+# once.
 
 
 # %% tags=["solution"]
@@ -275,14 +306,14 @@ def intersection_over_union(box, boxes):
 # %% [markdown]
 # ### One object, many boxes
 #
-# Neighboring cells often see the same digit, and each announces it. **Non-maximum suppression** cleans up: take the
-# most confident box, remove all others that overlap it too much, take the most confident of those that are left, and
-# so on. (For boxes of one canvas and one class: a 3 does not remove an 8.)
+# Neighboring cells often see the same digit, and each of them reports it. **Non-maximum suppression** cleans up. It
+# takes the most confident box and removes every other box that overlaps it too much. Then it takes the most confident
+# box that is left, and so on. It works on the boxes of one canvas and one class: a 7 does not remove an 8.
 
 # %% [markdown]
 # ### Exercise 14.2: non-maximum suppression
 #
-# `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once: an array (n, n).
+# `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once and returns an array (n, n).
 
 # %%
 from course.topics.detection import overlaps
@@ -295,7 +326,9 @@ print(overlaps(trio, trio).round(2))
 def keep(boxes, scores, limit):
     """Return the numbers of the boxes (n, 4) that are kept, the best first; overlaps
     above `limit` are removed."""
-    overlap, left, kept = overlaps(boxes, boxes), list(np.argsort(-scores)), []
+    overlap = overlaps(boxes, boxes)
+    left = list(np.argsort(-scores))
+    kept = []
     while left:
         best = left.pop(0)
         kept.append(best)
@@ -317,7 +350,7 @@ def check(keep):
         [[[0, 0, 4, 4], [20, 20, 24, 24]], [[0, 0, 4, 4], [0, 0, 4, 2]]]
     )
     order, chain = (
-        "Best first: go through the boxes by falling score, not as they come.",
+        "Go through the boxes by falling score, the best first, not as they come.",
         "removed itself",
     )
     numbers = (
@@ -344,7 +377,7 @@ def check(keep):
             [0.9, 0.6],
             0.5,
             [0, 1],
-            "Removed is what overlaps by *more* than the limit; 0.5 is not above 0.5.",
+            "Remove only what overlaps by *more* than the limit; 0.5 is not above 0.5.",
         ),
         (trio[:2], [0.6, 0.9], 0.5, [1], order),
         (apart, [0.2, 0.7], 0.5, [1, 0], f"{order} Boxes that lie apart all stay."),
@@ -422,29 +455,29 @@ def keep(boxes, scores, limit):
 # %% [markdown]
 # ## A score for detectors
 #
-# A detection is **right** if it overlaps a true box of its class by at least 0.5; each true box can be found only once.
-# Where to cut off by confidence? Average precision does not choose. Go down the list of detections, the most confident
-# first, and note after each
+# A detection is **right** if it overlaps a true box of its class by at least 0.5. Each true box can be found only once.
+# But how much confidence should count as a detection? Average precision does not have to decide. Go down the list of
+# detections, the most confident first, and write down two numbers after each:
 #
 # - the **precision**: the share of the detections so far that are right,
-# - the **recall**: the share of all true boxes found so far.
+# - the **recall**: the share of all true boxes that have been found so far.
 #
-# The better the list, the longer precision stays high while recall grows. **Average precision** (AP) is the height of
-# the curve of precision against recall, averaged; COCO's program reads it at 101 levels of recall: 0, 0.01, ..., 1. At
-# each level counts the greatest precision reached *at this recall or beyond*, and 0 where the list never gets so far.
-# The mean of AP over the classes is **mAP**. (COCO's headline figure is also the mean over ten demands on the overlap,
-# 0.5 to 0.95; ours demands 0.5, written mAP@.5.)
-#
-# By hand: four true boxes, three detections, right, wrong, right.
+# The better the detector, the longer precision stays high while recall grows. Here are four true boxes and three
+# detections, of which the second is wrong:
 
 # %%
+from course.topics.detection_figures import precision_recall
+
 right = np.array([True, False, True])
-hits = np.cumsum(right)
-print("precision:", hits / np.arange(1, 4), " recall:", hits / 4)
+precision_recall(right, truths=4, title="Three detections, four true boxes")
 
 # %% [markdown]
-# Up to a recall of 0.25 (26 levels, since 0 counts) the greatest precision is 1. From there to 0.5 (25 levels) it is
-# 2/3. The other 50 levels are never reached: $(26 \cdot 1 + 25 \cdot 2/3 + 50 \cdot 0)/101$.
+# **Average precision** (AP) is the average height of the blue line. COCO's program reads it at 101 levels of recall: 0,
+# 0.01, ..., 1. At each level it takes the greatest precision reached *at this recall or beyond*, and 0 if the list
+# never gets that far.
+#
+# Compute it by hand. Up to a recall of 0.25 (26 levels, since 0 counts) the height is 1. From there to 0.5 (25 levels)
+# it is 2/3. The other 50 levels are never reached: $(26 \cdot 1 + 25 \cdot 2/3 + 50 \cdot 0)/101$.
 
 # %%
 from course.topics.detection import average_precision
@@ -452,28 +485,30 @@ from course.topics.detection import average_precision
 print(f"{average_precision(right, 4):.4f} = {(26 + 25 * 2 / 3) / 101:.4f}")
 
 # %% [markdown]
-# The course's tests hold its `mean_average_precision` to COCO's own program, on random boxes.
+# The mean of AP over the classes is **mAP**. COCO's headline figure also averages over ten requirements for the
+# overlap, from 0.5 to 0.95. This lesson requires 0.5 only, which is written mAP@.5. The course's tests compare
+# `mean_average_precision` with COCO's own program, on random boxes.
 
 # %% [markdown] tags=["quiz"]
-# A detector finds every true box, all with high confidence and rightly. Then it adds a thousand wrong boxes of low
-# confidence. What happens to its AP?
+# A detector finds every true box with high confidence and makes no mistake. Then it adds a thousand wrong boxes with
+# low confidence. What happens to its AP?
 #
-# - [ ] It falls to about zero, since nearly all of its boxes are wrong.
-#   AP does not count the boxes. At each level of recall it asks for the best precision there or beyond, and the wrong
-#   ones come last.
+# - [ ] It falls to about zero, since nearly all of its boxes are now wrong.
+#   AP does not count the boxes. At each level of recall it takes the best precision there or beyond, and the wrong
+#   boxes come last.
 # - [ ] It falls to half.
 #   Nothing is halved: the wrong boxes come after all the right ones.
 # - [x] Nothing.
-#   At every level of recall counts the greatest precision there or beyond, and that was reached before the first
-#   wrong box. AP is the right score for comparing detectors, and the wrong one for deciding whether to show a user
-#   all these boxes: for that choose a threshold, as in lesson 08.
+#   At every level of recall, the greatest precision there or beyond was reached before the first wrong box. AP is a
+#   good score for comparing detectors. It does not tell you which boxes to show to a user: for that, choose a threshold
+#   as in lesson 08.
 # - [ ] It depends on how low the confidence is.
-#   Only the *order* matters. They come last, however low their confidence is.
+#   Only the *order* matters. These boxes come last, however low their confidence is.
 
 # %% [markdown]
 # ### Exercise 14.3: average precision
 #
-# Write it, for a list `right` (best first) and the number of true boxes.
+# Write it yourself, for a list `right` (best detection first) and the number of true boxes.
 
 
 # %% tags=["solution"]
@@ -481,7 +516,8 @@ def precision_on_average(right, truths):
     """Return the mean over the 101 levels 0, 0.01, ..., 1 of the greatest precision at
     that recall or beyond."""
     hits = np.cumsum(right)
-    precision, recall = hits / np.arange(1, len(right) + 1), hits / truths
+    precision = hits / np.arange(1, len(right) + 1)
+    recall = hits / truths
     return np.mean(
         [max(precision[recall >= level], default=0) for level in np.linspace(0, 1, 101)]
     )
@@ -578,8 +614,9 @@ def precision_on_average(right, truths):
 # %% [markdown]
 # ## A backbone
 #
-# Ours is residual, like ResNet: a block computes a *correction* to its input, by two convolutions, and adds it (He et
-# al., 2016). All in all it shrinks a picture eightfold, so that one place of its output is one cell of a canvas.
+# This backbone is residual, like ResNet: each block computes a *correction* to its input by two convolutions and adds
+# it (He et al., 2016). In total it shrinks a picture eightfold, so that one place in its output is one cell of a
+# canvas.
 
 # %%
 import keras
@@ -601,77 +638,33 @@ def residual(x, channels, stride, momentum):
 
 # %%
 def backbone(side, momentum=0.9):
-    """From pictures (side, side, 1) to features (side / 8, side / 8, 48), rounded
-    up."""
+    """Map pictures (side, side, 1) to features, a list of 32 numbers per cell."""
     picture = keras.Input((side, side, 1))
-    x = layers.ReLU()(convolution(picture, 24, 6, 4, momentum))
-    return picture, residual(residual(x, 24, 1, momentum), 48, 2, momentum)
+    x = layers.ReLU()(convolution(picture, 16, 6, 4, momentum))
+    x = residual(x, 16, 1, momentum)
+    return picture, residual(x, 32, 2, momentum)
 
 
 def classifier(momentum=0.9):
     picture, features = backbone(28, momentum)
-    return keras.Model(
-        picture, layers.Dense(10)(layers.GlobalAveragePooling2D()(features))
-    )
+    scores = layers.Dense(5)(layers.GlobalAveragePooling2D()(features))
+    return keras.Model(picture, scores)
 
 
-keras.utils.set_random_seed(seed)
-print(
-    f"{classifier().count_params():,} parameters, {len(classifier().get_weights())}"
-    " arrays"
-)
+print(f"{classifier().count_params():,} parameters")
 
 # %% [markdown]
 # Nothing in a convolution depends on the size of the picture. So weights learned on digits of 28 by 28 pixels fit the
 # same layers over a whole canvas.
 #
-# We shall train many networks. Compiling costs more than a short run, so each kind of network is compiled once, and
-# begins anew with other weights and an empty optimizer. (That sets its learning rate to 0 too: a recipe sets its own.)
+# You will train many networks here, and compiling one takes longer than a short run. So each kind of network is
+# compiled once, and `reinitialize` gives it fresh weights and an empty optimizer before each training.
 
 
 # %%
-def restart(model, weights):
-    model.set_weights(weights)
-    for variable in model.optimizer.variables:
-        variable.assign(ops.zeros_like(variable))
-
-
-def as_input(images):
-    return images[..., None] / np.float32(255)
-
-
-x_known, y_known = (
-    as_input(digits.x_train[:known]),
-    keras.utils.to_categorical(digits.y_train[:known], 10),
-)
-x_check, y_check = as_input(digits.x_validation[::2]), digits.y_validation[::2]
-
-
-# %% [markdown]
-# ### A trap on the way
-#
-# The weak recipe is the plainest: SGD with momentum, a constant rate, two passes. Try its first pass, twice, with the
-# same seed. The two networks differ in one number: the momentum of **batch normalization**, 0.99 (the default in Keras)
-# or 0.9.
-
-
-# %%
-def weak(model, seed, epochs):
-    """Train `model` from fresh weights by the weak recipe;
-    return the loss of each epoch."""
-    keras.utils.set_random_seed(seed)
-    restart(model, classifier().get_weights())
-    model.optimizer.learning_rate = 0.01
-    return model.fit(
-        x_known, y_known, batch_size=128, epochs=epochs, verbose=0
-    ).history["loss"]
-
-
 def compiled(model, optimizer, loss):
     # Compiling does not pay for the few steps of fast mode.
     model.compile(optimizer, loss, run_eagerly=fast, jit_compile=False)
-    # if `fit` made them, it would compile its first step twice
-    optimizer.build(model.trainable_variables)
     return model
 
 
@@ -681,26 +674,69 @@ def cross_entropy(smoothing=0.0):
     )
 
 
+def as_input(images):
+    return images[..., None] / np.float32(255)
+
+
+# %%
+def to_pretrain(first):
+    x, y = of_classes(digits.x_train[:quarter], digits.y_train[:quarter], first)
+    return as_input(x), keras.utils.to_categorical(y, 5)
+
+
+x_known, y_known = to_pretrain(first=0)
+x_check, y_check = of_classes(digits.x_validation, digits.y_validation, first=0)
+x_check = as_input(x_check)
+
+
 def accuracy(model):
     return np.mean(ops.argmax(model(x_check, training=False), axis=1) == y_check)
 
 
+# %% [markdown]
+# ### Batch normalization in a short run
+#
+# The weak recipe is as plain as it gets: SGD with momentum, a constant learning rate, and one pass over the digits. (If
+# you ask for more passes, `shuffled_batches` deals the digits anew in each; lesson 03 shows why `fit` alone does not.)
+
+
+# %%
+from course.training.batches import shuffled_batches
+from course.training.reinitialize import reinitialize
+
+
+def train_weak(model, seed, epochs):
+    """Train `model` by the weak recipe; return the loss of each epoch."""
+    reinitialize(model, seed)
+    model.optimizer.learning_rate = 0.01
+    batches = shuffled_batches(x_known, y_known, batch_size=128, seed=seed)
+    history = model.fit(batches, epochs=epochs, shuffle=False, verbose=0)
+    return history.history["loss"]
+
+
 # %% [markdown] tags=["predict"]
-# Batch normalization scales each feature by the mean and variance *of the batch* while it trains. For predictions it
-# uses running averages; momentum 0.99 means that each step replaces 1 % of them. The pass has about 80 steps. Which of
-# the two networks has the lower training loss after the pass? Which reads validation digits better, and by how much?
+# Train two networks for one pass, with the same seed and the same batches. They differ in a single number, the momentum
+# of **batch normalization**. In training, batch normalization scales each feature by the mean and variance *of the
+# batch*. For predictions it uses running averages of both. With momentum 0.99, Keras' default, each step replaces 1% of
+# the averages; with 0.9 it replaces 10%. One pass has about 50 steps.
+#
+# Which of the two networks has the lower training loss? Which one reads validation digits better?
 
 # %%
 from keras.optimizers import SGD, AdamW
 
-by_momentum = {
-    value: compiled(classifier(value), SGD(momentum=0.9), cross_entropy())
-    for value in (0.99, 0.9)
-}
-losses = {value: weak(model, seed, epochs=1) for value, model in by_momentum.items()}
+by_momentum = {}
+losses = {}
+for momentum in (0.99, 0.9):
+    model = compiled(classifier(momentum), SGD(momentum=0.9), cross_entropy())
+    losses[momentum] = train_weak(model, seed, epochs=1)
+    by_momentum[momentum] = model
 
 # %%
-default, lower = accuracy(by_momentum[0.99]), accuracy(by_momentum[0.9])
+default = accuracy(by_momentum[0.99])
+lower = accuracy(by_momentum[0.9])
+print(f"training loss: {losses[0.99][0]:.3f} with 0.99, {losses[0.9][0]:.3f} with 0.9")
+print(f"validation accuracy: {default:.3f} with 0.99, {lower:.3f} with 0.9")
 
 # %%
 from course.claims import bound, fact, spread
@@ -712,121 +748,104 @@ bound(
     "14.momentum_lost",
     "accuracy lost by momentum 0.99",
     lower - default,
-    at_least={"full": 0.3},
+    at_least={"full": 0.1},
     digits=2,
 )
 
 # %% [markdown] tags=["answer"]
-# The training losses are **the same, to the last bit**: training never uses the running averages. And the validation
-# accuracy is {{14.momentum_default}} with 0.99, {{14.momentum_lower}} with 0.9.
+# The training losses are **the same to the last bit**, because training never uses the running averages. But the
+# validation accuracy is {{14.momentum_default}} with momentum 0.99 and {{14.momentum_lower}} with 0.9.
 
 # %% [markdown]
-# After $n$ steps the averages still hold a share of $0.99^n$ of what they began with, mean 0 and variance 1:
+# The averages start at mean 0 and variance 1. After $n$ steps they still hold a share of $0.99^n$ of that start:
 
 # %%
-steps = -(-known // 128)
-print(
-    f"{steps} steps: {0.99**steps:.0%} of the start left with momentum 0.99,"
-    f" {0.9**steps:.2%} with 0.9"
-)
+steps = -(-len(x_known) // 128)
+print(f"{steps} steps leave {0.99**steps:.0%} of the start with momentum 0.99,")
+print(f"and {0.9**steps:.1%} with momentum 0.9")
 
 # %% [markdown]
-# Keras' default suits runs of thousands of steps. In a short one, take 0.9. Nothing in the training curve warns you.
+# Keras' default suits runs of thousands of steps. For a short run, take 0.9. Nothing in the training loss warns you.
 
 # %% [markdown] tags=["quiz"]
-# You find such a network, trained well, with running averages that lag behind. What repairs it with the least effort?
+# A network has trained well, but its running averages lag behind. Which repair takes the least effort?
 #
-# - [ ] Training it again with a lower learning rate.
-#   That may help in the end, but it changes weights that are right already, and takes longest.
-# - [x] Sending training batches through it in training mode, without changing any weights.
-#   The weights never saw the averages. Passing batches lets the averages settle; lesson 13 does this after it has
-#   averaged weights.
-# - [ ] Nothing: the weights have adapted to the wrong averages.
-#   In training mode each batch brings its own statistics. So the weights have never met the averages and cannot have
-#   adapted to them.
-# - [ ] Rounding the weights.
-#   Rounding changes every weight a little, and no average.
+# - [ ] Train it again with a lower learning rate.
+#   That may help in the end, but it takes longest, and it changes weights that are already good.
+# - [x] Send training batches through it in training mode, without changing any weights.
+#   The weights never depended on the averages. Each batch moves the averages closer to their true values. Lesson 13
+#   does this after averaging weights.
+# - [ ] None: the weights have adapted to the wrong averages.
+#   In training mode each batch brings its own mean and variance. The weights have never met the averages, so they
+#   cannot have adapted to them.
+# - [ ] Round the weights.
+#   Rounding changes every weight a little and no average at all.
 
 # %% [markdown]
 # ## Two recipes
 #
-# The strong recipe borrows from the stronger ones for ImageNet: **augmentation** (every digit is turned, scaled and
-# shifted anew in each pass), **label smoothing** (the right class is to get 0.91, each other 0.01), the optimizer
-# **AdamW** with weight decay (Wightman et al. take its relative LAMB), a learning rate that falls along a **cosine**,
-# and **more passes**.
+# The strong recipe borrows from rsb and tnr: **augmentation** (every digit is turned, scaled and shifted at random,
+# several times over), **label smoothing** (the target is 0.92 for the right class and 0.02 for each of the others), the
+# optimizer **AdamW** with weight decay (rsb uses LAMB, a relative), a learning rate that rises during a **warm-up** and
+# falls along a **cosine**, and **more steps**. Three layers of Keras do the augmentation:
 
 
 # %%
-def distort(images, random):
-    """Turn, scale and shift each image:
-    an affine map of the coordinates, around the middle."""
-    number, middle = len(images), 13.5
-    angle, scale = (
-        random.uniform(-0.25, 0.25, number),
-        random.uniform(0.8, 1.25, number),
+def distort(images, seed):
+    """Turn, scale and shift each image at random."""
+    outside = {"fill_mode": "constant", "seed": seed}
+    augment = keras.Sequential(
+        [
+            layers.RandomRotation(0.04, **outside),
+            layers.RandomZoom((-0.2, 0.25), **outside),
+            layers.RandomTranslation(0.14, 0.14, **outside),
+        ]
     )
-    across, down = random.uniform(-4, 4, (2, number)) + middle
-    a, b = scale * np.cos(angle), scale * np.sin(angle)
-    rows = [
-        a,
-        -b,
-        across - middle * (a - b),
-        b,
-        a,
-        down - middle * (a + b),
-        0 * a,
-        0 * a,
-    ]
-    return ops.convert_to_numpy(
-        ops.image.affine_transform(images, np.stack(rows, axis=1).astype("float32"))
-    )
+    return ops.convert_to_numpy(augment(images, training=True))
 
 
 # %%
 from course import plots
 
-ten = np.repeat(x_known[:2], 10, axis=0)
+repeated = np.repeat(x_known[:2], 10, axis=0)
 plots.images(
-    distort(ten, np.random.default_rng(seed))[..., 0],
-    title="Two digits, each distorted ten times",
+    distort(repeated, seed)[..., 0], title="Two digits, each distorted ten times"
 )
 
 
 # %%
-class Cosine(keras.callbacks.Callback):
-    """Lower the learning rate from `rate` to 0 over `steps` steps, along half a
-    cosine."""
+class WarmCosine(keras.callbacks.Callback):
+    """Raise the learning rate to `rate` in the first fifth of the steps, and lower it
+    to 0 along half a cosine."""
 
     def __init__(self, rate, steps):
         super().__init__()
-        self.rate, self.steps = rate, steps
+        self.rate = rate
+        self.steps = steps
 
     def on_train_batch_begin(self, batch, logs=None):
         optimizer = self.model.optimizer
-        optimizer.learning_rate = (
-            self.rate * (1 + np.cos(np.pi * int(optimizer.iterations) / self.steps)) / 2
-        )
+        done = (int(optimizer.iterations) + 0.5) / self.steps
+        rising = min(1, 5 * done)
+        falling = (1 + np.cos(np.pi * done)) / 2
+        optimizer.learning_rate = self.rate * rising * falling
 
 
-def strong(model, seed, epochs):
-    """Train `model` from fresh weights by the strong recipe."""
-    keras.utils.set_random_seed(seed)
-    restart(model, classifier().get_weights())
-    random, falling = np.random.default_rng(seed), Cosine(0.003, epochs * steps)
-    for _ in range(epochs):
-        model.fit(
-            distort(x_known, random),
-            y_known,
-            batch_size=128,
-            callbacks=[falling],
-            verbose=0,
-        )
+# %%
+def train_strong(model, x, y, seed):
+    """Train `model` by the strong recipe, on several distorted copies of each digit."""
+    x = distort(np.tile(x, (strong_copies, 1, 1, 1)), seed)
+    y = np.tile(y, (strong_copies, 1))
+    reinitialize(model, seed)
+    batches = shuffled_batches(x, y, batch_size=128, seed=seed)
+    schedule = WarmCosine(0.003, steps=len(batches))
+    model.fit(batches, shuffle=False, callbacks=[schedule], verbose=0)
 
 
 # %% [markdown]
-# One network of each kind for every run, each with a seed of its own: seed 0 of the parameters cell makes runs 0, 1, 2,
-# seed 1 makes runs 3, 4, 5. Without its last layer, the weights and bias of the ten classes, a classifier is a
-# backbone:
+# Every run has its own seed: with seed 0 of the parameters cell the runs are 0, 1 and 2, with seed 1 they are 3, 4 and
+# 5. Each run pretrains one network by either recipe. A classifier without its last layer, the weights and biases of the five
+# classes, is a backbone.
 
 # %%
 seeds = range(runs * seed, runs * (seed + 1))
@@ -834,21 +853,25 @@ weak_model = by_momentum[0.9]
 strong_model = compiled(
     classifier(), AdamW(weight_decay=0.05), cross_entropy(smoothing=0.1)
 )
-backbones, accuracies = {}, {"weak": [], "strong": []}
+backbones = {}
+accuracies = {"weak": [], "strong": []}
+
+
+def keep_backbone(name, number, model):
+    backbones[name, number] = model.get_weights()[:-2]
+    accuracies[name].append(accuracy(model))
+
+
+# %%
 for number in seeds:
-    weak(weak_model, number, weak_epochs)
-    strong(strong_model, number, strong_epochs)
-    for name, model in (("weak", weak_model), ("strong", strong_model)):
-        backbones[name, number] = model.get_weights()[:-2]
-        accuracies[name].append(accuracy(model))
+    train_weak(weak_model, number, weak_epochs)
+    keep_backbone("weak", number, weak_model)
+    train_strong(strong_model, x_known, y_known, number)
+    keep_backbone("strong", number, strong_model)
 
 # %%
-weak_accuracy, strong_accuracy = (
-    np.mean(accuracies["weak"]),
-    np.mean(accuracies["strong"]),
-)
-
-# %%
+weak_accuracy = np.mean(accuracies["weak"])
+strong_accuracy = np.mean(accuracies["strong"])
 spread("14.weak_accuracy", "accuracy by the weak recipe", weak_accuracy)
 spread("14.strong_accuracy", "accuracy by the strong recipe", strong_accuracy)
 bound(
@@ -859,34 +882,36 @@ bound(
 )
 
 # %% [markdown]
-# As classifiers: {{14.weak_accuracy}} for the weak recipe, {{14.strong_accuracy}} for the strong one (every second
-# validation digit, mean over the runs). The strong recipe makes the better classifier with every seed. It takes more
-# steps, which is part of the recipe, here as in the published one, which trained 600 epochs.
+# As classifiers of validation digits, the networks of the weak recipe reach {{14.weak_accuracy}} and those of the
+# strong recipe {{14.strong_accuracy}}. The strong recipe wins with every seed. It also takes more steps, which is part
+# of the recipe: rsb trained for 600 epochs.
 
 # %% [markdown]
 # ## The detector
 #
-# A backbone, one convolution, and 15 numbers for each cell. Two details are there for short runs: the momentum of batch
-# normalization, and a last bias that begins with what is right on average, "no center here, and if so, an object of
-# the usual size".
+# The detector is a backbone, one more convolution, and 10 numbers per cell. Its last bias starts with what is right on
+# average: "no center here, and if there is one, an object of the usual size".
 
 
 # %%
+usual = [np.log(rarity), *occupied[:, 1:5].mean(axis=0), 0, 0, 0, 0, 0]
+
+
 def detector():
     picture, features = backbone(cells * CELL)
-    hidden = layers.ReLU()(convolution(features, 64, 3))
-    model = keras.Model(picture, layers.Conv2D(15, 1)(hidden))
-    rarity = np.log(len(occupied) / targets[..., 0].size)
-    model.layers[-1].bias.assign(
-        [rarity, *occupied[:, 1:5].mean(axis=0), *np.zeros(10)]
-    )
-    return model
+    hidden = layers.ReLU()(convolution(features, 48, 3))
+    average = keras.initializers.Constant(usual)
+    return keras.Model(picture, layers.Conv2D(10, 1, bias_initializer=average)(hidden))
 
 
+# %%
+
+
+@keras.saving.register_keras_serializable()  # so that `reinitialize` can copy the model
 def detection_loss(target, answer):
-    """Summed over cells: is a center here? And where one is:
-    the error of the box, and the class."""
-    there, label = target[..., 0], ops.cast(target[..., 5], "int32")
+    """Sum over cells: is a center here? Where one is, the errors of box and class."""
+    there = target[..., 0]
+    label = ops.cast(target[..., 5], "int32")
     center = ops.binary_crossentropy(there, answer[..., 0], from_logits=True)
     box = ops.sum(ops.abs(target[..., 1:5] - answer[..., 1:5]), axis=-1)
     name = ops.sparse_categorical_crossentropy(label, answer[..., 5:], from_logits=True)
@@ -894,14 +919,13 @@ def detection_loss(target, answer):
 
 
 # %% [markdown]
-# Two optimizers compete, as in the table: SGD with momentum, and AdamW with a decay of 0.05. All else is **equal for
-# all arms**: canvases, steps, the cosine, and for each run the order of the canvases and the first weights of the new
-# layers. What differs is the backbone's first weights, the optimizer and its rate. All layers are trained on. A
-# detector's list of weights begins with those of its backbone, so these are simply put in front.
+# Two optimizers compete, as in the table: SGD with momentum, and AdamW with a decay of 0.05. Everything else is **equal
+# for all detectors of a run**: the canvases and their order, the number of steps, warm-up and cosine, and the first
+# weights of the new layers. (MMDetection warms up too, so that the first steps do not overwrite what was pretrained.)
+# All layers are trained. The weights of the backbone come first in a detector's list of weights, so the pretrained ones
+# simply replace the beginning of the list.
 
 # %%
-from functools import cache
-
 optimizers = {"SGD": SGD(momentum=0.9), "AdamW": AdamW(weight_decay=0.05)}
 detectors = {
     name: compiled(detector(), optimizer, detection_loss)
@@ -910,74 +934,72 @@ detectors = {
 x_canvases = as_input(pictures["train"])
 
 
+def start(model, backbone_name, number):
+    """Give `model` fresh weights, and those of a backbone where it has one."""
+    reinitialize(model, number)
+    ready = backbones.get((backbone_name, number), [])
+    model.set_weights(ready + model.get_weights()[len(ready) :])
+
+
 # %%
-@cache
-def first_weights(number):
-    keras.utils.set_random_seed(number)
-    return detector().get_weights()
+from functools import cache
 
 
 @cache
-def trained(start, optimizer, rate, number):
-    """Train a detector from backbone `start` in run `number`; return its weights."""
-    # none: from scratch
-    model, ready = detectors[optimizer], backbones.get((start, number), [])
-    restart(model, ready + first_weights(number)[len(ready) :])
-    keras.utils.set_random_seed(number)  # the order of the canvases
-    falling = Cosine(rate, detector_epochs * -(-canvases // 16))
-    model.fit(
-        x_canvases,
-        targets,
-        batch_size=16,
-        epochs=detector_epochs,
-        callbacks=[falling],
-        verbose=0,
-    )
+def trained(backbone_name, optimizer, rate, number):
+    """Train a detector in run `number`; return its weights."""
+    model = detectors[optimizer]
+    start(model, backbone_name, number)
+    batches = shuffled_batches(x_canvases, targets, batch_size=16, seed=number)
+    schedule = WarmCosine(rate, steps=detector_epochs * len(batches))
+    how = {"epochs": detector_epochs, "shuffle": False, "verbose": 0}
+    model.fit(batches, callbacks=[schedule], **how)
     return model.get_weights()
 
 
 # %% [markdown]
-# `decode` turns answers into boxes, the way back from `encode`: each cell gives one box, of its likeliest class. The
-# box's confidence is the probability of a center times that of the class. Those below 0.02 are dropped, and non-maximum
-# suppression (with a limit of 0.5) removes duplicates. Weights alone decide here, so one model serves all arms.
+# `decode` turns answers into boxes. Each cell gives one box, of its most likely class; the box's confidence is the
+# probability of a center times that of the class. Boxes below 0.02 are dropped, and non-maximum suppression with a
+# limit of 0.5 removes the duplicates.
 
 # %%
 from course.topics.detection import decode, mean_average_precision
 
 
 def detections(part, *arm):
-    """What the detector of an arm (start, optimizer, rate, run) finds on the canvases
-    of a part."""
-    model = detectors["SGD"]
+    """What a detector (backbone, optimizer, rate, run) finds on canvases of `part`."""
+    model = detectors["SGD"]  # the weights alone decide what is found
     model.set_weights(trained(*arm))
     return decode(model(as_input(pictures[part]), training=False))
 
 
 # %% [markdown]
-# ## Tune, on validation canvases
+# ## Tune on validation canvases
 #
-# A rate that is right for one start need not be right for another. **Plain** means: what somebody would do who swaps
-# the weights in a working program. SGD, at the rate that is best for the *weak* backbone. **Re-tuned** means AdamW, at
-# the rate that is best for *this* start. Both backbones get the same four rates to choose from and the same validation
-# canvases to choose on, and choose in the first run only. (The detector from scratch borrows the rate of the weak
-# backbone, to save time. Read its score as a lower bound.) The weak backbone is searched with both optimizers: for it,
-# re-tuning is the step from the best SGD to the best AdamW. Momentum and decay are not searched.
+# A learning rate that suits one backbone need not suit another. So there are two ways to change a backbone:
+#
+# - **Plain**: swap the weights in a working program and change nothing else. The optimizer is SGD, at the rate that is
+#   best for the *weak* backbone.
+# - **Re-tuned**: take AdamW, at the rate that is best for *this* backbone.
+#
+# The search is the same for both backbones: the same three rates, the same validation canvases, in the first run only.
+# Momentum and decay are not searched. The detector from scratch borrows its rate from the weak backbone, to save time.
 
 # %%
-rates = [0.001, 0.003, 0.01, 0.03]
+rates = [0.003, 0.01, 0.03]
 tuned = {}
-for start, optimizer in (("weak", "SGD"), ("weak", "AdamW"), ("strong", "AdamW")):
-    found = [
-        detections("validation", start, optimizer, rate, seeds[0]) for rate in rates
-    ]
-    tuned[start, optimizer] = [
-        mean_average_precision(truth["validation"], boxes) for boxes in found
+for arm in (("weak", "SGD"), ("weak", "AdamW"), ("strong", "AdamW")):
+    tuned[arm] = [
+        mean_average_precision(
+            truth["validation"], detections("validation", *arm, rate, seeds[0])
+        )
+        for rate in rates
     ]
 
 # %%
 plots.lines(
     rates,
-    {f"{start}, {optimizer}": scores for (start, optimizer), scores in tuned.items()},
+    {f"{name}, {optimizer}": scores for (name, optimizer), scores in tuned.items()},
     title="Choosing the learning rate",
     x_label="first learning rate",
     y_label="mAP@.5 on validation canvases",
@@ -985,25 +1007,24 @@ plots.lines(
 )
 
 # %% tags=["varies"]
-best = {key: rates[int(np.argmax(scores))] for key, scores in tuned.items()}
-# the swap: new weights, everything else as it was
-best["strong", "SGD"] = best["weak", "SGD"]
+best = {arm: rates[int(np.argmax(scores))] for arm, scores in tuned.items()}
+best["strong", "SGD"] = best["weak", "SGD"]  # plain: everything else stays as it was
 best["scratch", "AdamW"] = best["weak", "AdamW"]
 best
 
 # %% [markdown]
-# See how far one step of the rate moves a score: a comparison in which one side was tuned and the other was not says
-# little. And look where each curve is highest. If that is at an end, a rate beyond might be better still.
+# See how far one step along this axis moves a score. A comparison in which one side was tuned and the other was not
+# says little. Look also where each curve is highest: if that is at an end of the axis, a rate beyond it might be better
+# still.
 
 # %% [markdown]
 # ## The four corners
 #
-# Now all runs of all arms, and the test canvases, once.
+# Now train all detectors in all runs, and open the test canvases once.
 
 # %% [markdown] tags=["predict"]
-# Weights and optimizer, each old or new, and a detector from scratch for comparison. How much of the
-# gain comes from swapping the weights alone, how much from re-tuning alone, and do the two add up? Does the weak
-# backbone beat no pretraining at all?
+# Does the weak backbone beat no pretraining at all, although it has never seen a 5, 6, 7, 8 or 9? With both sides
+# re-tuned, does the strong backbone beat the weak one in each of the three runs?
 
 # %%
 corners = {
@@ -1013,26 +1034,28 @@ corners = {
     "weak, re-tuned": ("weak", "AdamW"),
     "strong, re-tuned": ("strong", "AdamW"),
 }
-found = {
-    name: [detections("test", *corner, best[corner], number) for number in seeds]
-    for name, corner in corners.items()
-}
-score = {
-    name: np.array([mean_average_precision(truth["test"], one) for one in each])
-    for name, each in found.items()
-}
 
 # %%
-plots.bars(
-    score, title=f"Detectors on test canvases, runs of each: {runs}", label="mAP@.5"
-)
+found = {}
+score = {}
+
+
+def test(name, *arm):
+    """Train the detectors of an arm in all runs; keep what they find and their mAP."""
+    found[name] = [detections("test", *arm, number) for number in seeds]
+    maps = [mean_average_precision(truth["test"], boxes) for boxes in found[name]]
+    score[name] = np.array(maps)
+
+
+for name, arm in corners.items():
+    test(name, *arm, best[arm])
 
 # %%
-for name, key in zip(
-    score,
-    ("scratch", "weak_plain", "strong_plain", "weak_tuned", "strong_tuned"),
-    strict=True,
-):
+plots.bars(score, title=f"Detectors on test canvases, {runs} runs", label="mAP@.5")
+
+# %%
+keys = ["scratch", "weak_plain", "strong_plain", "weak_tuned", "strong_tuned"]
+for key, name in zip(keys, score, strict=True):
     spread(f"14.{key}", f"mean mAP@.5, {name}", score[name].mean(), digits=2)
 
 # %% [markdown] tags=["answer"]
@@ -1043,8 +1066,8 @@ for name, key in zip(
 # | from scratch, rate borrowed | | {{14.scratch}} |
 
 # %% [markdown]
-# Each range is over whole lessons with other seeds, each value in it a mean over runs (the figure marks medians).
-# Within a run the arms share canvases and order, so the honest yardstick is the **paired difference**, run by run:
+# Each of these values is a mean over the runs of one lesson, and the ranges are over lessons with other seeds. Within a
+# run the detectors share canvases and their order. So the right yardstick is the **paired difference**, run by run:
 
 # %% tags=["varies"]
 pairs = {
@@ -1061,29 +1084,20 @@ for name, (new, old) in pairs.items():
 # %%
 gain = {name: difference.mean() for name, difference in differences.items()}
 beyond = gain["both"] - gain["swap"] - gain["tuning"]
-gains = {"at_least": {"full": 0}, "digits": 2}
-
-# %%
-bound("14.gain_both", "both changes", gain["both"], **gains)
+spread("14.gain_both", "both changes", gain["both"], digits=2)
 spread("14.gain_tuning", "re-tuning alone", gain["tuning"], digits=2)
 spread("14.gain_swap", "swapping alone", gain["swap"], digits=2)
-spread(
-    "14.swap_wins",
-    "runs in which swapping alone gains",
-    sum(differences["swap"] > 0),
-    digits=0,
-)
 spread("14.gain_beyond", "both beyond the sum of the two", beyond, digits=2)
-bound(
-    "14.gain_backbone", "the backbone, both sides re-tuned", gain["backbone"], **gains
-)
-bound(
-    "14.backbone_least",
-    "its least gain in a run",
-    min(differences["backbone"]),
-    **gains,
-)
-bound("14.gain_pretraining", "weak backbone against none", gain["pretraining"], **gains)
+spread("14.gain_backbone", "the backbone, both re-tuned", gain["backbone"], digits=2)
+words = "weak backbone against none"
+spread("14.gain_pretraining", words, gain["pretraining"], digits=2)
+
+# %%
+by_run = differences["backbone"]
+wins = sum(by_run > 0)
+spread("14.backbone_wins", "runs that the strong backbone wins", wins, digits=0)
+spread("14.backbone_least", "its least gain in a run", min(by_run), digits=2)
+spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 
 # %% [markdown] tags=["answer"]
 # | | mAP@.5 gained | direction |
@@ -1092,38 +1106,52 @@ bound("14.gain_pretraining", "weak backbone against none", gain["pretraining"], 
 # | **re-tuning alone**, with the old weights | {{14.gain_tuning}} | {{14.gain_tuning:sign}} |
 # | **swapping alone**, with the old optimizer | {{14.gain_swap}} | {{14.gain_swap:sign}} |
 # | both, beyond the sum of the two | {{14.gain_beyond}} | {{14.gain_beyond:sign}} |
-# | **the backbone, fairly**, both sides re-tuned | {{14.gain_backbone}} | {{14.gain_backbone:sign}} |
+# | **the backbone, compared fairly**, both sides re-tuned | {{14.gain_backbone}} | {{14.gain_backbone:sign}} |
 # | the weak backbone against none | {{14.gain_pretraining}} | {{14.gain_pretraining:sign}} |
 #
-# - Whatever re-tuning alone is worth has nothing to do with new weights, and the two published rows cannot show it.
-# - Swapping alone gained in {{14.swap_wins}} of the three runs.
-# - Do the two add up? A difference of differences is noisy, and so few runs cannot settle it.
-# - The better backbone won **every run**; its least gain in a run is {{14.backbone_least}}. Three wins of three bear
-#   little by themselves: a fair coin does as much in one trial of eight. What bears it is that every seed, with other
-#   canvases and other first weights, says the same. For this task, the answer to the title is yes.
-# - The gain of the weak backbone over none is an upper bound, since the rate is the weak one's.
+# - **Pretraining on other classes helps**, at least by the strong recipe: its backbone, re-tuned, beats the detector
+#   from scratch with every seed. For the weak backbone the seeds cannot tell, although it is favored: the detector from
+#   scratch borrows its rate.
+# - **Whether the better classifier is the better backbone, these runs cannot tell.** With both sides re-tuned, the
+#   strong backbone is ahead in the median, but it wins {{14.backbone_wins}} of the three runs, and so few seeds do not
+#   settle it. The aim of this lesson was three wins of three with every seed: **not reached**. The published table has
+#   an exception of its own: tnr classifies better than rsb and detects worse.
+# - **Swapping alone and re-tuning alone** show no direction. The published table has neither row.
+# - A single run could have told you either story. In the worst of three runs the strong backbone gains
+#   {{14.backbone_least}}, in the best {{14.backbone_most}}.
 
 # %% [markdown] tags=["quiz"]
-# A paper reports a better detector after new pretraining, with its optimizer re-tuned by a search. You can afford one
-# more experiment to find out what the new pretraining is worth. Which?
+# A paper reports a better detector after new pretraining. Its optimizer was re-tuned by a search. You can afford one
+# more experiment to find out what the new pretraining is worth. Which one do you choose?
 #
 # - [ ] The new backbone with the old optimizer.
-#   It holds the new backbone to a setting chosen for the old one, and answers what a careless swap is worth.
+#   That holds the new backbone to a setting that was chosen for the old one. It tells you what a careless swap is
+#   worth.
 # - [x] The old backbone with an optimizer re-tuned by an equal search.
-#   It completes the pair in which both backbones have the best setting that an equal search finds.
+#   Now both backbones have the best setting that an equal search finds, and only the backbone differs.
 # - [ ] The new backbone once more, with another seed.
-#   It tells how far seeds scatter. The question is which share of the gain the search has brought.
+#   That tells you how much seeds scatter. It does not tell you how much of the gain the search has brought.
 # - [ ] A detector from scratch.
-#   It tells what any pretraining is worth, and nothing about the new one against the old.
+#   That tells you what any pretraining is worth, and nothing about the new one compared with the old.
 
 # %% [markdown]
-# ## What did pretraining improve?
+# ## What does pretraining improve?
 #
-# A detector has to *find* digits and to *name* them. Forget the names, on both sides: what is left is average
-# precision for "a digit is here".
+# A detector has to *find* digits and to *name* them. Ignore the names, both the true ones and the detector's: what is
+# left is average precision for "here is a digit".
+#
+# For comparison, pretrain once more by the strong recipe, now on the digits 5 to 9 themselves. (They are other digits
+# than those on the canvases.) Train detectors from these backbones at the rate that was best for the strong one.
+
+# %%
+for number in seeds:
+    train_strong(strong_model, *to_pretrain(first=5), number)
+    backbones["same", number] = strong_model.get_weights()[:-2]
+test("same classes, re-tuned", "same", "AdamW", best["strong", "AdamW"])
 
 # %% [markdown] tags=["predict"]
-# Which part of the task profits from the stronger backbone: finding, naming, or both alike?
+# Which part of the task profits from pretraining: finding, naming, or both alike? And how much more does a backbone
+# gain that already knows the classes?
 
 
 # %%
@@ -1134,106 +1162,111 @@ def nameless(boxes):
     return suppress(boxes._replace(label=0 * boxes.label))
 
 
-finding = {
-    name: np.array(
-        [mean_average_precision(nameless(truth["test"]), nameless(one)) for one in each]
-    )
-    for name, each in found.items()
-}
+finding = {}
+for name, boxes_found in found.items():
+    precisions = [
+        mean_average_precision(nameless(truth["test"]), nameless(boxes))
+        for boxes in boxes_found
+    ]
+    finding[name] = np.array(precisions)
 
 # %%
-plots.bars(
-    finding,
-    title="The same detectors, names ignored",
-    label="AP@.5 for finding a digit",
-)
+plots.bars(score, title="Finding and naming digits", label="mAP@.5")
 
 # %%
-scratch, weakly, strongly = (
-    finding[name].mean()
-    for name in ("scratch, AdamW", "weak, re-tuned", "strong, re-tuned")
-)
+plots.bars(finding, title="Finding digits, names ignored", label="AP@.5 for a digit")
+
+# %%
+same = "same classes, re-tuned"
+known = score[same].mean() - score["strong, re-tuned"].mean()
+spread("14.same_classes", f"mean mAP@.5, {same}", score[same].mean(), digits=2)
+spread("14.gain_known", "known classes against other classes", known, digits=2)
+naming = score[same].mean() - score["scratch, AdamW"].mean()
+words = "finding and naming, same classes minus scratch"
+spread("14.naming_gain", words, naming, digits=2)
+
+# %%
+scratch = finding["scratch, AdamW"].mean()
 spread("14.finding_scratch", "finding, from scratch", scratch, digits=2)
-spread("14.finding_weak", "finding, weak backbone", weakly, digits=2)
-spread("14.finding_strong", "finding, strong backbone", strongly, digits=2)
-a_tenth = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
-bound(
-    "14.finding_gain",
-    "finding, strong backbone minus scratch",
-    strongly - scratch,
-    **a_tenth,
-    digits=2,
-)
-both_tasks = score["strong, re-tuned"].mean() - score["scratch, AdamW"].mean()
-
-# %%
-bound(
-    "14.naming_gain",
-    "finding and naming, strong minus scratch",
-    both_tasks,
-    at_least={"full": 0.15},
-    digits=2,
-)
+spread("14.finding_same", "finding, same classes", finding[same].mean(), digits=2)
+narrow = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}, "digits": 2}
+words = "finding, same classes minus scratch"
+bound("14.finding_gain", words, finding[same].mean() - scratch, **narrow)
 
 # %% [markdown] tags=["answer"]
-# Finding works about equally well in every arm: {{14.finding_scratch}} from scratch, {{14.finding_weak}} with the weak
-# backbone, {{14.finding_strong}} with the strong one. From scratch to the strong backbone, finding changes by
-# {{14.finding_gain}}, and finding *with* naming by {{14.naming_gain}}. Four passes over a few hundred canvases are
-# enough to learn where ink is, and too few to learn what ten digits look like: **that** is what pretraining on digits
-# brings along. It helps where the first task teaches what the second needs and cannot teach itself from so little.
-
-
-# %%
-def sure(boxes):
-    return boxes.where(boxes.score >= 0.3)
-
-
-title = "Weak backbone, re-tuned: boxes with a confidence of at least 0.3"
-boxes = sure(found["weak, re-tuned"][0])
-show_canvases(pictures["test"], truth["test"], boxes, title=title)
-
-# %%
-title = "Strong backbone, re-tuned: the same canvases"
-boxes = sure(found["strong, re-tuned"][0])
-show_canvases(pictures["test"], truth["test"], boxes, title=title)
+# Finding hardly profits. From scratch to known classes, AP without names changes by {{14.finding_gain}}; with every
+# seed the change lies between {{14.finding_gain:limit}}. With names, mAP gains {{14.naming_gain}},
+# {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink is, and too few to
+# learn what digits look like. That is what pretraining brings along here.
+#
+# A backbone that already knows the classes gains {{14.gain_known}} over one that knows others, {{14.gain_known:sign}}.
 
 # %% [markdown]
-# Sort the orange boxes: right place, wrong name; right name, but a box that overlaps too little; a second box for a
-# digit already found; or no digit there at all. A dashed box that stands alone was found with less confidence, or not
-# at all.
+# See what the detectors say about the same canvases. Only boxes with a confidence of at least 0.3 are drawn.
+
+
+# %%
+def show_confident(name):
+    boxes = found[name][0]
+    boxes = boxes.where(boxes.score >= 0.3)
+    title = f"What the detector '{name}' finds"
+    show_canvases(pictures["test"], truth["test"], boxes, names, title=title)
+
+
+show_confident("scratch, AdamW")
+
+# %%
+show_confident("strong, re-tuned")
+
+# %% [markdown]
+# Sort the orange boxes: the right place with the wrong name; the right name, but too little overlap; a second box for a
+# digit that was already found; or no digit at all. A dashed box without a companion was found with less confidence, or
+# not at all.
 
 # %% [markdown]
 # ## What this shows, and what it does not
 #
-# Published, on COCO: 37.4 to 40.8, averaged over ten demands on the overlap, with a backbone of over 20 million
-# parameters, for weights and optimizer together. Ours is another task, and another score: the *size* of our gains
-# says nothing about theirs. What carries over is the design of the comparison. Our first task also shares its ten
-# classes and its kind of picture with the second, so that pretraining helps at naming is nearly built in. ImageNet and
-# COCO share neither.
+# Published, on COCO: from 37.4 to 40.8, for weights and optimizer together, averaged over ten requirements for the
+# overlap, with a backbone of over 20 million parameters. This lesson has another task and another score, so the *size*
+# of its gains says nothing about theirs. What carries over is the design of the comparison.
 #
-# What was cut for time: a fifth of the digits for pretraining, few and short passes, small canvases, four rates an
-# arm, tuned in one run only, few runs. Objections remain. An arm whose best rate lies at an end of the four may be
-# held below its best, which favors the others. SGD was not tried at its best for the strong backbone. (A search over
-# both optimizers, with more rates, for every start would answer both.) And the recipes differ in five things at once:
-# we cannot say which did it.
+# A gain may also be missing altogether. In MMSegmentation, a sister project, the rsb weights with AdamW reached 78.47
+# in the segmentation of street scenes (PSPNet on Cityscapes), where the usual backbone with SGD reached 78.55. (That
+# backbone is ResNet-50 in a slightly better version, so here too more than one thing changed.) And Kornblith et al.
+# found that losses which make better classifiers, such as label smoothing, can make features that transfer less well.
+#
+# To save time, the lesson pretrains on few digits and for few steps, uses small canvases, searches three rates per arm
+# in one run only, and makes few runs. So some objections remain:
+#
+# - A detector whose best rate lies at an end of the three may stay below its best, which favors the others.
+# - SGD was not tuned for the strong backbone. A search over both optimizers and more rates, for every backbone, would
+#   answer this and the first objection.
+# - The two tasks have different classes but the same kind of picture, white handwriting on black. ImageNet and COCO are
+#   at least both photographs.
+# - The recipes differ in several things at once. You cannot tell which of them made the difference.
 #
 # ## What you have learned
 #
-# - An anchor-free detector answers in each cell: center or not, where and how large, which class. Non-maximum
-#   suppression leaves one box an object.
-# - Boxes are compared by intersection over union; mAP averages the greatest precision at each recall or beyond, over
-#   101 levels and all classes. Only the order of the confidences counts.
-# - Batch normalization predicts with running averages that training never uses: with momentum 0.99 a short run trains
-#   well and predicts badly.
-# - A pretrained backbone brings weights, and the settings tuned for the old weights need not suit it.
-# - Two things changed need four corners; paired differences over runs say what each is worth. Here the better backbone
-#   made the better detector, at naming digits and not at finding them. Three wins of three bear little; many seeds do.
+# - An anchor-free detector answers in each cell: is a center here, where and how large is the object, and which class
+#   is it? Non-maximum suppression leaves one box per object.
+# - Boxes are compared by intersection over union. AP averages, over 101 levels of recall, the greatest precision at
+#   that recall or beyond; mAP is its mean over the classes. Only the order of the confidences counts.
+# - Batch normalization predicts with running averages that training never uses. With momentum 0.99 a short run can
+#   train well and predict badly.
+# - A pretrained backbone brings its weights. The settings that were tuned for other weights need not suit it.
+# - When two things change, run all four combinations and look at paired differences over runs.
+# - Pretraining on other digits helped to name digits, not to find them. Whether the better classifier is also the
+#   better backbone remains open here, even after many runs. Distrust a table with one run per row.
 #
 # ## Try next
 #
-# - Give the weak recipe as many passes as the strong one (`weak_epochs = 4`). What is left of the difference?
-# - Take one ingredient out of the strong recipe (label smoothing is the suspect in Kornblith et al.) and repeat the
-#   re-tuned corner.
-# - Choose the rate of every run anew. Which arms gain by it, and what becomes of the differences?
+# - Give the weak recipe as many steps as the strong one: set `weak_epochs = 4`. Which recipe classifies better now, and
+#   which detects better?
+# - Take one ingredient out of the strong recipe and repeat the re-tuned corner. Label smoothing is the suspect of
+#   Kornblith et al.
+# - Choose the rate anew in every run. Which arms gain from that, and what becomes of the differences?
+# - Pretrain by the weak recipe on the digits 5 to 9. Do the two recipes still come out alike?
 # - Set `canvases = 2560` and `detector_epochs = 1`: as many steps, on more canvases. Does pretraining still matter?
-# - Freeze the backbone (`layer.trainable = False` for its layers, before compiling). Which arms suffer?
+# - Leave out the warm-up: set `rising = 1` in `WarmCosine`. Which backbones suffer?
+# - Freeze the backbone: in `detector`, set `layer.trainable = False` for all layers of the model but the last four.
+#   Which arms suffer?

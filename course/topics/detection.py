@@ -10,10 +10,7 @@ cocoeval.py: `evaluateImg` and `accumulate`).
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
-
-from course.figure import COLORS, GREY, drawing
 
 CELL = 8  # pixels along the side of a cell
 RECALLS = np.linspace(0, 1, 101)  # the levels at which COCO reads precision
@@ -187,48 +184,17 @@ def average_precision(right: ArrayLike, truths: int) -> float:
 
     At each level counts the greatest precision at this recall or beyond, 0 where there is none.
     """
-    hits = np.cumsum(np.asarray(right, dtype=float))
-    recall = hits / truths
-    precision = hits / np.arange(1, len(hits) + 1)
+    precision, recall = precision_at_recall(right, truths)
     greatest = np.maximum.accumulate(precision[::-1])
     at_or_beyond = np.append(greatest[::-1], 0.0)
     levels = np.searchsorted(recall, RECALLS)
     return float(at_or_beyond[levels].mean())
 
 
-def show_canvases(pictures: NDArray, truth: Boxes, found: Boxes, *, title: str) -> None:
-    """Draw the first eight canvases with their true boxes, and with what was found, best score first.
-
-    True boxes are dashed and grey; what was found is blue where it is right, and orange, dash-dotted, where not.
-    """
-    right = matches(truth, found)
-    is_drawn = found.canvas < 8
-    with drawing(title, size=(8.0, 4.6)) as (figure, alt_text):
-        figure.suptitle(title, x=0.01, ha="left")
-        for number, axes in enumerate(figure.subplots(2, 4).flat):
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(True)
-            axes.imshow(pictures[number], cmap="gray_r")
-            axes.autoscale(False)  # a wild box does not shrink the canvas
-            here = found.canvas == number
-            _outline(axes, truth.where(truth.canvas == number), GREY, "--")
-            _outline(axes, found.where(here & right), COLORS[0], "-", named=True)
-            _outline(axes, found.where(here & ~right), COLORS[1], "-.", named=True)
-        alt_text.append(f"Eight canvases with {sum(truth.canvas < 8)} digits.")
-        alt_text.append(f"{sum(right & is_drawn)} boxes are right, {sum(~right & is_drawn)} wrong.")
-
-
-def _outline(axes: Axes, boxes: Boxes, color: str, dash: str, *, named: bool = False) -> None:
-    """Draw boxes, `named` by class and score."""
-    paper = {"facecolor": "white", "edgecolor": "none", "pad": 0}
-    for (left, top, right, bottom), label, score in zip(
-        boxes.box, boxes.label, boxes.score, strict=True
-    ):
-        x = [left, right, right, left, left]
-        y = [top, top, bottom, bottom, top]
-        axes.plot(x, y, color=color, linestyle=dash)
-        if named:
-            axes.text(left, top - 1, f"{label}: {score:.2f}", color=color, fontsize=8, bbox=paper)
+def precision_at_recall(right: ArrayLike, truths: int) -> tuple[NDArray, NDArray]:
+    """Return precision and recall after each detection, best score first: two arrays (detections,)."""
+    hits = np.cumsum(np.asarray(right, dtype=float))
+    return hits / np.arange(1, len(hits) + 1), hits / truths
 
 
 def _groups(found: Boxes) -> list[NDArray]:

@@ -21,7 +21,7 @@ from course.topics.detection import (
     matches,
     mean_average_precision,
     overlaps,
-    show_canvases,
+    precision_at_recall,
     suppress,
 )
 
@@ -112,6 +112,12 @@ def test_average_precision_equals_a_case_worked_by_hand():
     assert average_precision([False, True, True], 2) == pytest.approx(2 / 3)
     assert average_precision([True, True], 2) == 1
     assert average_precision([], 3) == 0
+
+
+def test_precision_and_recall_after_each_detection_equal_a_case_worked_by_hand():
+    precision, recall = precision_at_recall([True, False, True], 4)
+    assert precision == pytest.approx([1, 1 / 2, 2 / 3])
+    assert recall == pytest.approx([1 / 4, 1 / 4, 2 / 4])
 
 
 def test_mean_average_precision_equals_a_case_worked_by_hand():
@@ -283,13 +289,3 @@ def test_a_score_is_the_probability_of_a_center_times_that_of_its_class():
     assert found.label.tolist() == [0]
     np.testing.assert_allclose(found.box, [[24, 12, 32, 28]])  # center (28, 20), 1 by 2 cells
     assert len(decode(answers, least=0.46).score) == 0
-
-
-def test_canvases_are_read_out_by_what_is_right_and_wrong_on_those_drawn(capsys):
-    pictures, truth = draw_canvases(DIGITS, np.arange(5), 9, random=np.random.default_rng(0))
-    last = truth.canvas == 8  # not drawn
-    found = truth._replace(label=np.where(np.arange(len(last)) == 0, 9, truth.label))
-    show_canvases(pictures, truth, found, title="Found")
-    drawn = np.sum(~last)
-    words = f"Eight canvases with {drawn} digits. {drawn - 1} boxes are right, 1 wrong."
-    assert capsys.readouterr().out == f"Found. {words}\n"
