@@ -19,9 +19,14 @@ def test_names_are_what_pretraining_brings_beyond_the_chance_of_the_seeds(full):
     assert sign_test(full("14.naming_gain").values) < SIGNIFICANT
 
 
-@pytest.mark.parametrize("name", ["backbone", "swap", "tuning", "pretraining"])
+@pytest.mark.parametrize("name", ["both", "backbone", "swap", "tuning", "pretraining"])
 def test_the_seeds_cannot_tell_what_the_lesson_leaves_open(full, name):
     assert sign_test(full(f"14.gain_{name}").values) >= SIGNIFICANT
+
+
+def test_both_changes_gain_in_the_median_but_not_with_every_seed(full):
+    assert full("14.gain_both").median > 0
+    assert min(full("14.gain_both").values) <= 0
 
 
 def test_the_strong_backbone_is_ahead_in_the_median_but_not_in_three_runs_of_three_with_every_seed(
