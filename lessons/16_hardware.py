@@ -820,9 +820,9 @@ bound(
 
 # %% [markdown]
 # Without scaling, FP16 loses {{16.lost_plain}} of these gradients. That is little, and this small network would hardly
-# notice. Other networks can have far smaller gradients. The cure costs next to nothing: **multiply the loss by a large number**.
-# By the chain rule, every gradient grows by the same factor. Then divide the gradients by it in float32, before the
-# optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
+# notice. Other networks can have far smaller gradients. The cure costs next to nothing: **multiply the loss by a large
+# number**. By the chain rule, every gradient grows by the same factor. Then divide the gradients by it in float32,
+# before the optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
 #
 # Keras does this for you, but only if the *model* has the policy. It does not if you give the policy to single layers:
 
@@ -852,6 +852,9 @@ for _ in range(5):
     print(f"scale {float(optimizer.dynamic_scale):,.0f}, weights changed: {changed}")
 
 # %% [markdown]
+# A skipped step leaves the weights as they were. The first step whose gradients are finite changes them, and the factor
+# stays.
+#
 # **bfloat16** (policy `mixed_bfloat16`) avoids the whole problem. It also has 16 bits, but spends as many of them on
 # the exponent as float32 does, so its range is the same and it needs no loss scaling. The price is precision: it has 8
 # significant bits where FP16 has 11. Newer cards support both.
