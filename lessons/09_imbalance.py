@@ -376,26 +376,26 @@ distance = {}
 for name, unit in {"SGD": sgd, "Adam": model}.items():
     with_ones = trained(unit, x_training, y_training, class_weight=ones)
     with_tens = trained(unit, x_training, y_training, class_weight=tens)
-    distance[name] = np.abs(with_tens - with_ones).max()
+    distance[name] = np.abs(with_tens - with_ones).mean()
 print({name: float(value.round(5)) for name, value in distance.items()})
 
 # %%
 bound(
     "09.sgd_ten",
-    "SGD: largest difference of a weight",
+    "SGD: mean difference of the weights",
     distance["SGD"],
-    at_least={"full": 0.1},
+    at_least={"full": 0.03},
 )
 bound(
     "09.adam_over_sgd",
-    "Adam's difference over that of SGD",
+    "Adam's mean difference over that of SGD",
     distance["Adam"] / distance["SGD"],
-    at_most={"full": 0.1},
+    at_most=0.1,
 )
 
 # %% [markdown] tags=["answer"]
-# With **SGD** the trained model is another one: some weight differs by {{09.sgd_ten}}. With **Adam**, which divides
-# each step by the size of the gradients, next to nothing happens.
+# With **SGD** the trained model is another one: its weights differ by {{09.sgd_ten}} on average. With **Adam**, which
+# divides each step by the size of the gradients, they differ by less than a tenth of that.
 
 # %% [markdown]
 # Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So ten times
@@ -823,7 +823,8 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 
 def by_tuned_unit(x, y, weight, x_new):
     """Decisions, 0 or 1, for `x_new`, at a threshold chosen within x and y."""
-    tuned = TunedThresholdClassifierCV(unit_with(weight), scoring="f1", thresholds=20)
+    settings = {"scoring": "f1", "thresholds": 20, "cv": 3}
+    tuned = TunedThresholdClassifierCV(unit_with(weight), **settings)
     return tuned.fit(x, y).predict(x_new)
 
 
@@ -1038,16 +1039,16 @@ plots.lines(
 )
 
 # %%
-bound(
+spread(
     "09.gap_lost",
     "recall, weighted minus unweighted: early minus late",
     gap[now] - gap[-1],
-    at_least={"full": 0},
 )
 spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
-# They come together: at the end only {{09.gap_late}} is left between them. A network that separates its training
+# They come together: at the end only {{09.gap_late}} is left between them. (What they lose of their distance is
+# {{09.gap_lost:sign}}.) A network that separates its training
 # rows is confident about each of them, and then it hardly matters how much a row weighs. Byrd and Lipton showed this
 # for large networks: in the long run weights lose their effect, unless a penalty keeps the network's own weights small.
 
@@ -1113,11 +1114,16 @@ pd.DataFrame(scores).T.round(4)
 
 # %%
 for name, score in scores.items():
-    bound(
+    spread(
         f"09.brier_{name}",
-        f"Brier score of the {name}, weighted minus unweighted: interval begins at",
+        f"Brier score of the {name}, weighted minus unweighted",
+        damage[name][0],
+        digits=4,
+    )
+    spread(
+        f"09.brier_low_{name}",
+        f"the same for the {name}: interval begins at",
         damage[name][1].low,
-        at_least={"full": 0},
         digits=4,
     )
     bound(
@@ -1130,7 +1136,8 @@ for name, score in scores.items():
     )
 
 # %% [markdown]
-# With weights the Brier score is worse, and for both models by more than chance. The correction undoes
+# With weights the Brier score is worse, and other patients would most likely say the same: the 99% interval of the
+# difference begins at {{09.brier_low_unit}} for the unit and at {{09.brier_low_network}} for the network. The correction undoes
 # {{09.brier_restored_unit}} of the damage for the unit, and {{09.brier_restored_network}} for the network. So a
 # weighted model is still usable, as long as you know the weight.
 
@@ -1266,8 +1273,8 @@ def decide(probability, miss, alarm):
 #   positives: "this careful initialization gives a clear advantage" in validation loss.
 
 # %% [markdown] tags=["predict"]
-# Which of these will hold for our patients: a higher AUC with weights, a smoother gradient with oversampling, a better
-# ranking with oversampling, a lower loss with the first bias?
+# Which of these will hold for our patients: a higher AUC with weights, a smoother gradient with oversampling, an easier
+# training with oversampling, a lower loss with the first bias?
 
 
 # %%
@@ -1279,20 +1286,6 @@ def auc(y, risk):
 
 
 # %%
-def by_oversampling(x, y, weight, x_new):
-    """Risks by the network, trained on as many ill rows, drawn at random, as healthy
-    ones, with as many steps."""
-    ill, healthy = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    drawn = np.random.default_rng(seed).choice(ill, len(healthy))
-    rows = np.concatenate([healthy, drawn])
-    reinitialize(network, seed)
-    passes = -(-epochs * len(y) // len(rows))
-    network.fit(x[rows], y[rows], batch_size=32, epochs=passes, verbose=0)
-    return risks_of(network, x_new)
-
-
-# %%
-oversampled = predict_all(by_oversampling)[now]
 first_bias = np.log(positives / negatives)
 careful = predict_all(by_network, bias=first_bias, last=epochs)
 
@@ -1303,32 +1296,72 @@ careful = predict_all(by_network, bias=first_bias, last=epochs)
 
 # %%
 gradients = (0.5 - y_training)[:, None] * x_training
-weight = np.where(y_training == 1, mean_one[1], mean_one[0])[:, None]
-mean_gradient = (weight * gradients).mean(axis=0)
+weight = np.where(y_training == 1, mean_one[1], mean_one[0])
+mean_gradient = (weight[:, None] * gradients).mean(axis=0)
 
-weighted_scatter = ((weight * gradients - mean_gradient) ** 2).sum(axis=1).mean()
-drawn_scatter = (weight[:, 0] * ((gradients - mean_gradient) ** 2).sum(axis=1)).mean()
+weighted = weight[:, None] * gradients - mean_gradient
+weighted_scatter = (weighted**2).sum(axis=1).mean()
+drawn_scatter = (weight * ((gradients - mean_gradient) ** 2).sum(axis=1)).mean()
 smoother = weighted_scatter / drawn_scatter
 print(f"variance of the weighted gradient over the oversampled one: {smoother:.1f}")
 
-# %%
-plain, weighted = pairs["network"]
-statements = {
-    "AUC, unit": compare(auc, weighted_unit, plain_unit),
-    "AUC, network": compare(auc, weighted, plain),
-    "ranking, oversampled": compare(average_precision, oversampled, weighted),
-}
-
-# %% tags=["varies"]
-imbalance.intervals(
-    statements,
-    title="AUC: weighted minus unweighted. Ranking: oversampled minus weighted",
-    label="difference, with its 99% interval (share)",
-)
+# %% [markdown]
+# And is it easier to train? We train the unit by plain SGD, 500 steps with batches of 32 rows, at a low and at a high
+# learning rate. Either all rows are drawn alike and weighted, or the ill are drawn more often. The judge is the weighted
+# loss on all training rows.
 
 # %%
 from sklearn.metrics import log_loss
 
+with_one = np.column_stack([x_training, np.ones(len(x_training))])  # for the bias
+
+
+def sgd_steps(rate, chance, row_weight):
+    """The weighted loss after every tenth step."""
+    rng = np.random.default_rng(seed)
+    own, losses = np.zeros(with_one.shape[1]), []
+    for step in range(1, 501):
+        rows = rng.choice(len(y_training), 32, p=chance)
+        error = row_weight[rows] * (expit(with_one[rows] @ own) - y_training[rows])
+        own -= rate * with_one[rows].T @ error / 32
+        if step % 10 == 0:
+            risk = expit(with_one @ own)
+            losses.append(log_loss(y_training, risk, sample_weight=weight))
+    return losses
+
+
+# %%
+ways = {
+    "weighted": (None, weight),
+    "oversampled": (weight / weight.sum(), np.ones_like(weight)),
+}
+training_loss = {
+    rate: {name: sgd_steps(rate, *way) for name, way in ways.items()}
+    for rate in (0.1, 1.0)
+}
+
+# %% tags=["varies"]
+plots.lines(
+    np.arange(10, 501, 10),
+    training_loss[1.0],
+    title="SGD with a high learning rate",
+    x_label="step",
+    y_label="weighted loss on the training rows (nats)",
+)
+
+# %%
+auc_gained = {
+    name: compare(auc, weighted, plain) for name, (plain, weighted) in pairs.items()
+}
+
+# %% tags=["varies"]
+imbalance.intervals(
+    auc_gained,
+    title="AUC, weighted minus unweighted",
+    label="difference, with its 99% interval (share)",
+)
+
+# %%
 losses = {
     "first bias 0": [log_loss(y, risk) for risk in plain_network[: now + 1]],
     "first bias log(pos / neg)": [log_loss(y, risk) for risk in careful[: now + 1]],
@@ -1345,12 +1378,17 @@ plots.lines(
 
 # %%
 bound("09.smoother", "variance, weighted over oversampled", smoother, at_least=5)
-for short, name in {
-    "auc_unit": "AUC, unit",
-    "auc_network": "AUC, network",
-    "oversampling": "ranking, oversampled",
-}.items():
-    spread(f"09.{short}", name, statements[name][0], digits=4)
+for rate, curves in training_loss.items():
+    spread(
+        f"09.oversampling_{'low' if rate < 1 else 'high'}",
+        f"training loss at rate {rate}, second half: weighted minus oversampled",
+        np.mean(curves["weighted"][25:]) - np.mean(curves["oversampled"][25:]),
+        digits=4,
+    )
+for name, (gained, _) in auc_gained.items():
+    spread(
+        f"09.auc_{name}", f"AUC of the {name}, weighted minus plain", gained, digits=4
+    )
 for short, place in {"early": 0, "late": now}.items():
     spread(
         f"09.bias_{short}",
@@ -1360,18 +1398,21 @@ for short, place in {"early": 0, "late": now}.items():
     )
 
 # %% [markdown] tags=["answer"]
-# | statement | here | over the splits |
+# | difference | here | over the splits |
 # | --- | --- | --- |
-# | AUC is higher with weights (unit) | {{09.auc_unit}} | {{09.auc_unit:sign}} |
-# | AUC is higher with weights (network) | {{09.auc_network}} | {{09.auc_network:sign}} |
-# | oversampling ranks better than weights | {{09.oversampling}} | {{09.oversampling:sign}} |
-# | a careful bias lowers the loss after one epoch | {{09.bias_early}} | {{09.bias_early:sign}} |
-# | ... and after the epochs of our network | {{09.bias_late}} | {{09.bias_late:sign}} |
+# | AUC of the unit, weighted minus unweighted | {{09.auc_unit}} | {{09.auc_unit:sign}} |
+# | AUC of the network, weighted minus unweighted | {{09.auc_network}} | {{09.auc_network:sign}} |
+# | loss at the low rate, weighted minus oversampled | {{09.oversampling_low}} | {{09.oversampling_low:sign}} |
+# | loss at the high rate, weighted minus oversampled | {{09.oversampling_high}} | {{09.oversampling_high:sign}} |
+# | loss after one epoch, without careful bias minus with | {{09.bias_early}} | {{09.bias_early:sign}} |
+# | the same after the epochs of our network | {{09.bias_late}} | {{09.bias_late:sign}} |
 #
-# The gradient *is* smoother: its variance is more than {{09.smoother:limit}} times smaller with oversampling. That is
-# a real insight, and worth knowing when batches are small. Whether it leads to a better model is another question.
-# These data show no higher AUC with weights (for the unit it is rather lower), no better ranking with oversampling, and
-# no advantage of the first bias. (Our learning rate is ten times TensorFlow's; we did not test whether that is why.)
+# The gradient *is* smoother: its variance is more than {{09.smoother:limit}} times smaller with oversampling. That is a
+# real insight, and worth knowing when batches are small and steps are large: at the high rate the weighted training
+# jumps, and stays behind. At the low rate you see little of it.
+#
+# These data show no higher AUC with weights (for the unit it is rather lower) and no advantage of the first bias. (Our
+# learning rate is ten times TensorFlow's; we did not test whether that is why.)
 #
 # None of this says that the statements fail for credit cards. It says that they are not general: test them on your
 # own data, with a baseline and an interval.

@@ -86,8 +86,9 @@ def _precision(y_true: NDArray, alarm: NDArray) -> float:
 def intervals(found: Mapping[str, tuple[float, Interval]], *, title: str, label: str) -> None:
     """Draw each difference with its interval and a line at 0; `label` names the difference and its unit."""
     with drawing(title, size=(7.5, 1.3 + 0.45 * len(found))) as (figure, alt_text):
+        figure.suptitle(title, x=0.01, ha="left")
         axes = figure.add_subplot()
-        axes.set(title=title, xlabel=label)
+        axes.set(xlabel=label)
         axes.grid(visible=False, axis="y")
         axes.axvline(0, color=GREY)
         axes.set_yticks(range(len(found)), list(found))
