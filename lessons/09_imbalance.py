@@ -395,7 +395,7 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # With **SGD** the trained model is another one: its weights differ by {{09.sgd_ten}} on average. With **Adam**, which
-# divides each step by the size of the gradients, they differ by less than a tenth of that.
+# divides each step by the size of the gradients, they differ by less than {{09.adam_over_sgd:limit}} times as much.
 
 # %% [markdown]
 # Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So ten times
@@ -1047,10 +1047,10 @@ spread(
 spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
-# They come together: at the end only {{09.gap_late}} is left between them. (What they lose of their distance is
-# {{09.gap_lost:sign}}.) A network that separates its training
-# rows is confident about each of them, and then it hardly matters how much a row weighs. Byrd and Lipton showed this
-# for large networks: in the long run weights lose their effect, unless a penalty keeps the network's own weights small.
+# They come together: at the end only {{09.gap_late}} is left between them. (Early minus late is {{09.gap_lost:sign}}.) A
+# network that separates its training rows is confident about each of them, and then it hardly matters how much a row
+# weighs. Byrd and Lipton showed this for large networks: in the long run weights lose their effect, unless a penalty
+# keeps the network's own weights small.
 
 # %% [markdown]
 # ## What happens to the probabilities
@@ -1137,9 +1137,11 @@ for name, score in scores.items():
 
 # %% [markdown]
 # With weights the Brier score is worse, and other patients would most likely say the same: the 99% interval of the
-# difference begins at {{09.brier_low_unit}} for the unit and at {{09.brier_low_network}} for the network. The correction undoes
-# {{09.brier_restored_unit}} of the damage for the unit, and {{09.brier_restored_network}} for the network. So a
-# weighted model is still usable, as long as you know the weight.
+# difference begins at {{09.brier_low_unit}} for the unit and at {{09.brier_low_network}} for the network.
+#
+# The correction undoes {{09.brier_restored_unit}} of the damage for the unit, and {{09.brier_restored_network}} for the
+# network. (More than 100% means that the corrected model is even better than the unweighted one.) So a weighted model
+# is still usable, as long as you know the weight.
 
 # %% [markdown] tags=["quiz"]
 # A model was trained with `class_weight={1: 20}` and gives a patient a probability of 0.5. What is the best estimate
@@ -1307,8 +1309,8 @@ print(f"variance of the weighted gradient over the oversampled one: {smoother:.1
 
 # %% [markdown]
 # And is it easier to train? We train the unit by plain SGD, 500 steps with batches of 32 rows, at a low and at a high
-# learning rate. Either all rows are drawn alike and weighted, or the ill are drawn more often. The judge is the weighted
-# loss on all training rows.
+# learning rate. Either all rows are drawn alike and weighted, or the ill are drawn more often. The judge is the
+# weighted loss on all training rows.
 
 # %%
 from sklearn.metrics import log_loss
@@ -1407,12 +1409,12 @@ for short, place in {"early": 0, "late": now}.items():
 # | loss after one epoch, without careful bias minus with | {{09.bias_early}} | {{09.bias_early:sign}} |
 # | the same after the epochs of our network | {{09.bias_late}} | {{09.bias_late:sign}} |
 #
-# The gradient *is* smoother: its variance is more than {{09.smoother:limit}} times smaller with oversampling. That is a
-# real insight, and worth knowing when batches are small and steps are large: at the high rate the weighted training
-# jumps, and stays behind. At the low rate you see little of it.
+# The gradient *is* smoother: without oversampling, its variance is more than {{09.smoother:limit}} times as large. That
+# is a real insight, and worth knowing when batches are small and steps are large: at the high rate the weighted
+# training jumps, and stays behind. At the low rate these splits cannot tell the two apart.
 #
-# These data show no higher AUC with weights (for the unit it is rather lower) and no advantage of the first bias. (Our
-# learning rate is ten times TensorFlow's; we did not test whether that is why.)
+# These data show no higher AUC with weights (for the unit it is lower with every split) and no advantage of the first
+# bias. (Our learning rate is ten times TensorFlow's; we did not test whether that is why.)
 #
 # None of this says that the statements fail for credit cards. It says that they are not general: test them on your
 # own data, with a baseline and an interval.

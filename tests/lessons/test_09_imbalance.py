@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from course.authoring.source import read
+from course.evidence import SIGNIFICANT, sign_test
 
 
 def from_the_lesson(name, **names):
@@ -27,6 +28,24 @@ def test_these_data_cannot_tell_in_most_splits_which_model_is_better(difference,
 def test_the_gain_in_recall_and_the_match_of_f1_miss_what_was_hoped_for_in_some_splits(full):
     assert full("09.recall_network").low < 0.15
     assert full("09.f1_moved_gain").low < -0.03
+
+
+@pytest.mark.parametrize("name", ["gap_lost", "brier_unit", "brier_network", "oversampling_high"])
+def test_what_is_said_of_every_split_is_more_than_chance(name, full):
+    assert full(f"09.{name}").low > 0
+    assert sign_test(full(f"09.{name}").values) < SIGNIFICANT
+
+
+def test_other_patients_would_say_of_the_brier_score_what_these_do(full):
+    assert full("09.brier_low_unit").low > 0
+    assert full("09.brier_low_network").low > 0
+
+
+def test_the_auc_of_the_unit_is_lower_with_weights_and_the_rest_of_the_table_cannot_tell(full):
+    assert full("09.auc_unit").high < 0
+    assert sign_test(full("09.auc_unit").values) < SIGNIFICANT
+    for name in ("auc_network", "oversampling_low", "bias_early", "bias_late"):
+        assert sign_test(full(f"09.{name}").values) >= SIGNIFICANT
 
 
 def test_at_its_best_epoch_the_trusted_training_gains_less_than_two_points_with_some_seeds(full):
