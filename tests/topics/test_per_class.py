@@ -1,0 +1,36 @@
+"""The figures of lesson 07 say what they show."""
+
+import numpy as np
+from sklearn.metrics import precision_score, recall_score
+
+from course.topics import per_class
+
+
+def test_the_sketch_states_recall_and_precision_of_its_own_counts(capsys):
+    true, predicted = (
+        np.repeat(each.ravel(), per_class.COUNTS.ravel()) for each in np.indices((3, 3))
+    )
+    per_class.recall_and_precision()
+    told = capsys.readouterr().out
+    assert recall_score(true, predicted, average=None)[0] == 0.8
+    assert precision_score(true, predicted, average=None)[0] == 0.5
+    assert "40 / 50 = 0.8" in told
+    assert "40 / 80 = 0.5" in told
+
+
+def test_the_published_validation_recalls_have_the_published_accuracy_as_their_mean():
+    assert round(np.mean(list(per_class.PUBLISHED_VALIDATION.values())), 4) == 0.8135
+    assert min(per_class.PUBLISHED_VALIDATION, key=per_class.PUBLISHED_VALIDATION.get) == "shirt"
+
+
+def test_classes_are_told_from_the_best_to_the_worst_beside_the_published_ones(capsys):
+    per_class.class_dots({"bag": 0.4, "coat": 0.9}, {"bag": 0.5, "coat": 0.8}, title="T", label="l")
+    assert "coat: 0.90, published 0.80. bag: 0.40, published 0.50." in capsys.readouterr().out
+
+
+def test_each_panel_tells_the_mean_of_the_last_five_of_each_series(capsys):
+    series = {"with": list(range(10)), "without": [1.0] * 10}
+    per_class.panels(range(10), {"recall": series}, title="T", x_label="epoch", y_label="share")
+    told = capsys.readouterr().out
+    assert "recall, with: 7 on average in the last five." in told
+    assert "recall, without: 1 on average in the last five." in told
