@@ -50,7 +50,7 @@ def lines(
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for number, (style, values) in enumerate(styled(series)):
             runs = np.atleast_2d(np.asarray(values, dtype=float))
-            median = np.nanmedian(runs, axis=0)
+            median = np.nanmedian(runs, axis=0) if len(runs) > 1 else runs[0]
             axes.plot(x, median, **style, markevery=(number % spacing, spacing))
             alt_text.append(_trend(style["label"], x, median, x_label))
             if len(runs) > 1:
@@ -68,7 +68,12 @@ def lines(
 
 
 def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
-    """Say where a curve goes from and to, and where it turns."""
+    """Say where a curve goes from and to, and where it turns; NaN is where it has no value."""
+    known = ~np.isnan(y)
+    x = x[known]
+    y = y[known]
+    if not y.size:
+        return f"{name} has no values."
     first = y[0]
     last = y[-1]
     verb = "stays"
@@ -77,7 +82,9 @@ def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
     if last < first:
         verb = "falls"
     parts = [f"{name} {verb} from {first:.3g} to {last:.3g}"]
-    turns = {"lowest": np.nanargmin(y), "highest": np.nanargmax(y)}
+    if not known[-1]:
+        parts.append(f"ends at {x_label} {x[-1]:.3g}")
+    turns = {"lowest": np.argmin(y), "highest": np.argmax(y)}
     for adjective, place in turns.items():
         if 0 < place < len(y) - 1:
             parts.append(f"{adjective} {y[place]:.3g} at {x_label} {x[place]:.3g}")

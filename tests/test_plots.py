@@ -204,6 +204,11 @@ def test_a_curve_is_described_by_its_ends_and_where_it_turns():
     )
 
 
+def test_the_alt_text_says_where_a_curve_without_further_values_ends():
+    alt = alt_of(lambda: plots.lines([0, 1, 2, 3], {"precision": [1, 2, 4, np.nan]}, **axes_of))
+    assert alt == "A title. precision rises from 1 to 4, ends at time (s) 2."
+
+
 class Fitted:
     """What `fit` returns, as far as it matters here."""
 

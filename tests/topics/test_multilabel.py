@@ -1,0 +1,49 @@
+"""The canvases of lesson 08 have the labels of the digits on them, and its figures say what they show."""
+
+import numpy as np
+
+from course.topics import multilabel
+
+NAMES = np.arange(10)
+DIGITS = np.repeat(25 * (1 + NAMES), 28 * 28).reshape(10, 28, 28)  # each of a grey of its own
+
+
+def test_the_label_of_a_canvas_says_which_digits_are_on_it():
+    canvases, labels = multilabel.compose(DIGITS, NAMES, 500, np.random.default_rng(0))
+    for canvas, label in zip(canvases, labels, strict=True):
+        cells = canvas.reshape(2, 14, 2, 14).transpose(0, 2, 1, 3).reshape(4, -1)
+        greys = np.round(cells * 255 / 25).astype(int)
+        assert np.all(greys == greys[:, :1])
+        on = set(greys[:, 0]) - {0}
+        assert on
+        assert on == set(np.flatnonzero(label) + 1)
+
+
+def test_each_digit_is_drawn_falloff_times_as_often_as_the_one_before_it():
+    def shares(falloff):
+        rng = np.random.default_rng(0)
+        canvases, _ = multilabel.compose(DIGITS, NAMES, 20_000, rng, falloff=falloff)
+        cells = np.round(canvases[:, ::14, ::14] * 255 / 25).astype(int)
+        counts = np.bincount(cells.ravel(), minlength=11)[1:]
+        return counts[1:] / counts[:-1]
+
+    assert np.allclose(shares(0.7), 0.7, atol=0.1)
+    assert np.allclose(shares(1.0), 1.0, atol=0.1)
+
+
+def test_the_sketch_tells_one_class_from_a_set(capsys):
+    multilabel.one_answer_or_ten()
+    told = capsys.readouterr().out
+    assert "the answer is one class, 7" in told
+    assert "the answer is a set of labels, 3 and 7" in told
+
+
+def test_canvases_and_dots_are_told_one_by_one(capsys):
+    labels = np.eye(10)[[3, 7]] + np.eye(10)[[1, 1]]
+    multilabel.canvas_grid(np.zeros((2, 28, 28)), labels, title="Two", columns=2)
+    multilabel.percent_dots(
+        {"plain": {"0.5": 68.44}, "weighted": {"0.5": 54.0}}, title="T", label="l"
+    )
+    told = capsys.readouterr().out
+    assert "2 canvases with the digits 1 3, 1 7." in told
+    assert "plain, 0.5: 68.4. weighted, 0.5: 54.0." in told
