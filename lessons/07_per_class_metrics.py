@@ -171,8 +171,8 @@ class Snapshots(keras.callbacks.Callback):
 model = network()
 snapshots = Snapshots()
 history = train(model, epochs, [snapshots])
-of_shirt = [key for key in history if key.endswith("_shirt")]
-print(len(history), "curves, such as", of_shirt)
+of_bag = [key for key in history if key.endswith("_bag")]
+print(len(history), "curves, such as", of_bag)
 
 # %% [markdown]
 # Each curve exists twice; names with `val_` in front are for validation. Here is the recall of every class after the
@@ -217,18 +217,19 @@ spread(
     published=0.3250,
     source="Chowdhury, ml_cookbook, 2020",
 )
+
 # %% [markdown]
 # One epoch says little, too. Watch how three classes move from epoch to epoch.
 
 # %%
 watched = ("trouser", "coat", "shirt")
-recalls = {f"recall, {name}": history[f"val_class_recall_{name}"] for name in watched}
+recalls = {name: history[f"val_class_recall_{name}"] for name in watched}
 plots.lines(
     range(1, epochs + 1),
-    {"accuracy, all classes": history["val_accuracy"]} | recalls,
-    title="A calm accuracy, and what it is made of",
+    {"accuracy": history["val_accuracy"]} | recalls,
+    title="A calm accuracy, and the recall of three classes",
     x_label="epoch",
-    y_label="share right, validation images",
+    y_label="accuracy or recall (validation)",
 )
 
 
@@ -275,7 +276,8 @@ bound(
 # the border between them moves.
 #
 # So the accuracy says little about any single class. At its greatest, the distance between the accuracy and the worst
-# recall is {{07.hidden}}. **Never report the recall of a class from a single epoch.** To see who the neighbors are, look at the table of counts:
+# recall is {{07.hidden}}. **Never report the recall of a class from a single epoch.** To see who the neighbors are, look
+# at the table of counts:
 
 # %%
 from sklearn.metrics import confusion_matrix
@@ -496,10 +498,10 @@ for part, (recall, accuracy) in published.items():
 
 # %% [markdown]
 # The validation figures agree to the last digit. The training figures are six points apart, so one of them is wrong,
-# and it is the recalls. They were copied from the progress bar. The progress bar of that time averaged over all steps
-# whatever it did not know as a metric, such as these figures. So each of them is the mean, over 1,875 steps, of the
-# recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends each line of the
-# progress bar with the values of the history.)
+# and it is the recalls. They were copied from the progress bar. The progress bar of that time knew only the
+# metrics of `compile`, and averaged every other figure over the steps. So each of these is the mean, over 1,875 steps,
+# of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends each line
+# of the progress bar with the values of the history.)
 
 # %% [markdown] tags=["quiz"]
 # A colleague shows you the log of ten equally large classes: the accuracy is 0.90, and the recalls have a mean of 0.84.
@@ -804,10 +806,8 @@ class Watched(keras.Sequential):
 # which you need further down: the loss of each row is multiplied by the weight of its class, and the weights may change
 # at any time. (This class takes no other sample weights, so `x, y = data` is enough.)
 
+
 # %%
-from keras import ops
-
-
 class Weighted(Watched):
     """Weight each row in the loss by the weight of its class, at first 1 for all."""
 

@@ -708,13 +708,14 @@ spread(
 )
 
 # %% [markdown]
-# There is a reason. Cross-entropy is least when the probabilities are honest, that is, when three in ten of all answers
-# "0.3" are on. With honest probabilities, 0.5 already gives each label the likelier answer, and no other threshold
-# makes more single answers right. A small gain in exact match is still possible. No network is quite honest, and the
-# labels of a canvas are not independent: a canvas is never empty, but the network may say no to all ten.
+# There is a reason. Cross-entropy rewards **calibrated** probabilities: of all labels that get the probability 0.3,
+# three in ten are on. With calibrated probabilities, 0.5 already gives each label the likelier answer, and no other
+# threshold makes more single answers right. A small gain in exact match is still possible. No network is perfectly
+# calibrated, and the labels of a canvas are not independent: a canvas is never empty, but the network may say no to all
+# ten.
 #
-# F1 is different. With honest probabilities, its best threshold is half of the best F1, so never above 0.5 (Lipton and
-# others, 2014, in the reading). Thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off
+# F1 is different. With calibrated probabilities, its best threshold is half of the best F1, so never above 0.5 (Lipton
+# and others, 2014, in the reading). Thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off
 # for exact match, too?
 
 # %% [markdown]
@@ -784,7 +785,7 @@ spread(
 )
 
 # %% [markdown]
-# For this network 0.5 *is* far off, because the weights have made its probabilities dishonest. The chosen thresholds
+# For this network 0.5 *is* far off, because with the weights its probabilities are not calibrated. The chosen thresholds
 # repair much of it. Where should they lie?
 
 # %% [markdown]
@@ -1040,8 +1041,8 @@ spread(
 # %% [markdown]
 # - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. That undoes most of
 #   the damage by the weights, a share of {{08.undone}}.
-# - On the plain network they gain {{08.test_gain_plain}}. The aim was three points, which is **not reached**: 0.5 was
-#   nearly right, as it is for honest probabilities.
+# - On the plain network they gain {{08.test_gain_plain}}. We hoped for three points, which are **not reached**: 0.5 was
+#   nearly right, as it is for calibrated probabilities.
 # - With these thresholds on both, the plain network is ahead of the weighted one by {{08.test_behind}},
 #   {{08.test_behind:sign}}. The weights were a detour here. If you want more recall, lower a threshold of the plain
 #   network.
@@ -1060,8 +1061,8 @@ spread(
 #   categorical accuracy, which asks only for the first label that is on. Name the metric that you mean.
 # - Exact match wants every label right. Micro F1 follows the frequent labels, and macro F1 counts all labels alike.
 #   Average precision needs no threshold.
-# - Choose thresholds on validation data, for the figure by which you are judged. With honest probabilities 0.5 is nearly
-#   right for exact match and too high for F1; after training with weights it is too low.
+# - Choose thresholds on validation data, for the figure by which you are judged. With calibrated probabilities 0.5 is
+#   nearly right for exact match and too high for F1; after training with weights it is too low.
 # - Weights for each label belong in the loss. They move the probabilities, and with them the right threshold, from 0.5
 #   to $w / (1 + w)$. `class_weight` uses only the first label of each row.
 #

@@ -6,7 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from course.evidence import SIGNIFICANT, sign_test
+from course.evidence import SIGNIFICANT, has_margin, sign_test
+
+
+def test_on_the_weighted_network_chosen_thresholds_gain_three_points_with_margin(full):
+    assert has_margin(full("08.test_gain").values, at_least=3)
 
 
 def test_on_the_plain_network_chosen_thresholds_do_not_reach_three_points_in_the_median(full):
@@ -58,8 +62,8 @@ def test_class_weight_on_several_labels_gives_no_warning():
         )
 
 
-def test_with_honest_probabilities_the_best_threshold_for_f1_is_half_of_the_best_f1():
-    """With honest probabilities, its best threshold is half of the best F1, so never above 0.5."""
+def test_with_calibrated_probabilities_the_best_threshold_for_f1_is_half_of_the_best_f1():
+    """With calibrated probabilities, its best threshold is half of the best F1, so never above 0.5."""
     for power in (1, 2, 4):
         probability = ((np.arange(200_000) + 0.5) / 200_000) ** power
         order = np.sort(probability)[::-1]
@@ -70,7 +74,7 @@ def test_with_honest_probabilities_the_best_threshold_for_f1_is_half_of_the_best
         assert order[best] < 0.5
 
 
-def test_with_honest_probabilities_no_threshold_makes_more_answers_right_than_one_half():
+def test_with_calibrated_probabilities_no_threshold_makes_more_answers_right_than_one_half():
     """0.5 already gives each label the likelier answer, and no other threshold makes more single answers right."""
     probability = ((np.arange(20_000) + 0.5) / 20_000) ** 3
     thresholds = np.linspace(0, 1, 201)
