@@ -889,7 +889,8 @@ bound(
 # %% [markdown]
 # The thresholds of the weighted network rise with the weight, roughly as the formula says. For common digits, whose
 # weight is near 1, they stay near 0.5. For the digits 5 to 9 they lie {{08.raised}} above those of the plain network on
-# average. Both curves are jagged because accuracy is almost flat around its best threshold: a few canvases decide.
+# average. The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a
+# few canvases decide.
 
 # %% [markdown] tags=["quiz"]
 # A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that the weights
