@@ -6,7 +6,7 @@
 #   - detect a class that the accuracy hides, and a log that contradicts itself
 #   - explain what a train_step written for TensorFlow 2.2 does in Keras 3, and why
 #   - choose between a metric and an override of train_step, and write both correctly
-#   - stop training on the worst class, and say what changing class weights can and cannot do
+#   - stop training when the worst class no longer improves, and say what class weights can and cannot do
 # prerequisites:
 #   - "lesson 05 (Digits): networks of dense layers, validation and test"
 #   - "lesson 06 (Metrics): a metric streams, and divides once, at the end"
@@ -83,7 +83,7 @@ for part in ("train", "validation", "test"):
 # %% [markdown]
 # Fashion-MNIST has the format of the digits in lesson 05 and is harder. The course ships the first 10,000 of its
 # 60,000 training images and the first 2,000 of its 10,000 test images. All classes are about equally large, so nothing
-# in this lesson comes from a rare class; those are the topic of lesson 09.
+# in this lesson comes from a rare class. Rare classes are the topic of lesson 09.
 #
 # Each class has only about 200 validation images, though. A share of 0.6 among 200 images has a standard error of
 # $\sqrt{0.6 \cdot 0.4 / 200} = 0.035$. Among all 2,000 images it would be a third of that.
@@ -91,8 +91,9 @@ for part in ("train", "validation", "test"):
 # %% [markdown]
 # ## One number for ten classes
 #
-# This lesson follows a published notebook (see the reading). It trains a small convolutional network on 60,000 images
-# in batches of 32 and reports an accuracy of 0.8135 after one pass. You will train a dense network on 8,000 images.
+# This lesson follows a published notebook (by Chowdhury; see Further reading). The notebook trains a small
+# convolutional network on 60,000 images in batches of 32 and reports an accuracy of 0.8135 after one pass. You will
+# train a dense network on 8,000 images.
 
 # %% [markdown] tags=["predict"]
 # The accuracy is 0.8135, and the ten classes are equally large. How low was the **recall** of the worst class: about
@@ -107,7 +108,8 @@ x_train, x_validation, x_test = (
 # %% [markdown]
 # All it takes to measure every class is one more entry in `metrics`. `ConfusionMatrix`, from this course, keeps a table
 # of counts and reads all figures from it. Its result is a *dictionary*, and Keras logs each entry under its own name.
-# Every name begins with the name of the metric, here `class`, so a second such metric in the same model needs another.
+# Every entry's name begins with the name of the metric, here `class`. A second such metric in the same model therefore
+# needs a `name` of its own.
 
 # %%
 import keras
@@ -130,9 +132,10 @@ def network(kind=keras.Sequential):
 
 
 # %% [markdown]
-# Three things here only save time. With `steps_per_execution`, TensorFlow takes 25 steps before it returns to Python, as
-# in lesson 05. The two lines before `return` create the variables of the optimizer and of the metrics; otherwise `fit`
-# would prepare its step twice. (It resets the metrics before the first epoch.)
+# Three lines here only save time. With `steps_per_execution`, TensorFlow takes 25 steps before it returns to Python, as
+# in lesson 05. The two lines before `return` create the variables of the optimizer and of the metrics ahead of time.
+# Without them, `fit` would compile its step twice. (`fit` resets the metrics before the first epoch, so the one image
+# used here is not counted.)
 #
 # `shuffled_batches` gives the images a new order in every epoch. `fit` on plain arrays would repeat one order after a
 # fixed seed (lesson 03).
@@ -219,7 +222,7 @@ spread(
 )
 
 # %% [markdown]
-# One epoch says little, too. Watch how three classes move from epoch to epoch.
+# A single epoch says little about a class. Watch how three classes move from epoch to epoch.
 
 # %%
 watched = ("trouser", "coat", "shirt")
@@ -270,14 +273,15 @@ bound(
 
 # %% [markdown]
 # From one epoch to the next, the recall of the shirt changes by {{07.step_shirt_recall}} on average. The accuracy
-# changes less than half as much in every run. (In the published log, the recall of the shirt goes from 0.325 to 0.616
+# changes only {{07.step_share}} times as much. (In the published log, the recall of the shirt goes from 0.325 to 0.616
 # in the second epoch, and to 0.519 in the third.) Two things keep the accuracy calm. A class is a tenth of the images,
 # so ten points of its recall are only one point of accuracy. And what the shirt gains, a neighbor often loses, because
 # the border between them moves.
 #
-# So the accuracy says little about any single class. At its greatest, the distance between the accuracy and the worst
-# recall is {{07.hidden}}. **Never report the recall of a class from a single epoch.** To see who the neighbors are, look
-# at the table of counts:
+# So the accuracy says little about any single class. In the epoch where the two are farthest apart, the worst recall
+# lies {{07.hidden}} below the accuracy. **Never report the recall of a class from a single epoch.**
+#
+# Which classes are the shirt's neighbors? The table of counts shows them:
 
 # %%
 from sklearn.metrics import confusion_matrix
@@ -307,9 +311,9 @@ bound(
 # %% [markdown]
 # ### Exercise 07.1: from counts to figures
 #
-# Compute the three figures of every class from a table of counts, laid out as above: a row for each true class, a
-# column for each predicted class. A class that is never predicted has no precision, and a class that never occurs has
-# no recall. Return 0 there, as scikit-learn does with `zero_division=0`.
+# Compute the precision, recall and F1 of every class from a table of counts, laid out as above: a row for each true
+# class, a column for each predicted class. A class that is never predicted has no precision, and a class that never
+# occurs has no recall. Return 0 in both cases, and 0 for the F1 as well, as scikit-learn does with `zero_division=0`.
 
 
 # %% tags=["solution"]
@@ -435,9 +439,10 @@ def figures(counts):
 # %% [markdown]
 # ## Can the log be trusted?
 #
-# Make two checks once with any metric. The first check is an independent library: scikit-learn computes the same
-# figures on the training images and on the validation images. The training figures in the log cannot be checked like
-# this, because they were collected while the weights changed (lesson 04). So you evaluate the training images once more.
+# Two checks are worth making once for any new metric. The first compares it with an independent library: scikit-learn
+# computes the same figures on the training images and on the validation images. The training figures in the log cannot
+# be checked this way, because they were collected while the weights changed (lesson 04). So you evaluate the training
+# images once more.
 
 # %%
 from sklearn.metrics import precision_recall_fscore_support
@@ -476,8 +481,8 @@ bound(
 )
 
 # %% [markdown]
-# They are equal, although Keras saw the images in batches of 32 and of 500. The metric adds up *counts* and divides
-# only once, at the end. For validation you compared the last entry of the log itself, because the model still has the
+# The two agree, although Keras saw the images in batches of 32 and of 500. The metric adds up *counts* and divides only
+# once, at the end. For validation you could compare the last entry of the log itself, because the model still has the
 # weights that the entry was made with.
 
 # %% [markdown]
@@ -497,11 +502,11 @@ for part, (recall, accuracy) in published.items():
     print(f"{part:10} mean of the recalls {mean_recall:.4f}, accuracy {accuracy}")
 
 # %% [markdown]
-# The validation figures agree to the last digit. The training figures are six points apart, so one of them is wrong,
-# and it is the recalls. They were copied from the progress bar. The progress bar of that time knew only the
-# metrics of `compile`, and averaged every other figure over the steps. So each of these is the mean, over 1,875 steps,
-# of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends each line
-# of the progress bar with the values of the history.)
+# The validation figures agree to the last digit. The training figures are six points apart, so one of the two is wrong.
+# It is the recalls, which were copied from the progress bar. The progress bar of that time knew only the metrics of
+# `compile`, and averaged every other figure over the steps. So each published training recall is the mean, over 1,875
+# steps, of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends
+# each line of the progress bar with the values of the history.)
 
 # %% [markdown] tags=["quiz"]
 # A colleague shows you the log of ten equally large classes: the accuracy is 0.90, and the recalls have a mean of 0.84.
@@ -520,10 +525,10 @@ for part, (recall, accuracy) in published.items():
 # %% [markdown]
 # ### Exercise 07.2: a metric with several results
 #
-# Write such a metric yourself. For 3 classes, `Recalls` reports the mean and the least of the classes' recalls over all
-# rows since the last reset. Its two variables are given: for each class, how many rows were right and how many were
-# seen. Keras sets them back to 0 at the start of each epoch. You write the two methods. (`ops.divide_no_nan` gives 0
-# for 0 / 0.)
+# Write a metric yourself whose result is a dictionary. For 3 classes, `Recalls` reports the mean and the least of the
+# classes' recalls over all rows since the last reset. Its two variables are given: for each class, how many rows were
+# right and how many were seen. Keras sets them back to 0 at the start of each epoch. You write the two methods;
+# `sample_weight` may be ignored. (`ops.divide_no_nan` gives 0 for 0 / 0.)
 
 # %%
 from keras import ops
@@ -664,9 +669,9 @@ class Recalls(Recalls):
 #
 # A metric with several results was not always possible. In TensorFlow 2.2 a metric returned one number. The published
 # notebook therefore overrides `train_step`, the method that `fit` calls for each batch, and adds the figures to the log
-# by hand. The class below follows that pattern, with our names and our metric. (Theirs calls `add_weight` in a way that
-# Keras 3 refuses.) At the time, `compiled_loss` and `compiled_metrics` were the official calls, and many programs still
-# contain them.
+# by hand. The class below follows that pattern, with our names and our metric. (The published metric calls `add_weight`
+# in a way that Keras 3 refuses.) At the time, `compiled_loss` and `compiled_metrics` were the official calls, and many
+# programs still contain them.
 
 # %%
 import tensorflow as tf
@@ -844,7 +849,7 @@ fact("07.override", "the override logs what plain fit logs", all(equal.values())
 # - [ ] Log the F1 of the class that is worst at the moment.
 #   A metric can do that, too: it returns the least of its figures.
 # - [x] Weight each row by its class, with weights that change between epochs of one `fit`.
-#   `class_weight` is fixed when `fit` begins. The step, or a loss function of your own, must look up the weights that
+#   `class_weight` is fixed when `fit` begins. The step, the loss function or the data must look up the weights that
 #   have changed since.
 # - [ ] Stop when the recall of shirts no longer rises.
 #   A callback that watches a metric does it, such as `EarlyStopping`.
@@ -880,8 +885,8 @@ bound(
 )
 
 # %% [markdown]
-# The mean hides the ups and downs of the worst class: from epoch to epoch it changes only {{07.macro_share}} times as
-# much.
+# The mean hides the ups and downs of the worst class: from epoch to epoch the mean changes only {{07.macro_share}}
+# times as much.
 #
 # `EarlyStopping` can guard the worst class. It stops after `patience` epochs without a new best, and with
 # `restore_best_weights=True` it puts the best weights back into the model. Keras does not know whether
@@ -951,11 +956,13 @@ spread(
 
 # %% [markdown]
 # The difference is {{07.stop_gain}}: {{07.stop_gain:sign}}. Since the worst class jumps, a few epochs without a new
-# best are often just bad luck, and training stops early. Give such a figure more patience than you would give the loss.
+# best can be just bad luck, and training may stop too soon. Give such a figure more patience than you would give the
+# loss.
 #
-# The worst F1 by which the epoch was chosen is higher than the one on the test images by {{07.optimism}}. How much of
-# this comes from the images the seeds cannot say, because all of them share the same images. But whoever keeps the
-# best of many noisy figures keeps luck as well. Watch the worst class to *guard* it, and report it from other images.
+# The worst F1 by which the epoch was chosen is higher than the one on the test images by {{07.optimism}}. Part of this
+# may be that the validation images are easier; the seeds cannot tell, because all of them share the same images. But if
+# you keep the best of many noisy figures, you keep some luck with it. Watch the worst class to *guard* it, and report
+# it from other images.
 
 # %% [markdown]
 # ### Exercise 07.3: which epoch?
@@ -1114,7 +1121,8 @@ for figure in ("recall", "precision", "f1"):
 # | the accuracy | {{07.gain_accuracy}} |
 # | the worst F1, the reason for the weights | {{07.gain_worst_f1}} |
 #
-# **Five points of worst F1 are not reached**; whether the weights change it at all, these data cannot tell.
+# **The worst F1 does not gain five points.** Whether the weights change it at all, these runs cannot tell. Its row
+# equals that of the shirt's F1, because the shirt is the worst class in all of these epochs.
 
 # %%
 bound(
@@ -1141,9 +1149,10 @@ for name, words, key in (
     spread(name, words, gain(key), digits=1, unit="points")
 
 # %% [markdown]
-# All seeds share the same 200 shirts, so they cannot say whether other shirts would show the same. A bootstrap over the
-# images can. Count how often each image is called a shirt in the last five epochs, with weights and without. Then draw
-# the shirts again and again, with replacement, and look at the mean change; do the same for the other clothes.
+# All seeds share the same 200 or so shirts, so they cannot say whether other shirts would show the same. A bootstrap
+# over the images can estimate it. Count how often each image is called a shirt in the last five epochs, with weights
+# and without. Then draw the shirts again and again, with replacement, and look at the mean change. Do the same for the
+# other clothes.
 
 
 # %%
@@ -1191,9 +1200,9 @@ bound(
 # The intervals hold 99% of all draws. With every seed, both lie above 0.
 #
 # So a weight moves the border between the shirt and its neighbors: the network finds more shirts, and calls more other
-# clothes shirts. You pay for recall with precision, and F1 weighs both. To raise F1, a network must tell the classes
-# *apart* better: one that has seen more images, or one made for images. Weights are the right tool when one kind of
-# error costs more than the other, and you can say how much (lesson 09).
+# clothes shirts. You pay for recall with precision, and F1 weighs both. For a clear gain in F1, a network must tell the
+# classes *apart* better. Train it on more images, or take a network made for images. Weights are the right tool when
+# one kind of error costs more than the other, and you can say how much (lesson 09).
 
 # %% [markdown]
 # ## What you have learned
@@ -1202,8 +1211,8 @@ bound(
 #   one metric with a dictionary as its result, it works in `fit` and agrees with scikit-learn.
 # - An accuracy of four fifths can hide a class of which half is missed. The recall of one class jumps from epoch to
 #   epoch while the accuracy is calm. With equally large classes the mean recall *is* the accuracy, which checks any log.
-# - `compiled_loss` and `compiled_metrics` still run in Keras 3: they train correctly, and log the mean prediction as
-#   the loss.
+# - A `train_step` with `compiled_loss` and `compiled_metrics` still runs in Keras 3. Here it trained correctly, and
+#   logged the mean prediction as the loss.
 # - Write a metric for whatever follows from labels and predictions. Override `train_step` for the gradient or for the
 #   weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with plain fit.
 # - `EarlyStopping` can stop on any entry of the history, such as the worst class; say `mode="max"`. The best of many
@@ -1217,4 +1226,4 @@ bound(
 # - In the table of counts, merge shirt and T-shirt into one class. How much of the missing accuracy is due to this one
 #   border?
 # - Let `network` end without softmax, with `from_logits=True` in the loss. What "loss" does `OldWay` log now?
-# - Let `EarlyStopping` watch `val_loss`, with `mode="min"`. Which stops earlier?
+# - Let `EarlyStopping` watch `val_loss`, with `mode="min"`. Does it stop earlier than with the worst F1?
