@@ -4,7 +4,7 @@ Needs only Python 3.11 to 3.13 with venv. A second call finds nothing to do; one
 the environment anew. Run: python bootstrap.py
 
 Extras of pyproject.toml, which only some tests and optional sections need, are installed as well when they are named:
-python bootstrap.py browser jax torch orbax
+python bootstrap.py browser jax torch orbax tensorboard
 """
 
 import hashlib

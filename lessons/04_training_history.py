@@ -2,12 +2,12 @@
 # title: Training history
 # part: 1 Fit
 # objectives:
-#   - read the History of a fit, and say when each of its figures was measured
+#   - read what `fit` returns, and say when each of its figures was measured
 #   - explain why the logged training loss can lie above the validation loss, and compare the two fairly
-#   - diagnose under-fitting, over-fitting and too high a learning rate, by eye and automatically
+#   - recognize underfitting, overfitting and too high a learning rate, by eye and with a few lines of code
 #   - stop at the best epoch, and test that the best weights really came back
-#   - judge how far a curve from a single run can be trusted
-#   - keep the history of a fit in a file that survives a crash
+#   - judge how far you can trust a curve from a single run
+#   - draw a learning curve yourself, and keep it in a file that survives a crash
 # prerequisites:
 #   - "lesson 03 (Classification): cross-entropy, fit with validation data, callbacks"
 #   - what a median is
@@ -19,11 +19,11 @@
 # ---
 
 # %% [markdown]
-# `fit` hands back a table of numbers, which is soon plotted. What do the two curves mean: measured on which rows, by
-# which weights, at which moment? Then this lesson uses the curves: to name what is wrong with a fit, to stop at the
-# right epoch, and to know when a curve proves nothing.
+# `fit` returns a table of numbers, and two lines of code turn it into a picture. But what do the two curves mean? On
+# which rows were they measured, with which weights, and at which moment? Once you know, you can use the curves: to name
+# what is wrong with a fit, to stop at the right epoch, and to notice when a curve proves nothing.
 #
-# Results in the text are those of full mode (no range: all runs agree). Your run prints its own.
+# The results in the text are those of full mode. Your run prints its own.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed from which every run takes its own, 0 to 1000000
@@ -39,9 +39,9 @@ begin("04_training_history", globals())
 # %% [markdown]
 # ## Tumors, measured
 #
-# Cells were taken from 569 breast tumors with a fine needle, and ten properties of their nuclei measured: radius,
-# texture, smoothness and so on. Mean, standard error and extreme of each make 30 inputs. Was the tumor malignant (0)
-# or benign (1)? The table comes with scikit-learn.
+# Doctors took cells from 569 breast tumors with a fine needle and measured ten properties of the nuclei: radius, texture,
+# smoothness and so on. The mean, the standard error and the extreme of each property make 30 inputs. The label says
+# whether the tumor was malignant (0) or benign (1). The table comes with scikit-learn.
 
 # %%
 from sklearn.datasets import load_breast_cancer
@@ -50,10 +50,10 @@ tumors = load_breast_cancer()
 print(tumors.data.shape, " benign:", tumors.target.sum())
 
 # %% [markdown]
-# To see over-fitting well, we use only sixty tumors for **training** (in earnest it would be most of them). Of the
-# others one half is for **validation**, to watch and to choose, and one half for the **test**, which waits until all
-# is chosen. Each part keeps the share of the classes (lesson 03), and the inputs are standardized with mean and
-# deviation of the training rows (lesson 02).
+# To make overfitting easy to see, only sixty tumors are for **training**. (In practice you would use most of them.) Half
+# of the others are for **validation**, to watch and to choose. The other half are for the **test**, and wait until
+# everything is chosen. Each part keeps the share of the two classes (lesson 03). The inputs are standardized with the
+# mean and the deviation of the training rows (lesson 02).
 
 # %%
 from sklearn.model_selection import train_test_split
@@ -68,32 +68,34 @@ x_train, x_rest, y_train, y_rest = train_test_split(
 x_validation, x_test, y_validation, y_test = train_test_split(
     x_rest, y_rest, train_size=0.5, stratify=y_rest, random_state=0
 )
-mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+
+# %%
+mean = x_train.mean(axis=0)
+deviation = x_train.std(axis=0)
 x_train, x_validation, x_test = (
     (x - mean) / deviation for x in (x_train, x_validation, x_test)
 )
-print(
-    len(x_train),
-    "for training,",
-    len(x_validation),
-    "for validation,",
-    len(x_test),
-    "for the test",
-)
+print("rows for training:", len(x_train))
+print("for validation:   ", len(x_validation))
+print("for the test:     ", len(x_test))
 
 # %% [markdown]
 # ## What fit returns
 #
-# One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate and two remedies against
-# over-fitting change. **Dropout** sets a random share of the hidden units to 0, anew in every training step; when the
-# network is used, nothing is dropped (lesson 05 builds it by hand). **Weight decay** shrinks every weight in each step,
-# by the learning rate times `weight_decay`: 3 at a rate of 0.01 takes 3 % of it. (That is much: the 0.004 of Keras'
-# `AdamW` would hardly be felt in such short fits.)
+# One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate changes, and two remedies
+# against overfitting.
+#
+# - **Dropout** sets a random share of the hidden units to 0, anew in every training step. When the network is used,
+#   nothing is dropped. (You build it by hand in lesson 05.)
+# - **Weight decay** shrinks every weight in each step, by the learning rate times `weight_decay`. The 3 used below takes
+#   3% of each weight at a rate of 0.01. That is a lot: the 0.004 of Keras' `AdamW` would hardly show in such short fits.
 
 # %%
 from functools import cache
 
 import keras
+
+from course.topics.history import with_variables
 
 
 @cache
@@ -101,56 +103,40 @@ def compiled(dropout=0.0, weight_decay=None):
     """A classifier of tumors with its optimizer, made once for each set of remedies."""
     layers = [keras.Input((30,))]
     for _ in range(2):
-        layers += [
-            keras.layers.Dense(64, activation="relu"),
-            keras.layers.Dropout(dropout),
-        ]
+        layers.append(keras.layers.Dense(64, activation="relu"))
+        layers.append(keras.layers.Dropout(dropout))
     model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
     optimizer = keras.optimizers.Adam(weight_decay=weight_decay)
-    model.compile(
-        optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
-    # a step that still has to make variables is translated twice, so
-    optimizer.build(model.trainable_variables)
-    # make those of optimizer and metrics first
-    model.compute_metrics(None, y_train[:1], model(x_train[:1]))
-    return model
+    settings = {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    model.compile(optimizer, jit_compile=False, **settings)
+    return with_variables(model, x_train[:1], y_train[:1])
 
 
 # %% [markdown]
-# Before the first epoch Keras translates the training step of a compiled model into a graph of TensorFlow, which can
-# take longer than a short fit. So each set of remedies is compiled once (`@cache` keeps the model), and `reinitialize`
-# from this course takes it back to before its training: fresh first weights from a seed, the optimizer's memory empty.
+# Before the first epoch, Keras translates the training step of a compiled model into a TensorFlow graph. That can take
+# longer than a short fit. So each set of remedies is compiled only once: `@cache` keeps the model, and `reinitialize`,
+# from this course, gives it fresh first weights and an empty optimizer state. (`with_variables` only spares a second
+# translation.)
 
 # %%
 from course.training.reinitialize import reinitialize
 
 
 def network(run, learning_rate=0.01, **remedies):
-    """A network not yet trained;
-    `run` decides its first weights and the order of the rows."""
+    """A network not yet trained; `run` decides its first weights and the order of the
+    rows."""
     model = reinitialize(compiled(**remedies), seed * runs + run)
     model.optimizer.learning_rate = learning_rate
     return model
 
 
 # %% [markdown]
-# The rows come from a `tf.data.Dataset`, since Keras prepares arrays anew for every epoch. TensorFlow plans as often
-# how to read a dataset fast, which pays for large data only: the two options leave that out.
+# The rows come from a `tf.data.Dataset`. Its `shuffle` deals the rows into new batches in every epoch; the `fit` of
+# arrays would repeat one order after `set_random_seed` (lesson 03). `dataset`, from this course, leaves out optimizations
+# that only pay for large data.
 
 # %%
-import tensorflow as tf
-
-options = tf.data.Options()
-options.autotune.enabled = False
-options.experimental_optimization.apply_default_optimizations = False
-
-
-def dataset(x, y):
-    """Rows that `fit` and `evaluate` can read, one by one: `batch` still has to group
-    them."""
-    return tf.data.Dataset.from_tensor_slices((x, y)).with_options(options)
-
+from course.topics.history import dataset
 
 # all rows as one batch
 validation = dataset(x_validation, y_validation).batch(len(x_validation))
@@ -161,9 +147,10 @@ def fit(model, callbacks=()):
     batches = dataset(x_train, y_train).shuffle(len(x_train)).batch(32)
     # the batches come shuffled
     settings = {"epochs": epochs, "shuffle": False, "verbose": 0}
-    return model.fit(
+    fitted = model.fit(
         batches, validation_data=validation, callbacks=list(callbacks), **settings
-    ).history
+    )
+    return fitted.history
 
 
 # %%
@@ -171,29 +158,28 @@ history = fit(network(run=0))
 print({name: len(values) for name, values in history.items()})
 
 # %% [markdown]
-# Four lists, one number an epoch. `loss` and `accuracy` belong to the training rows, `val_loss` and `val_accuracy` to
-# the validation rows. The names of metrics are what was passed to `compile`.
+# The history has four lists, with one number for each epoch. `loss` and `accuracy` belong to the training rows, `val_loss`
+# and `val_accuracy` to the validation rows. The metrics carry the names that were passed to `compile`.
 #
-# That is one run. From now on each network is trained `runs` times, each from other first weights, and every plot
-# shows the median of the runs with a band from the least to the greatest.
+# That was one run. From now on, each network is trained `runs` times from different first weights. Most plots show the
+# median of the runs, with a band from the lowest to the highest.
 
 # %% [markdown]
 # ## When is it measured?
 #
-# Two curves in one plot invite a comparison. We begin with the first epoch.
+# Two curves in one plot invite you to compare them. Begin with the first epoch.
 
 # %% [markdown] tags=["predict"]
-# A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows, and is judged on
-# validation rows that it never saw. Which loss will be the lower one in the first epoch: training or validation?
-
+# A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows. It is judged on validation
+# rows that it never saw. Which loss will be lower in the first epoch, training or validation?
 
 # %%
 import numpy as np
 
 
 class Reevaluate(keras.callbacks.Callback):
-    """Measures the training loss again after each epoch:
-    weights at rest, nothing dropped."""
+    """Measures the training loss again after each epoch, with the weights at rest and
+    nothing dropped."""
 
     def on_train_begin(self, logs=None):
         self.losses = []
@@ -203,42 +189,49 @@ class Reevaluate(keras.callbacks.Callback):
         self.losses.append(-np.mean(np.log(np.where(y_train == 1, p, 1 - p))))
 
 
+# %%
 def train(**settings):
     """Train a network for each run; return the histories, each with the training loss
     measured again."""
     histories = []
     for run in range(runs):
-        model, again = network(run, **settings), Reevaluate()
-        histories.append(fit(model, [again]) | {"loss_again": again.losses})
+        again = Reevaluate()
+        history = fit(network(run, **settings), [again])
+        histories.append(history | {"loss_again": again.losses})
     return histories
 
 
-dropped = train(dropout=0.5, weight_decay=3)
+with_remedies = train(dropout=0.5, weight_decay=3)
 
 # %%
 from course import plots
 
 plots.learning_curves(
-    dropped,
-    title="With dropout: validation begins below training",
+    with_remedies,
+    title="Both remedies: the two curves that Keras logs",
     y_label="loss (nats)",
 )
 
 # %% [markdown] tags=["answer"]
-# In the first epoch the **validation** loss is by far the lower one. Are rows that the network never saw easier than
-# those that it learns? No. The two curves are measured differently:
+# In the first epoch the **validation** loss is much lower. Are rows that the network never saw easier than those that it
+# learns? No. The two curves are measured differently:
 #
-# - The logged training loss is a **running mean** over the batches of the epoch, each measured just *before* the
-#   network learns from it. The first batch still meets the weights that the epoch began with. And it is measured
+# - The logged training loss is a **running mean** over the batches of the epoch. Each batch is measured just *before* the
+#   network learns from it, so the first batch still meets the weights from the beginning of the epoch. And it is measured
 #   **with dropout on**.
-# - The validation loss is measured *after* the epoch, with the weights that it ended with, and with dropout off.
+# - The validation loss is measured *after* the epoch, with the weights at its end and with dropout off.
+
+# %%
+from course.topics.history import epoch_sketch
+
+epoch_sketch()
 
 # %% [markdown]
 # To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
-# the remedies (`plain`, for the table below) shows what a running mean does alone.
+# the remedies shows what the running mean does alone.
 
 # %%
-plain = train()
+without_remedies = train()
 
 
 def stack(histories, name):
@@ -249,74 +242,68 @@ def stack(histories, name):
 plots.lines(
     range(1, epochs + 1),
     {
-        "training, as logged": stack(dropped, "loss"),
-        "training, measured again": stack(dropped, "loss_again"),
-        "validation": stack(dropped, "val_loss"),
+        "training, as logged": stack(with_remedies, "loss"),
+        "training, measured again": stack(with_remedies, "loss_again"),
+        "validation": stack(with_remedies, "val_loss"),
     },
-    title="With dropout: the training rows measured like the validation rows",
+    title="Both remedies: the training rows measured like the validation rows",
     x_label="epoch",
     y_label="loss (nats)",
 )
 
 # %% [markdown]
-# Measured alike, the training rows begin where the validation rows do, and soon lie below: the usual order. How much
-# of the logged loss was only the way of measuring?
+# Measured alike, the training rows begin where the validation rows do and soon lie below them. That is the usual order.
+# How much of the logged loss was due to the way of measuring?
+
 
 # %%
-from course.claims import bound, fact, spread
-
-
 def excess(histories, epochs):
-    """Logged training loss above the one measured again, mean over `epochs` (a slice),
-    median of the runs."""
+    """Logged training loss minus the one measured again, as a mean over `epochs` (a
+    slice) and the median of the runs."""
     difference = stack(histories, "loss") - stack(histories, "loss_again")
     return np.median(difference[:, epochs].mean(axis=1))
 
 
-# %%
-first_logged, first_validation = (
-    np.median(stack(dropped, name)[:, 0]) for name in ("loss", "val_loss")
-)
-spread("04.first_logged", "first epoch, training as logged", first_logged, unit="nats")
-spread("04.first_validation", "first epoch, validation", first_validation, unit="nats")
-words = "first epoch, logged minus validation"
+first, late = slice(0, 1), slice(-5, None)
+first_logged = np.median(stack(with_remedies, "loss")[:, 0])
+first_validation = np.median(stack(with_remedies, "val_loss")[:, 0])
+late_again = stack(with_remedies, "loss_again")[:, late]
+late_ratio = np.median(stack(with_remedies, "loss")[:, late] / late_again)
+late_gaps = stack(with_remedies, "val_loss")[:, late] - late_again
+late_gap = np.median(late_gaps.mean(axis=1))
 
 # %%
+from course.claims import bound, fact, spread
+
+spread("04.first_logged", "first epoch, training as logged", first_logged, unit="nats")
+spread("04.first_validation", "first epoch, validation", first_validation, unit="nats")
 bound(
     "04.first_difference",
-    words,
+    "first epoch, logged minus validation",
     first_logged - first_validation,
     at_least=0.1,
     unit="nats",
 )
 
 # %%
-first, late = slice(0, 1), slice(-5, None)
-words = "logged above measured again"
-ratio = np.median(stack(dropped, "loss")[:, -5:] / stack(dropped, "loss_again")[:, -5:])
-gap = np.median(
-    (stack(dropped, "val_loss") - stack(dropped, "loss_again"))[:, late].mean(axis=1)
-)
-
-# %%
 bound(
     "04.excess_first_plain",
-    f"{words}, first epoch, plain",
-    excess(plain, first),
+    "logged above measured again, first epoch, no remedy",
+    excess(without_remedies, first),
     at_least=0.1,
     unit="nats",
 )
 bound(
     "04.excess_first_dropout",
-    f"{words}, first epoch, dropout",
-    excess(dropped, first),
+    "logged above measured again, first epoch, both remedies",
+    excess(with_remedies, first),
     at_least=0.1,
     unit="nats",
 )
 bound(
     "04.excess_late_plain",
-    f"{words}, last epochs, plain",
-    excess(plain, late),
+    "logged above measured again, last epochs, no remedy",
+    excess(without_remedies, late),
     at_most=0.001,
     unit="nats",
     digits=6,
@@ -325,45 +312,46 @@ bound(
 # %%
 spread(
     "04.excess_late_dropout",
-    f"{words}, last epochs, dropout",
-    excess(dropped, late),
+    "logged above measured again, last epochs, both remedies",
+    excess(with_remedies, late),
     unit="nats",
 )
 bound(
     "04.late_logged_over_again",
-    "the same as a ratio, dropout",
-    ratio,
+    "logged over measured again, last epochs, both remedies",
+    late_ratio,
     at_least=1.2,
     digits=1,
 )
 bound(
     "04.gap_late",
     "validation above measured again, last epochs",
-    gap,
+    late_gap,
     at_least=0,
     unit="nats",
 )
 
 # %% [markdown]
-# In the first epoch of the network with dropout, {{04.first_logged}} are logged for training and
-# {{04.first_validation}} for validation. How far the logged training loss lies above the one measured again:
+# In the first epoch of the network with both remedies, Keras logs {{04.first_logged}} for training. For validation it logs
+# {{04.first_validation}}. This is how far the logged training loss lies above the one measured again:
 #
 # | logged above measured again | first epoch | last five epochs |
 # | --- | --- | --- |
 # | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
 # | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
-# In the first epoch the difference is large in both rows, with dropout or without: the running mean matters while the
-# network learns fast, and fades as it settles (without a remedy the loss itself is by then close to 0). The effect of
-# dropout stays, because the network in training is never the network in use. At the end its logged loss is still
+# In the first epoch the difference is large in both rows. The running mean matters while the network learns fast, and
+# fades as the network settles. (Without a remedy, the loss itself is close to 0 by then.) The effect of dropout stays,
+# because the network in training is never the network in use. At the end its logged loss is still
 # {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
+#
 # So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
-# not. Measure both after the epoch, then subtract: over the last five epochs the gap is {{04.gap_late}}.
+# not. Measure both after the epoch, then subtract. Over the last five epochs the gap is {{04.gap_late}}.
 
 # %% [markdown]
 # ### Exercise 04.1: the running mean
 #
-# Keras logs for an epoch the mean over all its *rows*, and knows only the mean loss of each batch. The last batch is
+# For an epoch, Keras logs the mean over all its *rows*, but it knows only the mean loss of each batch. The last batch is
 # often smaller than the others. Compute the number that Keras logs.
 
 
@@ -435,74 +423,73 @@ def logged(batch_losses, rows, batch_size):
 
 
 # %% [markdown]
-# ## Three diseases and a healthy fit
+# ## Three ways to go wrong
 #
-# The network with dropout and weight decay learned, and its validation loss came down and stayed down. Three things
-# often go wrong, and each has its own look. Here are the same network and the same rows, without the remedies.
+# With dropout and weight decay the network learned: its validation loss came down and stayed down. Three things often go
+# wrong, and each has its own look. Here are the same network and the same rows without the remedies.
 
 # %% [markdown]
-# ### Under-fitting
+# ### Underfitting
 #
-# The learning rate is a hundredth of before.
+# The learning rate is a hundredth of the first one.
 
 # %%
+from course.topics.history import run_curves
+
 slow = [fit(network(run, learning_rate=1e-4)) for run in range(runs)]
-plots.learning_curves(
-    slow,
-    title="Rate of 0.0001: both curves high and still falling",
-    y_label="loss (nats)",
-)
+run_curves(slow, title="Rate of 0.0001: every run")
 
 # %%
 quarter = epochs // 4
+
+
+def late_fall(name):
+    """How far a loss falls in the last quarter of the epochs, median of the runs."""
+    losses = stack(slow, name)
+    return np.median(losses[:, -quarter] - losses[:, -1])
+
+
+# %%
 for name, rows in {"loss": "training", "val_loss": "validation"}.items():
-    fall = np.median(stack(slow, name)[:, -quarter] - stack(slow, name)[:, -1])
     bound(
         f"04.slow_{rows}_falls",
         f"rate 0.0001: late fall of the {rows} loss",
-        fall,
+        late_fall(name),
         at_least=0,
         unit="nats",
     )
 
 # %% [markdown]
-# Training and validation agree, and both are still on their way down when the fit ends: it was cut off before it had
-# learned. More epochs or a larger rate are the remedies (where the curves are high and *flat*, a larger network).
-# More data are none.
+# Training and validation agree, and both still fall when the fit ends: it was cut off before it had learned. The remedies
+# are more epochs or a larger rate. (Where the curves are high and *flat*, try a larger network.) More data would not help.
 
 # %% [markdown]
 # ### Too high a rate
 #
-# And now 0.3, thirty times the first rate.
+# Now 0.3, thirty times the first rate.
 
 # %%
 wild = [fit(network(run, learning_rate=0.3)) for run in range(runs)]
-# a loss of 0 has no log
-drawn = [
-    {name: np.maximum(losses, 0.01) for name, losses in run.items()} for run in wild
-]
-title = "Rate of 0.3: thrown far off, landing anywhere (below 0.01 drawn as 0.01)"
-plots.learning_curves(drawn, title=title, y_label="loss (nats)", log="y")
+run_curves(wild, title="Rate of 0.3: every run (below 0.01 drawn as 0.01)", lowest=0.01)
 
 # %% [markdown]
-# A model that says "one half" to everything has a loss of $\ln 2$, about 0.693, and fresh networks begin not far from
-# it. How high does this fit climb, and where does its validation loss end, beside that of the first rate?
+# A model that answers "one half" to everything has a loss of $\ln 2$, about 0.693, and a fresh network starts near it.
+# How high does this fit climb? And where does its validation loss end, compared with the first rate?
 
 # %%
-wild_highest, slow_highest = (
-    np.median(stack(runs_of, "loss").max(axis=1)) for runs_of in (wild, slow)
-)
-limits = {"full": 7, "fast": 1.4}
+wild_highest = np.median(stack(wild, "loss").max(axis=1))
+slow_highest = np.median(stack(slow, "loss").max(axis=1))
 learned = np.mean(stack(wild, "loss")[:, -1] < np.log(2))
-wild_end, plain_end = (stack(runs_of, "val_loss")[:, -1] for runs_of in (wild, plain))
-worse = np.mean(np.greater.outer(wild_end, plain_end))
+wild_end = stack(wild, "val_loss")[:, -1]
+first_rate_end = stack(without_remedies, "val_loss")[:, -1]
+worse = np.mean(np.greater.outer(wild_end, first_rate_end))
 
 # %%
 bound(
     "04.wild_highest",
     "highest training loss, rate 0.3",
     wild_highest,
-    at_least=limits,
+    at_least={"full": 7, "fast": 1.4},
     unit="nats",
     digits=0,
 )
@@ -514,9 +501,9 @@ bound(
     unit="nats",
     digits=2,
 )
-spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
 
 # %%
+spread("04.wild_learned", "share of runs below guessing, training", learned, digits=1)
 spread(
     "04.wild_validation",
     "last validation loss, rate 0.3",
@@ -527,7 +514,7 @@ spread(
 spread(
     "04.plain_validation",
     "last validation loss, rate 0.01",
-    np.median(plain_end),
+    np.median(first_rate_end),
     unit="nats",
     digits=2,
 )
@@ -540,45 +527,50 @@ bound(
 )
 
 # %% [markdown]
-# The sign is the *training* loss: its highest value in a run is {{04.wild_highest}}, far above guessing; at the low
-# rate it was {{04.slow_highest}}. (The line in the figure can stay lower: where the runs peak in different epochs,
-# their median hides it.) Adam moves each weight by about the rate, whatever the gradient, so the first steps throw the
-# weights far away. It does not end in infinity as in lesson 01: a share of {{04.wild_learned}} of the runs even ends
-# better than guessing on the training rows. But the weights have landed in a bad place: the validation loss ends at
+# The sign to look for is the *training* loss. Its highest value in a run is {{04.wild_highest}}, far above guessing. At
+# the low rate it was {{04.slow_highest}}. Adam moves each weight by about the learning rate, whatever the gradient, so
+# the first steps throw the weights far away.
+#
+# The fit does not end in infinity as in lesson 01. A share of {{04.wild_learned}} of the runs even ends better than
+# guessing on the training rows. But the weights have landed in a bad place: the validation loss ends at
 # {{04.wild_validation}}, and at the first rate at {{04.plain_validation}}.
 
 # %% [markdown]
-# ### Over-fitting
+# ### Overfitting
 #
-# Last, the network without remedies at the first rate. A gap between the curves alone is no disease: rows that were
-# learned are mostly the easier ones. The disease is that the validation loss *turns* while the training loss falls on.
+# Last comes the network without remedies at the first rate. A gap between the curves alone is no problem, since the rows
+# that were learned are usually the easier ones. The problem is a validation loss that *turns* while the training loss
+# keeps falling.
 
 # %% [markdown] tags=["predict"]
-# Without the remedies, the training loss will fall towards 0. The validation loss first falls, then rises to a
-# multiple of its least value. What will happen to the validation **accuracy** meanwhile: will it fall by more than 5
-# points, by 2 or 3, or hardly change?
+# Without the remedies, the training loss falls towards 0. The validation loss first falls, then rises to a multiple of
+# its lowest value. What happens to the validation **accuracy** meanwhile: does it fall by more than 5 points, by 2 or 3,
+# or does it hardly change?
 
 # %%
 plots.learning_curves(
-    plain, title="No remedy: one curve falls, one turns", y_label="loss (nats)"
+    without_remedies,
+    title="No remedy: one curve falls, one turns",
+    y_label="loss (nats)",
 )
 
 # %%
 plots.learning_curves(
-    plain,
+    without_remedies,
     metric="accuracy",
-    title="The accuracy hardly notices",
+    title="No remedy: the accuracy",
     y_label="accuracy (share of rows)",
 )
 
 # %%
-validation_loss, validation_accuracy = (
-    stack(plain, "val_loss"),
-    stack(plain, "val_accuracy"),
-)
+validation_loss = stack(without_remedies, "val_loss")
+validation_accuracy = stack(without_remedies, "val_accuracy")
 best = validation_loss.argmin(axis=1)
 growth = validation_loss[:, -1] / validation_loss.min(axis=1)
-lost = validation_accuracy[range(runs), best] - validation_accuracy[:, -1]
+accuracy_at_best = validation_accuracy[range(runs), best]
+lost = 100 * np.median(accuracy_at_best - validation_accuracy[:, -1])
+
+# %%
 bound(
     "04.best_epoch",
     "best epoch without remedy",
@@ -586,17 +578,13 @@ bound(
     at_most=6,
     digits=0,
 )
-limits = {"full": 2, "fast": 1.4}
 bound(
     "04.validation_loss_growth",
     "growth of the validation loss",
     np.median(growth),
-    at_least=limits,
+    at_least={"full": 2, "fast": 1.4},
     digits=2,
 )
-lost = 100 * np.median(lost)
-
-# %%
 bound(
     "04.accuracy_lost",
     "accuracy lost meanwhile",
@@ -609,36 +597,37 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy hardly changes: between the same two epochs it loses
+# {{04.validation_loss_growth}}. The validation accuracy **hardly changes**: between the same two epochs it loses
 # {{04.accuracy_lost}}, where a minus is a gain.
 #
-# Both are right. Accuracy asks on which side of one half a probability lies; the loss asks how sure it was. About as
-# many tumors are wrong as before, but a network that over-fits becomes ever more certain, about those as well (Guo et
-# al., below). If you use only the decision, you have lost next to nothing, and may do as well with a later epoch. If
-# you use the probability, it misleads you. **Watch the loss**: it shows what the accuracy cannot.
+# Both curves are right. Accuracy asks on which side of one half a probability lies; the loss asks how certain it was.
+# About as many tumors are wrong as before, but an overfitting network becomes more and more certain, also about its
+# errors (Guo et al., below). If you only use the decision, you have lost next to nothing. If you use the probability, it
+# misleads you. So **watch the loss**: it shows what the accuracy cannot.
 
 # %% [markdown]
 # ### A detector
 #
-# A program can read the curve for us. One high point proves nothing, so it compares the mean of the last epochs with
-# the best epoch. It must fire at a network that over-fits, and at no other.
+# A program can read the curve for you. One high point proves nothing, so it compares the mean of the last epochs with the
+# best epoch. It should fire for a network that overfits, and for no other.
 
 
 # %%
 def overfits(history, factor=1.4):
-    """Whether the validation loss has clearly turned:
-    its last quarter lies above `factor` times its least value."""
+    """Whether the validation loss has clearly turned: its last quarter lies above
+    `factor` times its lowest value."""
     loss = np.array(history["val_loss"])
     return bool(loss[-(len(loss) // 4) :].mean() > factor * loss.min())
 
 
 # %%
-detected = {}
-for name, histories in {
-    "no remedy": plain,
-    "both remedies": dropped,
+examined = {
+    "no remedy": without_remedies,
+    "both remedies": with_remedies,
     "rate 0.0001": slow,
-}.items():
+}
+detected = {}
+for name, histories in examined.items():
     detected[name] = np.mean([overfits(history) for history in histories])
 
 # %%
@@ -665,30 +654,30 @@ bound(
 )
 
 # %% [markdown]
-# It fires in every run without remedy, and in none with dropout and weight decay or with the low rate. The factor is
-# a choice: with few validation rows the curve is rough, and a factor near 1
-# would fire at noise. And these are easy cases, whose curves we had seen before; "Try next" has a harder one.
+# It fires in every run without remedy. It fires in none with both remedies, and in none with the low rate. The factor is
+# a choice: with few validation rows the curve is rough, and a factor near 1 would fire at noise. These are also easy
+# cases, whose curves you had already seen; "Try next" has a harder one.
 
 # %% [markdown] tags=["quiz"]
-# Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague proposes dropout. What
+# Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague suggests dropout. What
 # do you say?
 #
-# - [ ] Yes: the validation loss is above the training loss, so the network over-fits.
-#   A small gap is no over-fitting. What counts is whether the validation loss still falls, and it does.
+# - [ ] Yes: the validation loss is above the training loss, so the network overfits.
+#   A small gap is no overfitting. What counts is whether the validation loss still falls, and it does.
 # - [ ] Yes: dropout lets a network train longer.
-#   It makes the training longer, not better. Dropout is a remedy against over-fitting, which is not to be seen here.
+#   It makes the training longer, not better. Dropout is a remedy against overfitting, and there is no sign of that.
 # - [x] No: the fit was cut off; train longer first, or with a larger rate.
-#   The two agree and both still fall: under-fitting. Dropout would slow this fit down further.
+#   The two losses agree and still fall, which is underfitting. Dropout would slow this fit down further.
 # - [ ] No: collect more data first.
 #   More data help where training and validation drift apart. Here they agree, and the fit has not ended yet.
 
 # %% [markdown]
 # ### Exercise 04.2: a diagnosis
 #
-# Write a function that names the disease from a history with `loss` and `val_loss`. Ask in this order:
+# Write a function that says what is wrong, given a history with `loss` and `val_loss`. Ask in this order:
 #
 # 1. `"rate too high"`: in some epoch the training loss is not a finite number, or above 1.4, about twice guessing;
-# 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its least value;
+# 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its lowest value;
 # 3. `"under-fit"`: the training loss has not fallen to half of its first value;
 # 4. otherwise `"sound"`.
 
@@ -751,7 +740,7 @@ def check(diagnose):
             settled * 0.2,
             settled,
             "sound",
-            "Validation came down and stayed. That it lies higher is no disease.",
+            "Validation came down and stayed down. To lie higher is no disease.",
         ),
         (
             falling,
@@ -778,7 +767,7 @@ def check(diagnose):
             falling[:4],
             [0.5, 0.5, 0.5, 0.7],
             "sound",
-            "Just 1.4 times the least value is not above it.",
+            "Exactly 1.4 times the lowest value is not above it.",
         ),
         (
             slow,
@@ -832,18 +821,18 @@ def diagnose(history):
 # %% [markdown]
 # ## Stop at the best epoch
 #
-# If the best epoch comes so early, why go on to the end? `EarlyStopping` (lesson 03) watches the validation loss and
-# ends the fit when it has not improved for `patience` epochs.
+# If the best epoch comes so early, why train to the end? `EarlyStopping` (lesson 03) watches the validation loss and ends
+# the fit when it has not improved for `patience` epochs.
 
 # %% [markdown] tags=["predict"]
-# `EarlyStopping(patience=4)` has ended a fit. Which weights does the model now have: those of the best epoch, or
-# those of the last?
+# `EarlyStopping(patience=4)` has ended a fit. Which weights does the model have now: those of the best epoch, or those of
+# the last?
 
 
 # %%
 def stopped(run, restore):
     """Train without remedy until the validation loss has not improved for 4 epochs;
-    return weights, history, loss."""
+    return weights, history and the loss of the model as it is then."""
     model = network(run)
     stop = keras.callbacks.EarlyStopping(patience=4, restore_best_weights=restore)
     history = fit(model, [stop])
@@ -852,25 +841,25 @@ def stopped(run, restore):
 
 
 _, history, loss = stopped(run=0, restore=False)
-print("the model in hand is that of the last epoch:", loss == history["val_loss"][-1])
+print("weights of the best epoch:", loss == min(history["val_loss"]))
+print("weights of the last epoch:", loss == history["val_loss"][-1])
 
 # %% [markdown] tags=["answer"]
-# Those of the **last**, `patience` epochs beyond the best. The best ones come back only with
-# `restore_best_weights=True`.
+# It has those of the **last** epoch, `patience` epochs after the best one.
 
 # %% [markdown]
-# `restore_best_weights=True` brings the best weights back. Do they come back exactly? The validation loss of the
-# restored network must then be the least in its history, to the last bit.
+# With `restore_best_weights=True` the best weights come back. Do they come back exactly? Then the validation loss of the
+# restored network is the lowest in its history, to the last bit.
 
 # %%
 restored = [stopped(run, restore=True) for run in range(runs)]
 exactly = [loss == min(history["val_loss"]) for _, history, loss in restored]
-fact(
-    "04.restored_exactly", "every run has its least validation loss back", all(exactly)
-)
 saved = epochs - np.median([len(history["loss"]) for _, history, _ in restored])
 
 # %%
+fact(
+    "04.restored_exactly", "every run has its lowest validation loss back", all(exactly)
+)
 bound(
     "04.epochs_saved",
     "epochs saved by the stop",
@@ -880,16 +869,15 @@ bound(
 )
 
 # %% [markdown]
-# They do in every run, and {{04.epochs_saved}} of the epochs were saved. (`fit` and `evaluate` measured the rows in
-# one batch. With another batch size the sums are rounded differently, and the last
-# digit may change.)
+# They do in every run, and the stop saved {{04.epochs_saved}} of the epochs. (`fit` and `evaluate` measured the rows in
+# one batch. With another batch size the sums are rounded differently, and the last digit may change.)
 
 # %% [markdown]
 # ### Exercise 04.3: patience
 #
-# Write the rule of `EarlyStopping`: the fit ends with the epoch that is the `patience`-th in a row without a new best,
-# or with the last one. A new best must be *lower* than the best so far; an equal value is none. Count epochs from 0,
-# and return a tuple of two numbers.
+# Write the rule of `EarlyStopping`. The fit ends with the `patience`-th epoch in a row without a new best, or with the
+# last epoch. A new best must be *lower* than the best so far; an equal value is none. Count epochs from 0, and return a
+# tuple of two numbers.
 
 
 # %% tags=["solution"]
@@ -926,14 +914,20 @@ def check(early_stop):
             2,
             4,
             2,
-            "Two bad in all are not two in a row. None after the end can be best.",
+            (
+                "Two bad epochs in all are not two in a row, and no epoch after the end"
+                " can be the best."
+            ),
         ),
         (
             "0.5 0.4 0.45 0.42 0.41 0.2",
             2,
             3,
             1,
-            "Better than the epoch before is not enough: better than the best.",
+            (
+                "A new best must be better than the best so far, not only better than"
+                " the epoch before."
+            ),
         ),
         ("0.5 0.4 0.4 0.4 0.4 0.1", 2, 3, 1, "An equal loss is no improvement."),
         (
@@ -968,7 +962,7 @@ def check(early_stop):
         )
 
 
-# %% tags=["wrong"] hint="better than the best"
+# %% tags=["wrong"] hint="better than the best so far"
 def early_stop(val_loss, patience):
     bad = 0
     for epoch in range(1, len(val_loss)):
@@ -1016,8 +1010,8 @@ def early_stop(val_loss, patience):
 # %% [markdown]
 # ## One run proves little
 #
-# Do the remedies improve the *accuracy* of this network? Someone who trains each network once compares one run with
-# one run. We have several of each, and compare each run of the one with each of the other.
+# Do the remedies improve the *accuracy* of this network? If you train each network once, you compare one run with one
+# run. You have several runs of each here, and can compare each run of one network with each run of the other.
 
 
 # %%
@@ -1025,42 +1019,45 @@ def verdicts(first, second):
     """Shares of all pairs of runs in which `first` is higher, equal, lower than
     `second`."""
     difference = np.sign(np.subtract.outer(first, second))
-    return {
-        name: np.mean(difference == sign)
-        for name, sign in (("higher", 1), ("equal", 0), ("lower", -1))
-    }
+    signs = {"higher": 1, "equal": 0, "lower": -1}
+    return {name: np.mean(difference == sign) for name, sign in signs.items()}
 
 
-cured, plainly = (
-    stack(dropped, "val_accuracy")[:, -1],
-    stack(plain, "val_accuracy")[:, -1],
-)
-found = verdicts(cured, plainly)
+accuracy_with = stack(with_remedies, "val_accuracy")[:, -1]
+accuracy_without = stack(without_remedies, "val_accuracy")[:, -1]
+accuracy_pairs = verdicts(accuracy_with, accuracy_without)
+loss_with = stack(with_remedies, "val_loss")[:, -1]
+loss_pairs = verdicts(loss_with, first_rate_end)
 
 # %%
-plots.bars(
-    {"both remedies": 100 * (1 - cured), "no remedy": 100 * (1 - plainly)},
-    title="Validation error after the last epoch, all runs",
+from course.topics.history import run_dots
+
+run_dots(
+    {
+        "both remedies": 100 * (1 - accuracy_with),
+        "no remedy": 100 * (1 - accuracy_without),
+    },
+    title="Validation error after the last epoch, a dot for each run",
     label="validation error (% of rows)",
-    zero=False,
 )
-
-# %%
-gain = 100 * (np.mean(cured) - np.mean(plainly))
-losses = verdicts(stack(dropped, "val_loss")[:, -1], stack(plain, "val_loss")[:, -1])
 
 # %%
 spread(
     "04.pairs_better",
     "share of pairs more accurate with remedies",
-    found["higher"],
+    accuracy_pairs["higher"],
     digits=2,
 )
-spread("04.pairs_equal", "share of pairs equally accurate", found["equal"], digits=2)
+spread(
+    "04.pairs_equal",
+    "share of pairs equally accurate",
+    accuracy_pairs["equal"],
+    digits=2,
+)
 spread(
     "04.pairs_worse",
     "share of pairs less accurate with remedies",
-    found["lower"],
+    accuracy_pairs["lower"],
     digits=2,
 )
 
@@ -1068,7 +1065,7 @@ spread(
 bound(
     "04.accuracy_gain",
     "accuracy gained by the remedies",
-    gain,
+    100 * (np.mean(accuracy_with) - np.mean(accuracy_without)),
     at_least=-2,
     at_most=2,
     unit="points",
@@ -1077,30 +1074,34 @@ bound(
 bound(
     "04.pairs_loss_lower",
     "share of pairs with the lower loss",
-    losses["lower"],
+    loss_pairs["lower"],
     at_least=0.9,
     digits=2,
 )
 
 # %% [markdown]
-# The dots are medians, the lines reach from the best run to the worst. A share of {{04.pairs_better}} of all pairs says
-# that the remedies make the network more accurate, {{04.pairs_worse}} that they make it less accurate, and
-# {{04.pairs_equal}} see no difference. If you train each network once, you tell the story that luck dealt. Even the
-# mean over all runs changes by only {{04.accuracy_gain}}, a few of the validation tumors.
+# What would you conclude from one run of each network? Here is what all pairs of runs say about the remedies:
 #
-# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}}. Here they mend how sure
-# the network is, not how it decides.
+# | the remedies make the network | share of pairs |
+# | --- | --- |
+# | more accurate | {{04.pairs_better}} |
+# | equally accurate | {{04.pairs_equal}} |
+# | less accurate | {{04.pairs_worse}} |
 #
-# And all runs share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy, so **these
-# data cannot tell** whether the remedies change the accuracy. Other rows would add the standard error of an accuracy
-# $p$ on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
+# With one run of each, luck decides which story you tell. Even the mean over all runs changes by only
+# {{04.accuracy_gain}}, a few of the validation tumors.
+#
+# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}}. They mend how certain the
+# network is, not how it decides.
+#
+# All runs also share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy, so **these
+# data cannot tell** whether the remedies change the accuracy. Other rows would add the standard error of an accuracy $p$
+# on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
 
 # %%
 for p in (0.95, 0.98):
-    print(
-        f"accuracy {p}: standard error"
-        f" {100 * np.sqrt(p * (1 - p) / len(y_validation)):.1f} points"
-    )
+    error = 100 * np.sqrt(p * (1 - p) / len(y_validation))
+    print(f"accuracy {p}: standard error {error:.1f} points")
 
 # %% [markdown] tags=["quiz"]
 # Two networks, one run each, 254 validation rows: accuracies of 0.965 and 0.961. What do you conclude?
@@ -1110,68 +1111,169 @@ for p in (0.95, 0.98):
 # - [ ] The first is better, but not by much.
 #   One row is no evidence of even a small difference.
 # - [x] Nothing: they differ by one row, and another seed may turn them around.
-#   They differ by one row. More seeds make the luck of training small, more rows the luck of the rows.
+#   More seeds would reduce the luck of the training, more rows the luck of the rows.
 # - [ ] They are equally good.
 #   That would need evidence as well: one run each cannot tell equal from different.
 
 # %% [markdown]
 # ## The legend says "test"
 #
-# A widely copied way of plotting a history comes from the documentation of Keras 2 (its page
-# "Visualization"), where `history` is what `fit(..., validation_split=0.25)` returned (title and axes left out here):
+# Many people plot a history as the documentation of Keras 2 does (its page "Visualization"). There, `history` is what
+# `fit(..., validation_split=0.25)` returned (title and axes left out here):
 #
 #     # Plot training & validation loss values
 #     plt.plot(history.history['loss'])
 #     plt.plot(history.history['val_loss'])
 #     plt.legend(['Train', 'Test'], loc='upper left')
 #
-# Comment and legend disagree about the second curve. On which rows was it measured?
+# The comment and the legend disagree about the second curve. On which rows was it measured?
 
 # %%
 _, history, loss = restored[0]  # the loss was measured by evaluate(validation)
-print(
-    "the curve's least value is the loss on the validation rows:",
-    min(history["val_loss"]) == loss,
-)
+print("lowest value of the curve is the loss on:")
+print("the validation rows:", loss == min(history["val_loss"]))
 
 # %% [markdown]
-# On the **validation** rows: `fit` has never seen a test row. The word matters once the curve *chooses*. Our epoch at
-# which to stop was taken from it, and the least value of a rough curve is partly luck: it is chosen for being low. Rows
-# that have chosen cannot judge. Only now, with everything chosen, are the test rows opened, once, for the stopped
-# networks.
+# On the **validation** rows: `fit` has never seen a test row. The word matters as soon as the curve *chooses*. The epoch
+# at which to stop was taken from this curve, and the lowest value of a rough curve is partly luck, because it was chosen
+# for being low. Rows that have chosen cannot judge. Only now, with everything chosen, do you open the test rows, once, for
+# the stopped networks.
 
 # %%
-test, model, tested = dataset(x_test, y_test).batch(len(x_test)), compiled(), []
+test = dataset(x_test, y_test).batch(len(x_test))
+model = compiled()
+tested = []
 for weights, _, _ in restored:
     model.set_weights(weights)
     tested.append(model.evaluate(test, verbose=0))
-chosen = np.median([loss for _, _, loss in restored])
 test_loss, test_accuracy = np.median(tested, axis=0)
+chosen_loss = np.median([loss for _, _, loss in restored])
 
 # %%
 spread(
     "04.chosen_validation_loss",
     "validation loss at the chosen epoch",
-    chosen,
+    chosen_loss,
     unit="nats",
 )
 spread("04.test_loss", "test loss of the same networks", test_loss, unit="nats")
 spread("04.test_accuracy", "test accuracy of the same networks", test_accuracy)
 
 # %% [markdown]
-# Validation loss in nats at the chosen epoch: {{04.chosen_validation_loss}}. Test loss of the same networks:
-# {{04.test_loss}}, test accuracy {{04.test_accuracy}}. The two losses differ for two reasons that one split cannot tell
-# apart: the luck of the choice, which always flatters the validation rows, and the luck of which tumors went where,
-# which can favor either. Call the curve what it is, and report the test loss.
+# The validation loss at the chosen epoch is {{04.chosen_validation_loss}}. The same networks have a test loss of
+# {{04.test_loss}} and a test accuracy of {{04.test_accuracy}}. The two losses differ for two reasons, which one split
+# cannot tell apart. The luck of the choice always flatters the validation rows; the luck of which tumors went where can
+# favor either. Call the curve what it is, and report the test loss.
+
+# %% [markdown]
+# ### Exercise 04.4: draw it yourself
+#
+# So far this course has drawn the curves. Now draw one with matplotlib's `pyplot` alone: the training and the validation
+# loss of a history against the epoch, counted from 1. Name the two axes `epoch` and `loss`, name the curves `training`
+# and `validation` in a legend, and return the axes. (`figure, axes = plt.subplots()` makes new ones.)
+
+
+# %% tags=["solution"]
+import matplotlib.pyplot as plt
+
+
+def learning_curve(history):
+    """Return axes with the training and the validation loss against the epoch."""
+    _, axes = plt.subplots()
+    epoch = range(1, len(history["loss"]) + 1)
+    axes.plot(epoch, history["loss"], label="training")
+    axes.plot(epoch, history["val_loss"], label="validation")
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.legend()
+    return axes
+
+
+# %% tags=["helper"]
+def read_off(axes):
+    """What axes show: the curves by the names in the legend, and the labels."""
+    legend = axes.get_legend()
+    names = [] if legend is None else [text.get_text() for text in legend.get_texts()]
+    curves = [line.get_xydata() for line in axes.get_lines()]
+    labels = (axes.get_xlabel() + "|" + axes.get_ylabel()).lower()
+    return curves, [name.lower() for name in names], labels
+
+
+# %% tags=["check"]
+@exercise("04.4", learning_curve)
+def check(learning_curve):
+    history = {"loss": [0.7, 0.4, 0.2], "val_loss": [0.6, 0.5, 0.55]}
+    try:
+        axes = learning_curve(history)
+        expect(
+            hasattr(axes, "get_lines"),
+            "Return the axes that you drew on. After plt.plot, they are plt.gca().",
+        )
+        curves, names, labels = read_off(axes)
+    finally:
+        plt.close("all")
+    expect(len(curves) == 2, f"There must be two curves, and there are {len(curves)}.")
+    expect(
+        all(curve[0, 0] == 1 for curve in curves),
+        "Your curves do not begin at epoch 1. Without an x, pyplot counts from 0.",
+    )
+    losses = [curve[:, 1].tolist() for curve in curves]
+    expect(
+        sorted(losses) == sorted(history.values()),
+        "The curves must be the lists loss and val_loss of the history.",
+    )
+    expect(names, "There is no legend. Call axes.legend() after drawing.")
+    expect(
+        "test" not in names,
+        "fit has never seen a test row. Call the second curve what it is.",
+    )
+    named = dict(zip(names, losses, strict=False))
+    expect(
+        named == {"training": history["loss"], "validation": history["val_loss"]},
+        "The legend must name the loss training, and val_loss validation.",
+    )
+    expect(
+        "epoch" in labels.split("|")[0] and "loss" in labels.split("|")[1],
+        "The axes need names: epoch below, loss on the left.",
+    )
+
+
+# %% tags=["wrong"] hint="never seen a test row"
+def learning_curve(history):
+    _, axes = plt.subplots()
+    epoch = [1, 2, 3]
+    axes.plot(epoch, history["loss"], epoch, history["val_loss"])
+    axes.legend(["train", "test"])
+    return axes
+
+
+# %% tags=["wrong"] hint="pyplot counts from 0"
+def learning_curve(history):
+    plt.figure()
+    plt.plot(history["loss"], label="training")
+    plt.plot(history["val_loss"], label="validation")
+    plt.legend()
+    return plt.gca()
+
+
+# %% tags=["wrong"] hint="The axes need names"
+def learning_curve(history):
+    _, axes = plt.subplots()
+    for name, key in {"training": "loss", "validation": "val_loss"}.items():
+        axes.plot(range(1, 4), history[key], label=name)
+    axes.legend()
+    return axes
+
+
+# %% [markdown]
+# To see your curve, call `learning_curve(without_remedies[0])` in a cell of your own.
 
 # %% [markdown]
 # ## Keep it in a file
 #
-# A history lives in memory and dies with the process. `CSVLogger` writes each epoch to a file as it ends. We let a fit
-# crash and look at what is left.
+# A history lives in memory and is lost when the process dies. `CSVLogger` writes each epoch to a file as soon as it ends.
+# Let a fit crash, and look at what is left.
 
-
-# %% tags=["varies"]
+# %%
 import tempfile
 from pathlib import Path
 
@@ -1184,56 +1286,115 @@ class Crash(keras.callbacks.Callback):
             raise RuntimeError("the fit has crashed")
 
 
-with tempfile.TemporaryDirectory() as folder:
-    path = Path(folder) / "history.csv"
-    logger = keras.callbacks.CSVLogger(path)
-    try:
-        fit(network(run=0), [logger, Crash()])
-    except RuntimeError as error:
-        print(error)
-    text, log = path.read_text(), np.genfromtxt(path, delimiter=",", names=True)
-    logger.on_train_end()  # closes the file; the end of a process would do it
+temporary = tempfile.TemporaryDirectory()  # goes when the kernel does
+folder = Path(temporary.name)
 
-print(text)
+# %% tags=["varies"]
+path = folder / "history.csv"
+logger = keras.callbacks.CSVLogger(path)
+try:
+    fit(network(run=0), [logger, Crash()])
+except RuntimeError as error:
+    print(error)
+log = np.genfromtxt(path, delimiter=",", names=True)
+logger.on_train_end()  # closes the file; the end of a process would do it
+print(path.read_text())
 
 # %% [markdown]
-# All five epochs are there. The same run went to its end as `plain[0]`. Does the file tell the truth?
+# All five epochs are there. The same run went to its end as `without_remedies[0]`. Does the file tell the truth?
 
 # %%
-same = [
-    np.array_equal(log[name], plain[0][name][:5])
-    for name in log.dtype.names
-    if name != "epoch"
-]
-print(
-    f"{sum(same)} of {len(same)} columns equal the history of the whole fit, to the"
-    " last bit"
-)
+columns = [name for name in log.dtype.names if name != "epoch"]
+equal = [np.array_equal(log[name], without_remedies[0][name][:5]) for name in columns]
+print(f"{sum(equal)} of {len(equal)} columns equal the history, to the last bit")
 
 # %% [markdown]
 # Nothing is lost or rounded. The file counts its epochs from 0, and a second fit overwrites it, unless you say
 # `append=True`.
 #
-# **TensorBoard** shows the same curves in the browser while the fit runs: `keras.callbacks.TensorBoard(folder)` writes
-# its files and `tensorboard --logdir folder` shows them. It does not come with this course (`pip install tensorboard`),
-# and this lesson does not run it.
+# ### For TensorBoard
+#
+# **TensorBoard** shows curves in the browser while a fit runs. It reads *event files*, in which each number stands with
+# its name and its step. The callback `keras.callbacks.TensorBoard(folder)` writes them, where the package `tensorboard`
+# is installed. TensorFlow itself can write events without it, and then a callback takes a few lines:
+
+# %%
+import tensorflow as tf
+
+scalars = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
+
+
+class Events(keras.callbacks.Callback):
+    """Writes the logs of each epoch to an event file for TensorBoard."""
+
+    def on_train_begin(self, logs=None):
+        self.writer = tf.summary.create_file_writer(str(folder / "events"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self.writer.as_default(step=epoch):
+            for name, value in logs.items():
+                tf.summary.write(name, value, metadata=scalars)
+        self.writer.flush()
+
+
+history = fit(network(run=0), [Events()])
+
+# %% [markdown]
+# An event file is a row of records, one for each number. Read them back: are they the history?
+
+# %%
+newest = max((folder / "events").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+found = {name: [] for name in history}
+for record in tf.data.TFRecordDataset(str(newest)).as_numpy_iterator():
+    for value in tf.compat.v1.Event.FromString(record).summary.value:
+        found[value.tag].append(float(tf.make_ndarray(value.tensor)))
+
+# %%
+equal = {name: np.allclose(found[name], history[name], rtol=1e-6) for name in history}
+fact(
+    "04.events_equal", "the events are the history, curve by curve", all(equal.values())
+)
+
+# %% [markdown]
+# They are, in the 32 bits of a float. Now let TensorBoard show them. It is an optional extra of this course; where it is
+# installed, the next cell starts it and prints the address of its page.
+
+# %% tags=["varies"]
+from importlib.util import find_spec
+
+if find_spec("tensorboard"):
+    from tensorboard import program
+
+    board = program.TensorBoard()
+    board.configure(logdir=str(folder))
+    print("Open this address in your browser:", board.launch())
+else:
+    print("TensorBoard is not installed. The lesson goes on without it.")
+    print("To get it: python bootstrap.py tensorboard")
+
+# %% [markdown]
+# The page has a plot for each of the four curves. It runs until the kernel ends. From a terminal, `tensorboard --logdir
+# FOLDER` does the same, also while a fit is still running.
 
 # %% [markdown]
 # ## What you have learned
 #
-# - `fit` returns one number an epoch for the loss and each metric, for training and for validation.
-# - The logged training loss is a running mean over the epoch, with dropout on; validation is measured after it, with
+# - `fit` returns one number an epoch for the loss and for each metric, for training and for validation.
+# - The logged training loss is a running mean over the epoch, with dropout on. Validation is measured after it, with
 #   dropout off. Measure the training rows again before you compare the two.
-# - Both high and still falling: under-fit. A training loss that leaps far above guessing: rate too high. Training falls
-#   while validation turns: over-fit, and a few lines can detect it. The loss shows it; the accuracy may not.
-# - `EarlyStopping` leaves you the last weights unless `restore_best_weights=True`; then the best come back exactly.
-# - One run is an anecdote: draw several with median and band, and mind the number of validation rows.
+# - Both losses high and still falling: underfitting. A training loss that leaps far above guessing: rate too high.
+#   Training falls while validation turns: overfitting, which a few lines can detect. The loss shows it; the accuracy may
+#   not.
+# - `EarlyStopping` leaves you the last weights unless you say `restore_best_weights=True`. Then the best come back
+#   exactly.
+# - One run is an anecdote. Draw several, and mind the number of validation rows.
 # - The curve that common code calls "test" is validation. It chooses, so it cannot judge.
-# - `CSVLogger` keeps every epoch, also of a fit that crashes.
+# - A learning curve takes five lines of `pyplot`. `CSVLogger` keeps every epoch, also of a fit that crashes, and an event
+#   file lets TensorBoard show it.
 #
 # ## Try next
 #
 # - Train on 300 rows instead of 60. Does the detector still fire?
-# - Leave out the weight decay and keep the dropout. Is one of the remedies enough, and over 200 epochs?
+# - Leave out the weight decay and keep the dropout. Is one of the remedies enough, also over 200 epochs?
 # - Pass the training rows as `validation_data`. Is `val_loss` then what `Reevaluate` measured?
 # - Shuffle the labels of the training rows. What do the two curves look like when there is nothing to learn?

@@ -105,7 +105,7 @@ def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
     monkeypatch, capsys
 ):
     declared = importlib.metadata.requires("course")
-    for extra in ("browser", "jax", "torch", "orbax"):
+    for extra in ("browser", "jax", "torch", "orbax", "tensorboard"):
         wanted = {str(Requirement(text)) for text in bootstrap.requirements([extra])}
         assert wanted == {
             text.partition(";")[0].strip() for text in declared if f'extra == "{extra}"' in text
