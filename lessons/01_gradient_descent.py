@@ -72,8 +72,8 @@ from course.topics.gradient_figures import downhill
 downhill()
 
 # %% [markdown]
-# The slope of the curve tells you two things: which way is down, and how far you may step. Where the curve is steep,
-# the step is long. At the bottom the slope is 0, so the steps end.
+# The slope of the curve sets two things: the direction of the step and its length. Where the curve is steep, the step
+# is long. At the bottom the slope is 0, so the steps end.
 #
 # With several weights there is one slope for each, and together they form the **gradient**. The derivative of the SSE
 # with respect to the weight $w_j$ is $-2 \sum (y - f(x))\, x_j$. The SSE falls fastest when you move against the
@@ -81,7 +81,8 @@ downhill()
 #
 # $$w \leftarrow w + \eta\, d \qquad\text{with}\qquad d = \sum (y - f(x))\, x$$
 #
-# The vector $d$ is the direction of the step. It is half the gradient with its sign reversed. The **learning rate**
+# Here $x$ is the whole row of `X`, with its 1 in front. The vector $d$ is the direction of the step. It is half the
+# gradient with its sign reversed. The **learning rate**
 # $\eta$ sets the length of the step and absorbs the factor of 2. Here is the step in code, starting from weights of 0:
 
 # %%
@@ -102,7 +103,7 @@ print(f"SSE after:  {np.sum((y - X @ stepped) ** 2):,.0f}")
 # ## Repeat
 #
 # Gradient descent repeats this step in a loop. Our loop keeps a log with the weights and the SSE of each iteration.
-# It stops when the SSE has changed by no more than a threshold.
+# It stops when one step changes the SSE by no more than a threshold.
 
 
 # %%
@@ -123,7 +124,8 @@ print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 
 # %% [markdown]
 # The course comes with a reference log for these data, rounded to 4 decimals. Does ours agree with it in every row?
-# `fact` records a result that must be the same with every seed and on every machine.
+# (`verified` checks a file of the course against its checksum and returns its path.) `fact` records a result that must
+# be the same with every seed and on every machine.
 
 # %%
 from course.data import verified
@@ -174,7 +176,7 @@ main(["--data", plane, "--learning-rate", "1e-4", "--threshold", "100"])
 # ### Exercise 01.1: one step on the mean
 #
 # Write one step of gradient descent on the **mean** squared error, $\frac{1}{N}\sum (y - f(x))^2$. Use the full
-# gradient, including the factor of 2. This is the step that Keras takes in lesson 02.
+# gradient, including the factor of 2. This is the step that Keras takes in lesson 02, on a batch of rows at a time.
 
 
 # %% tags=["solution"]
@@ -312,14 +314,15 @@ except DescentError as error:
 
 # %% [markdown]
 # No plane goes through all the noisy points. The smallest possible SSE is about the number of rows times the variance
-# of the noise, far above the threshold. A rule that waits for the error itself to become small therefore waits
-# forever, and the retold rule is wrong.
+# of the noise, far above the threshold. `descend` gave up after 5,000 iterations. Without that cap, a rule that waits
+# for the error itself to become small would wait forever. So the retold rule is wrong.
 #
 # What does the rule on the change guarantee?
 
 # %% [markdown] tags=["predict"]
-# We lower the learning rate from 1e-4 to 1e-6 and keep the threshold of 1e-4 on the change. Will the final weights be
-# **closer** to the least-squares solution, **just as close**, or **farther** away?
+# We lower the learning rate from 1e-4 to 1e-6 and keep the threshold of 1e-4 on the change. The weights with the
+# smallest SSE are called the *least-squares solution*. Will the final weights be **closer** to it, **just as close**,
+# or **farther** away?
 
 # %%
 # the weights with the smallest SSE: for a linear model, NumPy finds them directly
@@ -344,12 +347,12 @@ for rate, distance in distances.items():
 # Short steps change the SSE very little, no matter where you take them. To first order, one step lowers the SSE by
 # $2 \eta\, |d|^2$, where $d$ is the direction of the step. So the rule stops when
 # $|d| \approx \sqrt{\text{threshold} / (2\eta)}$. At a rate that is a hundred times smaller, a gradient that is ten
-# times larger satisfies the rule.
+# times larger satisfies the rule. So the descent stops about ten times as far away.
 
 # %% [markdown]
-# The next cell shows how the course reports its results. `spread` puts a result of your run beside the median and the
-# range that the course measured over many seeds. `bound` does the same, and also checks the result against a limit.
-# The text quotes the course's values, so yours may differ a little.
+# The next two cells show how the course reports its results. `spread` puts a result of your run beside the median and
+# the range that the course measured over many seeds. `bound` does the same, and also checks the result against a
+# limit. The text quotes the course's values, so yours may differ a little.
 
 # %%
 from course.claims import bound, spread
@@ -371,13 +374,14 @@ bound(
 
 # %% [markdown]
 # A better rule watches the direction $d = X^T(y - Xw)$ itself. At the solution $w^*$ it is 0, and everywhere else it is
-# $X^T X (w^* - w)$. It follows that
+# $X^T X (w^* - w)$. Let $\lambda_{\min}$ be the smallest eigenvalue of $X^T X$. Multiplying a vector by $X^T X$ makes
+# it at least $\lambda_{\min}$ times as long. If $\lambda_{\min}$ is above 0, it follows that
 #
 # $$|w - w^*| \le |d| \,/\, \lambda_{\min}$$
 #
-# where $\lambda_{\min}$ is the smallest eigenvalue of $X^T X$. In words: **a limit on the gradient is a limit on the
-# distance**, at every learning rate. To end within 1e-4 of the solution, stop when $|d| \le$ 1e-4 $\lambda_{\min}$.
-# Since $|d|$ is half the length of the gradient, we call this the gradient rule.
+# In words: **a limit on the gradient is a limit on the distance**, at every learning rate. To end within 1e-4 of the
+# solution, stop when $|d| \le$ 1e-4 $\lambda_{\min}$. We call this the gradient rule, because $|d|$ is half the length
+# of the gradient.
 
 # %%
 from course.topics.linear_regression import half_gradient_norm
@@ -407,7 +411,7 @@ fact(
 
 # %% [markdown]
 # If you stop on the change, a smaller rate ends farther from the solution. If you stop on the gradient, every rate
-# ends within 1e-4 of it, as promised. Another threshold would move each curve up or down, but not change its shape.
+# ends within 1e-4 of it, as promised. Another threshold would move each curve up or down and hardly change its shape.
 # So under the gradient rule a small rate costs you time, but it does not harm the result.
 
 # %% [markdown] tags=["quiz"]
@@ -424,13 +428,15 @@ fact(
 #   A learning rate that is too large makes the SSE grow, and its changes grow too. This descent stopped early because
 #   its steps are tiny.
 # - [x] Only that the last step changed the SSE by less than 1e-4.
-#   That is all the rule says. To learn more about the weights, ask for the length of the gradient.
+#   That is all the rule says. At this rate, it stops as soon as $|d|$ is below about 220, which can be very far from
+#   the solution. To learn more about the weights, ask for the length of the gradient.
 
 # %% [markdown]
 # ## Too large a step
 #
 # Small rates waste time, so how large may a rate be? Take a model with only two weights: a line that predicts the
-# resistance of a yacht from its speed. (The data give the speed as the Froude number. Neither number has a unit.)
+# resistance of a yacht from its speed. (The data give the speed as the Froude number. Neither the Froude number nor
+# the resistance has a unit.)
 # `path` is our loop without a stopping rule. It returns the weights after every step.
 
 # %%
@@ -449,8 +455,9 @@ def path(X, y, learning_rate, steps):
 
 
 # %% [markdown]
-# There is a largest stable rate, which we call *the limit*. The next section derives it. First look at one rate well
-# below the limit, one just below it, and one just above it:
+# There is a largest stable rate. Above it, the weights move away from the solution instead of toward it. We call this
+# rate *the limit*. `stability_limit` computes it, and the next section derives it. First look at one rate well below
+# the limit, one just below it, and one just above it:
 
 # %%
 from course.topics.gradient_figures import valley
@@ -472,12 +479,13 @@ valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the
 # %% [markdown]
 # The level lines show the SSE as a long, narrow valley, whose lowest point lies far above the upper edge of the
 # figure. At the small rate, the descent walks to the floor of the valley and then creeps along it. Just below the
-# limit, it jumps from wall to wall. Each jump is a little shorter than the last, and it moves along the floor faster.
-# Just above the limit, each jump is a little longer than the last.
+# limit, it jumps from wall to wall. Each jump is a little shorter than the last, and the descent moves along the floor
+# faster than at the small rate. Just above the limit, each jump is a little longer than the last. (The two axes have
+# different scales, so the steps do not look perpendicular to the level lines.)
 #
-# Here are the same descents in numbers. If you run this notebook yourself, you also get a slider for the rate. Note
-# that even *at* the limit the SSE still falls for a while: the descent moves along the floor while its jumps keep
-# their length.
+# The next cell takes 25 steps at each of seven rates. If you run this notebook yourself, you also get a slider for the
+# rate. Note that even *at* the limit the SSE still falls for a while: the descent moves along the floor while its jumps
+# keep their length.
 
 # %%
 for name, steps in paths_at((0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1), S, 25).items():
@@ -514,9 +522,10 @@ slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
 # For the SSE the Hessian is $2 X^T X$, so their limit is half of ours. The two agree: our learning rate has absorbed
 # the factor of 2.
 #
-# The factor $1 - \eta\lambda$ also explains the first curve of this lesson. In the long run only the slowest direction
-# is left, the one of $\lambda_{\min}$. The SSE is quadratic in the error, and its smallest value here is 0. So each
-# iteration multiplies the SSE by $(1 - \eta\lambda_{\min})^2$. Compare this with the end of the log:
+# The factor $1 - \eta\lambda$ also explains the first curve of this lesson. In the long run only the error in the
+# slowest direction is left. At the rate of 1e-4, that is the direction of $\lambda_{\min}$. The SSE is quadratic in the
+# error, and without noise its smallest value is 0. So in the end each iteration multiplies the SSE by
+# $(1 - \eta\lambda_{\min})^2$. Compare this with the last two rows of the log:
 
 # %%
 print("predicted factor:", ((1 - 1e-4 * eigenvalues[0]) ** 2).round(4))
@@ -526,7 +535,8 @@ print("in the log:      ", (log[-1, -1] / log[-2, -1]).round(4))
 # The quick start came from the other directions, in which the error shrinks much faster.
 
 # %% [markdown] tags=["predict"]
-# Which rate brings the plane to its solution in the fewest iterations: 0.5, 0.8, 0.9 or 0.99 times the limit?
+# We fit the noisy plane and stop by the gradient rule. Which rate needs the fewest iterations: 0.5, 0.8, 0.9 or 0.99
+# times the limit?
 
 # %%
 limit = 2 / eigenvalues[-1]
@@ -572,15 +582,16 @@ bound(
 )
 
 # %% [markdown]
-# In our trial the fastest rate is a little smaller than the best one in the long run. The gradient weighs each
-# direction by its eigenvalue, so the gradient rule waits mostly for the direction that jumps.
+# In our trial the fastest rate is a little smaller than the best one in the long run. The gradient is the error with
+# each direction multiplied by its eigenvalue. So what is left in the direction of $\lambda_{\max}$, the one that jumps,
+# counts most. The gradient rule waits for it, and a slightly smaller rate ends these jumps sooner.
 
 # %% [markdown]
 # ## The limit, measured
 #
 # Does the algebra hold? Now we find the limit by trial and error alone. A rate counts as stable if the SSE stays at or
-# below its starting value through a long run. We keep a stable rate and an unstable one, and halve the distance
-# between them until they almost meet.
+# below its starting value through a long run. We keep a stable rate and an unstable one. Again and again we try the
+# rate between them (their geometric mean), until the two almost meet.
 
 
 # %%
@@ -834,7 +845,8 @@ bound(
 # %% [markdown]
 # ### Exercise 01.3: a divergence alarm
 #
-# For a network nobody can compute the limit, but everybody has a log of the loss. Write an alarm that reads this log.
+# For a network no such formula gives the limit, but everybody has a log of the loss. Write an alarm that reads this
+# log.
 # A descent has diverged when its last SSE is above its first one, or is not a finite number. A tiny rise near the
 # bottom, where only rounding errors are left, is not divergence.
 
@@ -961,10 +973,11 @@ plots.lines(
 # line.)
 #
 # **Neither** stops at the solution. The change rule stopped the raw descent with weights {{01.distance_raw}} away from
-# the least-squares weights. The standardized one stopped {{01.distance_scaled}} away, in its own units. Even so, the
-# *predictions* of the raw descent differ from those of least squares by only {{01.predictions_off_raw}} (root mean
-# square). The weights it missed are the ones that the data hardly determine. If you only want predictions, you can
-# live with that. If you want to interpret the weights, you cannot.
+# the least-squares weights. The standardized one stopped {{01.distance_scaled}} away. (The two distances are in
+# different units, so do not compare them.) Even so, the *predictions* of the raw descent differ from those of least
+# squares by only {{01.predictions_off_raw}} (root mean square). What is left is an error in directions in which these
+# data hardly determine the weights. If you only want predictions for yachts like these, you can live with that. If you
+# want to interpret the weights, you cannot.
 
 # %%
 taken = {name: descent.iterations for name, descent in descents.items()}
@@ -1010,8 +1023,10 @@ bound(
 
 # %% [markdown]
 # This comparison still flatters the raw inputs, because their descent stopped at a higher SSE. How many iterations
-# would it need to get as low as the other one? You can compute that without taking a single step. Along each
-# eigenvector, you know the factor by which the error shrinks:
+# would the raw descent need to get as low as the other one? You can compute that without taking a single step. Along
+# each eigenvector, you know the error at the start and the factor by which each step multiplies it. The SSE above its
+# smallest value is the sum of $\lambda$ times the squared error, over all eigenvectors. The function tries a grid of
+# iteration counts, so its answer is exact to about 1%:
 
 
 # %%
@@ -1050,9 +1065,9 @@ bound(
 # The shape of the valley explains this. The largest eigenvalue limits the learning rate. At that rate, each step
 # shrinks the error along the smallest eigenvalue by a fraction of only
 # $\eta\lambda_{\min} < 2\,\lambda_{\min}/\lambda_{\max}$. So the number of iterations grows with the **condition
-# number** $\lambda_{\max} / \lambda_{\min}$, which the last cell prints for both. Standardizing gives all columns of
-# $X$ the same length and makes the inputs orthogonal to the bias. What remains of the condition number comes from
-# inputs that are correlated with each other.
+# number** $\lambda_{\max} / \lambda_{\min}$, which is printed above beside the iterations. Standardizing gives all
+# columns of $X$ the same length and makes the inputs orthogonal to the column of ones. What remains of the condition
+# number comes from inputs that are correlated with each other.
 #
 # A single input has no other input to correlate with. Its valley becomes a round bowl, in which downhill leads
 # straight to the bottom:
@@ -1196,7 +1211,7 @@ def raw_weights(weights, mean, scale):
 #   last weights. It no longer changes, so the change rule would be content. What would the gradient rule say?
 # - Add a copy of one input as a further column of `scaled`. What is $\lambda_{\min}$ now, and what does the gradient
 #   rule still guarantee? Do the *predictions* still settle?
-# - Resistance grows much faster than speed. Add `speed ** 4` as an input, standardize it, and compare the smallest
-#   SSE.
+# - At high speed the resistance grows much faster than a straight line. Add `speed ** 4` as an input, standardize it,
+#   and compare the smallest SSE with that of the line.
 # - In each step, use a random sample of 32 rows instead of all rows, and divide by 32. From lesson 02 on, networks
 #   are trained this way.

@@ -20,10 +20,12 @@
 # ---
 
 # %% [markdown]
-# Which of ten digits are on this page? A photograph shows a dog *and* a beach; an article is about sports *and* money.
+# Which of the ten digits does a page show? A photograph shows a dog *and* a beach; an article is about sports *and*
+# money.
 # The answer is not one class but a set of labels, written as a row of zeros and ones such as `[0 0 1 0 0 1 0 1 0 1]`.
-# To train a network for such answers you change two words. To judge it takes more care: the usual metrics can praise a
-# network that finds nothing at all, and the string that everyone passes to `compile` measures something else again.
+# To train a network for such answers, you change two words. To judge one takes more care. The usual metrics can praise
+# a network that finds nothing at all, and the string `"accuracy"`, which everyone passes to `compile`, measures
+# something else again.
 #
 # The results in the text are those of full mode; your run prints its own.
 
@@ -45,8 +47,8 @@ begin("08_multilabel", globals())
 # four of them, at random, hold a digit of MNIST, shrunk to 14 by 14 pixels. The label of a canvas says which digits are
 # on it, but not where, and not how often.
 #
-# Real labels are rarely equally frequent. So each digit is drawn 0.7 times as often as the one before it: a 0 is common
-# and a 9 is rare.
+# In real data, some labels are frequent and some are rare. So each digit is drawn 0.7 times as often as the one before
+# it: a 0 is common and a 9 is rare.
 
 # %%
 import numpy as np
@@ -153,10 +155,10 @@ print({name: round(reported[name], 3) for name in metrics})
 
 # %% [markdown]
 # `"accuracy"` says **0.0** of the same answers. In Keras 3 the meaning of this string depends on shapes alone. Keras
-# takes labels with ten columns for one-hot classes, and `"accuracy"` becomes *categorical* accuracy. That metric asks
-# whether the largest output stands where the largest entry of the label stands. But with two ones, a row of labels has
-# its largest entry twice, and `argmax` returns the first. So the question is really: **is the most probable label the
-# first one that is on?**
+# treats labels with ten columns as one-hot classes, and `"accuracy"` becomes *categorical* accuracy. That metric asks
+# whether the largest output and the largest entry of the label are in the same column. But a row of labels with two
+# ones has its largest entry twice, and `argmax` returns the first. So the question is really: **is the most probable
+# label the first one that is on?**
 
 # %% [markdown] tags=["predict"]
 # The lazy network now says no to every validation canvas. Its ten outputs are all equal, and of equal numbers `argmax`
@@ -170,8 +172,8 @@ print({name: round(nothing[name], 4) for name in metrics})
 
 # %% [markdown] tags=["answer"]
 # `"accuracy"` reports {{08.nothing_accuracy}}, which is **the share of canvases with a 0 on them**, since label 0 is
-# the first in every tie. Binary accuracy is {{08.nothing_binary}}, for a network that has never looked. Neither figure
-# says that the network is useless.
+# the first in every tie. Binary accuracy is {{08.nothing_binary}}, for a network that has never looked. Neither number
+# shows that the network is useless.
 
 # %%
 with_a_0 = y_validation[:, 0].mean(dtype=float)
@@ -197,11 +199,16 @@ bound(
 )
 
 # %% [markdown]
-# The string has a history. In 2016 Keras changed so that with binary cross-entropy `"accuracy"` meant binary accuracy
-# (keras-team/keras, pull request 3098). TensorFlow 2.2 looked at shapes alone (tensorflow/tensorflow, issue 41361,
-# 2020), and a user saw the same program on the same data fall from 100% to 60% (issue 41114). Keras' own multi-label
-# example measured categorical accuracy until 2022 (keras-team/keras-io, pull request 1133). Keras 3 looks at shapes,
-# too. So the meaning of a program's "accuracy" depends on the version that runs it. Name the metric that you mean.
+# The meaning of the string has changed more than once:
+#
+# - In 2016 Keras changed it: with binary cross-entropy, `"accuracy"` now meant binary accuracy (keras-team/keras, pull
+#   request 3098).
+# - In 2020 TensorFlow 2.2 looked at shapes alone (tensorflow/tensorflow, issue 41361). A user saw the accuracy of the
+#   same program on the same data fall from 100% to 60% (issue 41114).
+# - Keras' own multi-label example measured categorical accuracy until 2022 (keras-team/keras-io, pull request 1133).
+# - Keras 3 looks at shapes, too.
+#
+# So the meaning of a program's "accuracy" depends on the version that runs it. Name the metric that you mean.
 
 # %% [markdown]
 # ### One network, three accuracies
@@ -285,11 +292,11 @@ for key, name in (
 # | Hamming (binary) accuracy | what share of single answers is right? | hardly |
 # | exact match | what share of rows is right altogether? | a little |
 # | micro F1 | $2\,\mathrm{TP} / (2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN})$, with the counts of all labels | a little |
-# | macro F1 | the F1 of each label, then their mean | as much as any |
-# | mean average precision | do rows with the label get higher probabilities than those without? | as much as any |
+# | macro F1 | the F1 of each label, then their mean | as much as common ones |
+# | mean average precision | do rows with the label get higher probabilities than others? | as much as common ones |
 #
 # Only the first two reward true noes. Average precision needs no threshold. For each row that truly has the label, take
-# the precision among all rows with at least that probability; then average. It takes a few lines:
+# the precision among all rows with at least the probability of this row; then average. It takes a few lines:
 
 
 # %%
@@ -364,9 +371,9 @@ bound(
 )
 
 # %% [markdown]
-# They agree: the largest difference is below {{08.difference:limit}}. But the figures of one network range from its
-# exact match to its Hamming accuracy, and macro F1 lies {{08.micro_minus_macro}} below micro F1. Which labels pull it
-# down?
+# They agree to within a millionth. But the five scores of this one network are far apart: its exact match is
+# {{08.exact_match}}, and its Hamming accuracy is {{08.binary_accuracy}}. Macro F1 lies {{08.micro_minus_macro}} below
+# micro F1. Which labels pull macro F1 down?
 
 # %%
 f1 = sk.f1_score(y_validation, predicted, average=None, zero_division=0)
@@ -395,13 +402,14 @@ bound(
 
 # %% [markdown]
 # The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. (Digits also differ in how hard they are
-# to read, so the curves are not smooth.) Micro F1 and Hamming accuracy hardly notice the right end of this figure;
-# macro F1 counts it as much as the left.
+# to read, so the curves are not smooth.) Micro F1 and Hamming accuracy hardly notice the right end of this figure.
+# Macro F1 counts it as much as the left end.
 
 # %% [markdown]
 # ### Exercise 08.1: all or nothing
 #
-# Write exact match in NumPy. `threshold` is one number for all labels, or an array with one for each label.
+# Write exact match in NumPy. `threshold` is one number for all labels, or an array with one number for each label.
+# `y_true` holds zeros and ones.
 
 
 # %% tags=["solution"]
@@ -708,15 +716,15 @@ spread(
 )
 
 # %% [markdown]
-# There is a reason. Cross-entropy rewards **calibrated** probabilities: of all labels that get the probability 0.3,
-# three in ten are on. With calibrated probabilities, 0.5 already gives each label the likelier answer, and no other
-# threshold makes more single answers right. A small gain in exact match is still possible. No network is perfectly
-# calibrated, and the labels of a canvas are not independent: a canvas is never empty, but the network may say no to all
-# ten.
+# Why does exact match gain so little? Cross-entropy rewards **calibrated** probabilities: of all labels that get the
+# probability 0.3, three in ten are on. With calibrated probabilities, 0.5 already gives each label the likelier answer,
+# and no other threshold makes more single answers right. A small gain in exact match is still possible, for two
+# reasons. No network is perfectly calibrated. And the labels of a canvas are not independent: a canvas is never empty,
+# yet a network that decides label by label may say no to all ten.
 #
 # F1 is different. With calibrated probabilities, its best threshold is half of the best F1, so never above 0.5 (Lipton
-# and others, 2014, in the reading). Thresholds are worth choosing for F1, and hardly for exact match. When is 0.5 far off
-# for exact match, too?
+# and others, 2014, in Further reading). So a network trained like this one deserves thresholds for F1, and hardly needs
+# them for exact match. When is 0.5 far off for exact match, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -755,9 +763,10 @@ weighted_table = score_table(new_answers["weighted"], weighted_thresholds, y_new
 print(weighted_table.round(1))
 
 # %% [markdown] tags=["answer"]
-# At 0.5, the weights change the recall by {{08.weighted_recall}} and exact match by {{08.weighted_exact}}. The network
-# finds more and invents more, and exact match forgives no invention. Macro F1 weighs one against the other. It changes
-# by {{08.weighted_macro}}, and whether it rises or falls depends on the seed.
+# At 0.5, the weights change the recall by {{08.weighted_recall}} and exact match by {{08.weighted_exact}}. The weighted
+# network finds more digits, and also reports more that are not there. One of these false alarms is enough to lose an
+# exact match. Macro F1 weighs recall against precision. It changes by {{08.weighted_macro}}, and whether it rises or
+# falls depends on the seed.
 
 # %%
 change = weighted_table.loc["0.5"] - plain_table.loc["0.5"]
@@ -785,15 +794,16 @@ spread(
 )
 
 # %% [markdown]
-# For this network 0.5 *is* far off, because with the weights its probabilities are not calibrated. The chosen thresholds
-# repair much of it. Where should they lie?
+# For the weighted network 0.5 *is* far off, because after training with weights its probabilities are not calibrated.
+# The chosen thresholds repair much of the damage. Where should they lie?
 
 # %% [markdown]
 # ### Exercise 08.3: the threshold that a weight asks for
 #
 # Take canvases of which a share $p$ truly has the label. Without a weight, the loss is least when the network answers
 # $p$. With weight $w$, the expected loss of an answer $q$ is $-w\,p \log q - (1 - p) \log (1 - q)$. Find the $q$ that
-# makes it least. Then return the threshold on $q$ that has the same effect as `threshold` on $p$.
+# makes it least, as a function of $p$ and $w$. Then return the threshold on $q$ that says yes to the same canvases as
+# `threshold` on $p$.
 
 
 # %% tags=["solution"]
@@ -979,8 +989,9 @@ bound(
 )
 
 # %% [markdown]
-# How much is lost? The weights are there for the sake of the nines, and {{08.unheard_nines}} of all nines on the
-# training canvases would not have their weight used. Use a loss that weights each label, as above.
+# How much is lost? The weights matter most for the nines. Of the training canvases with a 9, a share of
+# {{08.unheard_nines}} shows a smaller digit as well, so the weight of the 9 would not be used. Use a loss that weights
+# each label, as above.
 
 # %% [markdown]
 # ## The test canvases, once
@@ -1042,16 +1053,16 @@ spread(
 # %% [markdown]
 # - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. That undoes most of
 #   the damage by the weights, a share of {{08.undone}}.
-# - On the plain network they gain {{08.test_gain_plain}}. We hoped for three points, which are **not reached**: 0.5 was
-#   nearly right, as it is for calibrated probabilities.
+# - On the plain network they gain {{08.test_gain_plain}}. When we planned this lesson, we hoped for three points. They
+#   are **not reached**: 0.5 was nearly right, as it is for calibrated probabilities.
 # - With these thresholds on both, the plain network is ahead of the weighted one by {{08.test_behind}},
 #   {{08.test_behind:sign}}. The weights were a detour here. If you want more recall, lower a threshold of the plain
 #   network.
 #
-# The way chosen on validation canvases has an exact match of {{08.test_exact_match}} on the test canvases. In full mode
-# there are 5,000 of them, so the standard error of one such figure is below 0.8 points (lesson 05). Each seed composes
-# its own canvases, so the ranges hold for other canvases, too, though all are made from the same digits. (Lesson 09,
-# Imbalance, weights classes and single rows.)
+# The way of answering that you chose has an exact match of {{08.test_exact_match}} on the test canvases. In full mode
+# there are 5,000 of them, so the standard error of one such number is below 0.8 points (lesson 05). Each seed composes
+# its own canvases, so the ranges include the luck of the canvases, though all are made from the same digits. (Lesson
+# 09, Imbalance, weights classes and single rows.)
 
 # %% [markdown]
 # ## What you have learned
@@ -1062,10 +1073,11 @@ spread(
 #   categorical accuracy, which asks only for the first label that is on. Name the metric that you mean.
 # - Exact match wants every label right. Micro F1 follows the frequent labels, and macro F1 counts all labels alike.
 #   Average precision needs no threshold.
-# - Choose thresholds on validation data, for the figure by which you are judged. With calibrated probabilities 0.5 is
-#   nearly right for exact match and too high for F1; after training with weights it is too low.
+# - Choose thresholds on validation data, for the score by which you are judged. With calibrated probabilities, 0.5 is
+#   nearly right for exact match and too high for F1. After training with weights above 1, it is too low for exact
+#   match.
 # - Weights for each label belong in the loss. They move the probabilities, and with them the right threshold, from 0.5
-#   to $w / (1 + w)$. `class_weight` uses only the first label of each row.
+#   to $w / (1 + w)$. `class_weight` uses only the first label that is on in each row.
 #
 # ## Try next
 #

@@ -49,9 +49,9 @@ begin("13_ensembles", globals())
 # ## A published table
 #
 # Jason Brownlee's tutorial (see the reading) draws 1,100 points in three overlapping clouds. A network with 25 ReLU
-# units learns from the first 100 of them for 500 epochs. It gets 0.860 of these right, and 0.812 of the other 1,000,
-# the test points. The tutorial then saves the weights after each of the last ten epochs to a file and averages the
-# newest 1 to 10 files in three ways. The best averages reach 0.814 and 0.815 on the test points.
+# units learns from the first 100 of them for 500 epochs. It gets a share of 0.860 of these right, and 0.812 of the
+# other 1,000, the test points. The tutorial then saves the weights after each of the last ten epochs to a file and
+# averages the newest 1 to 10 files in three ways. The best averages reach 0.814 and 0.815 on the test points.
 
 # %%
 import numpy as np
@@ -159,6 +159,9 @@ is_right = model(x_train).numpy().argmax(axis=1) == y_train
 spread("13.published_train", "last epoch, training points", is_right.mean(), **told)
 
 # %% [markdown]
+# The accuracy rises quickly and then keeps jumping up and down, by a few percentage points from epoch to epoch. So it
+# is partly luck which network comes last.
+#
 # Now the three averages. An equal average counts all files alike. A linear one counts the oldest file once, the next
 # one twice, and so on. In the tutorial's exponential average, each file counts $e^{-1/2}$ times as much as the next
 # newer one.
@@ -190,8 +193,8 @@ def right(weights):
 
 # %% [markdown] tags=["predict"]
 # The published gains are 0.002 and 0.003 on 1,000 test points. How many more points are right? And suppose you tested
-# the same network on another 1,000 points, and then on another: would its accuracy vary by less than that, by about as
-# much, or by several times as much?
+# the same network on another 1,000 points, and then on another: would its accuracy vary by less than these gains, by
+# about as much, or by several times as much?
 
 # %%
 last = right(stored[-1])
@@ -233,7 +236,7 @@ bound(
 
 # %% [markdown]
 # You may object that both networks are tested on the *same* points, so that both share the luck of the sample. That is
-# true. In their difference, only those points count that one network gets right and the other gets wrong:
+# true. Their difference depends only on the points that exactly one of them gets right:
 
 # %%
 gained = (averaged["equal"] & ~last).sum()
@@ -245,18 +248,19 @@ spread("13.points_gained", "right by the average alone", gained, digits=0)
 spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 
 # %% [markdown]
-# Only the equal average is right on {{13.points_gained}} points, and only the last epoch on {{13.points_lost}}. If both
-# networks were equally good, each of these points would be the toss of a coin. The difference between $g$ points won
-# and $l$ points lost would then vary by $\sqrt{g + l}$. So a net gain of three points is no more than chance as soon as
-# nine points differ.
+# There are {{13.points_gained}} test points that only the equal average gets right, and {{13.points_lost}} that only
+# the last epoch gets right. If both networks were equally good, a coin could decide each of these. With $g$ test points
+# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. So as soon as nine
+# test points differ, a net gain of three is no more than one standard deviation, and chance alone can explain it.
 #
 # And all this is *one* run. With other seeds, as the ranges above show, the last epoch alone moves by more than the
-# published gains. Nor are those gains what they seem. The files come from another listing than the 0.812, with another
-# optimizer (Adam), and there the last epoch alone reached 0.814. And 0.814 and 0.815 are the best of ten lengths by
-# *test* accuracy. Over all ten files, as here, the published averages are the 0.807, 0.809 and 0.813 in the table.
+# published gains. Nor are those gains what they seem. The 0.812 comes from the tutorial's first listing. The averages
+# come from another, which trains with another optimizer (Adam), and there the last epoch alone reached 0.814. Moreover,
+# 0.814 and 0.815 are the best of ten lengths by *test* accuracy. Over all ten files, as here, the published averages
+# are the 0.807, 0.809 and 0.813 in the table.
 #
-# This does not make averaging useless: the experiment cannot tell. Here is the cure. Take the difference between two
-# networks *of the same run* on the same points, and repeat it over many runs.
+# None of this shows that averaging is useless. It shows that this experiment cannot tell. A better one takes the
+# difference between two networks *of the same run* on the same points, and repeats it over many runs.
 
 # %% [markdown]
 # ## Without files
@@ -301,8 +305,8 @@ for name in shares:
 fact("13.streaming_callback", "so does the callback's", same["callback"])
 
 # %% [markdown] tags=["predict"]
-# A network has 25,000 weights, which take 0.2 megabytes. From 10 to 200 snapshots, how does the memory for a streaming
-# average grow, and how does the memory for an average of stored snapshots grow?
+# A network has 25,000 weights, which take 0.2 megabytes in double precision. How many megabytes does an average of
+# stored snapshots need at its peak, for 10 snapshots and for 200? And how many does the running average need?
 
 # %%
 import tracemalloc
@@ -358,14 +362,16 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The memory for stored snapshots grows in a straight line. It is twice their size, because `np.average` first copies
-# them into one array. The memory of the stream stays **flat**.
+# The memory for stored snapshots grows in a straight line, and it is twice their size, because `np.average` first
+# copies them into one array. The memory of the running average ("streaming") stays **flat**, at the size of four
+# snapshots.
 
 # %% [markdown]
 # ### Exercise 13.1: what do the shares amount to?
 #
 # Now go the other way. You know the share that each snapshot had when it came. How much does each count in the final
-# average? (The newest counts its share. All earlier ones are then scaled down. By what?)
+# average? The first share is always 1. For example, the shares 1, 1/2 and 1/3 make each of three snapshots count 1/3.
+# (The newest counts its share. All earlier ones are then scaled down. By what?)
 
 
 # %% tags=["solution"]
@@ -486,7 +492,7 @@ fact("13.mean_of_members", "their mean is the ensemble's prediction", same_mean)
 # ### The study
 #
 # Since the clouds are artificial, you can draw as many points from them as you like. Each of ten runs gets its own 100
-# training points, first weights and order of the points. There are 1,000 further points for **validation** and
+# training points, first weights and order of the points. All runs share 1,000 further points for **validation** and
 # `test_points` for the **test**.
 
 
@@ -526,8 +532,8 @@ def accuracy(weights, points):
 #
 # - **Converged:** every step uses all 100 points, with rate 0.01 and momentum 0.9. Nothing in a step is random, and
 #   after `rest_epochs` epochs the descent has come to rest.
-# - **Noisy:** every step uses 2 points, at a high rate and without momentum (which would average the gradients), for
-#   `noisy_epochs` epochs.
+# - **Noisy:** every step uses 2 points, at a high rate, for `noisy_epochs` epochs. It uses no momentum, which is itself
+#   a kind of average, of gradients.
 # - **As published** (in the first listing): rate and momentum as in the converged regime, but a step uses 32 points,
 #   and the last step of an epoch uses the 4 points left over.
 #
@@ -574,8 +580,8 @@ gains_by_length(
 
 # %% [markdown] tags=["answer"]
 # Each thin line is a run, and each panel has a scale of its own. Converged runs gain nothing at any $n$, or next to
-# nothing: the average of nearly equal snapshots is nearly the same network. In the noisy regime most runs gain, and how
-# much they gain differs greatly.
+# nothing: the average of nearly equal snapshots is nearly the same network. As published, some runs gain and others do
+# not. In the noisy regime most runs gain, and how much they gain differs greatly.
 
 # %% [markdown]
 # ### Choose n, then look
@@ -586,8 +592,8 @@ gains_by_length(
 # %% [markdown]
 # ### Exercise 13.2: choose on one set, report on the other
 #
-# `validation` and `test` are arrays (n, runs), as `by_length` returns them. Choose the best $n$ **for each run** and
-# return the test accuracy of that choice.
+# The arguments `validation` and `test` hold accuracies, as `by_length` returns them: one row per $n$, beginning with 1,
+# and one column per run. Choose the best $n$ **for each run** and return the test accuracy of that choice.
 
 
 # %% tags=["solution"]
@@ -705,7 +711,7 @@ least = {"at_least": {"full": 6}, "digits": 0}
 bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 
 # %% [markdown]
-# | regime | mean gain | better in, of ten runs | standard deviation between runs |
+# | regime | mean gain | runs of ten that gain | standard deviation between runs |
 # | --- | --- | --- | --- |
 # | converged | {{13.converged_gain}} | {{13.converged_wins}} | {{13.converged_spread}} |
 # | as published | {{13.published_gain}} | {{13.published_wins}} | {{13.published_spread}} |
@@ -713,13 +719,15 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 #
 # - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network. With every seed
 #   the change is smaller than half a point.
-# - **Noisy:** averaging helps, {{13.noisy_gain:sign}}, and with every seed in at least {{13.noisy_wins:limit}} of the
-#   ten runs. Do not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows.
-#   Izmailov et al. explain the gain like this: the steps stay near the edge of a region of good weights, and the mean
-#   lies nearer its center. (Runs that happened to stop at a bad epoch pull the mean up; the figure shows the median.)
-# - **As published:** there *is* something to gain, {{13.published_gain:sign}}. But in the median it is less than the
-#   standard error of one test set of 1,000 points, so one run cannot show it. Most of the noise may come from the last
-#   step of an epoch, whose four points make an unreliable gradient ("Try next" tests that).
+# - **Noisy:** averaging helps. The mean gain is {{13.noisy_gain:sign}}, and with every seed at least
+#   {{13.noisy_wins:limit}} of the ten runs gain. Do not rely on the size of the gain: ten runs that differ so much make
+#   a rough mean, as the range shows. Izmailov et al. explain the gain like this: the steps stay near the edge of a
+#   region of good weights, and the mean lies nearer its center. (Runs that happened to stop at a bad epoch pull the
+#   mean up; the figure shows the median.)
+# - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But in the median it is
+#   less than the standard deviation between runs, and less than the standard error of one test set of 1,000 points. So
+#   one run cannot show it. Most of the noise may come from the last step of an epoch, whose four points make an
+#   unreliable gradient ("Try next" tests that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
@@ -833,12 +841,12 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# (The gain as published is close to two standard errors. Your ten runs may leave it open; the runs of all seeds
-# together do not.)
+# (In exercise 13.3, the gain as published comes out close to two standard errors. So your ten runs may leave it open
+# whether averaging helps. The runs of all seeds together do not.)
 #
 # The noisy regime was made for averaging to cure. A fair trial compares the average with other cures, on the same runs.
-# Let the rate fall to zero over the last 30 epochs. Or keep the single epoch that is best on the same validation
-# points. Or average the *predictions* of the last 30 epochs instead of their weights.
+# Here are three: let the rate fall to zero over the last 30 epochs, keep the single epoch that is best on the same
+# validation points, or average the *predictions* of the last 30 epochs instead of their weights.
 
 # %% [markdown] tags=["predict"]
 # Put them in order of their gain: the weight average, the falling rate, the best single epoch, the averaged
@@ -879,15 +887,17 @@ for name, gain in list(cures.items())[1:]:
     spread(f"13.{key}_lead", f"{name} minus weight average", lead, **points)
 
 # %% [markdown] tags=["answer"]
-# | cure | gains | minus the weight average's {{13.noisy_gain}} |
+# | cure | gain over the last epoch | the same minus the gain of the weight average, {{13.noisy_gain}} |
 # | --- | --- | --- |
 # | falling rate | {{13.falling_rate}} | {{13.falling_rate_lead}}, {{13.falling_rate_lead:sign}} |
 # | averaged predictions | {{13.averaged_predictions}} | {{13.averaged_predictions_lead}}, {{13.averaged_predictions_lead:sign}} |
 # | best single epoch | {{13.best_single_epoch}} | {{13.best_single_epoch_lead}}, {{13.best_single_epoch_lead:sign}} |
 #
-# All of them help. The surprise is the single epoch: with 1,000 labeled points to choose by, *one* snapshot does about
-# as well as an average. In this comparison the average used the same labels to choose $n$. But it needs no labels if
-# $n$ is fixed beforehand, and the curves above show what it gains at $n = 30$.
+# All of them help, and by about the same amount, so no order of the four is certain. (The course claims a direction
+# only where the p of the sign test is below 0.01.) The surprise is the single epoch: with 1,000 labeled points to
+# choose by, *one* snapshot does as well as an average, perhaps even a little better. The average used the same labels
+# here, to choose $n$. But it can do without labels if $n$ is fixed beforehand, and the curves above show what it gains
+# at $n = 30$.
 
 # %% [markdown] tags=["quiz"]
 # In a run of yours, the last twenty epochs have nearly the same validation loss, and the rate has been lowered almost
@@ -900,7 +910,7 @@ for name, gain in list(cures.items())[1:]:
 # - [ ] A loss, since older epochs are worse.
 #   They are hardly worse: their validation loss is nearly the same.
 # - [ ] It depends on whether the average is equal, linear or exponential.
-#   That matters where the snapshots differ. Of equal things every average is the same.
+#   That matters where the snapshots differ. These are nearly equal, and so are all their averages.
 
 # %% [markdown]
 # ## What Keras has built in
@@ -916,8 +926,8 @@ def ema(momentum):
 
 # %% [markdown]
 # The callback `SwapEMAWeights` puts the average into the model for every validation and takes it out again. Train a
-# noisy run and keep two averages, Keras' and ours. (`shuffled_batches` deals the points anew in every epoch; lesson 03
-# shows why `fit` alone does not.)
+# noisy run and keep two averages, Keras' and that of `RunningAverage`, called "ours" below. (`shuffled_batches` deals
+# the points anew in every epoch; lesson 03 shows why `fit` alone does not.)
 
 # %%
 from course.training.batches import shuffled_batches
@@ -959,7 +969,8 @@ print("and the last val_accuracy in the history is theirs:", agree)
 # callback. But without it, every `val_accuracy` in the history is that of the *raw* weights, and the model that you
 # have afterwards was never validated. With the callback, history and model agree, as here.
 #
-# The first share is 1. So after $k$ batches the first weights still count $0.99^{k-1}$:
+# The first share is 1: the average starts as the weights after the first batch. After $k$ batches, these first weights
+# still count $0.99^{k-1}$:
 
 # %%
 for batches in (10, 100, 500):
@@ -974,10 +985,10 @@ for batches in (10, 100, 500):
 # ## Batch normalization: the part that is not averaged
 #
 # A layer of batch normalization has two weights that are learned and two that are *measured*: the mean and the variance
-# of its inputs, which it follows during training. Averaging the learned weights gives a network that never ran, so
-# nobody has measured its statistics. You can keep those of the last epoch, average them together with the weights, or
-# measure them again. Only the third is right by construction, because the variance under averaged weights is in general
-# not the average of the variances.
+# of its inputs, which it tracks during training with a running average of its own. Averaging the learned weights gives
+# a network that never ran, so nobody has measured its statistics. You can keep those of the last epoch, average them
+# together with the weights, or measure them again. Only the third is right by construction, because the variance under
+# averaged weights is in general not the average of the variances.
 
 # %%
 from course.data import load
@@ -1021,9 +1032,9 @@ _ = model.fit(digit_batches, callbacks=[keep], **how)
 last = model.get_weights()
 
 # %% [markdown]
-# Re-estimating takes one pass over the training digits. In training mode the layer measures its inputs, and with
-# momentum 0 it forgets what it measured before. (A larger data set goes through in batches, and the measurements are
-# averaged.)
+# The callback has averaged the weights of all epochs. Now the statistics must fit them. Re-estimating takes one pass
+# over the training digits. In training mode the layer measures its inputs, and with momentum 0 it forgets what it
+# measured before. (A larger data set goes through in batches, and the measurements are averaged.)
 
 
 # %%
@@ -1099,11 +1110,11 @@ spread("13.bn_averaged_loss", words, lost_by["averaged statistics"], **lost)
 # | averaged | averaged | {{13.bn_averaged}} |
 # | averaged | measured again | {{13.bn_reestimated}} |
 #
-# The same averaged weights make three different networks. The last epoch's statistics come last: compared with
-# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. This is the case of Keras' `use_ema`, which
-# averages the learned weights only. Averaged statistics do no great harm here (they lose {{13.bn_averaged_loss}}), but
-# nothing guarantees that. **After averaging weights, re-estimate the statistics.** It costs one pass over the training
-# rows.
+# The same averaged weights make three different networks. The statistics of the last epoch do worst: compared with
+# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. Keras' `use_ema` leaves you with the same
+# mismatch, because it averages the learned weights only. Averaged statistics do no great harm here: they lose
+# {{13.bn_averaged_loss}}. But nothing guarantees that. **After averaging weights, re-estimate the statistics.** It
+# costs one pass over the training rows.
 
 # %% [markdown] tags=["quiz"]
 # You average the weights of a network with batch normalization and re-estimate its statistics. Which rows may you use
@@ -1195,17 +1206,21 @@ bound("13.noisy_agreement", "networks agree, noisy", found, at_most=0.9, digits=
 
 # %% [markdown] tags=["answer"]
 # - **Averaging the weights of networks trained apart ruins them**: in the converged regime the mean network gets a
-#   share of {{13.weights_apart}} right, where guessing gets a third.
-# - **Averaging their predictions** gains {{13.noisy_ensemble}} in the noisy regime, in {{13.noisy_ensemble_wins}} of
-#   ten training sets. What differs between the networks is luck, and the mean contains less of it.
+#   share of {{13.weights_apart}} right, where guessing gets a third. The figure shows the same harm in the noisy
+#   regime.
+# - **Averaging their predictions** gains {{13.noisy_ensemble}} over a single network (the mean of the members) in the
+#   noisy regime. It gains in {{13.noisy_ensemble_wins}} of ten training sets. What differs between the networks is
+#   luck, and the mean contains less of it.
 # - In the converged regime it gains {{13.converged_ensemble}}, almost nothing. All networks of a set agree on a share
-#   of {{13.converged_agreement}} of the test points, compared with {{13.noisy_agreement}} in the noisy regime. What
-#   they get wrong together, where the clouds overlap or the same 100 points misled them all, no average can correct.
+#   of {{13.converged_agreement}} of the test points, compared with {{13.noisy_agreement}} in the noisy regime. Some
+#   points they all get wrong, because the clouds overlap there or because the same 100 points misled them. No average
+#   can correct those.
 
 # %% [markdown]
 # Why do weights of one run average well, and weights of two runs so badly? Hidden unit 7 of one network has nothing to
 # do with hidden unit 7 of another, so their mean is no useful unit at all. In the snapshots of one run, unit 7 is the
-# same unit a little later.
+# same unit a little later. The sketch shows this in the space of all weights: the mean of one run's snapshots stays
+# among good weights, and the mean of two runs falls between two regions of good weights.
 
 # %%
 from course.topics.ensembles_figures import valleys_sketch
@@ -1213,8 +1228,9 @@ from course.topics.ensembles_figures import valleys_sketch
 valleys_sketch()
 
 # %% [markdown]
-# Averaging predictions costs `members` trainings and as many predictions. The weight average costs one of each, and in
-# the noisy regime it gained {{13.noisy_gain}} (with 1,000 labels to choose $n$ by).
+# Averaging predictions costs `members` trainings and as many predictions. The weight average costs one of each. In the
+# noisy regime it gained {{13.noisy_gain}} over its last epoch, with 1,000 labels to choose $n$ by: in the median about
+# as much as the predictions gained.
 
 # %% [markdown]
 # ### Stacking
@@ -1291,9 +1307,9 @@ spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **poin
 #
 # But the combining model learned from ten times as many labels as each member. *One* logistic regression on the same
 # 1,100 points reaches {{13.combined_linear_1100}}, where stacking reaches {{13.combined_stacked_validation}}. Even on
-# the 100 training points alone, the logistic regression beats the best combination of these networks by
-# {{13.linear_lead}}, {{13.linear_lead:sign}}. For round clouds of the same size, straight borders are the best there
-# are. An ensemble reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
+# the 100 training points alone, the logistic regression beats the best of these combinations by {{13.linear_lead}},
+# {{13.linear_lead:sign}}. For round clouds of the same size, straight borders are the best there are. An ensemble
+# reduces the luck in a model. It does not turn an unsuitable model into a suitable one.
 
 # %% [markdown]
 # ## What you have learned
@@ -1303,10 +1319,11 @@ spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **poin
 # - Averaging the last epochs of a run does nothing if training has come to rest, and helps if training is noisy. A
 #   lower rate or a well-chosen epoch may help as much.
 # - Do not average the weights of networks that started from different first weights.
-# - A difference smaller than the standard error needs pairs and seeds, and every choice is made on validation rows.
+# - To judge a difference smaller than the standard error, compare pairs over many seeds. Make every choice on
+#   validation rows.
 # - Keras averages after every batch and starts from the first weights. Validate with `SwapEMAWeights`, and re-estimate
 #   the statistics of batch normalization after any averaging of weights.
-# - Averaging predictions removes the luck in which members differ, and costs the training and the predictions of all
+# - Averaging predictions reduces the luck in which members differ, and costs the training and the predictions of all
 #   members. Stacking needs further labels, on which you could also have trained.
 #
 # ## Try next
