@@ -238,7 +238,7 @@ def _direction(found: Band) -> str:
     count = max(above, below)
     p = sign_test(found.values)
     shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
-    verdict = "" if p < SIGNIFICANT else ", too few to tell a direction"
+    verdict = "" if p < SIGNIFICANT else ", which tells no direction"
     return f"{side} for {count} of {found.seeds} seeds (sign test, {shown}{verdict})"
 
 

@@ -136,7 +136,7 @@ def test_prose_quotes_median_and_range_the_limit_and_the_direction(trial):
     assert quote("98.accuracy") == "0.941 (0.920 to 0.950)"
     assert quote("98.accuracy", "limit") == "0.9"
     assert quote("98.gain", "sign") == (
-        "above 0 for 9 of 10 seeds (sign test, p = 0.021, too few to tell a direction)"
+        "above 0 for 9 of 10 seeds (sign test, p = 0.021, which tells no direction)"
     )
 
 

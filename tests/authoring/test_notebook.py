@@ -94,7 +94,7 @@ def test_prose_quotes_the_measured_band(source):
     (text,) = [text for text in sources(make(source, "learner")) if text.startswith("It reached")]
     assert text == (
         "It reached 98 % (97 to 99), never less than 95 %, "
-        "above 0 for 3 of 3 seeds (sign test, p = 0.25, too few to tell a direction)."
+        "above 0 for 3 of 3 seeds (sign test, p = 0.25, which tells no direction)."
     )
 
 
