@@ -24,9 +24,9 @@
 # computes as many metrics as you like while it trains, and it prints whatever they return. Nothing checks that a
 # function called `rmse` returns the RMSE.
 #
-# In this lesson you put a few lines to the test that many programs contain. Most of their values look plausible, and
-# some fall nicely from epoch to epoch, yet none of them is what its name says. A little algebra shows you why, and by
-# how much.
+# In this lesson you test a few lines of code that many programs contain. Most of the values that they report look
+# plausible, and some fall nicely from epoch to epoch. Yet none of these values is what its name says. A little algebra
+# shows you why, and how far off they are.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the rows, 0 to 1000000
@@ -120,7 +120,8 @@ def train(metrics, y=y_train, y_validation=y_validation):
 # | `mape` | mean of $100\, \lvert e \rvert / \lvert y \rvert$ | percent |
 # | `cosine_similarity` | mean of $y \cdot \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ over the rows | none, from -1 to 1 |
 #
-# We log two more for the next section: the class `RootMeanSquaredError` from Keras, and a function from a tutorial.
+# We log two more metrics for the next section: the class `RootMeanSquaredError` from Keras, and a function from a
+# tutorial, which we call `copied`.
 
 # %%
 from keras import ops
@@ -156,15 +157,16 @@ panels(cosine, title="The cosine on the validation rows", log="")
 # it came down to {{06.mape}}. A network that always answers 0 has a mape of exactly 100%. So by this measure, ours was
 # at its worst when it had already learned something. The reason is the division: an error of 0.5 at a resistance of
 # 0.05 counts as 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it mostly describes
-# the slowest trials. The mae and the mse hardly see those, because to them an error of 0.5 is the same at a resistance
-# of 0.05 as at 60.
+# the slowest trials, whose resistance is almost zero. Those trials hardly count in the mae and the mse, because an
+# error of 0.5 is the same to them at a resistance of 0.05 as at 60.
 #
-# **The cosine is high early on, then falls.** With one output, $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is
-# the product of two signs. A row scores 1 if its prediction is above zero, however wrong it is, and -1 if it is below
-# zero, however close it is. All that a cosine of $c$ tells you is that the share $(1 + c)/2$ of the rows was predicted
-# above zero. It reached {{06.cosine_early}} within the first ten epochs, when the network knew little more than that
-# resistances are positive. Since then it has lost {{06.cosine_lost}}, because some predictions for the slowest trials
-# slipped below zero. The cosine is made for vectors whose direction matters, such as word embeddings.
+# **The cosine is high early on, when the network is still poor.** With one output,
+# $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the product of two signs. A row scores 1 if its prediction is
+# above zero, however wrong it is, and -1 if it is below zero, however close it is. All that a cosine of $c$ tells you is that the share $(1 + c)/2$ of the rows was predicted
+# above zero. The cosine reached {{06.cosine_early}} within the first ten epochs, when the network knew little more than
+# that resistances are positive. In the figure it then falls and goes up and down, because some predictions for the
+# slowest trials slip below zero. After the last epoch it is {{06.cosine_lost}} lower than at its best. The cosine is
+# made for vectors whose direction matters, such as those that represent words.
 
 # %%
 early = max(history["val_cosine_similarity"][:10])
@@ -204,8 +206,8 @@ fact("06.rmse_never_less", "rmse never below mae", never_less)
 # %% [markdown]
 # ### The keys are the strings you pass
 #
-# The history calls each metric what you called it. A function or an object goes by its own name. For the validation
-# rows, Keras puts `val_` in front:
+# The history uses the string that you passed as the key. A metric passed as a function or as an object goes by its own
+# name. For the validation rows, Keras puts `val_` in front:
 
 # %%
 print([key for key in history if key.startswith("val_")])
@@ -215,8 +217,8 @@ print("mean_squared_error" in history)
 # Programs from before TensorFlow 2 often pass `"accuracy"` and then read `acc` (TensorFlow issue 27217, 2019). Today
 # they end in a KeyError.
 #
-# One sign has also changed. A loss must get smaller as the model gets better, so the *loss* called cosine similarity
-# is the negative of the metric. Take two vectors with the same direction:
+# One metric has also changed its sign. A loss must get smaller as the model gets better, so the *loss* called cosine
+# similarity is the negative of the metric. Take two vectors with the same direction:
 
 # %%
 a = np.array([[1.0, 2.0]])
@@ -258,9 +260,10 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# It lies **on the mae**. In no epoch do the two differ by more than rounding does. At the end, `copied` is
-# {{06.copied_too_low}} below the rmse that it claims to be. The algebra takes one line. Along `axis=-1` a row has as
-# many entries as the network has outputs. Here that is one, and the mean of one number is the number itself:
+# It lies **on the mae**. In no epoch do the two differ by more than rounding. At the end, `copied` is
+# {{06.copied_too_low}} below the rmse that it is meant to compute. The algebra takes one line. Along `axis=-1` a row
+# has as many entries as the network has outputs. Here there is one output, and the mean of one number is the number
+# itself:
 #
 # $$\sqrt{\tfrac{1}{1}\,(\hat y - y)^2} = \lvert \hat y - y \rvert$$
 #
@@ -396,7 +399,8 @@ bound("06.single_from_mae", "from mae, 1 row per batch", from_mae, **rounding)
 bound("06.whole_from_rmse", "from rmse, all rows at once", from_rmse, **rounding)
 
 # %% [markdown]
-# **The variance between the batches is what is missing.** If all batches were equally hard, nothing would be missing.
+# **What is missing is the variance between the batches**, that is, the variance of their roots. If all batches were
+# equally hard, nothing would be missing.
 # Here is the identity in NumPy, with batches of 8 rows:
 
 # %%
@@ -446,17 +450,20 @@ bound(
 
 # %% [markdown]
 # On the validation rows, the function reports {{06.validation_too_high}} too *much*. On the training rows, sorting by
-# the target costs another {{06.sorted_adds}}. The network and the rows are the same. Only their order has changed.
+# the target takes away another {{06.sorted_adds}}. The network and the rows are the same. Only the order of the rows
+# has changed.
 #
-# For shuffled rows, the algebra takes you one step further. The mse of a batch of $B$ rows has the variance
-# $\mathrm{Var}(e^2)/B$. A root multiplies a small change by $1/(2\,\mathrm{RMSE})$. So
+# For shuffled rows, the algebra takes you one step further. If $\mathrm{Var}(r)$ is small, the identity says that
+# $\bar r$ is about $\mathrm{Var}(r) / (2\,\mathrm{RMSE})$ below the RMSE. The mse of a batch of $B$ rows has the
+# variance $\mathrm{Var}(e^2)/B$. Taking the root multiplies a small change by $1/(2\,\mathrm{RMSE})$, so
+# $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
 #
 # $$1 - \frac{\bar r}{\mathrm{RMSE}} \approx \frac{\mathrm{Var}(r)}{2\,\mathrm{RMSE}^2}
 # \approx \frac{\mathrm{Var}(e^2)}{8 B\, \mathrm{RMSE}^4} = \frac{\kappa - 1}{8 B}$$
 #
-# with $\kappa = \overline{e^4} / \mathrm{RMSE}^4$. Normally distributed errors have $\kappa = 3$, so at $B = 10$ only
-# 2.5% are missing. When a few errors are much larger than the rest, $\kappa$ is larger. Compare the formula with a
-# thousand shuffles of our errors, each with 18 full batches:
+# with $\kappa = \overline{e^4} / \mathrm{RMSE}^4$. Normally distributed errors with mean 0 have $\kappa = 3$, so at
+# $B = 10$ only 2.5% of the RMSE is missing. When a few errors are much larger than the rest, $\kappa$ is larger.
+# Compare the formula with a thousand shuffles of our errors, each with 18 full batches:
 
 # %%
 kappa = np.mean(errors**4) / truth**4
@@ -482,8 +489,8 @@ bound(
 
 # %% [markdown]
 # Our $\kappa$ is {{06.kappa}}. The formula says that the function reports {{06.too_low_formula}} too little, and it
-# agrees with the shuffles within one point. It assumes small variations and many more rows than $B$. Two things
-# decide how wrong the metric is: how unequal the squared errors are, and the batch size.
+# agrees with the shuffles within one point. The formula assumes small variations and many more rows than $B$. For
+# shuffled rows, two things decide how wrong the metric is: how unequal the squared errors are, and the batch size.
 
 # %% [markdown]
 # ### Add first, divide last
@@ -510,8 +517,10 @@ class RMSE(keras.metrics.Metric):
 
 # %% [markdown]
 # Keras calls `update_state` for each batch, and `result` whenever it needs the value. It sets the variables back to
-# zero before each epoch and each evaluation. (Keras always passes `sample_weight`, so the method must accept it. Ours
-# ignores it.) We test the class against NumPy, with batch sizes that divide the number of rows and some that do not:
+# zero before each epoch and each evaluation. (Keras passes `sample_weight` to the metrics that you list under
+# `weighted_metrics`, so the method should accept it. Ours ignores it.) The variable `rows` counts the entries of
+# `y_pred`. With one output that is the number of rows. We test the class against NumPy, with some batch sizes that
+# divide the number of rows and some that do not:
 
 # %%
 model.compile(loss="mse", metrics=[RMSE(), rmse, "mae"], jit_compile=False)
@@ -549,9 +558,9 @@ def stream(metric, y_true, y_pred, size):
 # %% [markdown]
 # ### Exercise 06.1: within a tenth
 #
-# Write a metric as a function: the share of rows whose prediction misses the target by at most 10% of the target.
-# Return one value per row, and leave the mean to Keras. `y_true` and `y_pred` have the shape (rows, 1). Use functions
-# from `ops`.
+# Write a metric as a function: the share of rows whose error is at most 10% of the size of the target. (A target may be
+# negative. Its size is its absolute value.) Return one value per row, and leave the mean to Keras. `y_true` and
+# `y_pred` have the shape (rows, 1). Use functions from `ops`.
 
 
 # %% tags=["solution"]
@@ -682,7 +691,8 @@ def within_a_tenth(y_true, y_pred):
 # ### Exercise 06.2: the worst miss
 #
 # Some metrics are not a mean at all. Write a class that reports the largest $\lvert e \rvert$ of all the rows it has
-# seen, however they were batched. `self.worst.assign(value)` sets a variable. Both shapes are (rows, 1).
+# seen, however they were batched. Keep it in a variable `self.worst`, made as in the class `RMSE` above.
+# `self.worst.assign(value)` sets it. `y_true` and `y_pred` have the shape (rows, 1).
 
 
 # %% tags=["solution"]
@@ -699,7 +709,7 @@ class WorstMiss(keras.metrics.Metric):
         self.worst.assign(ops.maximum(self.worst, ops.max(ops.abs(y_pred - y_true))))
 
     def result(self):
-        """Return the figure of all batches."""
+        """Return the largest absolute error of all batches."""
         return ops.convert_to_tensor(self.worst)
 
 
@@ -811,8 +821,7 @@ class WorstMiss(keras.metrics.Metric):
 # ## Targets without a second axis
 #
 # So far our targets were a column. Most programs pass targets as they come from a table, with the shape (rows,). The
-# loss does not mind, because Keras aligns the shapes first. The metrics that come with Keras do the same. But a
-# function of yours gets exactly what you passed.
+# loss accepts both, because Keras aligns the shapes first. What about a metric?
 
 # %% [markdown] tags=["predict"]
 # We train again, with targets of shape (rows,), and log `root_of_batch` with all validation rows in one batch. Will
@@ -839,15 +848,16 @@ plots.lines(
 
 # %% [markdown] tags=["answer"]
 # **It reports a wrong value, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the true RMSE.
-# A column of shape (N, 1) minus a row of shape (N,) is a table of N x N numbers, which holds every prediction minus
-# *every* target. The mean of their squares is
+# The metrics that come with Keras align the shapes, as the loss does. But a function of yours gets exactly what you
+# passed. A column of shape (N, 1) minus a vector of shape (N,) is a table of N x N numbers, which holds every
+# prediction minus *every* target. The mean of their squares is
 #
 # $$\frac{1}{N^2} \sum_{i,j} (\hat y_j - y_i)^2
 # = \mathrm{Var}(y) + \mathrm{Var}(\hat y) + (\overline{\hat y} - \bar y)^2$$
 #
-# To see this, write each value as its mean plus a deviation. The products of deviations sum to zero. The true mse has
-# the same three terms and one more, $-2\,\mathrm{Cov}(y, \hat y)$. That is **the only term in which a prediction meets
-# its own target**. Without it, the value can never fall below the standard deviation of the targets. It falls while
+# To see this, write each value as its mean plus a deviation. Over all pairs, the products of a deviation of $y$ and one
+# of $\hat y$ sum to zero. The true mse has the same three terms and one more, $-2\,\mathrm{Cov}(y, \hat y)$. That is
+# **the only term in which a prediction meets its own target**. Without it, the value can never fall below the standard deviation of the targets. It falls while
 # the network finds the mean, and rises again when the network predicts different values for different rows. A perfect
 # network, with $\hat y = y$, gets $\sqrt 2$ times the standard deviation of the targets.
 
@@ -892,8 +902,8 @@ fact(
 # ### Exercise 06.3: from the value to the fault
 #
 # A colleague's mean squared error does not fall, and you suspect broadcasting. Compute the value that the broken
-# metric would report, but **without** making N x N numbers, so that your function also works for a million rows. You
-# may use NumPy here.
+# metric would report, but **without** making N x N numbers, so that your function also works for a million rows.
+# `y_true` and `y_pred` are NumPy arrays of shape (rows,), and you may use NumPy.
 
 
 # %% tags=["solution"]
@@ -1003,7 +1013,7 @@ one_hot = np.eye(3, dtype="float32")[labels]
 # | several | one number per output | `CategoricalAccuracy` |
 #
 # All three are means over rows or entries, so batches do no harm. You can also ask for a metric by its class. We train
-# on one-hot labels and log four of them:
+# on one-hot labels and log four accuracies:
 #
 # - `"accuracy"`
 # - `BinaryAccuracy`, which asks for every *entry* whether it is on the right side of 0.5
@@ -1061,10 +1071,11 @@ print("Accuracy() after each epoch:", np.round(learned["val_Accuracy()"], 3))
 # **`BinaryAccuracy` is higher**: it adds {{06.binary_adds}} to an accuracy of {{06.accuracy}}. When the network is
 # sure of the wrong species, two of the three entries of that row are wrong, but the third is right. If $a$ is the
 # accuracy and every row has one probability above one half, the binary accuracy is $1 - \tfrac{2}{3}(1 - a)$. So it
-# hides a third of the mistakes. With more classes it hides nearly all of them (lesson 08).
+# hides a third of the mistakes. With ten classes, two entries in ten are wrong, and it hides four fifths (lesson 08).
+# The top 2 curve is the highest, because a wrong first choice still counts there if the second one is right.
 #
-# **`Accuracy` stays at {{06.exact_accuracy}}.** It asks whether a probability *equals* the label, and a softmax hardly
-# ever returns exactly 0 or 1.
+# **`Accuracy` stays at {{06.exact_accuracy}}.** It asks whether a probability *equals* the entry of the label, 0 or 1,
+# and a softmax hardly ever returns exactly these.
 
 # %%
 last = {name: learned[f"val_{name}"][-1] for name in logged}
@@ -1110,9 +1121,9 @@ fact(
 #
 # $$\frac{\sum_{i,j} y_i\, \hat p_j}{\sum_i y_i} = \frac{\sum_i y_i \cdot \sum_j \hat p_j}{\sum_i y_i} = \sum_j \hat p_j$$
 #
-# which is the number of rows *predicted* as positive. You notice this fault, because a share cannot exceed 1. An RMSE
-# has no such limit. (Even with the right shape, Keras takes the mean of this function over the batches, and that is
-# wrong. Lessons 07 and 09 come back to it.)
+# which is the number of rows *predicted* as positive. This fault shows, because a share cannot exceed 1. An RMSE has no
+# such limit. (Even with the right shape, Keras takes the mean of this function over the batches, and that is not the
+# sensitivity over all rows. Lessons 07 and 09 come back to it.)
 
 # %% [markdown] tags=["quiz"]
 # You write each of these as a function that returns one value per row. Which pair does Keras compute correctly in
@@ -1134,8 +1145,8 @@ fact(
 # - The mae and the rmse have the unit of the target, and the rmse is never smaller. The mape is for targets that stay
 #   away from zero. The cosine of one output sees only signs, and as a metric it is +1 where the loss is -1.
 # - The keys of the history are the strings you passed.
-# - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis it misses the variance
-#   between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
+# - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis, the reported value
+#   misses the variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
 # - A metric function returns one value per row, and Keras takes the mean. Everything else needs a class that adds
 #   first and divides last. Test it against NumPy with several batch sizes.
 # - (N,) against (N, 1) makes N x N numbers and raises no error. You get an RMSE that never falls below the standard

@@ -24,7 +24,7 @@
 # ---
 
 # %% [markdown]
-# One patient in twenty has the disease. A program that tells all of them "you are well" is right nineteen times out
+# One patient in twenty has the disease. A program that tells every patient "you are well" is right nineteen times out
 # of twenty, and useless. The usual advice is a single argument: `class_weight`. In this lesson you will see what that
 # argument does to each row, what you could do in its place, and what it does to the probabilities. Then you will put
 # two famous notebooks to the test.
@@ -49,8 +49,8 @@ from course.lesson import begin
 begin("09_imbalance", globals())
 
 # %% [markdown]
-# Two words from lesson 07 carry this lesson, so here they are once more. A model gives each patient a risk, and a
-# threshold turns risks into alarms.
+# This lesson rests on two words from lesson 07, recall and precision, so here they are once more. A model gives each
+# patient a risk, and a threshold turns risks into alarms.
 
 # %%
 from course.topics import imbalance
@@ -78,8 +78,8 @@ print(f"first labels: {y[:8]}")
 print(f"accuracy of 'nobody is ill': {negatives / len(y):.4f}")
 
 # %% [markdown]
-# So a high accuracy is no achievement. Note also that all the ill come first: take the last rows for validation, and
-# you have not a single ill patient among them (lesson 03).
+# So a high accuracy is no achievement. Note also that all the ill come first. If you take the last rows for validation,
+# there is not a single ill patient among them (lesson 03).
 #
 # If a fifth of the patients were test rows, some thirty ill patients would decide about the recall. So, as in lesson
 # 02, we cut the patients into parts with equal shares of the ill. Each part is the test part once, while a model
@@ -103,8 +103,8 @@ part = split(y, parts)
 np.bincount(part, weights=y).astype(int)
 
 # %% [markdown]
-# Another seed splits the *same* patients in another way. So the ranges over seeds in this lesson show the luck of
-# the split, not what other patients would have told. A section below asks about other patients.
+# Another seed splits the *same* patients in another way. So the ranges over seeds in this lesson show the luck of the
+# split and of the first weights, not what other patients would have shown. A section below asks about other patients.
 #
 # Blood values are skewed, so we take logarithms, and scale with the mean and the standard deviation of the training
 # rows. A value that was not measured becomes the mean. Columns of words become 1 for "t", "y" or "F" (true, yes,
@@ -129,7 +129,8 @@ y_training = y[training]
 # %% [markdown]
 # ## What class_weight is
 #
-# Keras multiplies the loss of every row by a weight and takes the mean over the $N$ rows of the batch:
+# Unless you tell it otherwise, Keras multiplies the loss of every row by a weight and takes the mean over the $N$ rows
+# of the batch:
 #
 # $$\frac{1}{N} \sum_i w_i \, \ell_i$$
 #
@@ -138,7 +139,7 @@ y_training = y[training]
 # The usual choice is $w = \text{negatives} / \text{positives}$, so that both classes weigh the same in total.
 #
 # You see best what weights do in the smallest model there is: one unit with a sigmoid, that is, logistic regression.
-# We train it often, so we compile it once, and `reinitialize` takes it back to its first weights each time.
+# We train it often, so we compile it once. Before each training `reinitialize`, from this course, resets its weights.
 
 # %%
 import keras
@@ -159,7 +160,8 @@ def one_unit(optimizer):
 model = one_unit(Adam(0.1))
 
 # %% [markdown]
-# `shuffled_batches` deals the rows anew in every epoch, which `fit` with arrays and a fixed seed does not (lesson 03).
+# `shuffled_batches` shuffles the rows anew in every epoch, which `fit` with arrays and a fixed seed does not (lesson
+# 03).
 
 # %%
 from course.training.batches import shuffled_batches
@@ -193,8 +195,8 @@ fact(
 )
 
 # %% [markdown]
-# The two are the same training: they end with equal weights. So what if a row has two reasons for its weight, its
-# class and, say, a measurement that you trust less?
+# The two are the same training: both models end with equal weights of their own. But what if a row has two reasons for
+# its weight, its class and, say, a measurement that you trust less?
 
 # %%
 trust = np.ones(len(y_training))
@@ -206,9 +208,9 @@ except ValueError as error:
 # %% [markdown]
 # ### Exercise 09.1: both
 #
-# Write what Keras refuses: one array of weights from a dictionary of class weights and an array of row weights. A
-# row of a class twice as heavy, trusted half as much, weighs 1. Labels may come as (rows,) or as (rows, 1). Leave the
-# arrays that you are given as they are.
+# Write what Keras refuses: one array of weights from a dictionary of class weights and an array of row weights. For
+# example, a row whose class weighs 2 and whose own weight is 0.5 gets a weight of 1. Labels may come as (rows,) or as
+# (rows, 1). Leave the arrays that you are given as they are.
 
 
 # %% tags=["solution"]
@@ -394,8 +396,8 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# With **SGD** the trained model is another one: its weights differ by {{09.sgd_ten}} on average. With **Adam**, which
-# divides each step by the size of the gradients, they differ by less than {{09.adam_over_sgd:limit}} times as much.
+# With **SGD** you get a different model: its weights differ by {{09.sgd_ten}} on average. With **Adam**, which divides
+# each step by the size of the gradients, the difference is less than {{09.adam_over_sgd:limit}} times as large.
 
 # %% [markdown]
 # Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So ten times
@@ -409,8 +411,9 @@ sgd.optimizer.learning_rate = 0.01  # as it was
 print(f"largest difference: {np.abs(with_tens - ten_times_faster).max():.1e}")
 
 # %% [markdown]
-# It also works the other way around. The imbalance example on keras.io gives each class the weight 1 / (its number
-# of rows), which makes the mean weight tiny. That example trains with Adam. What would happen with SGD?
+# The two trainings agree, up to rounding. Now make the weights small instead of large. The imbalance example on
+# keras.io gives each class the weight 1 / (its number of rows), which makes the mean weight tiny. That example trains
+# with Adam. What would happen with SGD?
 
 # %%
 counts = np.bincount(y_training)
@@ -442,9 +445,11 @@ bound(
 )
 
 # %% [markdown]
-# It stands still: it covers less than {{09.one_over_count:limit}} of the distance. So if you compare "weighted" with
-# "unweighted" under SGD, you also compare two learning rates. The cure is to scale the weights so that their mean
-# over the rows is 1. With Adam, as in the rest of this lesson, the plain ratio will do.
+# With SGD the model all but stands still: it moves less than {{09.one_over_count:limit}} times as far as with a mean
+# weight of 1. So if you compare "weighted" with "unweighted" under SGD, you also compare two learning rates. The cure
+# is to scale the weights so that their mean over the rows is 1. (A loss object with
+# `reduction="mean_with_sample_weight"` divides by the sum of the weights in each batch instead.) With Adam, as in the
+# rest of this lesson, the plain ratio will do.
 
 # %% [markdown]
 # ### Exercise 09.2: balanced, with a mean of 1
@@ -518,8 +523,8 @@ def balanced(y):
 # %% [markdown]
 # ## What the log tells you
 #
-# A trick lets you look at the weights without any training: with a learning rate of 0 the model stands still. We give
-# the same rows for training, weighted, and for validation.
+# A trick shows what the weights do to the log, without any training: with a learning rate of 0 the model stands still.
+# We use the same rows for training, with weights, and for validation, without.
 
 # %% [markdown] tags=["predict"]
 # The model and the rows are the same on both sides. Which of the four logged figures will agree: `loss` with
@@ -606,10 +611,10 @@ bound(
 )
 
 # %% [markdown]
-# With batches of 8 the copied function reports far too little: {{09.copied_lack_8}} is missing. A batch without an
-# ill patient counts as a recall of 0, and most small batches have none. Large batches come closer, and may even come
-# out too high, because a batch with two ill patients counts as much as one with ten. So use `keras.metrics.Recall`,
-# which counts over all batches and divides once.
+# With batches of 8 the copied function reports a recall that is too low by {{09.copied_lack_8}}. A batch without an ill
+# patient counts as a recall of 0, and most small batches have none. Large batches come closer. They may even come out
+# too high, because a batch with two ill patients counts as much as one with ten. So use `keras.metrics.Recall`, which
+# counts over all batches and divides once.
 
 # %% [markdown]
 # ## Two models, with and without weights
@@ -636,7 +641,9 @@ def by_unit(x, y, weight, x_new):
 
 # %% [markdown]
 # The second is a small network with two hidden layers. It returns logits, and we turn them into risks with 64 bits,
-# since with 32 bits the highest risks would all round to exactly 1. We look at its predictions after several epochs.
+# since with 32 bits the highest risks would all round to exactly 1. The next cells train the network for each part of
+# the patients and keep its predictions after several epochs, the `watched` ones. `now` is the place of `epochs` among
+# them.
 
 # %%
 from scipy.special import expit
@@ -759,8 +766,9 @@ for name in pairs:
 
 # %% [markdown] tags=["answer"]
 # Recall goes up, for the unit by {{09.recall_unit}} and for the network by {{09.recall_network}}. That is why weights
-# are recommended. (We had hoped for 0.15 with every split of the patients: **not reached**.) Precision pays for it,
-# since many more alarms are false, and accuracy falls as well. Unit and network agree.
+# are recommended. (We had hoped for a gain of 0.15 with every split of the patients. The unit reaches it; for the
+# network it is **not reached**.) Precision pays for it, since many more alarms are false, and accuracy falls as well.
+# Unit and network agree.
 
 # %% [markdown]
 # Has the weighted model learned more about the ill, or does it only say "ill" more often?
@@ -806,13 +814,14 @@ spread(
 )
 
 # %% [markdown]
-# Both new points lie on or near the curve of the model that never saw a weight. The weights chose another point of
-# nearly the same trade. For more than {{09.alike_unit:limit}} of the patients the moved threshold decides as the
-# weights do (most patients are plainly well).
+# The square, the moved threshold, must lie on the curve. The news is the triangle: the weighted model lies near the
+# curve of a model that never saw a weight. So the weights chose another point of nearly the same trade-off. For more
+# than {{09.alike_unit:limit}} of the patients the moved threshold decides as the weights do (most patients are plainly
+# well).
 #
-# The match is not perfect. We had hoped that the F1 of the unit would be within 0.03, but moved minus weighted is
-# {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model that can follow the weights everywhere. A
-# straight line has to give way in some places to fit the heavy rows in others.
+# The match is not perfect. We had hoped that the F1 of the unit would be the same within 0.03, but moved minus weighted
+# is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model that can follow the weights everywhere. A
+# linear model such as the unit has to give way in some places to fit the heavy rows in others.
 #
 # You can also leave the search to scikit-learn. `TunedThresholdClassifierCV` wraps a classifier and chooses the
 # threshold with the best score, here F1, by cross-validation within the training rows. We let both units choose.
@@ -875,13 +884,13 @@ fact(
 # %% [markdown]
 # ## More than chance?
 #
-# One model leads by a hundredth or two. More seeds do not tell whether that means anything, since they split the same
-# ill patients anew. You want to know what *other* patients would have told.
+# The two tuned units above differ by a few hundredths in F1. More seeds do not tell whether that means anything, since
+# they split the same ill patients anew. You want to know what *other* patients would have shown.
 #
 # There are no others, but there is a trick. Take your patients for the world, and draw as many from them as there
 # are, with replacement: some come twice, some not at all. Compute the result for those drawn. Do that a thousand
 # times, and the results scatter about as they would with other test patients and the same model. That is the
-# **bootstrap**, in three lines:
+# **bootstrap**, in a few lines:
 
 # %%
 rng = np.random.default_rng(seed)
@@ -904,7 +913,7 @@ bound(
 # You can compare two models better than that. Draw the *same* patients for both, and look at the difference. A
 # patient who is hard for one model is hard for the other, and most of that luck cancels. This is the **paired
 # bootstrap**. `course.evidence.paired_bootstrap` does it with `scipy.stats.bootstrap` and returns the ends of the 99%
-# interval. If 0 lies outside, the difference is more than chance.
+# interval. If 0 lies outside, we say that the difference is more than chance.
 #
 # We ask about three scores: recall, F1, and *average precision*, which judges how the model ranks the patients,
 # without any threshold (lesson 08; 1 is perfect).
@@ -990,10 +999,10 @@ spread(
 )
 
 # %% [markdown] tags=["answer"]
-# Only the first, as a rule. The gain in recall is real: its interval leaves out 0 with every split. **These data cannot
-# tell whether the weighted or the unweighted model is better**, neither for the unit nor for the network. They cannot
-# even tell whether the network ranks better than the unit: its lead of {{09.network_lead}} may be chance. That is a
-# result, too. If you want to know more, you need more patients, not more seeds.
+# Only the first, as a rule. The gain in recall is real: its interval leaves out 0 with every split. By F1 and average
+# precision, **these data cannot tell whether the weighted or the unweighted model is better**, neither for the unit nor
+# for the network. They cannot even tell whether the network ranks better than the unit: its lead of {{09.network_lead}}
+# may be chance. That is a result, too. If you want to know more, you need more patients, not more seeds.
 
 # %% [markdown] tags=["quiz"]
 # A report says: "with class weights, recall rose from 0.6 to 0.9, so the weighted network is better." What would
@@ -1012,7 +1021,7 @@ spread(
 # %% [markdown]
 # ## When training goes on
 #
-# The network was stopped after a few epochs. We have its predictions from later epochs, too.
+# So far we have looked at the network after a few epochs. We have its predictions from later epochs, too.
 
 # %% [markdown] tags=["predict"]
 # As the training goes on, will the recalls of the weighted and the unweighted network move apart, keep their
@@ -1047,17 +1056,18 @@ spread(
 spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
-# They come together: at the end only {{09.gap_late}} is left between them. (Early minus late is {{09.gap_lost:sign}}.) A
-# network that separates its training rows is confident about each of them, and then it hardly matters how much a row
-# weighs. Byrd and Lipton showed this for large networks: in the long run weights lose their effect, unless a penalty
-# keeps the network's own weights small.
+# They come together: at the end only {{09.gap_late}} is left between them. (The early gap minus the last one is
+# {{09.gap_lost:sign}}.) A network that separates its training rows is confident about each of them, and then it hardly
+# matters how much a row weighs. Byrd and Lipton showed this for large networks: in the long run the weights of the rows
+# lose their effect, unless a penalty keeps the network's own weights small.
 
 # %% [markdown]
 # ## What happens to the probabilities
 #
 # "Your risk is 30%": a patient will take that for a frequency. Among people told so, 30 in 100 should be ill. The
-# *reliability curve* asks just that: sort the patients by their risk into tenths, and count the ill in each. On the
-# diagonal a model keeps its word.
+# *reliability curve* asks just that: sort the patients by their risk into bins, 0 to 0.1, 0.1 to 0.2 and so on, and
+# count the ill in each. On the diagonal a model keeps its word. (The vertical bars are 99% intervals; bins with fewer
+# than five patients are left out.)
 
 # %% [markdown] tags=["predict"]
 # Take the patients whose risk is near 0.5 according to the weighted model. Will about half of them be ill, clearly
@@ -1078,8 +1088,8 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# Clearly **fewer**. The weighted models speak of the world that their weights describe, in which half of the patients
-# are ill, and their curves sag far below the diagonal.
+# Clearly **fewer**. The weighted models give the risks of a world in which half of the patients are ill, since that is
+# what their weights describe. So their curves lie far below the diagonal.
 #
 # The unweighted models do much better, but are not perfect either. Where the unit is surest, with risks above 0.9, it
 # promises {{09.above_nine_tenths}} too much: such patients are less often ill than it says.
@@ -1136,7 +1146,7 @@ for name, score in scores.items():
     )
 
 # %% [markdown]
-# With weights the Brier score is worse, and other patients would most likely say the same: the 99% interval of the
+# With weights the Brier score is worse, and other patients would most likely show the same: the 99% interval of the
 # difference begins at {{09.brier_low_unit}} for the unit and at {{09.brier_low_network}} for the network.
 #
 # The correction undoes {{09.brier_restored_unit}} of the damage for the unit, and {{09.brier_restored_network}} for the
@@ -1160,13 +1170,15 @@ for name, score in scores.items():
 # %% [markdown]
 # ## What should the threshold be?
 #
-# F1 was a convention. Where errors have a cost, the threshold follows from it, and needs no search.
+# So far F1 chose the thresholds, but F1 is only a convention. Where errors have a cost, the best threshold follows from
+# the costs and needs no search.
 
 # %% [markdown]
 # ### Exercise 09.3: decide by cost
 #
-# A miss (an ill patient sent home) costs `miss`; a false alarm costs `alarm`. Return for each patient whether to
-# raise the alarm, such that the expected cost is least. The probabilities are calibrated.
+# A miss (an ill patient sent home) costs `miss`, a false alarm costs `alarm`, and a right decision costs nothing.
+# Return for each patient whether to raise the alarm, such that the expected cost is least. The probabilities are
+# calibrated.
 
 
 # %% tags=["solution"]
@@ -1255,8 +1267,8 @@ def decide(probability, miss, alarm):
 #
 # Most people meet imbalance in one of two notebooks about credit card fraud: "Imbalanced classification" on keras.io
 # and "Classification on imbalanced data" on tensorflow.org. Both show what happened with their data, which this course
-# cannot ship, and readers take it for general advice. Does it hold for our patients and our network, too? You have
-# already tested two points:
+# cannot ship, and readers take the results for general advice. Do they hold for our patients and our network, too? You
+# have already tested two points:
 #
 # - keras.io gives each class the weight 1 / (its number of rows). That works with Adam, as there; with SGD the
 #   training stands still.
@@ -1400,18 +1412,19 @@ for short, place in {"early": 0, "late": now}.items():
     )
 
 # %% [markdown] tags=["answer"]
-# | difference | here | over the splits |
+# | difference | size | direction over the splits |
 # | --- | --- | --- |
 # | AUC of the unit, weighted minus unweighted | {{09.auc_unit}} | {{09.auc_unit:sign}} |
 # | AUC of the network, weighted minus unweighted | {{09.auc_network}} | {{09.auc_network:sign}} |
 # | loss at the low rate, weighted minus oversampled | {{09.oversampling_low}} | {{09.oversampling_low:sign}} |
 # | loss at the high rate, weighted minus oversampled | {{09.oversampling_high}} | {{09.oversampling_high:sign}} |
 # | loss after one epoch, without careful bias minus with | {{09.bias_early}} | {{09.bias_early:sign}} |
-# | the same after the epochs of our network | {{09.bias_late}} | {{09.bias_late:sign}} |
+# | the same at the end of this training | {{09.bias_late}} | {{09.bias_late:sign}} |
 #
-# The gradient *is* smoother: without oversampling, its variance is more than {{09.smoother:limit}} times as large. That
-# is a real insight, and worth knowing when batches are small and steps are large: at the high rate the weighted
-# training jumps, and stays behind. At the low rate these splits cannot tell the two apart.
+# The gradient *is* smoother: at the start, with weights in place of oversampling, its variance is more than
+# {{09.smoother:limit}} times as large. That is a real insight, and worth knowing when batches are small and steps are
+# large: at the high rate the weighted training jumps, and stays behind. At the low rate these splits cannot tell the
+# two apart.
 #
 # These data show no higher AUC with weights (for the unit it is lower with every split) and no advantage of the first
 # bias. (Our learning rate is ten times TensorFlow's; we did not test whether that is why.)
@@ -1420,7 +1433,7 @@ for short, place in {"early": 0, "late": now}.items():
 # own data, with a baseline and an interval.
 
 # %% [markdown]
-# ## When neither helps
+# ## When neither weights nor thresholds help
 #
 # Abalones are sea snails. Rings in the shell tell their age, like those of a tree. Which of them have *exactly*
 # nineteen rings, judged by size and weight? (The package imbalanced-learn offers this very question as a benchmark,
@@ -1486,9 +1499,10 @@ bound("09.shells_ranking", "better average precision of the two", ranking, at_mo
 print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
 
 # %% [markdown]
-# Because these data hardly answer the question. A shell with nineteen rings looks like one with eighteen or
-# twenty; those are more in number, and count as negatives. No weight adds information. (Besides, a straight line cannot
-# single out a band in the middle. *Try next* asks whether a flexible model can.) What would help is another question
+# The reason is that these data hardly answer the question. A shell with nineteen rings looks like one with eighteen or
+# twenty. There are more of those, and they count as negatives. No weight adds information. (Besides, a linear model
+# cannot single out a band in the middle. *Try next* asks whether a flexible model can.) What would help is another
+# question
 # ("how many rings?", as in lesson 02), better measurements, or more old snails.
 
 # %% [markdown]
@@ -1573,21 +1587,24 @@ for name, words, gain, least in (
     bound(f"09.{name}", words, gain, at_least={"full": least}, unit="points", digits=1)
 
 # %% [markdown] tags=["answer"]
-# Full weight is last at the end: a tenth gains {{09.trust_gain}} over it. But read the curves before you quote that.
+# At the end, full weight is the worst: a tenth gains {{09.trust_gain}} over it. But read the curves before you quote
+# that.
 # With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and wrong
 # labels by heart later (Arpit and others, arXiv:1706.05394). So stopping in time is a remedy of its own. If each
 # training may stop at its best epoch (picked on these same digits, a favor to all three), a tenth gains
-# {{09.trust_best}}. We had hoped for 2 points there with every seed: **not reached**. Over leaving the half
-# out, again at the best epochs, it gains only {{09.trust_over_none}}.
+# {{09.trust_best}} over full weight. We had hoped for 2 points there with every seed: **not reached**. Compared with
+# leaving the careless half out, again at the best epochs, a tenth gains only {{09.trust_over_none}}.
 
 # %% [markdown]
 # ## Weights or threshold?
 #
 # - **The classes are rare, the labels are good:** start without weights; look at the precision-recall and the
 #   reliability curve; set the threshold by cost, or let cross-validation choose it.
-# - **You need weights** when the training itself has to choose: when the model will be used by `argmax` and nobody
-#   can set a threshold; when groups, other than the classes, were sampled in other shares than those of the world (for
-#   classes, you can correct the odds afterwards); when some rows deserve less trust.
+# - **You need weights** when the training itself has to choose. There are three such cases:
+#   - The model will be used by `argmax`, and nobody can set a threshold.
+#   - Some groups of rows are more or less frequent in the sample than in the world. (If these groups are the classes,
+#     you can correct the odds afterwards.)
+#   - Some rows deserve less trust.
 # - **Before anyone reads a probability**, undo weights (or copies) that only favor the rare class. Weights that
 #   restore the shares of the world, or that say whom to trust, stay.
 # - **A flexible network** that is trained for long ends up all but ignoring class weights.
@@ -1596,16 +1613,17 @@ for name, words, gain, least in (
 # %% [markdown]
 # ## What you have learned
 #
-# - `class_weight` is `sample_weight` by class; Keras takes one or the other, their product does both. They enter the
-#   training loss and nothing else.
+# - `class_weight` is `sample_weight` by class. Keras takes only one of them; to use both, pass their product as
+#   `sample_weight`. `class_weight` enters the training loss and nothing else.
 # - The weights are not normalized: with SGD they scale the steps. A mean of 1 over the rows prevents that.
 # - Balanced weights raise recall at the price of precision. Copies do the same, and so, nearly, does another threshold,
 #   without any training. Costs give the threshold: alarm / (miss + alarm).
 # - A paired bootstrap over the test rows tells a difference from chance. More seeds do not, since they split the same
 #   rows anew.
-# - Weighting multiplies the odds by $w$. The Brier score shows the damage, $p / (p + w (1 - p))$ undoes most of it.
-# - Famous advice deserves a baseline and an interval, too. Where the data hold no answer, neither weights nor thresholds
-#   find one: a low average precision tells. Where labels deserve less trust, sample weights say so.
+# - Weighting multiplies the odds by $w$. The Brier score shows the damage, and $p / (p + w (1 - p))$ undoes most of it.
+# - Famous advice deserves a baseline and an interval, too. Where the data hold no answer, neither weights nor
+#   thresholds find one; a low average precision is the sign. Where labels deserve less trust, sample weights can say
+#   so.
 #
 # ## Try next
 #

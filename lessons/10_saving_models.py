@@ -22,12 +22,13 @@
 # ---
 
 # %% [markdown]
-# "Save the model" sounds like one thing. But a model in training has several parts: its **structure** (which layers,
-# how connected), its **weights**, and the state of its **optimizer** (Adam remembers two numbers for every weight).
-# Each file format keeps some of them and drops others, mostly without a word.
+# "Save the model" sounds like one thing. But a model in training has several parts. Three are easy to name: its
+# **structure** (which layers there are and how they are connected), its **weights**, and the state of its **optimizer**
+# (Adam remembers two numbers for every weight). Each file format keeps some parts and drops others, mostly without a
+# word.
 #
-# In this lesson you find out which, by a test: save, load, train on, and compare every weight with those of
-# a training that was never interrupted. If a format lost nothing, the difference is 0, not "small".
+# In this lesson you find out which ones, by a test: save, load, train on, and compare every weight with that of a
+# training run that was never interrupted. If a format loses nothing, the difference is 0, not just small.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
@@ -92,8 +93,8 @@ def compiled(model):
 # `run_eagerly=fast`: with `fast`, the few steps run as Python code.
 #
 # The order in which `fit` shuffles the rows is in *no* file. To ask about files alone, we make the order a function of
-# seed and epoch, and take each step ourselves with `train_on_batch`. (Let `batches` divide the 342 penguins, or Keras
-# compiles the step once more for a batch of another size.)
+# seed and epoch (`epoch_order`), and take each step ourselves with `train_on_batch`. (If you change `batches`, choose a
+# number that divides the 342 penguins. Otherwise Keras compiles the step once more, for a batch of another size.)
 
 # %%
 import numpy as np
@@ -157,8 +158,8 @@ with zipfile.ZipFile(folder / "model.keras") as archive:
     print(*archive.namelist(), sep="\n")
 
 # %% [markdown]
-# It holds the structure as JSON, the versions, and the numbers in HDF5, a format for arrays. Here are some of the
-# arrays:
+# It holds the structure as JSON, the versions, and the numbers in HDF5, a format for arrays. The `model.weights.h5`
+# that we saved on its own has the same form. Here are some of its arrays:
 
 # %%
 import h5py
@@ -170,8 +171,8 @@ with h5py.File(folder / "model.weights.h5") as file:
 
 # %% [markdown]
 # So even the file of "weights alone" holds the optimizer: its step counter, its learning rate, and two arrays for each
-# of the four arrays of weights. And it calls the layers `dense` and `dense_1`, not `hidden` and `species`. Remember
-# both.
+# of the four arrays of weights. And it calls the layers `dense` and `dense_1`, not `hidden` and `species`. You will
+# need both facts.
 
 # %% [markdown]
 # ### Whole model: .keras
@@ -199,16 +200,15 @@ fact(
 )
 
 # %% [markdown]
-# The difference is 0, after every epoch and to the last bit. For this model a `.keras` file has everything. Keep the
-# words "for this model" in mind.
+# The difference is 0, after every epoch and to the last bit. For this model a `.keras` file has everything.
 #
 # The 0 also says that training repeats itself on this processor. On a GPU it may not. In that case first measure how
-# far apart two uninterrupted trainings are.
+# far apart two uninterrupted training runs are.
 
 # %% [markdown]
 # ### Weights alone: .weights.h5
 #
-# Keras speaks through warnings and through a log. `quoted` prints both.
+# Keras reports trouble through Python warnings and through a log. `quoted` prints both.
 
 # %% [markdown] tags=["predict"]
 # We build the same model and compile it with the same optimizer. We load `model.weights.h5`, which holds the
@@ -234,8 +234,8 @@ bound(
 # %% [markdown] tags=["answer"]
 # The weights are right, and yet the resumed training goes another way: some weight ends {{10.weights_only}} away.
 # (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why. A fresh optimizer has only its
-# counter and its learning rate; its arrays come with the first step. So Keras has nowhere to put the arrays of the
-# file, and skips them. In a long log you easily miss that line.
+# counter and its learning rate. Its arrays are made in the first step. So Keras has nowhere to put the arrays of the
+# file, and skips the whole optimizer, the counter included. In a long log you easily miss that line.
 
 # %% [markdown]
 # The cure is one line, *before* loading:
@@ -270,18 +270,19 @@ plots.lines(
 )
 
 # %% [markdown]
-# Two of the three lines lie on 0. The line of `.weights.h5` alone leaves 0 in the first epoch after loading: without
-# its state, Adam takes other steps. (That makes other weights, not necessarily worse ones.)
+# Two of the three lines lie on 0, one on top of the other. The line of `.weights.h5` without `optimizer.build` leaves 0
+# in the first epoch after loading: without its state, Adam takes other steps. (That makes other weights, not
+# necessarily worse ones.)
 
 # %% [markdown] tags=["quiz"]
 # You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine
 # dies. You build, compile, load, and train on. What do you lose besides Adam's two numbers for every weight?
 #
 # - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
-#   `compile` brings back the schedule itself. But it reads the optimizer's step counter, and that is skipped with the
-#   rest.
+#   `compile` brings back the schedule itself. But the schedule reads the optimizer's step counter, and the counter is
+#   skipped with the rest.
 # - [x] The step counter: the learning rate starts again at its first, large value.
-#   The schedule comes back with `compile`, but its counter does not. Weights that were nearly done now take steps as
+#   The schedule comes back with `compile`, but its counter does not. Weights that had nearly settled now take steps as
 #   large as the first ones.
 # - [ ] The weights of the last layer.
 #   All the model's weights are in the file. What is skipped is the optimizer's part.
@@ -356,8 +357,9 @@ def resume_h5():
 print("trains on:", attempt(resume_h5))
 
 # %% [markdown]
-# You can predict with it, but you cannot train it. The fault is in the loading: it sets the optimizer up for no weights
-# at all, so the state in the file finds no place. All you can do is compile anew, without that state:
+# You can predict with the loaded model, but you cannot train it. The fault is in `load_model`: it sets up the optimizer
+# for no weights at all, so there is no place for the state in the file. All you can do is compile anew, without that
+# state:
 
 # %%
 loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
@@ -366,9 +368,10 @@ print(
 )
 
 # %% [markdown]
-# That is, to the last bit, the training that `.weights.h5` gave without `optimizer.build`.
+# To the last bit, this is the same training as from `.weights.h5` without `optimizer.build`.
 #
-# Something stranger happened to the model that we *saved*. We save that very model again, now as `.keras`:
+# Something stranger happened to the model in memory, the one that we *saved* as `.h5`. We save it again, now as
+# `.keras`:
 
 # %%
 old.save(folder / "after_h5.keras")
@@ -379,19 +382,19 @@ print("the model in memory is trained by:", type(old.optimizer).__name__)
 print("the file's model is trained by:   ", type(loaded.optimizer).__name__)
 
 # %% [markdown]
-# When you save `.h5`, Keras removes the optimizer from the settings that the live model writes into its next file. That
-# next file names no optimizer, so loading falls back on the default of `compile`: a training with Adam goes on with
-# RMSprop. There is no error, only a warning about an `rm_sprop` that nobody asked for. So never write `.h5` while you
-# are still training.
+# When you save `.h5`, Keras removes the optimizer from the stored settings of the model in memory. The next `.keras`
+# file of this model therefore names no optimizer, and loading falls back on the default of `compile`. So a training run
+# with Adam goes on with RMSprop. There is no error, only a warning about an `rm_sprop` that nobody asked for. Never
+# write `.h5` while you are still training.
 
 # %% [markdown]
 # ## The same with dropout
 #
 # Now the same model with dropout. Dropout draws its random numbers from a **seed state**: a starting number and a
-# counter. It lives in the layer and moves on with every batch.
+# counter. This state belongs to the layer, and the counter moves on with every batch.
 
 # %% [markdown] tags=["predict"]
-# A `.keras` file gave 0.0 above. Will it do so with dropout?
+# Resuming from a `.keras` file gave a difference of exactly 0 above. Will it do so with dropout?
 
 
 # %%
@@ -423,7 +426,7 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # It does not. Some weight ends {{10.dropout_keras}} away, far more than rounding. The loaded layer begins a new
-# sequence of random numbers, so another training goes on.
+# sequence of random numbers, so the training goes on with other masks.
 
 # %% [markdown]
 # Is the seed state really all that is missing? Put it back by hand and see:
@@ -443,14 +446,14 @@ fact(
 
 # %% [markdown]
 # The difference is 0 again, to the last bit: nothing else was missing. (`Dropout(0.3, seed=7)` does not help. The 7 is
-# kept, but the counter is not, and the layer would repeat the masks with which the training began.)
+# kept, but the counter is not. So the layer would repeat the masks with which the training began.)
 
 # %% [markdown]
 # ### Exercise 10.1: keep the seed states
 #
-# Write the two functions that Keras lacks. `seed_states(model)` returns what must be kept, by layer name;
-# `restore_seed_states(model, states)` puts it into another model of the same structure. Layers with random numbers
-# have an attribute `seed_generator`, the others do not. Return the states as NumPy arrays
+# Write the two functions that Keras lacks. `seed_states(model)` returns a dictionary: layer name -> seed state.
+# `restore_seed_states(model, states)` puts such states into another model of the same structure. Layers that draw
+# random numbers have an attribute `seed_generator`, the others do not. Return the states as NumPy arrays
 # (`keras.ops.convert_to_numpy`), ready for `np.savez`.
 
 
@@ -573,8 +576,8 @@ def seed_states(model):
 # %% [markdown]
 # ## The table
 #
-# Here is all of it in one place, computed by the Keras that you run. Each row is a way back from a file to a model
-# that can be trained:
+# Here are all these results in one place, computed by the Keras that you run. Each row will be a way to get from a file
+# back to a model:
 
 
 # %%
@@ -619,7 +622,7 @@ ways = {
 }
 
 # %% [markdown]
-# For each way we ask four questions:
+# For each way we ask four questions, one for each column of the table:
 #
 # - Does the file alone, without any code of ours, give the structure?
 # - Are the weights equal after loading?
@@ -661,19 +664,20 @@ with contextlib.redirect_stdout(io.StringIO()), quoted():
 pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 
 # %% [markdown]
-# - **No format keeps the seed state of dropout**, and none keeps the order of the rows. If a training must resume
-#   exactly, keep the seed state beside the file and compute the order from the epoch, as here. Lesson 11 has a callback
-#   for both.
+# - **None of these formats keeps the seed state of dropout**, and none keeps the order of the rows. If training must
+#   resume exactly, keep the seed state beside the file and compute the order from the epoch, as here. Lesson 11 has a
+#   callback for both.
 # - **`.keras` keeps all the rest**, and is the one to use.
 # - **`.weights.h5` keeps weights and optimizer**, but you get the optimizer back only after `optimizer.build`.
-# - **`.h5`** is good for predicting and for passing weights on, but not for resuming.
+# - **`.h5`** is enough for predicting and for passing weights on, but not for resuming.
 # - **JSON** is good for reading.
 
 # %% [markdown]
 # ## Weights for another model
 #
-# Often you want just a part. Say the hidden layer of the penguin model is to start a model for another question, with
-# two outputs. Layers of the same name should get the same weights, and for that old programs say `by_name=True`:
+# Often you want just some of the weights. Suppose that the hidden layer of the penguin model is to start a model for
+# another question, with two outputs. Layers of the same name should get the same weights. For that, old programs say
+# `by_name=True`:
 
 
 # %%
@@ -707,8 +711,8 @@ print("nothing was loaded:", np.array_equal(flat(target), before))
 # random ones, and nobody knows.
 
 # %% [markdown] tags=["predict"]
-# The new formats do not go by name. A model has two layers of equal size, `left` and `right`, that both read the
-# input. We save its weights and load them into a model that is the same, except that `right` comes first. What
+# Now a `.weights.h5` file, without `by_name`. A model has two layers of equal size, `left` and `right`, that both read
+# the input. We save its weights and load them into a model that is the same, except that `right` comes first. What
 # happens: an error, the correct weights in each layer, or the wrong ones?
 
 
@@ -732,8 +736,9 @@ for name in ("left", "right"):
     print(f"second's left equals first's {name}:", np.array_equal(kernel, original))
 
 # %% [markdown] tags=["answer"]
-# Each layer gets the weights of the other, and nobody tells you. In the file the layers are `dense` and `dense_1`, by
-# class and place. Where shapes differ, Keras raises an error; where they agree, only you can know what belongs where.
+# Each layer gets the weights of the other, and nobody tells you. The file does not use the names that you gave. It
+# calls the layers `dense` and `dense_1`, after their class and their place. Where shapes differ, Keras raises an error.
+# Where they agree, only you can know what belongs where.
 
 # %% [markdown]
 # So tell Keras what belongs where:
@@ -755,9 +760,9 @@ print(np.array_equal(copied, source.get_layer("hidden").get_weights()[0]))
 # ### Exercise 10.2: all or nothing
 #
 # One flaw is left. If the second entry of the map is wrong, the first has been copied already, and the target is
-# half old, half new. Write `transfer(source, target, names)` that checks *all* entries first. For the first one
-# that does not fit (no such layer in either model, or weights of other shapes) it raises a `ValueError` whose text
-# names the layer of the target, and the target stays as it was.
+# half old, half new. Write `transfer(source, target, names)` that checks *all* entries first. An entry does not fit if
+# one of the two models has no such layer, or if the shapes of the weights differ. For the first entry that does not
+# fit, `transfer` raises a `ValueError` whose text names the layer of the target, and the target stays as it was.
 
 
 # %% tags=["solution"]
@@ -964,8 +969,8 @@ with quoted():
 
 # %% [markdown] tags=["answer"]
 # Keras refuses all three halves. But look at the messages. A zip archive has its list of contents at the end, so Keras
-# does not recognize half of one and says that the file, which is right there, was not *found*. HDF5 counts bytes and
-# does not say in which file.
+# does not recognize half of one. It says that the file was not *found*, although it is right there. HDF5 notices that
+# bytes are missing, but its message does not say in which file.
 
 # %% [markdown]
 # Now the bit:
@@ -979,8 +984,9 @@ for path in sorted(damaged.glob("flipped_*")):
 
 # %% [markdown] tags=["answer"]
 # Keras loads the HDF5 files as if nothing had happened, with a weight changed beyond all recognition. A zip archive
-# keeps a checksum of each member. But when the checksum fails, Keras tries again and reads the member in pieces, and
-# whether Python then compares the sum depends on its version. So three of the six files are refused, or four.
+# keeps a checksum of each member. But when the checksum fails, Keras tries again and reads the member in pieces.
+# Whether Python then compares the checksum depends on its version. So of the six files, three or four are refused: the
+# three halves, and with some versions of Python the `.keras` file with the flipped bit.
 
 # %% [markdown]
 # You need not wait for Keras to notice. Ask the archive itself, and it names the bad member:
@@ -1032,15 +1038,15 @@ fact("10.damaged_refused", "damaged files that were refused", sum(refused), equa
 # %% [markdown]
 # ### Exercise 10.3: look after a folder
 #
-# Write a tool that checks a folder of saved models. `audit(folder, sums)` gets the expected sums by file name
-# and returns a dictionary with one entry for each file that is *not* in order: `"missing"`, `"altered"` or
-# `"unexpected"` (in the folder, but without a sum). You may use `digest`.
+# Write a tool that checks a folder of saved models. `audit(folder, sums)` gets a `Path` and a dictionary: file name ->
+# expected sum. It returns a dictionary with one entry for each file that is *not* in order: file name -> `"missing"`,
+# `"altered"` or `"unexpected"` (in the folder, but without a sum). You may use `digest`.
 
 
 # %% tags=["solution"]
 def audit(folder, sums):
-    """Return file name -> "missing",
-    "altered" or "unexpected" for all that is not in order."""
+    """Return file name -> "missing", "altered" or "unexpected", for each file that is
+    not in order."""
     present = {path.name for path in folder.iterdir()}
     found = dict.fromkeys(present - sums.keys(), "unexpected")
     for name, expected in sums.items():
@@ -1154,20 +1160,21 @@ def audit(folder, sums):
 # - [ ] The file has not been changed since its author saved it.
 #   Whoever can change the file on the page can change its sum as well.
 # - [x] The file arrived as the page offers it, no more.
-#   A sum detects accidents. To detect intent, it has to reach you by another way than the file. And it says nothing
-#   about what the author put in.
+#   A sum detects accidents. To detect tampering, the sum has to reach you by another way than the file. Even then it
+#   says nothing about what the author put in.
 # - [ ] Nothing: two files may have the same sum.
 #   No two files with the same SHA-256 sum are known.
 
 # %% [markdown]
 # ## Files that run code
 #
-# Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function,
-# and a nameless function (`lambda`) is stored in the file as compiled code.
+# Is loading a model like opening a picture, or like starting a program? A `Lambda` layer holds any Python function.
+# If that is a nameless function (a `lambda`), Keras stores it in the file as compiled code.
 
 # %% [markdown] tags=["predict"]
-# The function below creates an empty file named `code_ran` and then passes its input on. Will loading the model,
-# without using it, create that file?
+# The function below creates an empty file named `code_ran` and then passes its input on. We load the model, without
+# using it: first with the defaults of Keras, then with the option `safe_mode=False`. In which of the two cases will
+# that file be created: in both, in one, or in neither?
 
 # %%
 layer = keras.layers.Lambda(lambda inputs: inputs, name="harmless")
@@ -1182,8 +1189,8 @@ with quoted():
     trap.save(stranger / "trap.h5")
 
 # %% [markdown]
-# This code is our own and harmless, so we can open it here, in a temporary folder. First we open all three files as
-# Keras does by default, then one with the safety off:
+# This code is our own and harmless, so we can load the files here, in a temporary folder. First we load all three as
+# Keras does by default. Then we load one of them with `safe_mode=False`:
 
 
 # %%
@@ -1202,12 +1209,13 @@ open_stranger(keras.models.model_from_json, (stranger / "trap.json").read_text()
 open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 
 # %% [markdown] tags=["answer"]
-# With `safe_mode=False` **the code ran while the model was being loaded**: to build a model, Keras calls each layer
-# once. Here it touched a file; it could have deleted all of yours. By default Keras refuses, for all three files.
+# By default Keras refuses all three files, and nothing runs. With `safe_mode=False` **the code ran while the model was
+# being loaded**, because Keras calls each layer once to build a model. Here the code created an empty file. It could
+# have deleted all your files.
 
 # %% [markdown]
-# How far can you trust that? Keras once wrote YAML, and reading YAML could run code (CVE-2021-37678). Keras gave the
-# format up:
+# How far can you trust this refusal? There is a history. Keras could once save a structure as YAML, and reading such a
+# file could run code (CVE-2021-37678). Keras gave up that format:
 
 # %%
 print("to_yaml:", hasattr(keras.Model, "to_yaml"))
@@ -1222,12 +1230,13 @@ print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 #
 # And a pickle (many files named `.pkl` or `.pt`) *is* a program: to unpickle it is to run it.
 #
-# A file that describes a structure can describe one that does harm. That goes for `.keras`, `.h5` and JSON. A
-# `.weights.h5` file holds arrays and no code; the structure comes from *your* code. (Even an array was a danger: it
-# could name another file on your disk to be read instead, until Keras began to refuse that, CVE-2026-1669.)
+# A file that describes a structure can describe one that does harm. This is true of `.keras`, `.h5` and JSON. A
+# `.weights.h5` file holds arrays and no code. Its structure comes from *your* code. (Even an array was a danger once:
+# it could name another file on your disk, to be read in its place. Keras now refuses that, CVE-2026-1669.)
 #
-# So if you get a model from a stranger, take the weights and write the structure yourself. Or load the file with an
-# up-to-date Keras, with `safe_mode` on, in a process that has nothing to lose.
+# So if you get a model from a stranger, take the weights and write the structure yourself. (Unzip a `.keras` file, and
+# you have its `model.weights.h5`.) Or load the file with an up-to-date Keras, with `safe_mode` on, in a process that
+# cannot reach your files or the network.
 #
 # In your own models, give functions a name. A registered function is stored by its name, and its code stays in your
 # program:
@@ -1247,21 +1256,23 @@ print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
 # ## What you have learned
 #
 # - A model in training has a structure, weights, an optimizer's state, and the seed state of dropout. `.keras` keeps
-#   the first three, `.weights.h5` the weights and (loaded after `optimizer.build`) the optimizer, JSON the structure;
-#   from `.h5` structure and weights come back, but no optimizer that works. No format keeps the seed state.
+#   the first three. `.weights.h5` keeps the weights and, if you load it after `optimizer.build`, the optimizer. JSON
+#   keeps the structure. From `.h5` you get structure and weights back, but no optimizer that works. None of the four
+#   keeps the seed state.
 # - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
 # - Put weights into another model by an explicit map of names, and check all of it before you copy. Loading by name
 #   skips silently; loading by place swaps silently.
 # - Keras refuses half a file, with an error that misleads or names no file. It may not notice a flipped bit at all. A
 #   SHA-256 sum notices both.
-# - A file that holds a structure can hold code. Leave `safe_mode` on, and from strangers take numbers rather than
+# - A file that holds a structure can hold code. Leave `safe_mode` on, and from strangers take weights rather than
 #   structures.
 #
 # ## Try next
 #
 # - Put `keras.layers.BatchNormalization(momentum=0.9)` behind the hidden layer. Its running means are weights that are
 #   not trained; does `.keras` still give 0.0? Does the name map copy them?
-# - Compile with a learning rate that falls, such as `CosineDecay(0.003, 100)`. What does a lost step counter do now?
-# - Shuffle with `np.random.permutation(len(x))`, of which no file knows, and resume from `.keras` once more. How large
-#   does the difference become?
+# - Compile with a learning rate that falls, such as `keras.optimizers.schedules.CosineDecay(0.003, 100)`. What does a
+#   lost step counter do now?
+# - Shuffle with `np.random.permutation(len(x))`, whose state is in no file, and resume from `.keras` once more. How
+#   large does the difference become?
 # - Save with `model.export(folder / "exported")` for TensorFlow Serving and see which of the four parts are in there.

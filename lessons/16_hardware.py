@@ -22,12 +22,12 @@
 # ---
 
 # %% [markdown]
-# Which card should you buy or rent? Comparison tables answer with dozens of figures, and the longest number wins. You
+# Which card should you buy or rent? Comparison tables answer with dozens of figures, and the largest number wins. You
 # need only three: how fast a device computes, how fast it reads its memory, and how much memory it has.
 #
 # With the first two, you will predict the speed of five pieces of arithmetic on your own machine and check the
-# predictions. Then you will read published tables with a more critical eye, and find that a card with four times the
-# rate of another can be half as fast. You do not need a graphics card.
+# predictions. Then you will read published tables with a more critical eye, and find out what a rate four times as high
+# is worth. You do not need a graphics card.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the small networks, 0 to 1000000
@@ -48,9 +48,9 @@ begin("16_hardware", globals())
 #
 # A processor has a few cores, and each of them does one thing after another, quickly. A **GPU** has thousands of small
 # arithmetic units (one vendor calls them CUDA cores), which do the *same* thing to different numbers. Recent GPUs also
-# have *matrix units* (tensor cores), which only multiply small matrices. A GPU on a *card* has its own memory, which
-# is much faster than that of the computer, and smaller. A matrix product consists of thousands of equal sums, so it
-# suits a GPU. A program full of decisions does not.
+# have *matrix units* (tensor cores), which only multiply small matrices. A GPU on a *card* has its own memory, which is
+# much faster than that of the computer, and smaller. A matrix product consists of thousands of sums of the same form,
+# so it suits a GPU. A program full of decisions does not.
 #
 # TensorFlow tells you what it has found:
 
@@ -64,7 +64,7 @@ if not tf.config.list_physical_devices("GPU"):
     print("No GPU: TensorFlow uses the processor. All of this lesson works there.")
 
 # %% [markdown]
-# TensorFlow uses a GPU that it lists without any change to your program. To keep a block on the processor, write
+# If TensorFlow lists a GPU, it uses it, and your program need not change. To keep a block on the processor, write
 # `with tf.device("CPU:0"):`. If you own a GPU that is *not* listed, its driver or the vendor's libraries are usually
 # missing. On Linux, `pip install "tensorflow[and-cuda]"` installs the libraries. On Windows, TensorFlow 2.11 and later
 # see a GPU only inside WSL2. On a Mac, you need a plug-in.
@@ -80,9 +80,10 @@ from course.topics.hardware_figures import two_limits
 two_limits()
 
 # %% [markdown]
-# So two things can set the time of a piece of arithmetic, which we call a *kernel*. One is the number of its
-# floating-point operations (FLOP), divided by the rate at which the device performs them. The other is the number of
-# bytes it moves to and from memory, divided by the bandwidth. If both go on at the same time, the longer one counts:
+# A piece of arithmetic that runs as a whole, such as a matrix product, is called a *kernel*. Two things can set its
+# time. One is the number of its floating-point operations (FLOP), divided by the rate at which the device performs
+# them. The other is the number of bytes it moves to and from memory, divided by the bandwidth. If computing and moving
+# go on at the same time, the longer of the two times counts:
 #
 # $$ \text{seconds} = \max\left(\frac{\text{FLOP}}{\text{rate}}, \frac{\text{bytes}}{\text{bandwidth}}\right). $$
 #
@@ -101,8 +102,9 @@ two_limits()
 # %% [markdown]
 # ### Exercise 16.1: the intensity of a matrix product
 #
-# Write it for an $(m, k)$ matrix times a $(k, n)$ matrix, where every matrix is moved once. Each number of the result
-# is a sum of $k$ products.
+# Write the intensity of an $(m, k)$ matrix times a $(k, n)$ matrix, where every matrix is moved once, the result as
+# well. Each number of the result is a sum of $k$ products. Count a product and an addition for each of them, as the
+# table does. `bytes_per_number` is 4 for `float32` and 2 for `float16`.
 
 
 # %% tags=["solution"]
@@ -191,8 +193,8 @@ def product_intensity(m, k, n, bytes_per_number=4):
 
 
 # %% [markdown]
-# Look at what your formula gives for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, or $n / 6$.
-# It grows without limit. The other three kernels of the table stay below 1, however large they are.
+# Look at what your formula gives for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, or $n / 6$. So
+# the intensity grows without limit. The other three kernels of the table stay below 1, however large they are.
 
 # %% [markdown]
 # ## Your machine
@@ -221,9 +223,9 @@ print(f"bandwidth {machine.bandwidth / 1e9:.0f} GB/s")
 print(f"the two limits meet at {machine.ridge:.1f} FLOP/byte, the ridge")
 
 # %% [markdown] tags=["predict"]
-# At the ridge, the two limits take equally long. Go through the five kernels and their intensities. Which ones will
-# memory limit, and which ones arithmetic? And how much of the core's rate will the first three use: about a tenth,
-# half, or all of it?
+# At the ridge, the two limits take equally long. Go through the five kernels and their intensities. Which ones will be
+# limited by memory, and which ones by arithmetic? And how much of the core's rate will the first three use: about a
+# tenth, half, or all of it?
 
 # %% [markdown]
 # ### Exercise 16.2: the roof
@@ -319,14 +321,15 @@ for name, kernel in kernels.items():
 # **Memory limits the first three.** The roof leaves them a share of the rate equal to their intensity divided by the
 # ridge. The rest of the time, the core waits for numbers. **Arithmetic limits the two matrix products.**
 #
-# The products are the easier test, because we also used a matrix product to measure the rate. The slope is the harder
-# one, because a single "bandwidth" is a simplification. Most processors read the target of a sum from memory before
-# they overwrite it, and our count leaves this transfer out. `axpy` and `dot` have no such hidden transfer, so their
-# points can lie *above* the roof. A point *below* the roof belongs to a routine that does not reach the limit.
+# The products are the easier test, because we also used a matrix product to measure the rate. The three kernels on the
+# slope are the harder test, because a single "bandwidth" is a simplification. We measured it by a sum of two arrays.
+# Most processors read the array for the result from memory before they overwrite it, and our count leaves this transfer
+# out. `axpy` and `dot` have no such hidden transfer, so their points can lie *above* the roof. A point *below* the roof
+# belongs to a routine that does not reach the limit.
 
 # %% [markdown]
-# The roofline makes a claim that can fail: every kernel to the left of the ridge runs at a lower rate than every
-# kernel to the right of it. And how close do its predictions come?
+# The roofline makes a claim that can fail: every kernel to the left of the ridge runs at a lower rate than every kernel
+# to the right of it. Check that, and how close its predictions come:
 
 # %%
 rates = {name: kernel.flops / seconds[name] for name, kernel in kernels.items()}
@@ -377,11 +380,11 @@ spread(
 # The order holds. On the course's machine, the slowest kernel on the right ran at {{16.order}} times the rate of the
 # fastest one on the left.
 #
-# The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run. The
-# number of kernels within that limit was {{16.within_30}} of five. The prediction for `axpy` was off by
-# {{16.sgd_off}}, and the largest error of the other four was {{16.others_off}}. You know the reason for `axpy`: the sum
-# that measures the bandwidth moves four numbers where we count three, while `axpy` really moves three. If nothing else
-# mattered, that would make its prediction 25% too low. (These are times, so yours will differ.)
+# The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run.
+# Within that limit were {{16.within_30}} of the five. The prediction for `axpy` was off by {{16.sgd_off}}, and the
+# largest error of the other four was {{16.others_off}}. You know the reason for `axpy`: the sum that measures the
+# bandwidth moves four numbers where we count three, while `axpy` really moves three. If nothing else mattered, that
+# would make its prediction 25% too low. (These numbers come from times, so yours will differ.)
 
 # %% [markdown] tags=["quiz"]
 # A new processor multiplies four times as fast but reads its memory at the same speed. How much faster is a step of
@@ -485,12 +488,11 @@ markets = {"consumer": consumer_cards, "professional": professional_cards}
 card_rooflines(markets, title="Six cards in half precision (published peaks)")
 
 # %% [markdown]
-# (Each panel shows the cards of the other one in grey.) Compare the ridges in the last column of the table with that
-# of your core. **A card needs far more FLOP per byte to
-# be busy.** So a layer that keeps a core busy can leave a card idle, which is one reason why a small network often
-# gains nothing from a card. (The comparison flatters the core in two ways. Half-precision numbers are half as large,
-# so they double the intensity of a layer. And all cores of a processor share its memory, so together they have a
-# higher ridge than one.)
+# (Each panel shows the cards of the other one in gray.) Compare the ridges in the last column of the table with that of
+# your core. **A card needs far more FLOP per byte to stay busy.** So a layer that keeps a core busy can leave a card
+# idle, which is one reason why a small network often gains nothing from a card. (The comparison flatters the core in
+# two ways. Half-precision numbers are half as large, so they double the intensity of a layer. And all cores of a
+# processor share its memory, so together they have a higher ridge than one.)
 #
 # On the slope, the bandwidth decides the order of the cards. Under the flat roof, the rate decides it. The two orders
 # differ: the L40S has the second-highest roof of the six and the lowest slope. So "which card is faster?" has no
@@ -542,7 +544,8 @@ compare("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink")
 #
 # - [One page](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so that the A100
 #   is "nearly 4 times" ahead. (It also warns of such figures.)
-# - [Another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165, and calls both figures TF32.
+# - [Another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 next to the A100's 312, and calls both figures
+#   TF32.
 # - A [third](https://www.sipoch.com/en/articles/300330019561821) gives 330 for the matrix units, next to 165.2 for
 #   "half precision".
 #
@@ -560,7 +563,7 @@ for claimed in (82.6, 165, 330, 312):
 # %% [markdown]
 # Three questions help you judge such a figure:
 #
-# 1. **Which precision?** 82.6 is FP32 or TF32 on one card, while 312 is FP16 on the other.
+# 1. **Which number format?** 82.6 is FP32 or TF32 on one card, while 312 is FP16 on the other.
 # 2. **Dense or sparse?** The card skips zeros in a fixed pattern, which doubles the rate. But training is dense. The
 #    pair of 165 and 312, called TF32, is correct only if both are *sparse*, and the page says so only for the second.
 # 3. **Sums in FP16 or in FP32?** Sums in FP16 overflow and lose small terms, so training keeps them in FP32. That
@@ -744,8 +747,8 @@ for policy in ("float32", "mixed_float16"):
 
 # %% [markdown]
 # **It is sixteen bytes with Adam, in both.** Mixed precision saves nothing here, because the float32 copy takes what
-# FP16 saves on weights and gradients. (Keras keeps its books in another order. Its variables are the float32 copy, and
-# it makes the FP16 weights when it needs them. The published count of 2 + 2 + 4 + 8 gives the same sum.) What mixed
+# FP16 saves on weights and gradients. (Keras arranges this differently. Its variables are the float32 copy, and it
+# makes the FP16 weights when it needs them. The published count of 2 + 2 + 4 + 8 gives the same sum.) What mixed
 # precision saves is *time*, since matrix units do FP16 at twice the rate of TF32, and memory for *activations*.
 
 # %% [markdown] tags=["predict"]
@@ -819,10 +822,10 @@ bound(
 )
 
 # %% [markdown]
-# Without scaling, FP16 loses {{16.lost_plain}} of these gradients. That is little, and this small network would hardly
-# notice. Other networks can have far smaller gradients. The cure costs next to nothing: **multiply the loss by a large
-# number**. By the chain rule, every gradient grows by the same factor. Then divide the gradients by it in float32,
-# before the optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
+# Without scaling, FP16 loses {{16.lost_plain}} of these gradients. That is little, and we did not test whether this
+# small network would notice. Other networks can have far smaller gradients. The cure costs next to nothing: **multiply
+# the loss by a large number**. By the chain rule, every gradient grows by the same factor. Then divide the gradients by
+# it in float32, before the optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
 #
 # Keras does this for you, but only if the *model* has the policy. It does not if you give the policy to single layers:
 
@@ -965,8 +968,8 @@ for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
 # fits the consumer card. Up to 5 billion, it fits the professional card. Beyond that it fits neither, and you need
 # several cards. Then the link between the cards matters too. (Lesson 15 measures what that costs.)
 #
-# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. How much more may
-# an hour of the professional card cost before that is true?
+# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. How much more than
+# the consumer card must an hour of the professional card cost for that to be true?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
@@ -982,7 +985,7 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 # %% [markdown]
 # Below that ratio, the professional card wins at *every* size that it can hold. Above it, the consumer card wins
 # wherever the model fits. All you need is a price list and one division. Neither the CUDA cores nor the 82.6 TFLOPS
-# play a part.
+# plays a part.
 #
 # The calculation leaves some things out: the electric power, the computer around the card, error-correcting memory,
 # licenses, how well your framework uses the card, and the value of your own time.
@@ -992,9 +995,10 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 #
 # - A kernel runs at most at the smaller of two numbers: the rate, and the bandwidth times its intensity. Software may
 #   reach neither.
-# - A matrix product gains intensity with its size, and the batch is one of its sizes. Sums over arrays gain none.
-# - You may compare peak figures if they have the same precision, the same density and the same precision of sums. FP32
-#   figures outside the matrix units say little about training.
+# - A matrix product gains intensity with its size, and the batch is one of its sizes. Sums over arrays, such as `axpy`,
+#   gain none.
+# - You may compare peak figures if they have the same precision, the same density (dense or sparse) and the same
+#   precision of sums. FP32 figures outside the matrix units say little about training.
 # - With Adam, a parameter takes sixteen bytes, in full and in mixed precision. Activations are extra and grow with the
 #   batch.
 # - FP16 loses small gradients. Multiplying the loss by a large number saves them, and Keras does that under the policy
