@@ -14,7 +14,7 @@
 # reading:
 #   - "Keras developers, *Save, serialize, and export models*, https://keras.io/guides/serialization_and_saving/"
 #   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml)"
-#   - "CVE-2024-3660: code execution through Lambda layers (the reason for safe_mode)"
+#   - "CVE-2024-3660: code execution through Lambda layers (the hole that safe_mode closes)"
 #   - "CVE-2025-1550: safe_mode was passed by with a function named in a .keras file (mended in Keras 3.9)"
 #   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3)"
 #   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer"
@@ -1222,7 +1222,7 @@ print("to_yaml:", hasattr(keras.Model, "to_yaml"))
 print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 
 # %% [markdown]
-# `safe_mode` was the answer to Lambda layers (CVE-2024-3660). It had holes:
+# `safe_mode` closed the hole of Lambda layers (CVE-2024-3660). It had holes:
 #
 # - before Keras 3.9, a `.keras` file got past it by naming a function of any module (CVE-2025-1550);
 # - up to Keras 3.11.2, it was silently ignored for `.h5` files (GHSA-36rr-ww3j-vrjv);
