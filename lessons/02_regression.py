@@ -2,11 +2,11 @@
 # title: Regression with Keras
 # part: 1 Fit
 # objectives:
-#   - write the whole workflow of Keras in twenty lines, and say what each of its five verbs does
+#   - write the whole workflow of Keras in twenty lines, and say what each of its five steps does
 #   - translate a learning rate from a summed to a mean loss, and count the steps in an epoch
-#   - prepare a table with missing values and a category without a look at the test rows
+#   - prepare a table with missing values and a category without looking at the test rows
 #   - explain what a hidden layer adds to a line, and why it adds nothing without an activation
-#   - compare a network with its rivals by cross-validation, and recognize a tie
+#   - compare a network with its rivals by cross-validation, and say what the data can tell
 #   - choose a split that asks the question you have, and detect one that leaks the answer
 # prerequisites:
 #   - "lesson 01 (Gradient descent)"
@@ -21,9 +21,9 @@
 # ---
 
 # %% [markdown]
-# Lesson 01 fitted a plane with a loop of our own. Now a framework writes the loop, and we can put a larger model
-# into it. The plane comes first, since its answer is known: does Keras take the same steps? Then real data, where
-# nobody knows the answer, and two things are left that no framework does for us: what goes in, and who judges what
+# In lesson 01 you wrote the loop of gradient descent yourself. Now a framework writes it, and you can put a larger
+# model into it. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
+# knows the answer. Two things are left there that no framework does for you: deciding what goes in, and judging what
 # comes out.
 
 # %% tags=["parameters"]
@@ -49,13 +49,15 @@ begin("02_regression", globals())
 import keras
 
 from course.data import load
+from course.training.batches import shuffled_batches
 
 keras.utils.set_random_seed(seed)
 plane = load("linreg_plane")
+batches = shuffled_batches(plane.x_train, plane.y_train, batch_size=32, seed=seed)
 
 model = keras.Sequential([keras.Input(shape=(2,)), keras.layers.Dense(1)])
 model.compile(optimizer=keras.optimizers.SGD(learning_rate=0.05), loss="mse")
-history = model.fit(plane.x_train, plane.y_train, batch_size=32, epochs=10, verbose=0)
+history = model.fit(batches, epochs=10, shuffle=False, verbose=0)
 test_mse = model.evaluate(plane.x_test, plane.y_test, verbose=0)
 predicted = model.predict(plane.x_test[:3], verbose=0)
 
@@ -66,83 +68,78 @@ print("measured: ", plane.y_test[:3].to_numpy())
 
 # %% [markdown]
 # - **Build.** A `Dense` layer with one unit computes $w_1 x_1 + w_2 x_2 + b$. `Input` says that a row has two
-#   numbers, so Keras can make the weights at once: $w_1$ and $w_2$ at random, $b$ as 0.
+#   numbers, so Keras can make the weights right away: $w_1$ and $w_2$ at random, $b$ as 0.
 # - **Compile** joins the model to what it will be trained with: a *loss* to make small (`"mse"`, the mean squared
 #   error) and an *optimizer* that makes it small (`SGD`, the steps of lesson 01).
-# - **Fit** takes those steps. An *epoch* is a pass over all rows; a *batch* is the group of rows that share a step.
+# - **Fit** takes those steps. An *epoch* is a pass over all rows. A *batch* is the group of rows that share a step.
 # - **Evaluate** computes the loss on rows that fit never saw, and **predict** the outputs for rows without a target.
 #
-# Did it arrive? On this loss the best possible answer is known, least squares:
+# `shuffled_batches` puts the rows into batches of 32, in a new order in every epoch. (Lesson 03 shows why we do not
+# leave that to `fit`.) This is what `fit` then does with each batch:
+
+# %%
+from course.topics.regression import step_sketch
+
+step_sketch("One step of fit")
+
+# %% [markdown]
+# Did it arrive? For this loss the best possible answer is known, least squares:
 
 # %%
 import numpy as np
 
 ones = np.ones((len(plane.x_train), 1))
 solution = np.linalg.lstsq(np.hstack([plane.x_train, ones]), plane.y_train)[0]
-off = np.linalg.norm([*weights[:, 0], *bias] - solution)
+distance = np.linalg.norm([*weights[:, 0], *bias] - solution)
 
 # %%
 from course.claims import bound, spread
 
-bound(
-    "02.plane_distance",
-    "weights and bias from least squares",
-    off,
-    at_most=1e-5,
-    digits=7,
-)
-bound(
-    "02.plane_test_rmse",
-    "error on the test rows of the plane",
-    np.sqrt(test_mse),
-    at_most=1e-5,
-    digits=7,
-)
+words = "weights and bias from least squares"
+bound("02.plane_distance", words, distance, at_most=1e-5, digits=7)
+words = "error on the test rows of the plane"
+bound("02.plane_test_rmse", words, np.sqrt(test_mse), at_most=1e-5, digits=7)
 
 # %% [markdown]
-# Weights and bias are {{02.plane_distance}} away from least squares. The root mean square error on the test rows is
-# {{02.plane_test_rmse}}. All that is left is the rounding of 32-bit numbers.
+# Weights and bias are at most {{02.plane_distance:limit}} away from least squares, and the root mean square error on
+# the test rows is at most {{02.plane_test_rmse:limit}}. All that is left is the rounding of 32-bit numbers.
 
 # %% [markdown] tags=["quiz"]
 # The program fits 600 training rows in batches of 32, for 10 epochs. How many steps does it take?
 #
-# - [ ] 10, one an epoch
+# - [ ] 10, one per epoch
 #   An epoch is a pass over all rows. Keras takes a step after every batch of it.
 # - [ ] 187, since 600 / 32 x 10 is 187.5
-#   An epoch ends with a batch of its own: the 24 rows that are left do not wait for the next epoch.
+#   Every epoch ends with its own small batch: the 24 rows that are left do not wait for the next epoch.
 # - [x] 190, since an epoch has 19 batches
 #   Eighteen batches of 32 hold 576 rows. The other 24 make a nineteenth, smaller batch; Keras does not drop it.
-# - [ ] 6,000, one a row and epoch
+# - [ ] 6,000, one per row and epoch
 #   That would be batches of one row. Here 32 rows share a step.
 
 # %% [markdown]
 # ## The same descent, step for step
 #
-# Lesson 01 has a log of its descent on this plane: all 1,000 rows in every step, weights from 0, a learning rate of
+# Lesson 01 has a log of its descent on this plane: all 1,000 rows in every step, weights from 0, and a learning rate of
 # 1e-4 on the *sum* over the rows, $w \leftarrow w + \eta \sum (y - f(x))\, x$.
 
 # %% [markdown] tags=["predict"]
-# Keras can be made to take exactly those steps: one batch of 1,000 rows, weights from 0. But its loss is the *mean*
+# You can make Keras take exactly those steps: one batch of 1,000 rows, weights from 0. But its loss is the *mean*
 # squared error. Which learning rate does it need: 1e-4, 0.05, 0.1 or 0.2?
 
 # %% [markdown] tags=["answer"]
 # The gradient of the mean is $-\frac{2}{N} \sum (y - f(x))\, x$. A step of the same length therefore needs
-# $\eta_{\text{mean}} \cdot \frac{2}{N} = \eta_{\text{sum}}$, that is, a rate of $1e{-4} \cdot 1000 / 2 = 0.05$.
+# $\eta_{\text{mean}} \cdot \frac{2}{N} = \eta_{\text{sum}}$, which is a rate of $1e{-4} \cdot 1000 / 2 = 0.05$.
 
 # %%
 from course.data import table, verified
 
 rows = table("linreg_plane")
 x, y = rows[["x1", "x2"]].to_numpy("float32"), rows[["y"]].to_numpy("float32")
-log = np.loadtxt(
-    verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv"),
-    delimiter=",",
-    skiprows=1,
-)
+log_file = verified("tables/linreg_plane_solution_eta1e-4_thr1e-4.csv")
+log = np.loadtxt(log_file, delimiter=",", skiprows=1)
 
 # %% [markdown]
-# Two things save time: the compiled model of the program serves again, from weights of 0, and `fit` gets the rows as
-# a `tf.data` set of one batch instead of arrays.
+# The model of the program serves again, with its weights set to 0. All rows form one batch.
 
 # %%
 import tensorflow as tf
@@ -153,22 +150,17 @@ one_batch = tf.data.Dataset.from_tensor_slices((x, y)).batch(len(x))
 whole = model.fit(one_batch, epochs=log_rows, shuffle=False, verbose=0)
 
 weights, bias = model.get_weights()
-off = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
+difference = np.abs([*bias, *weights[:, 0]] - log[log_rows, 1:4]).max()
 
 # %%
-bound(
-    "02.log_difference",
-    "greatest difference from the log of lesson 01",
-    off,
-    at_most=1e-4,
-    digits=5,
-)
+words = "greatest difference from the log of lesson 01"
+bound("02.log_difference", words, difference, at_most=1e-4, digits=5)
 
 # %% [markdown]
-# After the last of these steps no weight differs from the log by more than {{02.log_difference}}, and the log itself
-# has only four decimals. `fit` is the loop of lesson 01.
+# After the last of these steps no weight differs from the log by more than {{02.log_difference:limit}}, and the log
+# itself has only four decimals. `fit` is the loop of lesson 01.
 #
-# The program at the top had the same rate of 0.05, but batches of 32 (from its 600 training rows):
+# The program at the top had the same rate of 0.05, but batches of 32 from its 600 training rows:
 
 # %%
 from course import plots
@@ -180,16 +172,16 @@ plots.lines(
         "Keras, all rows in a step": whole.history["loss"][:10],
         "the program: Keras, 32 rows in a step": history.history["loss"],
     },
-    title="As many passes, more steps",
+    title="The same number of passes, more steps",
     x_label="passes over the rows so far",
     y_label="mean squared error (units of y, squared)",
     log="y",
 )
 
 # %% [markdown]
-# The first two curves are one. The third takes 19 steps in each pass instead of one and comes down to the rounding.
-# A step that looks at only 32 rows points only *roughly* downhill, but costs a fraction of the work; on a plane
-# without noise nothing is lost. (The third curve begins from random weights, and its first point is low since
+# The first two curves are one. The third takes 19 steps in each pass instead of one, and it gets down to the rounding
+# error. A step that looks at only 32 rows points only *roughly* downhill, but it costs a fraction of the work. On a
+# plane without noise nothing is lost. (The third curve starts from random weights. Its first point is low because
 # Keras logs the mean of the loss *during* a pass, while the weights already move: see lesson 04.)
 
 # %% [markdown]
@@ -203,10 +195,10 @@ mpg = cars.pop("mpg").to_numpy()
 cars.iloc[[0, 14, 32]]
 
 # %% [markdown]
-# Two columns are not what they seem. `horsepower` is missing in six cars, such as the last one above. And
-# `origin` looks like a number but is a category: 1 is the USA, 2 Europe, 3 Japan; as a number it would place Europe
-# exactly halfway between the other two. So missing numbers get the median, all numbers are standardized (lesson 01
-# says why), and the category becomes three columns of 0 and 1.
+# Two columns are not what they seem. `horsepower` is missing in six cars, such as the last one above. And `origin`
+# looks like a number but is a category: 1 is the USA, 2 Europe, 3 Japan. As a number it would place Europe exactly
+# halfway between the other two. So we fill a missing number with the median, standardize all numbers (lesson 01 says
+# why), and turn the category into three columns of 0 and 1.
 
 # %%
 from sklearn.compose import make_column_transformer
@@ -221,17 +213,16 @@ preparation = make_column_transformer(
 )
 
 # %% [markdown]
-# Median, mean and standard deviation are learned from data, as weights are. So they are learned from the training
-# rows only: a row that is to test the model must not have helped to make it. The safe way is one **pipeline** of
+# Median, mean and standard deviation are learned from data, just as weights are. So learn them from the training rows
+# only: a row that will test the model must not have helped to make it. The safe way is one **pipeline** of
 # preparation and model. Its `fit` learns everything from the rows that it gets, and its `predict` applies what was
 # learned.
 
 # %% [markdown]
 # ### Exercise 02.1: nothing from the test rows
 #
-# Write the standardizing by hand, with the standard deviation as NumPy's `std` computes it. Both tables come back on
-# the scale of the *training* rows. A column that is constant there has a deviation of 0: subtract its mean and leave
-# it at that.
+# Standardize by hand, with the standard deviation as NumPy's `std` computes it. Return both tables on the scale of the
+# *training* rows. A column that is constant there has a deviation of 0: subtract its mean, and do not divide it.
 
 
 # %% tags=["solution"]
@@ -262,7 +253,7 @@ def check(standardize):
         train, test = random.normal(5, 3, (30, 4)), random.normal(9, 1, (rows, 4))
         scaler = StandardScaler().fit(train)
         fitted, applied = map(np.asarray, standardize(train.copy(), test.copy()))
-        shapes = "Two arrays must come back, with the shapes of the two that went in."
+        shapes = "Return two arrays, with the shapes of the two that went in."
         expect((fitted.shape, applied.shape) == (train.shape, test.shape), shapes)
         finite = (
             "A test table of one row is no longer finite. Was it divided by its own"
@@ -275,8 +266,8 @@ def check(standardize):
         )
         expect_close(fitted, scaler.transform(train), alone)
         taken = (
-            "The test rows are off. They take over mean and deviation of the training"
-            " rows, whatever their own are."
+            "The test rows are off. Use the mean and deviation of the training rows for"
+            " them, whatever their own are."
         )
         expect_close(applied, scaler.transform(test), taken)
     flat = np.column_stack([train[:, 0], np.full(30, 4.0)])
@@ -312,11 +303,11 @@ def standardize(train, test):
 
 
 # %% [markdown]
-# ## Every car has its turn
+# ## Cross-validation
 #
 # Which cars should be the test? A fifth of them is only 80, and the score depends on which 80. In **cross-validation**
-# every car has its turn: the rows are dealt into folds, and each fold is predicted by a pipeline that was fitted on
-# all the others.
+# every car takes its turn. The rows are split into folds, and each fold is predicted by a pipeline that was fitted to
+# all the other folds.
 
 # %%
 from sklearn.base import clone
@@ -336,115 +327,114 @@ def cross_validate(pipeline, inputs, target, splits):
 splits = list(KFold(folds, shuffle=True, random_state=seed).split(cars))
 
 # %% [markdown]
-# (scikit-learn's own `cross_val_predict` does this, too, but keeps only the predictions.)
+# (scikit-learn's `cross_val_predict` does this too, but it keeps only the predictions.)
 #
-# How bad would it be to break the rule? Nearest neighbors is a model that feels every change of
-# scale. Once with the preparation inside the pipeline, once with all the cars prepared beforehand:
+# How bad would it be to break the rule? Nearest neighbors is a model that feels every change of scale. Here it runs
+# once with the preparation inside the pipeline, and once with all the cars prepared beforehand:
 
 # %%
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import KNeighborsRegressor
 
-neighbors = KNeighborsRegressor()
-honest = cross_val_predict(make_pipeline(preparation, neighbors), cars, mpg, cv=splits)
-peeked = cross_val_predict(neighbors, preparation.fit_transform(cars), mpg, cv=splits)
-
 
 def rms(differences):
+    """The root of the mean square."""
     return np.sqrt(np.mean(np.square(differences)))
 
 
+neighbors = KNeighborsRegressor()
+honest = cross_val_predict(make_pipeline(preparation, neighbors), cars, mpg, cv=splits)
+peeked = cross_val_predict(neighbors, preparation.fit_transform(cars), mpg, cv=splits)
 gain = rms(mpg - honest) - rms(mpg - peeked)
-limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
 
 # %%
-bound(
-    "02.gain_by_peeking", "what peeking takes off the error", gain, **limits, unit="mpg"
-)
+limits = {"at_least": {"full": -0.1}, "at_most": {"full": 0.1}}
+words = "what peeking takes off the error"
+bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars takes {{02.gain_by_peeking}} off the error: less than a tenth of a mile per gallon, either
-# way. The mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
-# nothing, and it holds for any preparation, also for one that uses the target. The concrete below has a leak that
-# does harm.
+# Peeking at the test cars hardly matters here: what it takes off the error lies between {{02.gain_by_peeking:limit}}.
+# The mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs nothing,
+# and it holds for any preparation, even one that uses the target. The concrete below has a leak that does harm.
 #
 # Now the linear model:
 
 # %%
 from sklearn.linear_model import LinearRegression
 
-line, lines = cross_validate(
-    make_pipeline(preparation, LinearRegression()), cars, mpg, splits
-)
-
-# %%
+linear = make_pipeline(preparation, LinearRegression())
+line, lines = cross_validate(linear, cars, mpg, splits)
 plots.predicted_vs_measured(
     mpg,
     {"linear regression": line},
-    title="A linear model of 398 cars",
-    quantity="mileage (miles per gallon)",
+    title="398 cars, each predicted by a model that never saw it",
+    quantity="mileage (mpg)",
 )
 
 # %% [markdown]
-# The cloud is bent. Where the model predicts the least or the most, cars do better than predicted (right of the
-# diagonal); in the middle they do worse (left of it). On average, measured minus predicted:
+# The cloud is bent. Where the model predicts the least or the most, the cars do better than predicted (below the
+# diagonal). In the middle they do worse (above it). Here is measured minus predicted, on average:
 
 
 # %%
 def misses(predicted):
-    """Mean of measured - predicted in the lowest tenth of the predictions, the middle
-    half, the highest tenth."""
+    """Mean of measured - predicted, by the size of the prediction."""
     low, first, third, high = np.quantile(predicted, [0.1, 0.25, 0.75, 0.9])
-    parts = (
-        predicted <= low,
-        (predicted >= first) & (predicted <= third),
-        predicted >= high,
-    )
-    return [np.mean((mpg - predicted)[part]) for part in parts]
+    parts = {
+        "lowest tenth": predicted <= low,
+        "middle half": (predicted >= first) & (predicted <= third),
+        "highest tenth": predicted >= high,
+    }
+    return {name: np.mean((mpg - predicted)[part]) for name, part in parts.items()}
 
 
-low, middle, high = misses(line)
+missed = misses(line)
 
 # %%
-bound(
-    "02.line_misses_low",
-    "missed by the line, lowest tenth",
-    low,
-    at_least=1,
-    unit="mpg",
-    digits=1,
-)
-bound(
-    "02.line_misses_middle",
-    "missed by the line, middle half",
-    middle,
-    at_most=-0.5,
-    unit="mpg",
-    digits=1,
-)
-bound(
-    "02.line_misses_high",
-    "missed by the line, highest tenth",
-    high,
-    at_least={"full": 1},
-    unit="mpg",
-    digits=1,
-)
+words = "missed by the line,"
+limits = {
+    "lowest tenth": {"at_least": 1},
+    "middle half": {"at_most": -0.5},
+    "highest tenth": {"at_least": {"full": 1}},
+}
+for part, limit in limits.items():
+    claim = f"02.line_misses_{part.split()[0]}"
+    bound(claim, f"{words} {part}", missed[part], **limit, unit="mpg", digits=1)
 
 # %% [markdown]
-# - lowest tenth of the predictions: {{02.line_misses_low}}
-# - middle half: {{02.line_misses_middle}}
-# - highest tenth: {{02.line_misses_high}}
+# | part of the predictions | measured minus predicted |
+# | --- | --- |
+# | lowest tenth | {{02.line_misses_lowest}} |
+# | middle half | {{02.line_misses_middle}} |
+# | highest tenth | {{02.line_misses_highest}} |
 #
-# This is not bad luck but a bend, and no weights on these columns can follow it. You could bend the target by hand, to
-# its logarithm (a rival below). A network finds the bend by itself.
+# This is not bad luck but a bend, and no weights on these columns can follow it. You could bend the target by hand, by
+# taking its logarithm (we try that below). A network finds the bend by itself.
 
 # %% [markdown]
 # ## Bending the line
 #
 # A network puts **hidden layers** between input and output. Each hidden unit computes a linear function of what
-# comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$. Our preparation makes
-# nine inputs: six numbers and three columns of origin.
+# comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$. One unit makes one kink.
+# The output adds them up, so that enough units can follow any bend:
+
+# %%
+x_axis = np.linspace(0, 4, 41)
+units = {
+    "unit 1: relu(x)": np.maximum(0, x_axis),
+    "unit 2: -1.5 relu(x - 1)": -1.5 * np.maximum(0, x_axis - 1),
+    "unit 3: 2 relu(x - 2.5)": 2 * np.maximum(0, x_axis - 2.5),
+}
+plots.lines(
+    x_axis,
+    units | {"their sum": sum(units.values())},
+    title="Three relu units and their sum",
+    x_label="input",
+    y_label="output",
+)
+
+# %% [markdown]
+# Our preparation makes nine inputs: six numbers and three columns of origin.
 
 
 # %%
@@ -459,7 +449,7 @@ print("weights of a line:          ", build(9, (), None).count_params())
 print("weights of a 64-64 network: ", build(9, (64, 64), "relu").count_params())
 
 # %% [markdown]
-# To test it like the linear model, it needs the manners of scikit-learn. Keras has a wrapper for that. But
+# To test it like the linear model, we need it to behave like a scikit-learn model. Keras has a wrapper for that. But
 # cross-validation fits *clones* of a model. What does a clone of the wrapper keep?
 
 # %%
@@ -468,9 +458,9 @@ print("fit_kwargs of the model:", wrapped.fit_kwargs)
 print("fit_kwargs of its clone:", clone(wrapped).fit_kwargs)
 
 # %% [markdown]
-# Not the number of epochs: with Keras 3.15.1 every clone trains for one epoch, without a warning. So we write our own,
-# in two parts. The first builds and compiles. Thanks to `cache` a call with arguments that it has seen before returns
-# the same network, and what Keras prepares for its first fit serves all:
+# It does not keep the number of epochs. With Keras 3.15.1 every clone trains for one epoch, without a warning. So we
+# write our own wrapper, in two parts. The first builds and compiles. It is cached: a call with arguments that it has
+# seen before returns the same network, so Keras prepares its training only once.
 
 # %%
 from functools import cache
@@ -481,20 +471,18 @@ def compiled(inputs, hidden, activation, epochs, steps):
     """Return a network that is ready to train for `epochs` passes of `steps` batches;
     made once for these arguments."""
     network = build(inputs, hidden, activation)
-    optimizer = keras.optimizers.Adam(
-        keras.optimizers.schedules.CosineDecay(0.01, epochs * steps)
-    )
-    # No XLA, since compiling takes longer than it saves; all steps of an epoch in one
-    # call, not one by one.
+    rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * steps)
+    optimizer = keras.optimizers.Adam(rate)
+    # These only save time: no XLA, and all steps of an epoch in one call.
     network.compile(optimizer, loss="mse", jit_compile=False, steps_per_execution=steps)
-    optimizer.build(network.trainable_variables)  # now, or fit prepares its step twice
+    optimizer.build(network.trainable_variables)
     return network
 
 
 # %% [markdown]
-# The second part is the estimator. A clone keeps what `__init__` takes and stores under the same name. `fit` builds a
-# new network for the first weights, puts them into the compiled one, empties the memory of its optimizer, trains, and
-# takes the weights out again:
+# The second part is the estimator. A clone keeps what `__init__` takes and stores under the same name. `fit` draws
+# fresh weights, puts them into the compiled network, clears the state of its optimizer, trains, and takes the trained
+# weights out again:
 
 
 # %%
@@ -502,7 +490,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 
 class Network(RegressorMixin, BaseEstimator):
-    """A Keras network with the manners of scikit-learn."""
+    """A Keras network that scikit-learn can clone, fit and ask for predictions."""
 
     def __init__(self, hidden=(hidden_units,) * 2, activation="relu", epochs=epochs):
         self.hidden, self.activation, self.epochs = hidden, activation, epochs
@@ -512,13 +500,11 @@ class Network(RegressorMixin, BaseEstimator):
         self.network_ = build(X.shape[1], self.hidden, self.activation)
         trainee = compiled(X.shape[1], self.hidden, self.activation, self.epochs, steps)
         trainee.set_weights(self.network_.get_weights())
-        for memory in trainee.optimizer.variables:
-            memory.assign(keras.ops.zeros_like(memory))
-        rows = tf.data.Dataset.from_tensor_slices((X, y))
-        rows = rows.shuffle(len(X)).batch(32).repeat()
-        history = trainee.fit(
-            rows, epochs=self.epochs, steps_per_epoch=steps, shuffle=False, verbose=0
-        )
+        for state in trainee.optimizer.variables:
+            state.assign(keras.ops.zeros_like(state))
+        batches = shuffled_batches(X, y, batch_size=32, seed=seed).repeat()
+        options = {"epochs": self.epochs, "steps_per_epoch": steps}
+        history = trainee.fit(batches, **options, shuffle=False, verbose=0)
         self.network_.set_weights(trainee.get_weights())
         self.loss_ = history.history["loss"]
         return self
@@ -528,9 +514,9 @@ class Network(RegressorMixin, BaseEstimator):
 
 
 # %% [markdown]
-# Build, compile, fit, predict: the program at the top, with a few changes. `Adam` adapts the length of the step to
-# each weight. Its rate falls along a cosine to 0, so that the steps settle. The rest saves time: `tf.data` deals the
-# batches without end, and `steps_per_execution` takes all steps of an epoch in one call. Lesson 05 measures the gain.
+# This is build, compile, fit and predict, as in the program at the top, with two changes. `Adam` adapts the length of
+# the step to each weight. Its rate falls along a cosine to 0, so that the steps settle. (`repeat` and
+# `steps_per_epoch` save time: the batches come without end, and `fit` need not start a new pass for every epoch.)
 #
 # The target is standardized as well, and predictions are turned back into miles per gallon. Whether that matters is
 # a question for later.
@@ -544,12 +530,11 @@ def standardized(model):
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
-# building draws random numbers: run again, this cell draws the same ones
+# Building draws random numbers. With an empty cache, this cell always draws the same.
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
-network, networks = cross_validate(
-    make_pipeline(preparation, standardized(Network())), cars, mpg, splits
-)
+prepared_network = make_pipeline(preparation, standardized(Network()))
+network, networks = cross_validate(prepared_network, cars, mpg, splits)
 
 # %% [markdown] tags=["predict"]
 # On the first split we train two more: a single unit, which has 10 weights, and the same hidden layers *without* an
@@ -557,17 +542,15 @@ network, networks = cross_validate(
 # linear regression: hundredths, tenths, or miles per gallon? Which of the two will be closer?
 
 # %%
-units = (hidden_units, hidden_units)
 train, test = splits[0]
 trained = {}
 for name, model in {
     "one unit": Network(hidden=()),
-    "hidden layers": Network(units, activation=None),
+    "hidden layers": Network(activation=None),
 }.items():
     keras.utils.set_random_seed(seed)
-    trained[name] = make_pipeline(preparation, standardized(model)).fit(
-        cars.iloc[train], mpg[train]
-    )
+    pipeline = make_pipeline(preparation, standardized(model))
+    trained[name] = pipeline.fit(cars.iloc[train], mpg[train])
 trained["hidden layers, relu"] = networks[0]
 
 # %%
@@ -577,7 +560,7 @@ least = 1 - lines[0].score(cars.iloc[train], mpg[train])
 plots.lines(
     range(1, epochs + 1),
     losses | {"least squares": np.full(epochs, least)},
-    title="Layers without activation are still a line",
+    title="One unit, and two ways to add hidden layers",
     x_label="epoch",
     y_label="training loss (share of the variance)",
     log="y",
@@ -589,28 +572,17 @@ from_line = {
     for name, pipeline in trained.items()
 }
 one_unit, straight, curved = from_line.values()
-spread(
-    "02.one_unit_from_line",
-    "one unit, away from the line",
-    one_unit,
-    unit="mpg",
-    digits=2,
-)
-words = "layers without activation, away from the line"
-bound(
-    "02.no_activation_from_line",
-    words,
-    straight,
-    at_most={"full": 0.3},
-    unit="mpg",
-    digits=2,
-)
-words = "layers with relu, away from the line"
-bound("02.relu_from_line", words, curved, at_least={"full": 1}, unit="mpg", digits=2)
-words = "one unit minus layers without activation"
 
 # %%
-spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
+shown = {"unit": "mpg", "digits": 2}
+words = "away from the line"
+spread("02.one_unit_from_line", f"one unit, {words}", one_unit, **shown)
+words = "layers without activation, away from the line"
+bound("02.no_activation_from_line", words, straight, at_most={"full": 0.3}, **shown)
+words = "layers with relu, away from the line"
+bound("02.relu_from_line", words, curved, at_least={"full": 1}, **shown)
+words = "one unit minus layers without activation"
+spread("02.one_unit_farther", words, one_unit - straight, **shown)
 
 # %% [markdown] tags=["answer"]
 # The layers without activation end {{02.no_activation_from_line}} from least squares, and their loss does not fall
@@ -618,28 +590,26 @@ spread("02.one_unit_farther", words, one_unit - straight, unit="mpg", digits=2)
 # product with a matrix, and a product of matrices is a matrix.
 
 # %% [markdown]
-# We can multiply the layers out:
+# You can multiply the layers out:
 
 # %%
 deep = trained["hidden layers"][-1].regressor_.network_
 W1, b1, W2, b2, W3, b3 = deep.get_weights()
 weights, bias = W1 @ W2 @ W3, (b1 @ W2 + b2) @ W3 + b3
 inputs = trained["hidden layers"][0].transform(cars.iloc[test])
-print(
-    weights.size, "weights and", bias.size, "bias give the same predictions:", end=" "
-)
-print(np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4))
+same = np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4)
+print(weights.size, "weights and", bias.size, "bias predict the same:", same)
 
 # %% [markdown] tags=["answer"]
-# With `relu` between them the same layers fall below the least that any line can reach: a sum of bent pieces can
-# follow a bend. That network is {{02.relu_from_line}} away from the line.
+# With `relu` between them the same layers fall below the least that any line can reach. That network ends
+# {{02.relu_from_line}} away from the line.
 #
 # The surprise is the single unit. It *is* a linear regression, and yet it ended {{02.one_unit_from_line}} away, farther
-# than the layers by {{02.one_unit_farther}}: {{02.one_unit_farther:sign}}. Its curve is flat at the end because the
-# rate fell to 0, not because it has arrived. Adam moves a weight by hardly more than the rate, however large the
-# gradient. Over so few steps the rates add up to a short way, too short for a weight that begins far from its goal. In
-# the deep line each step moves thousands of weights, and their product moves farther than a single weight does. For a
-# linear model the cure is simpler: a larger rate, or more epochs.
+# than the layers: {{02.one_unit_farther:sign}}. Its curve is flat at the end because the rate fell to 0, not because
+# it has arrived. Adam moves a weight by hardly more than the rate, however large the gradient. Over so few steps the
+# rates add up to a short way, too short for a weight that starts far from its goal. In the deep line each step moves
+# thousands of weights, and their product moves farther than a single weight does. For a linear model the cure is
+# simpler: a larger rate, or more epochs.
 
 # %% [markdown]
 # ### Exercise 02.2: a network by hand
@@ -730,7 +700,7 @@ def forward(weights, X):
 # %% [markdown]
 # ## A fair rival
 #
-# To beat a line is a low bar. The usual model to beat on a table (Grinsztajn et al., below) is
+# Beating a line is a low bar. The usual model to beat on a table (Grinsztajn et al., below) is
 # **gradient boosting**: many small decision trees, each fitted to what the ones before it got wrong.
 
 # %% [markdown] tags=["predict"]
@@ -750,7 +720,7 @@ boosting = GradientBoostingRegressor(
 boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, splits)
 
 # %% [markdown]
-# And a rival that costs one line: the same linear regression, of the *logarithm* of the mileage. A plane through
+# One more rival costs one line: the same linear regression, of the *logarithm* of the mileage. A plane through
 # logarithms is a bent surface once they are turned back.
 
 # %%
@@ -761,79 +731,61 @@ bent, _ = cross_validate(make_pipeline(preparation, log_line), cars, mpg, splits
 
 
 # %%
+from course.topics.regression import fold_errors_plot
+
+
 def fold_errors(target, predicted, splits):
     """The root mean square error on the test rows of each split."""
     return [rms(target[test] - predicted[test]) for _, test in splits]
 
 
 predictions = {
-    "linear": line,
-    "linear, of the logarithm": bent,
-    "gradient boosting": boosted,
+    "line": line,
+    "line of logarithms": bent,
+    "boosting": boosted,
     "network": network,
 }
-errors = {
-    name: fold_errors(mpg, predicted, splits) for name, predicted in predictions.items()
-}
-plots.bars(
+errors = {name: fold_errors(mpg, made, splits) for name, made in predictions.items()}
+fold_errors_plot(
     errors,
-    title="Four models of mileage: median fold and range of the folds",
-    label="error on cars not used in the fit (RMSE, miles per gallon)",
-    zero=False,
+    title="Four models of mileage",
+    label="error on cars not used in the fit (RMSE, mpg)",
 )
 
 # %%
-by_line, by_log, by_boosting, by_network = map(np.mean, errors.values())
-spread("02.rmse_line", "error of the line", by_line, unit="mpg", digits=2)
-spread(
-    "02.rmse_log_line", "error of the line of logarithms", by_log, unit="mpg", digits=2
-)
-spread(
-    "02.rmse_boosting", "error of gradient boosting", by_boosting, unit="mpg", digits=2
-)
-bound(
-    "02.rmse_network",
-    "error of the network",
-    by_network,
-    at_most={"full": 2.98},
-    unit="mpg",
-    digits=2,
-)
+mean_errors = {name: np.mean(values) for name, values in errors.items()}
+shown = {"unit": "mpg", "digits": 2}
+for name in ("line", "line of logarithms", "boosting"):
+    claim = f"02.rmse_{name.replace('line of logarithms', 'log_line')}"
+    spread(claim, f"error of the {name}", mean_errors[name], **shown)
+by_line, by_log, by_boosting, by_network = mean_errors.values()
+words = "error of the network"
+bound("02.rmse_network", words, by_network, at_most={"full": 2.98}, **shown)
+words = "share that the logarithm brings"
 share = (by_line - by_log) / (by_line - by_network)
-bound(
-    "02.share_by_logarithm",
-    "share that the logarithm brings",
-    share,
-    at_least={"full": 0.3},
-    digits=2,
-)
+bound("02.share_by_logarithm", words, share, at_least={"full": 0.3}, digits=2)
+words = "network's error above boosting's"
 extra = 100 * (by_network / by_boosting - 1)
-
-# %%
-bound(
-    "02.network_above_boosting",
-    "network's error above boosting's",
-    extra,
-    at_most={"full": 10},
-    unit="%",
-    digits=1,
-)
+limit = {"full": 10}
+bound("02.network_above_boosting", words, extra, at_most=limit, unit="%", digits=1)
+words = "range of the network's folds, beyond its distance from boosting"
+beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
+bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 
 # %% [markdown] tags=["answer"]
 # | model | mean error over the folds |
 # | --- | --- |
 # | line | {{02.rmse_line}} |
-# | line, of the logarithm | {{02.rmse_log_line}} |
+# | line of logarithms | {{02.rmse_log_line}} |
 # | gradient boosting | {{02.rmse_boosting}} |
 # | network | {{02.rmse_network}} |
 #
-# One logarithm, suggested by the bent cloud, brings a share of {{02.share_by_logarithm}} of what the network gains on
-# the line. And its ten weights can still be read. Try the simple remedy before the large model.
+# One logarithm, suggested by the bent cloud, brings at least {{02.share_by_logarithm:limit}} of what the network gains
+# on the line. And its ten weights can still be read. Try the simple remedy before the large model.
 
 # %% [markdown]
-# Do 398 cars bear such differences? Draw 398 of them anew, with replacement, and compute a difference again; repeat
-# that two thousand times. This is the **bootstrap** (more in lesson 09). It shows how far the difference would swing
-# with other cars of the same kind. The intervals below hold 99% of the results.
+# Are 398 cars enough to tell such differences? The **bootstrap** says how far a difference would move with other cars
+# of the same kind (lesson 09 shows how it works). It gives an interval for each.
 
 # %%
 from course.evidence import paired_bootstrap
@@ -847,116 +799,70 @@ def difference(measured, network, rival):
 to_line, to_log, to_boosting = (
     paired_bootstrap(difference, mpg, network, rival) for rival in (line, bent, boosted)
 )
-words = "network minus line, other cars, high end"
-bound("02.line_high", words, to_line.high, at_most={"full": 0}, unit="mpg", digits=2)
-words = "network minus line of logarithms, other cars, high end"
-spread("02.log_line_high", words, to_log.high, unit="mpg", digits=2)
-words = "network minus boosting, other cars, low end"
-bound(
-    "02.boosting_low", words, to_boosting.low, at_most={"full": 0}, unit="mpg", digits=2
-)
-words = "network minus boosting, other cars, high end"
 
 # %%
-bound(
-    "02.boosting_high",
-    words,
-    to_boosting.high,
-    at_least={"full": 0},
-    unit="mpg",
-    digits=2,
-)
+shown = {"unit": "mpg", "digits": 2}
+words = "network minus line, other cars, high end"
+bound("02.line_high", words, to_line.high, at_most={"full": 0}, **shown)
+words = "network minus line of logarithms, other cars, high end"
+spread("02.log_line_high", words, to_log.high, **shown)
+words = "network minus boosting, other cars, low end"
+bound("02.boosting_low", words, to_boosting.low, at_most={"full": 0}, **shown)
+words = "network minus boosting, other cars, high end"
+bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, **shown)
 
 # %% [markdown] tags=["answer"]
 # The network beats the line: even the high end of its interval, {{02.line_high}}, is below 0. Against the line of
-# logarithms the high end is {{02.log_line_high}}, close to 0: 398 cars can only just tell these two apart. Against
-# boosting the interval goes from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars cannot
-# tell** which of the two is better, and we call that a tie.
+# logarithms it is a close call. The high end is {{02.log_line_high}}, so the seed alone may decide whether the interval
+# ends below 0 or above it. We leave that comparison open.
+#
+# Against boosting the interval runs from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars
+# cannot tell** which of the two is better, and we call that a tie. A single fifth of the cars would tell even less: in
+# the picture, the folds of the network lie farther apart than the two models do. TensorFlow's tutorial on these cars,
+# *Basic regression: Predict fuel efficiency*, judges by one such test set.
 
 # %% [markdown]
-# Network and boosting were tested on the same folds, so we can also subtract fold by fold:
-
-# %%
-gaps = np.subtract(errors["network"], errors["gradient boosting"])
-
-# %%
-spread(
-    "02.network_minus_boosting",
-    "network minus boosting, mean of the folds",
-    np.mean(gaps),
-    unit="mpg",
-    digits=2,
-)
-spread(
-    "02.least_gap",
-    "network minus boosting, least of the folds",
-    np.min(gaps),
-    unit="mpg",
-    digits=2,
-)
-spread(
-    "02.greatest_gap",
-    "network minus boosting, greatest of the folds",
-    np.max(gaps),
-    unit="mpg",
-    digits=2,
-)
-
-# %% [markdown] tags=["answer"]
-# On average over the folds the network's error differs by {{02.network_minus_boosting}}. A single fold would say even
-# less: within one run the difference goes from {{02.least_gap}} on the fold that suits the network best to
-# {{02.greatest_gap}} on the one that suits it least. TensorFlow's tutorial on these cars, *Basic regression: Predict
-# fuel efficiency*, trains two layers of 64 units and judges by one test set of a fifth of the cars.
-
-# %% [markdown]
-# One doubt remains. Rate, width and epochs of the network were chosen by trying a few on these very cars, and so were
-# the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that are
-# set apart for it.
+# One doubt remains. The rate, width and epochs of the network were chosen by trying a few on these very cars, and so
+# were the settings of boosting. Both scores may be a little too good for that. Lessons 04 and 05 choose on rows that
+# are set apart for it.
 #
 # Where does the network gain on the line? At the bend:
 
 # %%
 plots.predicted_vs_measured(
     mpg,
-    {"network": network},
-    title="A network of the same cars",
-    quantity="mileage (miles per gallon)",
+    {"linear regression": line, "network": network},
+    title="The same cars, two models",
+    quantity="mileage (mpg)",
 )
+worst = max(map(abs, misses(network).values()))
 
 # %%
-worst = max(map(abs, misses(network)))
-
-# %%
-bound(
-    "02.network_misses",
-    "missed by the network, worst of three",
-    worst,
-    at_most={"full": 1.2},
-    unit="mpg",
-    digits=1,
-)
+words = "missed by the network, worst of three"
+limit = {"full": 1.2}
+bound("02.network_misses", words, worst, at_most=limit, unit="mpg", digits=1)
 
 # %% [markdown]
-# This cloud lies straight along the diagonal. In the worst of the three parts (lowest tenth, middle half and highest
-# tenth of the predictions) measured and predicted now differ by {{02.network_misses}} on average.
+# The network's cloud lies straight along the diagonal. In the worst of the three parts (lowest tenth, middle half and
+# highest tenth of the predictions) measured and predicted now differ by {{02.network_misses}} on average.
 
 # %% [markdown] tags=["quiz"]
 # A colleague reports from one test set of 80 cars: network 2.6 mpg, boosting 2.7. What follows?
 #
 # - [ ] The network is better on cars of these years.
-#   One test set of 80 cars is a draw. With another, the order may turn around, as the two gaps above show.
-# - [ ] The network is better, but only by 4 %.
+#   One test set of 80 cars is a draw. With another, the order may turn around, as the spread of the folds shows.
+# - [ ] The network is better, but only by 4%.
 #   The size of the gap is as uncertain as its sign: another choice of 80 cars can turn it around.
-# - [x] Not yet anything: she needs the same comparison on more splits and seeds.
-#   Another choice of 80 cars can turn such a difference around, as the two gaps above show. So can another seed.
+# - [x] Nothing yet: she needs the same comparison on more splits and seeds.
+#   Another choice of 80 cars can turn such a difference around, as the spread of the folds shows. So can another seed.
 # - [ ] Nothing: she should test on the training cars, since there are more of them.
 #   Training cars say little about new ones: a model that has learned them by heart would win.
 
 # %% [markdown]
-# ## Scale the target, too?
+# ## Scaling the target
 #
 # We trained on a standardized target. Does it matter? The first weights of a network are drawn for outputs around
-# 0, and mileages lie around 23. The first split again, on the target as it is:
+# 0, and mileages lie around 23. Here is the first split again, on the target as it is:
 
 # %%
 keras.utils.set_random_seed(seed)
@@ -968,9 +874,9 @@ curves = {
 plots.lines(
     range(1, epochs + 1),
     curves,
-    title="What a standardized target saves",
+    title="Training error on both scales of the target",
     x_label="epoch",
-    y_label="training error (RMSE, miles per gallon)",
+    y_label="training error (RMSE, mpg)",
 )
 
 # %%
@@ -978,42 +884,25 @@ unscaled_error, scaled_error = (
     rms(mpg[test] - each.predict(cars.iloc[test])) for each in (unscaled, networks[0])
 )
 unscaled_start, scaled_start = (curve[0] for curve in curves.values())
-bound(
-    "02.unscaled_first_epoch",
-    "first epoch, target as it is",
-    unscaled_start,
-    at_least=15,
-    unit="mpg",
-    digits=1,
-)
-bound(
-    "02.scaled_first_epoch",
-    "first epoch, target standardized",
-    scaled_start,
-    at_most=8,
-    unit="mpg",
-    digits=1,
-)
-words = "unscaled minus standardized, on the test cars"
 
 # %%
-spread(
-    "02.unscaled_minus_scaled",
-    words,
-    unscaled_error - scaled_error,
-    unit="mpg",
-    digits=2,
-)
+words = "first epoch, target as it is"
+bound("02.unscaled_first_epoch", words, unscaled_start, at_least=15, unit="mpg")
+words = "first epoch, target standardized"
+bound("02.scaled_first_epoch", words, scaled_start, at_most=8, unit="mpg")
+words = "unscaled minus standardized, on the test cars"
+extra = unscaled_error - scaled_error
+spread("02.unscaled_minus_scaled", words, extra, unit="mpg", digits=2)
 
 # %% [markdown]
-# On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}, against
-# {{02.scaled_first_epoch}} on the standardized one: the network has to find the level of the target first. At the end
-# its error on the test cars differs by {{02.unscaled_minus_scaled}}. That is one fold of some 80 cars, which cannot
-# tell whether the difference is real. Scaling the target buys a head start of some epochs. How much of it is left at
-# the end depends on how long you train.
+# On the target as it is, the error of the first epoch is at least {{02.unscaled_first_epoch:limit}}; on the
+# standardized target it is at most {{02.scaled_first_epoch:limit}}. The network has to find the level of the target
+# first. At the end its error on the test cars differs by {{02.unscaled_minus_scaled}}. That is one fold of some 80
+# cars, which cannot tell whether the difference is real. Scaling the target buys a head start of some epochs. How much
+# of it is left at the end depends on how long you train.
 
 # %% [markdown]
-# ## Who sits on both sides?
+# ## Many samples of one mixture
 #
 # Concrete hardens for weeks. The second table holds the recipe of a mixture, the age of a sample of it, and the
 # pressure that the sample withstood.
@@ -1027,25 +916,20 @@ print(len(concrete), "samples of", len(set(mixture)), "mixtures")
 concrete[mixture == mixture[2]].assign(strength=strength[mixture == mixture[2]])
 
 # %% [markdown]
-# Such a family has many rows and one recipe. Deal the *rows* into folds at random, as with the cars, and look for
-# families that sit on both sides:
+# Such a family has many rows and one recipe. Split the *rows* into folds at random, as with the cars, and look for
+# families with members on both sides:
 
 # %%
 by_row = list(KFold(folds, shuffle=True, random_state=seed).split(concrete))
 known = [np.isin(mixture[test], mixture[train]).mean() for train, test in by_row]
 
 # %%
-bound(
-    "02.known_mixtures",
-    "share of test rows of a known mixture",
-    np.mean(known),
-    at_least=0.5,
-    digits=2,
-)
+words = "share of test rows of a known mixture"
+bound("02.known_mixtures", words, np.mean(known), at_least=0.5, digits=2)
 
 # %% [markdown]
-# On average a share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training
-# rows, so most of them do. The alternative is to deal whole mixtures:
+# More than half of the test rows belong to a mixture that is also among the training rows. The alternative is to split
+# by whole mixtures:
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -1053,13 +937,11 @@ from sklearn.model_selection import GroupKFold
 by_mixture = list(
     GroupKFold(folds, shuffle=True, random_state=seed).split(concrete, groups=mixture)
 )
-print(
-    "known mixtures:",
-    sum(np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture),
-)
+known = [np.isin(mixture[test], mixture[train]).sum() for train, test in by_mixture]
+print("test rows of a known mixture:", sum(known))
 
 # %% [markdown] tags=["predict"]
-# Line, boosting, network: whose error will grow when whole mixtures are dealt? Whose will hardly change?
+# Line, boosting, network: whose error will grow when you split by mixtures? Whose will hardly change?
 
 # %%
 models = {
@@ -1067,67 +949,43 @@ models = {
     "boosting": boosting,
     "network": standardized(Network()),
 }
+ways = {"rows dealt": by_row, "mixtures dealt": by_mixture}
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 strength_errors = {}
 for name, model in models.items():
-    for dealt, parts in {"rows dealt": by_row, "mixtures dealt": by_mixture}.items():
-        predicted, _ = cross_validate(
-            make_pipeline(StandardScaler(), model), concrete, strength, parts
-        )
-        strength_errors[name, dealt] = fold_errors(strength, predicted, parts)
+    pipeline = make_pipeline(StandardScaler(), model)
+    for way, parts in ways.items():
+        predicted, _ = cross_validate(pipeline, concrete, strength, parts)
+        strength_errors[name, way] = fold_errors(strength, predicted, parts)
 
 # %%
-plots.bars(
+fold_errors_plot(
     {", ".join(key): values for key, values in strength_errors.items()},
-    title="Two ways to deal: median fold and range of the folds",
+    title="Concrete: rows dealt into folds, or whole mixtures",
     label="error on test rows (RMSE, MPa)",
-    zero=False,
 )
 
 # %%
 mean_error = {key: np.mean(values) for key, values in strength_errors.items()}
-for (name, dealt), value in mean_error.items():
-    spread(
-        f"02.{name}_{dealt}".replace(" ", "_"),
-        f"error of the {name}, {dealt}",
-        value,
-        unit="MPa",
-        digits=2,
-    )
 added = {
-    name: (
-        100 * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1)
-    )
+    name: 100
+    * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1)
     for name in models
 }
-words = "dealing mixtures adds to the error of the"
 
 # %%
-bound(
-    "02.line_added",
-    f"{words} line",
-    added["line"],
-    at_most={"full": 5},
-    unit="%",
-    digits=1,
-)
-bound(
-    "02.boosting_added",
-    f"{words} boosting",
-    added["boosting"],
-    at_least={"full": 10},
-    unit="%",
-    digits=0,
-)
-bound(
-    "02.network_added",
-    f"{words} network",
-    added["network"],
-    at_least={"full": 5},
-    unit="%",
-    digits=0,
-)
+for (name, way), value in mean_error.items():
+    claim = f"02.{name}_{way.replace(' ', '_')}"
+    spread(claim, f"error of the {name}, {way}", value, unit="MPa", digits=2)
+limits = {
+    "line": {"at_most": {"full": 5}},
+    "boosting": {"at_least": {"full": 10}},
+    "network": {"at_least": {"full": 5}},
+}
+for name, limit in limits.items():
+    words = f"dealing mixtures adds to the error of the {name}"
+    bound(f"02.{name}_added", words, added[name], **limit, unit="%", digits=0)
 
 # %% [markdown] tags=["answer"]
 # | mean error on test rows | rows dealt | mixtures dealt | added |
@@ -1136,21 +994,21 @@ bound(
 # | boosting | {{02.boosting_rows_dealt}} | {{02.boosting_mixtures_dealt}} | {{02.boosting_added}} |
 # | network | {{02.network_rows_dealt}} | {{02.network_mixtures_dealt}} | {{02.network_added}} |
 #
-# The models are the same, the rows are the same, and still boosting and network look better when rows are dealt.
-# They can remember: a test row whose sibling, of another age, was in the training part is half answered. The
-# line with its nine weights cannot remember a mixture, so it hardly gains.
+# The models are the same and the rows are the same. Still, boosting and the network look better when rows are dealt.
+# They can remember: a test row whose sibling, of another age, was among the training rows is half answered. The line
+# with its nine weights cannot remember a mixture, so it hardly gains.
 
 # %% [markdown]
-# **The larger error is the honest one**, because it answers the question that a mixing plant has: how strong will a
-# mixture be that nobody has poured yet? No training row knows that mixture. If the question were how strong a known
-# mixture will be in a month, its siblings would be fair; one would then train on the young samples and test on the
-# old. A split is never right or wrong by itself. It states what you will know when you predict.
+# **The larger error is the honest one**, because it answers the question of a mixing plant: how strong will a mixture
+# be that nobody has poured yet? No training row knows that mixture. If you ask instead how strong a known mixture will
+# be in a month, its siblings are fair. You would then train on the young samples and test on the old ones. A split is
+# never right or wrong by itself. It states what you will know when you predict.
 
 # %% [markdown] tags=["quiz"]
 # A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split?
 #
 # - [ ] The 3,000 images at random, since then both parts look alike
-#   They do look alike, and that is the trouble: pictures of one patient are on both sides, so the model may recognize
+#   They do look alike, and that is the trouble: images of one patient are on both sides, so the model may recognize
 #   patients.
 # - [ ] The 3,000 images at random, as long as no image is in both parts
 #   Other images of the same patient are still there, and they show the same body.
@@ -1162,9 +1020,9 @@ bound(
 # %% [markdown]
 # ### Exercise 02.3: deal whole groups
 #
-# Write what `GroupKFold` does without `shuffle`. Each row gets the number of its fold; rows of one group get the same
-# number. And the folds must be fair: no fold may get more than one and a half times its share of the rows. (The groups
-# of the check allow it; six equal groups in five folds would not.)
+# Write what `GroupKFold` does without `shuffle`. Give each row the number of its fold; rows of one group get the same
+# number. The folds must be fair, too: no fold may get more than one and a half times its share of the rows. (The groups
+# of the check allow it. Six equal groups in five folds would not.)
 
 
 # %% tags=["solution"]
@@ -1198,7 +1056,7 @@ def check(deal):
         answer, share = np.asarray(deal(groups.copy(), folds)), sizes.sum() / folds
         expect(
             answer.shape == groups.shape,
-            f"{len(groups)} rows need {len(groups)} fold numbers, one a row.",
+            f"{len(groups)} rows need {len(groups)} fold numbers, one per row.",
         )
         expect(
             all(len(set(answer[groups == group])) == 1 for group in set(groups)),
@@ -1207,7 +1065,7 @@ def check(deal):
         )
         expect(
             set(answer.tolist()) == set(range(folds)),
-            f"With {folds} folds the numbers must be 0 to {folds - 1}, and no fold"
+            f"With {folds} folds the numbers must be 0 to {folds - 1}, with no fold"
             " empty.",
         )
         largest = np.unique(answer, return_counts=True)[1].max()
@@ -1218,7 +1076,7 @@ def check(deal):
         )
     expect(
         len(set(np.asarray(deal([7, 7, 3, 3, 9, 9], 3)).tolist())) == 3,
-        "Numbers must do as groups, also in a list.",
+        "Groups may be numbers, too, and may come in a list.",
     )
 
 
@@ -1260,6 +1118,7 @@ def deal(groups, folds):
 # - Compare 20 with 100 epochs on the concrete, once with rows dealt and once with mixtures dealt. Would both tell
 #   you to train longer?
 # - Cars have families, too: the name begins with the maker. Add the maker as a category (with
-#   `handle_unknown="ignore"` in its `OneHotEncoder`), then deal whole makers. What changes, and who would want to know?
+#   `handle_unknown="ignore"` in its `OneHotEncoder`), then split by whole makers. What changes, and who would want to
+#   know?
 # - 25 rows of the concrete table are exact copies of others. Which of the two ways to deal notices them? Some recipes
 #   are nearly copies: number the mixtures by `recipe.round()`. Does the error of boosting grow once more?
