@@ -271,21 +271,27 @@ def _weights_in_words(weights: NDArray) -> str:
 def predicted_vs_measured(
     measured: ArrayLike, predictions: Series, *, title: str, quantity: str
 ) -> None:
-    """Draw predictions, (rows,) for each model, against what was measured; `quantity` carries the unit."""
+    """Draw predictions, (rows,) for each model, against what was measured, in a square panel each on equal scales.
+
+    `quantity` carries the unit. On the diagonal a prediction is exact.
+    """
     measured = np.asarray(measured, dtype=float)
-    least = measured.min()
-    with drawing(title, size=(6.0, 5.0)) as (figure, alt_text):
-        axes = add_axes(figure, title, f"measured {quantity}", f"predicted {quantity}")
-        axes.set_aspect("equal", adjustable="datalim")
-        axes.axline((least, least), slope=1, color=GREY, linewidth=1, label="exact")
-        for style, values in styled(predictions):
-            predicted = np.ravel(values)
-            axes.plot(measured, predicted, **style | {"linestyle": ""}, alpha=0.6)
+    values = {name: np.ravel(made) for name, made in predictions.items()}
+    ends = np.concatenate([measured, *values.values()])
+    limits = ends.min() - 0.05 * np.ptp(ends), ends.max() + 0.05 * np.ptp(ends)
+    with drawing(title, size=(4.0 * len(values), 5.0)) as (figure, alt_text):
+        figure.suptitle(title, x=0.01, ha="left")
+        panels = figure.subplots(1, len(values), squeeze=False, sharey=True)
+        for axes, (style, predicted) in zip(panels.flat, styled(values), strict=True):
+            axes.axline((limits[0], limits[0]), slope=1, color=GREY, linewidth=1)
+            axes.plot(measured, predicted, **style | {"linestyle": ""}, alpha=0.5)
+            axes.set(title=style["label"], xlabel=f"measured {quantity}", aspect="equal")
+            axes.set(xlim=limits, ylim=limits)
             error = np.sqrt(np.mean((predicted - measured) ** 2))
             too_high = np.sum(predicted > measured)
             alt_text.append(f"{style['label']}: root mean square error {error:.3g},")
             alt_text.append(f"{too_high} of {len(measured)} rows predicted too high.")
-        axes.legend()
+        panels.flat[0].set_ylabel(f"predicted {quantity}")
 
 
 def bars(

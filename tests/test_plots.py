@@ -316,6 +316,17 @@ def test_predictions_are_read_out_as_scikit_learn_measures_them():
     assert second == np.sum(2 * x > y)
 
 
+def test_models_are_compared_in_square_panels_on_equal_scales(drawn):
+    plots.predicted_vs_measured(y, {"a": y + 1, "b": 3 * y}, title="A title", quantity="y (m)")
+    panels = drawn[-1].axes
+    ends = {axes.get_xlim() for axes in panels} | {axes.get_ylim() for axes in panels}
+    assert len(panels) == 2
+    assert len(ends) == 1
+    low, high = ends.pop()
+    assert low < min(y.min(), 3 * y.min())
+    assert high > 3 * y.max()
+
+
 def test_bars_begin_at_zero_and_points_need_not(drawn):
     values: Any = {"a": [0.97, 0.98, 0.99], "b": 0.96}
     options: Any = {"title": "A title", "label": "accuracy (share)"}

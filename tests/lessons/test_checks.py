@@ -12,6 +12,7 @@ from course.drawn import DRAWS
 from course.exercises import verdict
 
 NOT_DRAWN = {  # why an answer is not run on drawn inputs
+    "03.3": "trains a model",
     "04.4": "draws a figure",
     "05.3": "draws numbers itself",
     "06.2": "is a class",
