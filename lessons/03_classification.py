@@ -543,9 +543,8 @@ spread("03.order_accuracy_gain", words, gain, unit="points", digits=2)
 
 # %% [markdown] tags=["answer"]
 # New batches save {{03.order_loss_saved}} of validation loss: {{03.order_loss_saved:sign}}. In accuracy they gain
-# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. The gain is small, one run may not
-# show it at all, and a smaller network gains less (see "Try next"). But the repeated order buys nothing in return, and
-# the cure is one line.
+# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. The gain is small, and one run may not
+# show it at all. But the repeated order buys nothing in return, and the cure is one line.
 
 # %% [markdown]
 # ## X and y in, classifier out
