@@ -28,8 +28,8 @@
 # again, and compare its final weights with those of a run that was left alone. A way of saving passes the test only if
 # the largest difference is 0.
 #
-# The test needs runs that repeat. On a CPU, as here, the same program gives the same bits every time; on a GPU you have
-# to ask for that with `tf.config.experimental.enable_op_determinism()`.
+# The test needs runs that repeat. On one CPU, as here, our program gives the same bits every time it runs; on a GPU you
+# have to ask for that with `tf.config.experimental.enable_op_determinism()`.
 #
 # Results in the text are those of full mode. Your run prints its own beside them.
 
@@ -55,7 +55,7 @@ checkpointing.kill_and_resume()
 # ## The network, and the size of its checkpoints
 #
 # Our network is a famous one: the convolutional network of Keras' own MNIST example, with 32 and 64 filters and 128
-# hidden units. Its heading says "Gets to 99.25% test accuracy after 12 epochs".
+# hidden units. The heading of that example says "Gets to 99.25% test accuracy after 12 epochs".
 
 # %%
 import keras
@@ -127,7 +127,7 @@ print(len(x), "digits to learn from, in batches of", batch_size)
 # ## Keep one, keep all, keep the best
 #
 # Keras' `ModelCheckpoint` can do all three. We train without dropout, so that the network soon overfits. The rows are
-# dealt anew in every epoch, as in lesson 03.
+# dealt anew (shuffled again) in every epoch, as in lesson 03.
 
 
 # %%
@@ -188,22 +188,23 @@ plots.lines(
 )
 
 # %% [markdown]
-# `last` is one file that every epoch overwrites. You need it to *go on*. `best` is one file too, and the one to *use*.
-# `epoch-*` keeps everything, and takes the space for it. Keep the last few checkpoints, in case one is damaged, and the
-# best.
+# The model is best where the validation loss is lowest; after that it overfits. `last` is one file that every epoch
+# overwrites. You need it to *go on*. `best` is one file too, and the one to *use*. `epoch-*` keeps everything, and
+# takes the space for it. Keep the last few checkpoints, in case one is damaged, and the best. (Each file is about three
+# times as large as the weights, because it also holds Adam's two means: see lesson 10.)
 
 # %% [markdown]
 # ### Exercise 11.1: which checkpoints may go
 #
 # You are given the validation loss after each epoch so far; epochs count from 1. Return the epochs whose checkpoints
-# stay: the last few, and the best. If several epochs are equally good, the earliest counts as the best. An epoch whose
-# loss is NaN is never the best, and all losses may be NaN.
+# stay: the newest ones, `last` in number, and the best. If several epochs are equally good, the earliest counts as the
+# best. An epoch whose loss is NaN is never the best, and all losses may be NaN.
 
 
 # %% tags=["solution"]
 def to_keep(losses, last):
     """Return the set of epochs whose checkpoints stay:
-    the `last` ones, and the one with the lowest loss."""
+    the newest (`last` of them), and the one with the lowest loss."""
     kept = set(range(max(1, len(losses) - last + 1), len(losses) + 1))
     if not np.isnan(losses).all():
         kept.add(int(np.nanargmin(losses)) + 1)
@@ -238,7 +239,7 @@ def check(to_keep):
     )
     expect(
         set(kept) == {2, 4, 5},
-        f"Too many or too few stay: {set(kept)} instead of 2, 4 and 5.",
+        f"Too many stay: {set(kept)} instead of 2, 4 and 5.",
     )
     expect(
         set(to_keep([3.0, 1.0], 5)) == {1, 2},
@@ -282,9 +283,10 @@ def to_keep(losses, last):
 # %% [markdown]
 # ## What weights alone forget
 #
-# Now let that run die at the epoch marked in the figure. A typical restart script rebuilds the model, loads the newest
-# weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. We do the same. (To save
-# compile time we reuse the compiled model: `reinitialize` resets it completely, then we load the weights alone.)
+# Now let that run die after the epoch that the dashed line marks. A typical restart script rebuilds the model, loads
+# the newest weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. It does not call
+# `optimizer.build` before it loads, so Adam's means stay in the file (lesson 10). We do the same. (To save compile time
+# we reuse the compiled model: `reinitialize` resets it completely, then we set the weights alone.)
 
 # %% [markdown] tags=["predict"]
 # `best.weights.h5` holds the best model of the first process. What will it hold at the end of the second process: the
@@ -323,8 +325,8 @@ change = min(resumed) - losses[:killed].min()
 # %% [markdown] tags=["answer"]
 # **Possibly a worse one.** The new callback knows nothing of the old best. It writes the first model of the second
 # process over it, whatever its loss (the first point after the kill in your figure), and after that keeps the best of
-# the second process only. So the old best is gone, with every seed. Whether a better model follows is luck: the loss of
-# the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
+# the second process only. So the old best was gone with every seed that we tried. Whether a better model follows is
+# luck: the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
 
 # %%
 from course.claims import bound, fact, spread
@@ -333,17 +335,17 @@ fact("11.old_best_gone", "best.weights.h5 lost the old best", not same_model)
 spread("11.best_lost", "validation loss of best.weights.h5: change", change)
 
 # %% [markdown]
-# The curve takes a path of its own, because Adam starts without its running means: its first step moves every weight by
-# about the learning rate. Sometimes such a jolt undoes a little of the overfitting, and the restarted run ends lower
-# than the run left alone. That is chance, not a reason to kill runs.
+# After the kill the curve takes a path of its own. Adam starts without its running means, so its first step moves every
+# weight by about the learning rate; and the shuffled order starts over. Such a jolt can undo a little of the
+# overfitting, and then the restarted run ends lower than the run left alone. Do not count on it.
 #
-# For the lost best value there is a remedy, the argument `initial_value_threshold=`. But you would also have to restore
-# the patience of `EarlyStopping`, the learning rate that `ReduceLROnPlateau` had reached, the history, and the number
-# that we typed into `initial_epoch`.
+# For the lost best value there is a remedy, the argument `initial_value_threshold=` of `ModelCheckpoint`. But you would
+# also have to restore the patience of `EarlyStopping`, the learning rate that `ReduceLROnPlateau` had reached, the
+# history, and the number that we typed into `initial_epoch`.
 
 # %% [markdown] tags=["quiz"]
-# A run with `EarlyStopping(patience=5)` dies four epochs after its best epoch. You restart it from its weights, with the
-# right `initial_epoch`. From now on its loss only grows. When does it stop?
+# A run with `EarlyStopping(patience=5)` dies four epochs after its best epoch. You restart it from its weights, with
+# the right `initial_epoch`. From now on its validation loss only grows. When does it stop?
 #
 # - [ ] After one more epoch, as it would have without the kill.
 #   The dead process had counted four bad epochs. That count lived in the callback and died with the process.
@@ -454,8 +456,8 @@ found = distance(resumed, alone)
 print("epochs in the history:", len(model.history.epoch), "of", epochs)
 
 # %% [markdown] tags=["answer"]
-# **More than {{11.backup_and_restore:limit}}**: {{11.backup_and_restore}}. This is another run. Its history holds only
-# the epochs after the restart, and the other callbacks do not get their state back either.
+# **More than {{11.backup_and_restore:limit}}**: {{11.backup_and_restore}}. The run that came back is a different run.
+# Its history holds only the epochs after the restart, and the other callbacks do not get their state back either.
 
 # %%
 bound("11.backup_and_restore", "BackupAndRestore: difference", found, at_least=0.01)
@@ -472,8 +474,8 @@ found = distance(resumed, alone)
 fact("11.backup_and_seeds", "and dropout's seeds: difference", found, equals=0.0)
 
 # %% [markdown] tags=["predict"]
-# The difference is 0. But the order of the digits is random too, and nobody saved it. Suppose that every epoch is dealt
-# anew, as `shuffled_batches` does it. Will the difference still be 0?
+# The difference is now 0. But the order of the digits is random too, and nobody saved it. Suppose that the digits are
+# shuffled again for every epoch, as `shuffled_batches` does it. Will the difference still be 0?
 
 
 # %%
@@ -501,7 +503,7 @@ bound("11.backup_and_order", "dealt anew: difference", found, at_least=0.01)
 
 # %% [markdown]
 # One more test. With a number as `save_freq`, `BackupAndRestore` saves every so many batches, here about twice an
-# epoch. How many batches does a run train on that dies in the middle of its second epoch?
+# epoch. A run dies in the middle of its second epoch and is resumed. How many batches has it trained on at its end?
 
 # %%
 per_epoch = -(-len(x) // batch_size)
@@ -516,8 +518,8 @@ print(f"{steps} batches; the run left alone takes {epochs * per_epoch}")
 fact("11.steps_repeated", "the resumed run takes more", steps > epochs * per_epoch)
 
 # %% [markdown]
-# Too many. The callback writes down the batch but does not use it: the epoch starts again from its first batch, with
-# weights that have already seen those batches.
+# Too many. The callback saves the number of the batch but does not use it: the epoch starts again from its first batch,
+# with weights that have already seen the batches before the save.
 
 # %% [markdown]
 # ## The program of Keras' guide
@@ -545,8 +547,8 @@ def run_training(model, checkpoints, *callbacks, **options):
 
 
 # %% [markdown] tags=["predict"]
-# The guide says: "Calling the same function again will resume from where we left off." The run should have `epochs`
-# epochs and dies after half of them. How many epochs has the model been trained for after the second call?
+# The guide says: "Calling the same function again will resume from where we left off." The run is meant to last
+# `epochs` epochs and dies after half of them. For how many epochs has the model been trained after the second call?
 
 # %%
 guide = empty_folder(folder / "guide")
@@ -559,7 +561,8 @@ print(f"{trained_epochs:g} epochs")
 
 # %% [markdown] tags=["answer"]
 # Half of them **and then all of them again**. The model comes back from its file, but `fit` counts epochs from 0, and
-# `ckpt-1.keras` is overwritten by the model of a later epoch.
+# `ckpt-1.keras` is overwritten by the model of a later epoch. (In the guide both calls ask for one epoch, and the
+# second call trains one more. There it does not show.)
 
 # %%
 once_more = trained_epochs == epochs // 2 + epochs
@@ -568,8 +571,8 @@ once_more = trained_epochs == epochs // 2 + epochs
 fact("11.guide_epochs", "the second call trains all epochs once more", once_more)
 
 # %% [markdown]
-# `initial_epoch` repairs the count. Is the run then the one that was left alone? (We put the model back to where it was
-# when it had been loaded.)
+# `initial_epoch` repairs the count. Is the run then the one that was left alone? (We first put the model back into the
+# state in which it was loaded.)
 
 # %%
 restore(as_restored, restored, metrics=False, source="the file")
@@ -611,18 +614,19 @@ spread("11.cost", "validation loss of the strayed run, minus that left alone", c
 
 # %% [markdown]
 # These runs do not show that straying makes a run worse. The validation loss changes by {{11.cost}},
-# {{11.cost:sign}}. A strayed run is another draw, such as you get from other seeds for dropout: that run was never
-# killed, and ends {{11.other_seeds}} away.
+# {{11.cost:sign}}. A strayed run is another draw, such as you get from other seeds for dropout. The yardstick was never
+# killed, and ends {{11.other_seeds}} away; it strays from its first step on.
 #
-# So why insist on 0? Because any other number tells you nothing. The difference looks the same whether the run lost a
-# dropout seed, which is harmless, or its learning-rate schedule, which is not. Only 0 shows that nothing was forgotten.
+# So why insist on 0? Because no other number tells you what was lost: a dropout seed, which is harmless, or the
+# learning-rate schedule, which is not. Only 0 shows that nothing was forgotten.
 
 # %% [markdown]
 # ### Exercise 11.2: the rest of an epoch
 #
 # There is a simple cure for a lost order: make the order a *function* of the seed and the epoch. Then nobody has to
-# save it. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation. Return the
-# batches (arrays of row numbers) that are left of an epoch after `done` batches of it.
+# save it. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation of the row
+# numbers. Return the batches (arrays of row numbers) that are left of an epoch after `done` batches of it. The last
+# batch may be smaller than the others. After the whole epoch nothing is left: return an empty list.
 
 # %%
 from course.training.fast_fit import epoch_order
@@ -722,10 +726,10 @@ def batches_left(rows, batch_size, seed, epoch, done):
 # %% [markdown]
 # ## A checkpoint that forgets nothing
 #
-# The callback in `course/training/checkpoints.py` saves all of it: the variables of model and optimizer, the seed
+# The callback in `course/training/checkpoints.py` saves everything: the variables of model and optimizer, the seed
 # states, the running metrics, the state of the callbacks in its list (here `ReduceLROnPlateau`), the history, and the
 # generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
-# epoch, the callback draws the first batches again without training on them.
+# epoch, the callback draws the batches that are done once more, without training on them.
 
 
 # %%
@@ -764,7 +768,8 @@ fact("11.ours_history", "the same history", same_history)
 checkpointing.distances(how_far, title="How far a run ends from the one left alone")
 
 # %% [markdown]
-# What is in such a file, and which files are there?
+# Only the run with `Checkpoints` ends where the run left alone ends. What is in one of its files, and which files are
+# there?
 
 # %%
 from course.training.checkpoint_files import read
@@ -777,6 +782,9 @@ print(*list(state["model"]["variables"])[:4], sep="\n")
 print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep="\n")
 
 # %% [markdown]
+# The first line lists the parts of the state: `memory` is what the callbacks remember, and `random` and `random_now`
+# are states of the generators. Below it are the first variables of the model, by name.
+#
 # The last two checkpoints stay, and the best if it is another one. A file's name says how many whole epochs are done and
 # how many batches of the next one, and it ends with a hash of the content. The callback writes each file under a
 # temporary name, forces it to disk and then renames it, so a file with its final name is complete. If it is damaged
@@ -789,9 +797,10 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 # ## SIGKILL and SIGTERM
 #
 # After an exception Python still cleans up. A real kill, the signal SIGKILL, ends a process where it stands. Clusters
-# and spot machines are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. That is
-# enough for one last checkpoint. Here is a program without Keras, which starts in a moment. It saves every ten steps,
-# and also when SIGTERM has come.
+# are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. If a save fits into that
+# time, it is enough for one last checkpoint. (Cheap cloud machines that can be taken back, called spot machines, give
+# notice too; how they do it depends on the provider.) Here is a program without Keras, which starts in a moment. It
+# saves every ten steps, and also when SIGTERM has come.
 
 # %%
 PROGRAM = """
@@ -857,9 +866,10 @@ fact("11.killed_process", "killed and terminated: the same weights, bit for bit"
 
 # %% [markdown]
 # The kill cost the steps since the last multiple of ten; SIGTERM cost none. (Windows has no SIGTERM: there, `terminate`
-# is a kill.) Both times the run went on to the same bits. `python -m benchmarks.kill_and_resume` does this to training
-# in Keras. It kills fifty processes, half of them during a save, and counts what is lost or different. No kill imitates
-# a power failure, though; lesson 12 comes to that.
+# is a kill.) In spite of both, the run ended with the same bits as the run left alone.
+# `python -m benchmarks.kill_and_resume` does this to training in Keras. It kills fifty processes, half of them during a
+# save, and counts the checkpoints that are lost and the runs that end differently. No kill imitates a power failure,
+# though; lesson 12 comes to that.
 
 # %% [markdown] tags=["quiz"]
 # A run saves into one file, `last.weights.h5`, after every epoch, always in place. It is killed in the middle of a
@@ -877,9 +887,9 @@ fact("11.killed_process", "killed and terminated: the same weights, bit for bit"
 # %% [markdown]
 # ## The same in plain TensorFlow
 #
-# `tf.train.Checkpoint` saves whatever you hand it by name, and what that contains. The iterator of a data set is
-# allowed, too: the file then holds the place that it has reached. We give it a pipeline whose order is a function of
-# seed and epoch.
+# `tf.train.Checkpoint` saves the objects that you hand it by name, and the TensorFlow objects inside them. It also
+# takes the iterator of a data set: the file then holds the place that the iterator has reached. Our data set has an
+# order that is a function of seed and epoch.
 
 
 # %%
@@ -949,7 +959,7 @@ for left_out in ("", "seeds", "iterator"):
 
 # %% [markdown] tags=["answer"]
 # **It strays**, by {{11.tensorflow_seeds}}. TensorFlow follows objects of its own kind, and Keras' `SeedGenerator` is
-# not one of them. Weights and optimizer come back, and there is no warning. The only way to find out what a tool saves
+# not one of them. Weights and optimizer come back, and there is no warning. The sure way to find out what a tool saves
 # is to resume a run and compare.
 
 # %%
@@ -960,10 +970,10 @@ bound(
 )
 
 # %% [markdown]
-# Without the iterator the run strays too. So why not hand over the iterator of `shuffled_batches`? Because then the file
-# holds the whole shuffle buffer, which for shuffled images is a part of the data set. And because it does not always
-# work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly and then may deal the next
-# epoch in another order. (A test of the course shows both.)
+# Without the iterator the run strays too. Why did we not hand over the iterator of `shuffled_batches`? For two reasons.
+# The file would hold the whole shuffle buffer, which for shuffled images is a part of the data set. And it does not
+# always work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may then
+# shuffle the next epoch in another way. (A test of the course shows both.)
 
 # %% [markdown]
 # ## And in PyTorch
@@ -976,8 +986,8 @@ bound(
 #   shuffle. Give it a generator of its own, and make the order a function of the epoch. (`StatefulDataLoader` in the
 #   package torchdata saves its position instead.)
 #
-# If you use a learning-rate scheduler or, with float16, a `GradScaler`, save their `state_dict()` as well. And load with
-# `weights_only=True`: a `.pt` file is a pickle, which can run code (lesson 10).
+# If you use a learning-rate scheduler or, with float16, a `GradScaler`, save their `state_dict()` as well. And load
+# with `weights_only=True`, the default since PyTorch 2.6: a `.pt` file holds a pickle, which can run code (lesson 10).
 
 
 # %%
@@ -1070,7 +1080,8 @@ else:
 # ### Exercise 11.3: everything, and a copy of it
 #
 # Here is a training loop without any framework, small enough to see everything in it. Write the two functions that
-# checkpoint it. You can read and set the state of a NumPy generator as `rng.bit_generator.state`.
+# checkpoint it. You may train on after a snapshot, and resume from the same snapshot more than once. You can read and
+# set the state of a NumPy generator as `rng.bit_generator.state`.
 
 
 # %%
@@ -1196,8 +1207,8 @@ def resume(trainer, state):
 # - To find out what a checkpoint has forgotten, kill a run, resume it, and compare its weights with those of a run left
 #   alone. A strayed run need not be worse, but only a difference of 0 shows that nothing is missing.
 # - Weights alone lose the optimizer, the epoch and the state of the callbacks; a worse model can overwrite the best.
-#   `.keras` files and `BackupAndRestore` bring back optimizer and epoch, but not dropout's seeds, the order, the batch
-#   or the history.
+#   `.keras` files bring back the optimizer too, and `BackupAndRestore` also the epoch. Neither brings back dropout's
+#   seeds, the order, the batch or the history.
 # - Save the generators, and make the order a function of seed and epoch. Then a run resumes bit for bit, in Keras,
 #   TensorFlow and PyTorch, at any batch. On SIGTERM, save once more.
 #
