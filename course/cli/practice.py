@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from course.catalog import LessonError
-from course.learner import copies, practice
+from course.learner import copies, judge, practice
 
 POLL = 0.1  # seconds between two looks at the file
 KEYS = "h: a hint · r: reset the exercise · n: next exercise · q: quit (each with Enter)"
@@ -32,6 +32,7 @@ def once(mine: Path, text: str | None, *, hint: bool, reset: bool) -> bool:
 def watch(mine: Path, text: str | None) -> None:
     """Go from one open exercise to the next until all are right, or the learner quits."""
     practice.next_open(mine, text)  # refuses what there is not before anything is copied
+    judge.prepare()  # for the exercises to come
     for line in copies.update(mine):
         print(line)
     typed = _typed()

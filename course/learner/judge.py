@@ -1,9 +1,11 @@
 """Judges answers outside the notebook, in a process that has already run what an exercise rests on.
 
 So a verdict takes as long as the check alone, an answer that never ends costs its process only, and an answer cannot
-harm the session. The process runs the lesson's own cells above the exercise, those that it uses.
+harm the session. The process runs the lesson's own cells above the exercise, those that it uses. Where these need
+Keras, it is forked from one that has imported it, where the system can.
 """
 
+import ast
 import contextlib
 import linecache
 import multiprocessing
@@ -15,6 +17,17 @@ from course.catalog import find
 from course.exercises import Verdict
 
 SECONDS = 20.0  # that a check may take
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+KERAS = ("keras", "tensorflow", "course.topics", "course.training")
+
+
+def prepare() -> None:
+    """Begin to import Keras in the background, so that exercises with models are judged at once when they come."""
+    if FORKS:
+        from multiprocessing import forkserver
+
+        forkserver.set_forkserver_preload(["course.learner.preloaded"])
+        forkserver.ensure_running()
 
 
 class Judge:
@@ -61,12 +74,28 @@ class Judge:
 
     def _started(self) -> tuple[multiprocessing.process.BaseProcess, Connection, bool]:
         """Start a process; return it, the connection to it, and that it has not said yet that it is ready."""
-        context = multiprocessing.get_context("spawn")
+        method = "spawn"
+        if FORKS and _needs_keras(self.exercise):
+            prepare()
+            method = "forkserver"
+        context = multiprocessing.get_context(method)
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.exercise), daemon=True)
+        process = context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(theirs, self.exercise), daemon=True
+        )
         process.start()
         theirs.close()
         return process, ours, False
+
+
+def _needs_keras(exercise: str) -> bool:
+    from course.authoring import slice, source
+
+    rests_on = slice.statements(source.read(find(exercise[:2]).name), exercise)
+    imports = [
+        ast.unparse(each) for each in rests_on if isinstance(each, ast.Import | ast.ImportFrom)
+    ]
+    return any(f" {name}" in line for line in imports for name in KERAS)
 
 
 def _serve(connection: Connection, exercise: str) -> None:

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from course.catalog import LessonError
+from course.catalog import LessonError, find
 from course.learner import progress
-from course.learner.judge import Judge
+from course.learner.judge import FORKS, Judge
 from course.learner.practice import Session, next_open
 from tests.learner.conftest import RIGHT, WRONG
 
@@ -62,6 +62,17 @@ def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
         assert judge.verdict("import os; os._exit(3)").hints == ("Your answer ended Python.",)
         assert judge.verdict("raise SystemExit").outcome == "broken"
         assert judge.verdict(RIGHT).outcome == "right"
+
+
+def test_an_answer_that_needs_keras_is_judged_where_keras_was_imported_before(capfd):
+    with Judge("10.2") as judge:
+        solution = find("10").exercises["10.2"].solution
+        assert judge.verdict(solution).outcome == "right"
+        assert judge.verdict("import os; os._exit(3)").hints == ("Your answer ended Python.",)
+        assert judge.verdict(solution).outcome == "right"
+        started = getattr(judge._process, "_start_method", "")
+    assert started == ("forkserver" if FORKS else "spawn")
+    assert capfd.readouterr() == ("", "")  # TensorFlow has nothing to say to a learner
 
 
 def test_where_a_lesson_does_not_run_the_learner_is_told():
