@@ -74,6 +74,9 @@ def read(name: str) -> Source:
     header = lesson.header
     _, *rest = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent").cells
     cells = [_cell(name, node) for node in rest if node.source.strip()]
+    for number, cell in enumerate(cells, start=1):
+        if cell.kind == "code":
+            _refuse_what_does_not_parse(name, number, cell)
     return Source(name, header, _with_exercises(name, cells))
 
 
@@ -183,6 +186,15 @@ def _cell(name: str, node: Any) -> Cell:
             f"lessons/{name}.py: tag {sorted(unknown)[0]!r} must be one of {', '.join(sorted(TAGS))}"
         )
     return Cell(node.cell_type, node.source, tags, hint=node.metadata.get("hint", ""))
+
+
+def _refuse_what_does_not_parse(name: str, number: int, cell: Cell) -> None:
+    try:
+        ast.parse(cell.source)
+    except SyntaxError as error:
+        begins = cell.source.splitlines()[0]
+        place = f"cell {number}, which begins {begins!r}, line {error.lineno}"
+        raise LessonError(f"lessons/{name}.py: {place}: {error.msg}") from None
 
 
 def _with_exercises(name: str, cells: list[Cell]) -> list[Cell]:
