@@ -1,10 +1,12 @@
 """Settings of Sphinx for the site of the course. `course book` copies them beside the pages that it makes."""
 
+from importlib import metadata
+
 project = "Training neural networks, hands on"
 copyright = "the authors of the course. Text: CC BY 4.0, code: MIT"
 language = "en"
 
-extensions = ["myst_nb"]
+extensions = ["myst_nb", "course.book.epub"]
 nb_execution_mode = "off"  # every output is the stored one
 nb_merge_streams = True
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
@@ -40,5 +42,18 @@ html_theme_options = {
 }
 html_sidebars = {name: [] for name in ("index", "claims", "GLOSSARY", "teaching", "authors")}
 
+html_math_renderer = "mathjax"
 mathjax_path = "mathjax/tex-svg-full.js"
 mathjax3_config = {"options": {"enableMenu": False}}  # its menu would ask for more files
+
+author = publisher = "The authors of the course"
+version = metadata.version("course")
+epub_theme = "epub"
+epub_description = "A hands-on course on training neural networks, in sixteen lessons."
+epub_contributor = author
+epub_identifier = epub_uid = "training-neural-networks-hands-on"
+epub_css_files = ["epub.css"]
+epub_tocscope = "includehidden"
+epub_tocdepth = 3  # parts, lessons
+epub_show_urls = "no"
+epub_exclude_files = ["search.xhtml", "genindex.xhtml", "_static/book.css", "_static/preview.css"]

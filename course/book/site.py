@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -37,14 +38,15 @@ def build(site: Path) -> None:
     Raises BookError for everything that is wrong with the pages, one line each; the old site then stays.
     """
     site = site.resolve()
-    with tempfile.TemporaryDirectory(dir=_parent(site), prefix=f".{site.name}.") as workshop:
+    with tempfile.TemporaryDirectory(dir=parent(site), prefix=f".{site.name}.") as workshop:
         source = empty_folder(Path(workshop) / "source")
         made = Path(workshop) / "site"
         pages.write(source)
-        _sphinx(source, made, Path(workshop) / "doctrees")
+        sphinx(source, made, "html")
+        _epub(source, made)
         if broken := list(problems(made)):
             raise BookError("\n".join(broken))
-        _replace(site, made)
+        replace(site, made)
 
 
 def problems(site: Path) -> Iterator[str]:
@@ -68,13 +70,26 @@ def problems(site: Path) -> Iterator[str]:
                 yield f"{name}: the link {link}: there is no such place on that page"
 
 
-def _parent(site: Path) -> Path:
+def parent(site: Path) -> Path:
+    """Return the folder of `site`, made if need be."""
     site.parent.mkdir(parents=True, exist_ok=True)
     return site.parent
 
 
-def _sphinx(source: Path, made: Path, doctrees: Path) -> None:
-    """Run Sphinx in this process. Raises BookError with all its warnings."""
+def _epub(source: Path, site: Path) -> None:
+    """Add the whole as one e-book; what a browser alone uses stays out of it."""
+    from course.book import epub
+
+    made = source.with_name("epub")
+    shutil.rmtree(source / "static" / "mathjax", ignore_errors=True)
+    options = {"html_math_renderer": "mathml", "html_css_files": [], "html_js_files": []}
+    options["html_extra_path"] = []
+    sphinx(source, made, "epub", options)
+    shutil.move(next(made.glob("*.epub")), site / epub.FILE)
+
+
+def sphinx(source: Path, made: Path, builder: str, options: dict[str, Any] | None = None) -> None:
+    """Run Sphinx in this process; what one builder has read, the next one uses. Raises BookError with all warnings."""
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
@@ -84,11 +99,11 @@ def _sphinx(source: Path, made: Path, doctrees: Path) -> None:
             source,
             source,
             made,
-            doctrees,
-            "html",
+            source.with_name("doctrees"),
+            builder,
+            options,
             status=None,
             warning=said,
-            freshenv=True,
             parallel=2,
         )
         app.build(force_all=True)
@@ -111,7 +126,7 @@ def _place(warning: str, source: Path) -> str:
     return CELL.sub(name, warning).replace(f"{source}/", "book/")
 
 
-def _replace(site: Path, made: Path) -> None:
+def replace(site: Path, made: Path) -> None:
     """Put the new site in place of the old one. Raises BookError where something else is there."""
     old = made.with_name("old")
     if site.exists():
