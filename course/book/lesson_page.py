@@ -6,7 +6,7 @@ are left out, and every picture must have an alt text.
 
 import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -44,11 +44,16 @@ def read_notebook(lesson: Lesson, edition: Edition) -> NotebookNode:
 
 @cache
 def _read(path: Path, changed: int) -> NotebookNode:
+    return parse(path.read_text(encoding="utf-8"), label(path))
+
+
+def parse(text: str, name: str) -> NotebookNode:
+    """Return the notebook that `text` holds. Raises BookError, with its `name`, where it holds none."""
     try:
-        notebook = v4.reads(path.read_text(encoding="utf-8"))
+        notebook = v4.reads(text)
         nbformat.validate(notebook)
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
-        raise BookError(f"{label(path)}: is not a notebook: {str(error).splitlines()[0]}") from None
+        raise BookError(f"{name}: is not a notebook: {str(error).splitlines()[0]}") from None
     return notebook
 
 
@@ -62,13 +67,25 @@ def label(path: Path) -> str:
 
 
 def page(lesson: Lesson, anchors: Collection[str] = (), opening: str = "") -> NotebookNode:
-    """Make the page of `lesson`; the cells in `anchors` can be linked to, `opening` (Markdown) follows the first cell.
+    """Make the page of `lesson` from its stored notebooks; see `put_together`."""
+    editions: tuple[Edition, ...] = ("learner", "solutions")
+    stored = {edition: read_notebook(lesson, edition) for edition in editions}
+    return put_together(lesson, stored, anchors, opening)
 
-    Raises BookError where a notebook does not parse or a picture has no alt text.
+
+def put_together(
+    lesson: Lesson,
+    notebooks: Mapping[Edition, NotebookNode],
+    anchors: Collection[str] = (),
+    opening: str = "",
+) -> NotebookNode:
+    """Make one page of both notebooks; the cells in `anchors` can be linked to, `opening` (Markdown) follows the first.
+
+    Raises BookError where a picture has no alt text.
     """
-    worked = {cell.id: cell for cell in read_notebook(lesson, "solutions").cells}
+    worked = {cell.id: cell for cell in notebooks["solutions"].cells}
     cells: list[NotebookNode] = []
-    for cell in read_notebook(lesson, "learner").cells:
+    for cell in notebooks["learner"].cells:
         if cell.id in anchors:
             cells.append(
                 v4.new_markdown_cell(f'<a id="{anchor(cell.id)}"></a>', id=f"{cell.id}-anchor")

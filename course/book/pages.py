@@ -72,14 +72,11 @@ class Entry:
 
 def write(folder: Path) -> None:
     """Write everything that Sphinx reads to `folder`, which is empty. Raises BookError, naming file and cell."""
-    shutil.copytree(BOOK / "static", folder / "static")
-    shutil.copy(BOOK / "conf.py", folder)
-    script = resources.files("mathjax").joinpath(*MATHJAX.split("/"))
-    write_whole(folder / "static" / "mathjax" / MATHJAX.rpartition("/")[2], script.read_bytes())
+    write_frame(folder)
     entries = [Entry(lesson) for lesson in all_lessons()]
     context = _context(entries)
     for source in sorted(BOOK.glob("*.md")):
-        write_whole(folder / source.name, _filled(source.name, context))
+        write_whole(folder / source.name, filled(source.name, context))
     for name in ALONGSIDE:
         if (catalog.NOTEBOOKS / name).exists():
             shutil.copy(catalog.NOTEBOOKS / name, folder)
@@ -87,9 +84,18 @@ def write(folder: Path) -> None:
         write_lesson(entry.lesson, folder)
 
 
+def write_frame(folder: Path) -> None:
+    """Write what is not a page: settings, style sheets, scripts."""
+    shutil.copytree(BOOK / "static", folder / "static")
+    shutil.copy(BOOK / "conf.py", folder)
+    (folder / "files").mkdir()
+    script = resources.files("mathjax").joinpath(*MATHJAX.split("/"))
+    write_whole(folder / "static" / "mathjax" / MATHJAX.rpartition("/")[2], script.read_bytes())
+
+
 def write_lesson(lesson: Lesson, folder: Path) -> None:
     """Write the page of one lesson, and its two notebooks to be downloaded."""
-    opening = _filled("parts/opening.md.j2", {"lesson": lesson, "repository": repository()})
+    opening = filled("parts/opening.md.j2", {"lesson": lesson, "repository": repository()})
     write_whole(
         folder / f"{lesson.name}.ipynb",
         nbformat.writes(page(lesson, results.anchors(lesson), opening)),
@@ -135,7 +141,7 @@ def _context(entries: list[Entry]) -> dict[str, Any]:
     }
 
 
-def _filled(name: str, context: dict[str, Any]) -> str:
+def filled(name: str, context: dict[str, Any]) -> str:
     """Return one file of book/ with the context filled in. Raises BookError for what it does not know."""
     environment = Environment(
         loader=FileSystemLoader(BOOK), undefined=StrictUndefined, trim_blocks=True

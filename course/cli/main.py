@@ -164,6 +164,28 @@ def book(
 
 
 @app.command()
+def preview(
+    lessons: LessonNames = None,
+    against: Annotated[
+        str, typer.Option(metavar="COMMIT", help="What stands before, as git names it.")
+    ] = "HEAD",
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("preview"),
+) -> None:
+    """Show changed lessons before and after, side by side, as readers will see them: no lesson is run."""
+    from course.book import preview
+    from course.catalog import choose
+
+    changed = preview.write(out, choose(lessons or []), against)
+    for lesson, count in changed:
+        print(f"{lesson.name}: {count} {'change' if count == 1 else 'changes'}")
+    print(
+        f"Before and after: {out / 'index.html'}"
+        if changed
+        else f"No lesson differs from {against}"
+    )
+
+
+@app.command()
 def measure(
     lesson: LessonName,
     seeds: Annotated[int, typer.Option(min=3)] = 30,
