@@ -14,7 +14,17 @@ from pathlib import Path
 from course.catalog import all_lessons
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tests.run_times"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-n",
+    "2",
+    "-p",
+    "tests.run_times",
+    "-p",
+    "tests.annotations",
+]
 NBVAL = ["--nbval", "--nbval-sanitize-with", "tests/nbval.cfg", "--nbval-kernel-name", "course"]
 NBVAL += ["-p", "no:timeout", "-p", "tests.nbval_replies"]
 WHOLE_FILES = [
@@ -49,7 +59,7 @@ def main() -> int:
         started = time.perf_counter()
         print(f"--- {name}", flush=True)
         path = shutil.which(program, path=str(Path(sys.executable).parent)) or program
-        more = options if "pytest" in arguments else []
+        more = [*options, f"--junitxml=junit/{name}.xml"] if "pytest" in arguments else []
         if status := subprocess.run([path, *arguments, *more], cwd=ROOT).returncode:
             print(f"{name} failed (exit status {status})")
             return status

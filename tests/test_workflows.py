@@ -1,0 +1,46 @@
+"""The workflows of GitHub. They have not run yet: these tests hold what can be known without running them."""
+
+import re
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+import yaml
+
+from course import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PINNED = re.compile(r"uses: [\w.-]+/[\w./-]+@[0-9a-f]{40}  # v\d")
+FAILING = """
+def test_sums():
+    assert 1 + 1 == 3, "100% sure"
+"""
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_action_is_pinned_to_a_commit_and_rights_are_named(path):
+    text = path.read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if "uses:" in line and not PINNED.search(line)] == []
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+
+
+def test_each_action_has_one_commit_in_all_workflows():
+    commits = {}
+    for path in WORKFLOWS:
+        for name, commit in re.findall(r"uses: (\S+)@(\w+)", path.read_text(encoding="utf-8")):
+            commits.setdefault(name, set()).add(commit)
+    assert {name for name, found in commits.items() if len(found) > 1} == set()
+
+
+def test_a_failure_is_annotated_at_its_line_and_stands_in_the_junit_file(tmp_path):
+    (tmp_path / "test_it.py").write_text(FAILING, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.annotations", "--junitxml", "junit.xml"]
+    environment = {"GITHUB_ACTIONS": "true", "PYTHONPATH": str(ROOT)}
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (
+        "::error file=test_it.py,line=3,title=test_sums::AssertionError: 100%25 sure%0Aassert"
+        in run.stdout
+    )
+    suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
+    assert suite.get("failures") == "1"
