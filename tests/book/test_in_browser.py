@@ -22,6 +22,7 @@ if CHROMIUM is None:
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 1000}
+ZOOMED = {"width": 640, "height": 500}  # what is left of a desktop at 200%
 PAGES = [  # one of each type
     "index.html",
     "lessons.html",
@@ -29,6 +30,9 @@ PAGES = [  # one of each type
     "claims.html?lesson=03",
     "teaching.html",
     "authors.html",
+    "GLOSSARY.html",
+    "times.html",
+    "data.html",
     "search.html?q=momentum",
 ]
 
@@ -65,7 +69,10 @@ def page(browser, request):
 
 
 @pytest.mark.parametrize(
-    "page", [(DESKTOP, "light"), (PHONE, "dark")], indirect=True, ids=["desktop", "phone"]
+    "page",
+    [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark"), (ZOOMED, "light")],
+    indirect=True,
+    ids=["desktop", "desktop, dark", "phone", "phone, dark", "200%"],
 )
 def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_path):
     wrong = []
@@ -91,6 +98,44 @@ def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_pa
         found = axe.Axe().run(page).response["violations"]
         wrong[:] = [*seen, *((path, each["id"], each["nodes"][0]["html"]) for each in found)]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "page", [(DESKTOP, "light"), (PHONE, "light")], indirect=True, ids=["desktop", "phone"]
+)
+@pytest.mark.parametrize(
+    ("clicks", "shown"),
+    [
+        (["Glossary"], "#overfitting, #epoch"),  # a definition
+        (["another figure than was published"], "#claims tr:visible .verdict"),  # theirs and ours
+        (["Gradient descent", "Solution"], "details:has(summary:has-text('Solution')) pre"),
+        (["Teach"], "strong:has-text('hours')"),  # the minutes of a term
+    ],
+)
+def test_what_readers_look_for_is_three_clicks_from_the_front_page(address, page, clicks, shown):
+    page.goto(f"{address}/index.html")
+    done = 0
+    for words in clicks:
+        found = page.locator("a, summary").filter(has_text=words)
+        if found.locator("visible=true").count() == 0:  # on a phone, in the menu
+            page.get_by_role("button", name="Site navigation").click()
+            done += 1
+        found.locator("visible=true").first.click()
+        done += 1
+    api.expect(page.locator(shown).first).to_be_visible()
+    assert done <= 3
+
+
+def test_folds_of_a_lesson_open_and_close_by_keyboard_alone(address, page):
+    page.goto(f"{address}/01_gradient_descent.html")
+    for words in ("If you say A", "Then open", "Hints", "Solution"):
+        summary = page.locator("summary", has_text=words).first
+        summary.focus()
+        page.keyboard.press("Enter")
+        fold = summary.locator("xpath=..")
+        api.expect(fold).to_have_attribute("open", "")
+        page.keyboard.press("Space")
+        api.expect(fold).not_to_have_attribute("open", "")
 
 
 def test_a_solution_is_folded_until_it_is_opened(address, page):

@@ -8,7 +8,7 @@ import pytest
 from course import claims
 from course.book import BookError, results
 from course.book import site as sites
-from course.catalog import all_lessons
+from course.catalog import LessonError, all_lessons
 
 pytest.importorskip("myst_nb", reason="install the book extra")
 
@@ -59,6 +59,18 @@ def test_a_broken_link_stops_the_build_names_file_and_cell_and_leaves_the_old_si
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".site")] == []
 
 
+def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lessons, tmp_path):
+    path = lessons / "98_trial.py"
+    path.write_text(f"{path.read_text('utf-8')}\n# %%\nx = 1\ny = (2\n", encoding="utf-8")
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    says = r"lessons/98_trial\.py: cell 3, which begins 'x = 1', line 2: '\(' was never closed"
+    with pytest.raises(LessonError, match=says):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+
+
 def test_a_new_site_takes_the_place_of_the_old_one(trial, tmp_path):
     out = tmp_path / "site"
     out.mkdir()
@@ -73,7 +85,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "thesis.txt").write_text("mine")
     with pytest.raises(BookError, match="is not a site that was built before"):
-        sites._replace(tmp_path / "site", tmp_path / "made")
+        sites.replace(tmp_path / "site", tmp_path / "made")
     assert (tmp_path / "site" / "thesis.txt").read_text() == "mine"
 
 
