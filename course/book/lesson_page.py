@@ -20,6 +20,8 @@ EMPTY_HEADING = re.compile(
     r"<th[^>]*>\s*</th>"
 )  # in the corner of a table: an empty cell, not a heading
 PICTURE = re.compile(r"<img\b[^>]*>")
+CHECK = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)  # all that a notebook holds of it
+SENTENCE = re.compile(r"[A-Z`].*\s.*\s.*[.?!]", re.DOTALL)  # of three words at least
 SCRIPT = re.compile(r"\s*<script>.*</script>\s*", re.DOTALL)
 LANGUAGE = {"name": "python", "pygments_lexer": "python"}
 ONLY_IN_NOTEBOOKS = {"tally"}  # tags of cells that are of no use on a page
@@ -92,7 +94,7 @@ def put_together(
             )
         cells += _markdown(cell) if cell.cell_type == "markdown" else _code(lesson, cell, worked)
         if "check" in cell.metadata.get("tags", []):
-            _put_before_solution(cells, _hints(cell))
+            _put_before_solution(cells, _hints(lesson, cell))
     if opening:
         cells.insert(1, v4.new_markdown_cell(opening, id=f"{lesson.number}-open"))
     metadata = {
@@ -108,22 +110,38 @@ def anchor(cell_id: str) -> str:
 
 
 def hints(check: str) -> list[str]:
-    """Return the hints of a check in order, each once; those that are put together when it runs are left out."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse(check)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+    """Return the hints of a check in order, each once; those that are put together when it runs are left out.
+
+    They are its arguments to `expect` and `expect_close`, and the sentences in its tables of cases and mistakes.
+    """
+    tree = ast.parse(check)
+    apart: set[int] = set()  # docstrings, and parts of texts that are put together
+    found: dict[tuple[int, int], str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            apart |= {id(part) for part in node.values}
+        elif isinstance(node, ast.Expr):
+            apart.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             place = {"expect": 1, "expect_close": 2}.get(node.func.id)
-            if place is not None and len(node.args) > place:
-                found += _texts(node.args[place:])
-    return list(dict.fromkeys(found))
+            if place is not None:
+                found |= {_place(each): str(each.value) for each in _texts(node.args[place:])}
+        elif id(node) not in apart and isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and SENTENCE.fullmatch(node.value):
+                found[_place(node)] = node.value
+    return list(dict.fromkeys(found[place] for place in sorted(found)))
 
 
-def _texts(nodes: list[ast.expr]) -> Iterator[str]:
+def _place(node: ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+def _texts(nodes: list[ast.expr]) -> Iterator[ast.Constant]:
     """Give the texts among arguments, and the keys of a dictionary of mistakes."""
     for node in nodes:
         for part in node.keys if isinstance(node, ast.Dict) else [node]:
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                yield part.value
+                yield part
 
 
 def _markdown(cell: NotebookNode) -> list[NotebookNode]:
@@ -165,9 +183,11 @@ def _code(
     return [shown]
 
 
-def _hints(check: NotebookNode) -> list[NotebookNode]:
-    """Return a folded list of what a check can hint at, if anything."""
-    listed = "\n".join(f"- {hint}" for hint in hints(check.source))
+def _hints(lesson: Lesson, check: NotebookNode) -> list[NotebookNode]:
+    """Return a folded list of what a check, whose text the lesson's source alone holds, can hint at, if anything."""
+    named = CHECK.search(check.source)
+    text = lesson.exercises[named[1]].check if named and named[1] in lesson.exercises else ""
+    listed = "\n".join(f"- {hint}" for hint in hints(text))
     fold = f"<details><summary>Hints</summary>\n\n{listed}\n\n</details>"
     return [v4.new_markdown_cell(fold, id=f"{check.id}-hints")] if listed else []
 

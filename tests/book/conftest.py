@@ -34,6 +34,15 @@ values = [0.6, 0.7, 0.62]
 """
 
 
+EXERCISE = """
+# %% tags=["solution"]
+answer = 1 + 1
+
+# %% tags=["check"]
+@exercise("98.1", answer)
+def check(answer):
+    expect(answer == 2, "Count again.")
+"""
 BUILD = """
 import sys
 from pathlib import Path
@@ -65,9 +74,7 @@ class Trial:
             "data": {"image/png": PICTURE},
             "metadata": {"image/png": {"alt": "A line that falls from 9 to 1."}},
         }
-        check = (
-            '@exercise("98.1", answer)\ndef check(answer):\n    expect(answer == 2, "Count again.")'
-        )
+        check = 'check("98.1")'
         self.cells = {
             "opening": v4.new_markdown_cell(OPENING, id="98-opening"),
             "claim": v4.new_code_cell(
@@ -96,6 +103,8 @@ class Trial:
 @pytest.fixture
 def trial(lessons, monkeypatch):
     """A course that consists of lesson 98_trial, with its notebooks and one measured claim."""
+    source = lessons / "98_trial.py"
+    source.write_text(source.read_text(encoding="utf-8") + EXERCISE, encoding="utf-8")
     monkeypatch.setattr(catalog, "NOTEBOOKS", lessons.parent / "notebooks")
     (lessons / "claims.toml").write_text(CLAIMS, encoding="utf-8")
     claims.stored.cache_clear()

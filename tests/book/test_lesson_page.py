@@ -30,7 +30,7 @@ def test_below_the_stub_of_an_exercise_stand_folded_its_hints_its_solution_and_i
 
 
 def test_hints_are_those_of_expectations_and_of_mistakes_in_order_and_once():
-    check = """
+    check = '''
 def check(f):
     expect(f(1) == 2, "First.")
     expect_close(f(2), 3, "Second.", {"A mistake.": 4})
@@ -38,8 +38,10 @@ def check(f):
         expect(case, says)
         expect(case, f"not fixed: {case}")
     expect(f(3), "First.")
-"""
-    assert hints(check) == ["First.", "Second.", "A mistake."]
+    """Not a hint, but a docstring."""
+    cases = {"One of a table.": 3, f"Put together {f} here.": 4, "short": 5}
+'''
+    assert hints(check) == ["First.", "Second.", "A mistake.", "One of a table."]
 
 
 def test_a_cell_that_is_linked_to_has_an_anchor_before_it(trial):

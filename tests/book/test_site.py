@@ -25,6 +25,7 @@ def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
     for lesson in all_lessons():
         page = (site / f"{lesson.name}.html").read_text(encoding="utf-8")
         assert page.count("Check, and what it says of the solution") >= 3, lesson.name
+        assert page.count("<summary>Hints</summary>") == len(lesson.exercises), lesson.name
         for edition in ("learner", "solutions"):
             stored = lesson.path(edition)
             copy = (
@@ -65,7 +66,7 @@ def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lesson
     out = tmp_path / "site"
     out.mkdir()
     (out / "searchindex.js").write_text("old")
-    says = r"lessons/98_trial\.py: cell 3, which begins 'x = 1', line 2: '\(' was never closed"
+    says = r"lessons/98_trial\.py: cell 5, which begins 'x = 1', line 2: '\(' was never closed"
     with pytest.raises(LessonError, match=says):
         sites.build(out)
     assert (out / "searchindex.js").read_text() == "old"
