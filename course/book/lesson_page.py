@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 import nbformat
 from nbformat import NotebookNode, v4
@@ -126,10 +127,13 @@ def hints(check: str) -> list[str]:
             place = {"expect": 1, "expect_close": 2}.get(node.func.id)
             if place is not None:
                 found |= {_place(each): str(each.value) for each in _texts(node.args[place:])}
-        elif id(node) not in apart and isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and SENTENCE.fullmatch(node.value):
-                found[_place(node)] = node.value
+        elif _is_text(node) and id(node) not in apart and SENTENCE.fullmatch(str(node.value)):
+            found[_place(node)] = str(node.value)
     return list(dict.fromkeys(found[place] for place in sorted(found)))
+
+
+def _is_text(node: ast.AST) -> TypeGuard[ast.Constant]:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _place(node: ast.expr) -> tuple[int, int]:
@@ -140,7 +144,7 @@ def _texts(nodes: list[ast.expr]) -> Iterator[ast.Constant]:
     """Give the texts among arguments, and the keys of a dictionary of mistakes."""
     for node in nodes:
         for part in node.keys if isinstance(node, ast.Dict) else [node]:
-            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            if part and _is_text(part):
                 yield part
 
 

@@ -44,6 +44,7 @@ def write(folder: Path, lessons: Iterable[Lesson], ref: str) -> list[tuple[Lesso
         why=f"{ref}: git has no such commit here",
     )
     folder = folder.resolve()
+    site.refuse_what_is_no_site(folder)
     found = []
     with tempfile.TemporaryDirectory(
         dir=site.parent(folder), prefix=f".{folder.name}."

@@ -38,6 +38,7 @@ def build(site: Path) -> None:
     Raises BookError for everything that is wrong with the pages, one line each; the old site then stays.
     """
     site = site.resolve()
+    refuse_what_is_no_site(site)
     with tempfile.TemporaryDirectory(dir=parent(site), prefix=f".{site.name}.") as workshop:
         source = empty_folder(Path(workshop) / "source")
         made = Path(workshop) / "site"
@@ -126,12 +127,19 @@ def _place(warning: str, source: Path) -> str:
     return CELL.sub(name, warning).replace(f"{source}/", "book/")
 
 
+def refuse_what_is_no_site(site: Path) -> None:
+    """Raise BookError where `site` is a file, or a folder that holds something else."""
+    if site.is_file() or (
+        site.exists() and any(site.iterdir()) and not (site / "searchindex.js").exists()
+    ):
+        raise BookError(f"{site}: is not a site that was built before; choose another folder")
+
+
 def replace(site: Path, made: Path) -> None:
     """Put the new site in place of the old one. Raises BookError where something else is there."""
     old = made.with_name("old")
+    refuse_what_is_no_site(site)
     if site.exists():
-        if not (site / "searchindex.js").exists() and any(site.iterdir()):
-            raise BookError(f"{site}: is not a site that was built before; choose another folder")
         site.rename(old)
     try:
         made.rename(site)

@@ -98,7 +98,7 @@ class Session:
         if standing.shown < len(standing.hints):
             self._remember(replace(standing, shown=standing.shown + 1))
             return standing.hints[standing.shown]
-        if not standing.hints:
+        if not standing.hints or standing.outcome == "not attempted":
             return "Write an answer and save it; hints come with a verdict."
         return f"That was the last hint. A solution stands in solutions/{self.notebook.name}."
 

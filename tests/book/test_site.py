@@ -85,8 +85,10 @@ def test_a_new_site_takes_the_place_of_the_old_one(trial, tmp_path):
 def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "thesis.txt").write_text("mine")
-    with pytest.raises(BookError, match="is not a site that was built before"):
-        sites.replace(tmp_path / "site", tmp_path / "made")
+    for build in (sites.build, lambda site: sites.replace(site, tmp_path / "made")):
+        for place in ("site", "site/thesis.txt"):
+            with pytest.raises(BookError, match="is not a site that was built before"):
+                build(tmp_path / place)
     assert (tmp_path / "site" / "thesis.txt").read_text() == "mine"
 
 

@@ -26,6 +26,12 @@ def test_a_session_judges_each_save_and_shows_hint_after_hint(mine, answer):
     assert progress.right(mine)["01_gradient_descent"] == 1
 
 
+def test_before_the_first_answer_there_is_no_last_hint(mine):
+    with Session(mine, "01.1") as session:
+        list(session.look())
+        assert session.hint() == "Write an answer and save it; hints come with a verdict."
+
+
 def test_a_session_goes_on_where_it_was_left(mine, answer):
     answer(WRONG)
     with Session(mine, "01.1") as session:
