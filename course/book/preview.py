@@ -142,8 +142,9 @@ def _write_page(folder: Path, lesson: Lesson, notebook: NotebookNode) -> None:
     write_whole(folder / f"{lesson.name}.ipynb", nbformat.writes(notebook))
     for name, kind in LINK.findall("\n".join(cell.source for cell in notebook.cells)):
         target = folder / f"{name}.{kind}"
-        known = name in {each.name for each in all_lessons()} or kind == "md"
-        if target.exists() or not known or target.name == GLOSSARY:
+        known = {f"{each.name}.ipynb" for each in all_lessons()}
+        known |= {page.name for page in pages.BOOK.glob("*.md")}
+        if target.exists() or target.name not in known:  # then Sphinx names the link
             continue
         title = v4.new_markdown_cell(f"# {name}", id="title")
         stub = v4.new_notebook(cells=[title], metadata={"orphan": True})

@@ -64,6 +64,7 @@ def page(browser, request):
     viewport, scheme = getattr(request, "param", (DESKTOP, "light"))
     page = browser.new_page(viewport=viewport, color_scheme=scheme)
     page.set_default_timeout(120_000)
+    api.expect.set_options(timeout=60_000)
     yield page
     page.close()
 
