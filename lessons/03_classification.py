@@ -66,9 +66,9 @@ pair_plot(
 )
 
 # %% [markdown]
-# Gentoos stand apart wherever bill depth is drawn. Adelies and Chinstraps overlap in most panels, but the length of the
-# bill separates most of them. With two or three measurements together, straight cuts get almost all the penguins
-# right. Keep that in mind when a network scores well here.
+# Gentoos stand apart in the three panels with bill depth. Adelies and Chinstraps overlap in the lower panels, but the
+# length of the bill (upper panels) separates most of them. With bill length and one or two other measurements, straight
+# cuts get almost all the penguins right. Keep that in mind when a network scores well here.
 #
 # A network computes with numbers, so each species gets one: its place in alphabetical order, 0, 1 or 2. These numbers
 # are only labels. The network must not read anything into 2 being greater than 1.
@@ -99,8 +99,9 @@ print(probabilities.round(3), "sum:", probabilities.sum().round(6))
 
 # %% [markdown]
 # The loss is the **cross-entropy**: take minus the natural logarithm of the probability that the model gave to the
-# *true* class, and average over the rows. Its unit is the nat. Being confident and right costs almost nothing. Being
-# confident and wrong is expensive. When labels are whole numbers, Keras calls this loss
+# *true* class, and average over the rows. Its unit is the nat. (At the bottom right of the picture you see it for one
+# penguin.) Being confident and right costs almost nothing. Being confident and wrong is expensive. When labels are
+# whole numbers, Keras calls this loss
 # `sparse_categorical_crossentropy`.
 
 # %%
@@ -235,7 +236,7 @@ x_val, y_val, island_val = measured(parts.x_validation, parts.y_validation)
 print(len(x_train), "penguins to train on,", len(x_val), "to validate on")
 
 # %% [markdown]
-# As in lesson 02, the mean and the deviation of each column come from the training rows alone.
+# As in lesson 02, the mean and the standard deviation of each column come from the training rows alone.
 
 # %%
 mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
@@ -249,8 +250,9 @@ def scaled(x):
 x_train, x_val = scaled(x_train), scaled(x_val)
 
 # %% [markdown]
-# Now the network of the picture. `add` puts one layer after another into an empty `Sequential` model. The metric
-# `accuracy` is the share of rows whose most probable class is the true one.
+# Now build the network of the picture, with 16 hidden units where the picture has room for five. `add` puts one layer
+# after another into an empty `Sequential` model. The metric `accuracy` is the share of rows whose most probable class
+# is the true one.
 
 # %%
 import keras
@@ -278,11 +280,11 @@ def network(features, classes, *, hidden=(16,), rate=0.03):
 # `fit` takes many arguments. These five you will use all the time:
 #
 # - `epochs`: passes over the training rows.
-# - `batch_size`: rows that share a step. Twice the batch size means about half the steps.
+# - `batch_size`: rows that share a step, 32 unless you say otherwise.
 # - `validation_data`: rows to judge by. They take part in no step.
 # - `verbose`: what `fit` prints while it works, 0, 1 or 2.
-# - `callbacks`: objects that `fit` calls at fixed moments, such as the end of each epoch. They may look on, save or
-#   stop.
+# - `callbacks`: objects that `fit` calls at fixed moments, such as the end of each epoch. They may watch the fit, save
+#   the model or end the fit early.
 #
 # Some tutorials say that a larger `verbose` prints more. Three epochs, one for each value:
 
@@ -304,8 +306,8 @@ print("steps so far:", int(model.optimizer.iterations.numpy()))
 # *less* than 1. Choose 1 when you watch, and 2 when the output goes to a file.
 #
 # The 205 rows make 13 batches per epoch, the last one with only 13 rows, so three epochs took 39 steps. The training
-# figures are averages over an epoch in which the weights still change. The validation figures are computed at its end,
-# which is why validation may look better at first.
+# figures are averages over an epoch in which the weights still change. The validation figures are computed at the end
+# of the epoch, with better weights. That is why validation may look better at first.
 
 # %% [markdown]
 # ### Exercise 03.2: count the steps
@@ -378,9 +380,9 @@ def steps(rows, validation_split, batch_size, epochs):
 # %% [markdown]
 # ## What is in a batch?
 #
-# `fit` has one more argument that few people touch: `shuffle=True`. Keras' documentation says what it does: "whether to
-# shuffle the training data before each epoch". You can watch it. This model learns nothing. It only notes the rows of
-# every batch that `fit` hands to it:
+# `fit` has one more argument that few people touch: `shuffle`, which is `True` unless you say otherwise. Keras'
+# documentation says what it does: "whether to shuffle the training data before each epoch". You can watch it with the
+# model below. It learns nothing and only notes the rows of every batch that `fit` hands to it:
 
 
 # %%
@@ -401,8 +403,8 @@ class Recorder(keras.Model):
 
 
 # %% [markdown] tags=["predict"]
-# We hand it twelve rows, numbered 0 to 11, in batches of four, for three epochs. How often will a batch of the first
-# epoch come back, with the same four rows in it, in the second epoch: never, now and then, or always?
+# We hand the recorder twelve rows, numbered 0 to 11, in batches of four, for three epochs. In the second epoch, how
+# many of the three batches of the first will come back with the same four rows: none, some, or all?
 
 # %%
 rows = np.arange(12).reshape(12, 1)
@@ -431,15 +433,15 @@ fact(
 )
 
 # %% [markdown] tags=["answer"]
-# Always. **After `set_random_seed`, `fit` shuffles the arrays once and then repeats that order in every epoch**, and in
-# every later fit as well. So the three epochs of penguins above were made of the same 13 batches. That is how Keras
-# 3.15.1 works on TensorFlow. Every epoch starts a new pass through a shuffled data set, and the random numbers of that
-# pass start again from your seed.
+# All of them. **After `set_random_seed`, `fit` repeats one shuffled order of the arrays in every epoch**, and in every
+# later fit as well. So the three epochs of penguins above were made of the same 13 batches. That is how Keras 3.15.1
+# works on TensorFlow: it shuffles again before each epoch, but the random numbers start again from your seed, so the
+# same order comes out.
 
 # %% [markdown]
 # Without a seed the epochs differ, but then nobody can repeat your run. You want both: a new order in every epoch, and
-# the same orders when the program runs again. TensorFlow's data sets give you that, since their `shuffle` deals the
-# rows anew in each pass:
+# the same orders when the program runs again. TensorFlow's data sets give you that. Their `shuffle` takes a seed and
+# still puts the rows into a new order in each pass:
 
 # %%
 import tensorflow as tf
@@ -474,10 +476,9 @@ fact(
 )
 
 # %% [markdown]
-# Each box is a row. On the left the three epochs are copies of each other; on the right the rows meet new neighbors
-# every time. From here on the course deals the rows anew in every epoch, unless it only measures time or shows the
-# repeated order itself. For the people who maintain Keras there is a program that shows the same with Keras alone,
-# `docs/keras_same_order_every_epoch.py`.
+# Each box is a row, and four boxes side by side are a batch. On the left the three epochs are copies of each other. On
+# the right every epoch groups the rows in another way. (`docs/keras_same_order_every_epoch.py` shows the same without
+# any code of this course, as a report for the people who maintain Keras.)
 
 # %% [markdown]
 # ## Does the order matter?
@@ -543,24 +544,27 @@ spread("03.order_accuracy_gain", words, gain, unit="points", digits=2)
 
 # %% [markdown] tags=["answer"]
 # New batches save {{03.order_loss_saved}} of validation loss: {{03.order_loss_saved:sign}}. In accuracy they gain
-# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. The gain is small, and one run may not
-# show it at all. But the repeated order buys nothing in return, and the cure is one line.
+# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. (The p of a sign test says how likely signs as
+# unequal as these would be if each seed tossed a fair coin.) The gain is small, and one run may not show it at all. But
+# the repeated order has no advantage to set against it, and the cure is one line. So from here on the course shuffles
+# the rows anew in every epoch, unless it only measures time or shows the repeated order itself.
 
 # %% [markdown]
 # ## X and y in, classifier out
 #
-# You have all the pieces of a classifier now: build and compile (`network` does both), deal the batches, fit.
+# You have all the pieces of a classifier now: build and compile (`network` does both), shuffle the rows into batches,
+# and fit.
 
 # %% [markdown]
 # ### Exercise 03.3: a classifier of your own, and a penguin to name
 #
-# Write `classifier`. It makes a network for the columns of `X` and the classes in `y` (0, 1, ... up to the largest),
-# fits it in batches of 16 that are dealt anew in every epoch, and returns it. It passes any other arguments on to
-# `fit`.
+# Write `classifier`. It makes a network with one input for each column of `X` and one output for each class in `y`
+# (the classes are 0, 1, ... up to the largest). It fits the network in batches of 16, in a new order in every epoch,
+# and returns it. It passes any other arguments on to `fit`.
 #
 # Then use it. A stranger walks by: its bill is 50 mm long and 19 mm deep, its flipper measures 196 mm, and it weighs
-# 3,700 g. Train a classifier on the training rows for the number of epochs that the parameter `epochs` says, and let it
-# name the species of the stranger. (`scaled` will help.)
+# 3,700 g. Train the classifier `mine` on `x_train` and `y_train` for `epochs` epochs. Let it name the species of the
+# stranger, and store that name, such as "Adelie", in `guess`. (`scaled` will help.)
 
 # %%
 stranger = np.array([[50.0, 19.0, 196.0, 3700.0]])
@@ -708,12 +712,13 @@ guess = species[mine.predict(stranger, verbose=0).argmax()]
 # %% [markdown]
 # ## When to stop
 #
-# How many epochs are enough? For the species a few: they are so easy to tell apart that there is little to get wrong.
-# So here is a harder question about the same penguins: on which of three islands was each one measured? Gentoos and
-# Chinstraps live on one island each. Adelies live on all three and look alike on each.
+# How many epochs are enough? For the species a few are, because the species are so easy to tell apart. So here is a
+# harder question about the same penguins: on which of three islands was each one measured? In this table Gentoos and
+# Chinstraps live on one island each, but Adelies live on all three.
 #
 # What can be known without a network? Count how often each species was measured on each island, and take the shares
-# as probabilities. (We add one penguin to every count, so that no probability is 0.)
+# as probabilities. (We add one penguin to every count, so that no probability is 0.) In the table below each row is a
+# species, and each column an island.
 
 # %%
 counts = np.ones((len(species), len(islands)))
@@ -726,7 +731,7 @@ print("validation loss of this table:", floor.round(3))
 
 # %% [markdown] tags=["predict"]
 # The network gets the measurements and has 64 hidden units. Its training loss will fall and fall. What will the
-# validation loss do: follow it, level off or turn?
+# validation loss do: fall as well, level off, or turn and climb?
 
 
 # %%
@@ -757,8 +762,9 @@ plots.lines(
 # late is true of the training penguins only. This is **overfitting**.
 
 # %% [markdown]
-# The dash-dotted line is the table that knows the species alone. The validation loss stays near it or above it, and
-# the training loss falls far below. So nearly all that the network learns beyond the species is learned by heart.
+# The dash-dotted line is the loss of the table, which knows the species alone, on the validation rows. The validation
+# loss of the network stays near that line or above it, while its training loss falls far below. So what the network
+# learns beyond the species does not help it with penguins that it has not seen.
 #
 # A callback can end a fit early. `EarlyStopping` watches `val_loss`. Here it ends the fit when `val_loss` has not
 # improved for five epochs, and it restores the weights of the best epoch.
@@ -796,11 +802,14 @@ plots.bars(
 )
 
 # %% [markdown]
-# The table's bar is the one to beat. A network that does not get below it has found nothing in the measurements that
-# the species does not say.
+# The table's bar is the one to beat. As long as no network gets below it, nothing shows that the measurements tell more
+# about the island than the species does. (The table is told the species, and the network is not. But you will see that
+# a network reads the species off the measurements with hardly a mistake.) The accuracies may rank the three in another
+# order. A single penguin of 68 is 0.015, so read them with care.
 #
-# One question is left. Would other penguins say the same? The **bootstrap** draws the 68 test penguins anew, again and
-# again, and tells you how far a difference would move (lesson 09 shows how it works).
+# One question is left. Would other penguins say the same? The **bootstrap** draws 68 penguins from these 68, with
+# replacement, again and again. The interval that holds 99% of the differences tells you how far a difference would move
+# with other penguins (lesson 09 shows how it works).
 
 # %%
 from course.evidence import paired_bootstrap
@@ -844,22 +853,23 @@ spread("03.above_table_high", "the same, other penguins, high end", table_range.
 
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five epochs after the best one. On the test penguins
-# it saved {{03.loss_saved}} of loss, and it saved some with every seed. (In fast mode the fit to the end is short
+# the stop saved {{03.loss_saved}} of loss, and it saved some with every seed. (In fast mode the fit to the end is short
 # itself, and there is little to save.) But every seed has the same 68 penguins. With others, says the bootstrap, the
 # loss saved may lie anywhere from {{03.loss_saved_low}} to {{03.loss_saved_high}}. **Sixty-eight penguins cannot
 # tell.** What stopping surely saves is time.
 #
-# And the table? The stopped network has a loss that differs from the table's by {{03.above_table}}:
+# And the table? The loss of the stopped network minus that of the table is {{03.above_table}}:
 # {{03.above_table:sign}}. With other penguins the difference may lie anywhere from {{03.above_table_low}} to
-# {{03.above_table_high}}, so nothing here says that the measurements know more than the species. A network deserves a
+# {{03.above_table_high}}. So nothing here shows that the measurements tell more than the species does. Give a network a
 # simple rival before you call it good.
 
 # %% [markdown]
 # ## Is the network any better?
 #
-# For the species the simple rival is **logistic regression**: this network without its hidden layer. scikit-learn's
-# version also has a penalty on large weights, so it enters twice, once with the usual penalty and once with a weak one
-# (`C=100`). All three are fitted to the same folds, scaled by the training rows of each fold.
+# Back to the species. Their simple rival is **logistic regression**, which is this network without its hidden layer.
+# scikit-learn's version also has a penalty on large weights, so it enters twice: once with the usual penalty (`C=1`)
+# and once with a weak one (`C=100`; a larger `C` means a weaker penalty). All three models are fitted on the same
+# folds, and scaled by the training rows of each fold.
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -919,21 +929,21 @@ np.add.at(counts, (y, predicted["network"]), 1)
 plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out once")
 
 # %% [markdown]
-# The table shows the network. Its mistakes stand off the diagonal, few enough to count. It gets
-# {{03.penguins_network}} of the penguins right, and logistic regression {{03.penguins_logistic}}. You saw why in the
-# pair plot: straight cuts are nearly enough.
+# The picture is a confusion matrix of the network: it counts, for each true species, what the network said. The
+# mistakes stand off the diagonal, few enough to count. The network gets {{03.penguins_network}} of the penguins right,
+# and logistic regression {{03.penguins_logistic}}. You saw why in the pair plot: straight cuts are nearly enough.
 #
-# Is the network any better? One penguin is a 342nd, or 0.003. The network's accuracy differs from that of logistic
-# regression by {{03.penguins_margin}}: {{03.penguins_margin:sign}}. Against the weak penalty it differs by
-# {{03.weak_margin}}: {{03.weak_margin:sign}}. "Never behind" is not reached. And every seed deals the same penguins:
-# with others, says the bootstrap, the first difference may lie anywhere from {{03.margin_low}} to
-# {{03.margin_high}}. **These penguins cannot tell** whether the network is better.
+# Is the network any better? One penguin of 342 is 0.003. The network's accuracy minus that of logistic regression is
+# {{03.penguins_margin}}: {{03.penguins_margin:sign}}. (A sign test leaves out the seeds in which both are equal.)
+# Against the weak penalty the difference is {{03.weak_margin}}: {{03.weak_margin:sign}}. So the network is not always
+# ahead. And every seed uses the same penguins. With others, says the bootstrap, the first difference may lie anywhere
+# from {{03.margin_low}} to {{03.margin_high}}. **These penguins cannot tell** whether the network is better.
 
 # %% [markdown]
 # ## One model, three ways to write it
 #
-# Keras knows three ways to write a model. `Sequential` takes layers one by one, as `network` does with `add`, or as a
-# list:
+# Keras knows three ways to write a model. `Sequential` takes layers one by one, as `network` hands them over with
+# `add`, or as a list:
 
 # %%
 sequential = keras.Sequential(
@@ -954,7 +964,8 @@ functional = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(hid
 
 
 # %% [markdown]
-# A **subclass** spells out the computation in `call`. It has no weights until it has seen the shape of a batch:
+# A **subclass** spells out the computation in `call`. This one has no weights until it has seen the shape of a batch.
+# (`len` counts arrays here: a matrix and a bias vector for each layer.)
 
 
 # %%
@@ -1002,8 +1013,8 @@ fact(
 # %% [markdown]
 # ## Digits from ten folders
 #
-# Now digits in the order in which a program reads them from ten folders: all the zeros first, then all the ones, and so
-# on. `validation_split=0.2` should hold back a fifth of them.
+# Now take digits in the order in which a program reads them from ten folders: all the zeros first, then all the ones,
+# and so on. `validation_split=0.2` will hold back a fifth of them.
 
 # %%
 numbered = images.y_train.astype(int)
@@ -1028,8 +1039,8 @@ words = "validation accuracy, sorted rows"
 bound("03.sorted_validation", words, by_order["val_accuracy"][-1], at_most=0.01)
 
 # %% [markdown] tags=["answer"]
-# Training accuracy {{03.sorted_training}}, validation accuracy {{03.sorted_validation}}. **`validation_split` takes
-# the last rows, before anything is shuffled.** Only the rest is shuffled.
+# The training accuracy is {{03.sorted_training}}, and the validation accuracy {{03.sorted_validation}}.
+# **`validation_split` takes the last rows, before anything is shuffled.** Only the rest is shuffled.
 
 # %% [markdown]
 # Here are ten of the digits that were held back, and what the model takes them for:
@@ -1073,9 +1084,9 @@ words = "validation accuracy, split by class"
 bound("03.stratified_validation", words, by_class[1], at_least=0.8)
 
 # %% [markdown]
-# Same digits, same network: validation accuracy {{03.stratified_validation}} instead of {{03.sorted_validation}}.
-# Shuffling once before `validation_split` would do nearly as well. A stratified split also keeps the share of rare
-# classes.
+# With the same digits and the same network, the validation accuracy is {{03.stratified_validation}} instead of
+# {{03.sorted_validation}}. If you shuffle the rows once yourself before `validation_split`, you should get nearly the
+# same. A stratified split also keeps the share of rare classes.
 
 # %% [markdown] tags=["quiz"]
 # The rows of a table are sorted by date, oldest first. What does `validation_split=0.1` hold back?
@@ -1090,8 +1101,9 @@ bound("03.stratified_validation", words, by_class[1], at_least=0.8)
 # %% [markdown]
 # ### Exercise 03.4: split by class
 #
-# Write the split yourself. From every class take the share `share` of its rows, chosen at random with `rng`
-# (a NumPy generator), for validation. Return the indices of the rows to train on and of those to validate on.
+# Write the split yourself. For validation take the fraction `share` of the rows of every class, rounded to whole rows
+# and chosen at random with `rng` (a NumPy generator). Return two arrays: the indices of the rows to train on, and those
+# of the rows to validate on.
 
 
 # %% tags=["solution"]
@@ -1217,8 +1229,8 @@ attempt("model.predict_classes", lambda: stopped.predict_classes)
 attempt("keras.utils.np_utils", lambda: importlib.import_module("keras.utils.np_utils"))
 
 # %% [markdown]
-# The error messages are honest. The dangerous one is `decay`: it only warns, and then trains at a constant rate. A
-# schedule does what `decay` did:
+# An error stops you, so it does no harm. The dangerous one is `decay`: it only warns, and then trains at a constant
+# rate. A schedule does what `decay` did. And `to_categorical`, which `np_utils` used to hold, still makes one-hot rows:
 
 # %%
 schedule = keras.optimizers.schedules.InverseTimeDecay(
@@ -1232,7 +1244,7 @@ print("one-hot:", keras.utils.to_categorical([0, 2], 3).tolist())
 # | then | now |
 # | --- | --- |
 # | `lr=` | `learning_rate=` |
-# | `decay=` | a schedule in place of the rate |
+# | `decay=` | `learning_rate=` with a schedule |
 # | `nb_epoch=` | `epochs=` |
 # | `fit_generator` | `fit`, which takes generators |
 # | `predict_classes` | `predict`, then `argmax(axis=1)` |
@@ -1241,18 +1253,18 @@ print("one-hot:", keras.utils.to_categorical([0, 2], 3).tolist())
 # ## What you have learned
 #
 # - A classifier is one function: build with one softmax output per class, compile with cross-entropy, fit, return.
-# - An epoch is a pass over the rows, and a batch holds the rows of one step. The last batch, perhaps small, counts too.
+# - An epoch is a pass over the rows, and a batch holds the rows of one step. The last batch may be small. It counts.
 #   Validation rows take part in no step. `verbose=2` prints less than `verbose=1`.
-# - After `set_random_seed`, `fit` repeats one order of your arrays in every epoch. Batches from `tf.data`, or from
-#   `shuffled_batches`, are dealt anew.
+# - After `set_random_seed`, `fit` repeats one order of your arrays in every epoch. `tf.data` and `shuffled_batches`
+#   make a new order in every epoch, and the same orders in every run.
 # - When validation loss climbs while training loss falls, the model overfits. A callback can stop the fit, which saves
-#   epochs. Whether it saves test loss takes more than 68 rows to tell.
+#   epochs. You need more than 68 test rows to tell whether it saves test loss, too.
 # - Compare with a simple rival, such as a table of counts or logistic regression on the same folds. Say how many rows
 #   the difference amounts to.
 # - Sequential, functional and subclass are three ways to write one model: equal parameters, and equal loss at equal
 #   weights.
-# - `validation_split` takes the last rows, unshuffled. When validation accuracy is near 0 and training accuracy near 1,
-#   look for classes that training never saw, and split by class.
+# - `validation_split` takes the last rows, unshuffled. When validation accuracy is near 0 and training accuracy is
+#   high, look for classes that training never saw, and split by class.
 # - Of the outdated lines tried here, `decay=` is ignored with a warning. The others are errors.
 #
 # ## Try next
@@ -1260,4 +1272,5 @@ print("one-hot:", keras.utils.to_categorical([0, 2], 3).tolist())
 # - Sort the digits the other way around, nines first. Which digits are held back now?
 # - Replace `(128, 128)` in `digit_network` with `(64,)` and set `order_rows = 4000`. What is left of the gain from new
 #   batches, over a few seeds?
-# - Set `hidden=(1,)` in `network`: how many penguins can a single hidden unit tell apart?
+# - Change the default `hidden=(16,)` of `network` to `(1,)`. How many of the penguins does a single hidden unit get
+#   right?

@@ -3,9 +3,9 @@
 # part: 1 Fit
 # objectives:
 #   - read what `fit` returns, and say when each of its figures was measured
-#   - explain why the logged training loss can lie above the validation loss, and compare the two fairly
+#   - explain how the two losses in a history are measured, and compare them fairly
 #   - recognize underfitting, overfitting and too high a learning rate, by eye and with a few lines of code
-#   - stop at the best epoch, and test that the best weights really came back
+#   - stop at the best epoch, and test which weights you are left with
 #   - judge how far you can trust a curve from a single run
 #   - draw a learning curve yourself, and keep it in a file that survives a crash
 # prerequisites:
@@ -40,8 +40,9 @@ begin("04_training_history", globals())
 # ## Tumors, measured
 #
 # Doctors took cells from 569 breast tumors with a fine needle and measured ten properties of the nuclei: radius, texture,
-# smoothness and so on. The mean, the standard error and the extreme of each property make 30 inputs. The label says
-# whether the tumor was malignant (0) or benign (1). The table comes with scikit-learn.
+# smoothness and so on. Three figures for each property make 30 inputs: the mean over the nuclei, its standard error,
+# and the mean of the three largest values. The label says whether the tumor was malignant (0) or benign (1). The table
+# comes with scikit-learn.
 
 # %%
 from sklearn.datasets import load_breast_cancer
@@ -50,10 +51,10 @@ tumors = load_breast_cancer()
 print(tumors.data.shape, " benign:", tumors.target.sum())
 
 # %% [markdown]
-# To make overfitting easy to see, only sixty tumors are for **training**. (In practice you would use most of them.) Half
-# of the others are for **validation**, to watch and to choose. The other half are for the **test**, and wait until
-# everything is chosen. Each part keeps the share of the two classes (lesson 03). The inputs are standardized with the
-# mean and the deviation of the training rows (lesson 02).
+# To make overfitting easy to see, only sixty tumors are for **training**. (In practice you would use most of them.)
+# Half of the others are for **validation**: you watch them and choose with them. The rest are for the **test**, and
+# wait until everything is chosen. Each part keeps the share of the two classes (lesson 03). The inputs are standardized
+# with the mean and the standard deviation of the training rows (lesson 02).
 
 # %%
 from sklearn.model_selection import train_test_split
@@ -82,13 +83,14 @@ print("for the test:     ", len(x_test))
 # %% [markdown]
 # ## What fit returns
 #
-# One network serves the whole lesson: two hidden layers of 64 units. Only its learning rate changes, and two remedies
-# against overfitting.
+# The whole lesson uses one network: two hidden layers of 64 units. Two things change. One is its learning rate. The
+# other is whether it has two remedies against overfitting:
 #
-# - **Dropout** sets a random share of the hidden units to 0, anew in every training step. When the network is used,
-#   nothing is dropped. (You build it by hand in lesson 05.)
-# - **Weight decay** shrinks every weight in each step, by the learning rate times `weight_decay`. The 3 used below takes
-#   3% of each weight at a rate of 0.01. That is a lot: the 0.004 of Keras' `AdamW` would hardly show in such short fits.
+# - **Dropout** sets a random share of the hidden units to 0, other ones in every training step, and scales up the rest.
+#   When the trained network is used, nothing is dropped. (You build it by hand in lesson 05.)
+# - **Weight decay** takes away a share of every weight in each step. The share is the learning rate times
+#   `weight_decay`, which we set to 3 below. At a rate of 0.01 that is 3% in each step. That is a lot: the default of
+#   Keras' `AdamW`, 0.004, would hardly show in such short fits.
 
 # %%
 from functools import cache
@@ -131,9 +133,9 @@ def network(run, learning_rate=0.01, **remedies):
 
 
 # %% [markdown]
-# The rows come from a `tf.data.Dataset`. Its `shuffle` deals the rows into new batches in every epoch; the `fit` of
-# arrays would repeat one order after `set_random_seed` (lesson 03). `dataset`, from this course, leaves out optimizations
-# that only pay for large data.
+# The rows come from a `tf.data.Dataset`. Its `shuffle` puts the rows into a new order in every epoch, where `fit` with
+# arrays would repeat one order after `set_random_seed` (lesson 03). `dataset`, from this course, makes such a data set
+# and leaves out optimizations that only pay for large data.
 
 # %%
 from course.topics.history import dataset
@@ -161,8 +163,8 @@ print({name: len(values) for name, values in history.items()})
 # The history has four lists, with one number for each epoch. `loss` and `accuracy` belong to the training rows, `val_loss`
 # and `val_accuracy` to the validation rows. The metrics carry the names that were passed to `compile`.
 #
-# That was one run. From now on, each network is trained `runs` times from different first weights. Most plots show the
-# median of the runs, with a band from the lowest to the highest.
+# That was one run. From now on, each network is trained `runs` times, with other first weights and another order of the
+# rows each time. Most plots show the median of the runs, with a band from the lowest to the highest.
 
 # %% [markdown]
 # ## When is it measured?
@@ -171,7 +173,7 @@ print({name: len(values) for name, values in history.items()})
 
 # %% [markdown] tags=["predict"]
 # A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows. It is judged on validation
-# rows that it never saw. Which loss will be lower in the first epoch, training or validation?
+# rows that it never saw. Which loss will Keras log as the lower one for the first epoch, training or validation?
 
 # %%
 import numpy as np
@@ -219,7 +221,7 @@ plots.learning_curves(
 # - The logged training loss is a **running mean** over the batches of the epoch. Each batch is measured just *before* the
 #   network learns from it, so the first batch still meets the weights from the beginning of the epoch. And it is measured
 #   **with dropout on**.
-# - The validation loss is measured *after* the epoch, with the weights at its end and with dropout off.
+# - The validation loss is measured *after* the epoch, with the weights that the last step left and with dropout off.
 
 # %%
 from course.topics.history import epoch_sketch
@@ -227,8 +229,8 @@ from course.topics.history import epoch_sketch
 epoch_sketch()
 
 # %% [markdown]
-# To compare like with like, `Reevaluate` measured the training rows again at the end of every epoch. A network without
-# the remedies shows what the running mean does alone.
+# To compare like with like, `Reevaluate` measured the loss of the training rows again at the end of every epoch. The
+# next cell also trains a network without the remedies. It will show what the running mean does alone.
 
 # %%
 without_remedies = train()
@@ -252,8 +254,8 @@ plots.lines(
 )
 
 # %% [markdown]
-# Measured alike, the training rows begin where the validation rows do and soon lie below them. That is the usual order.
-# How much of the logged loss was due to the way of measuring?
+# Measured in the same way, the two losses start about level, and soon the training loss lies below the validation loss.
+# That is the usual order. How much of the logged loss was due to the way of measuring?
 
 
 # %%
@@ -340,13 +342,15 @@ bound(
 # | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
 # | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
-# In the first epoch the difference is large in both rows. The running mean matters while the network learns fast, and
-# fades as the network settles. (Without a remedy, the loss itself is close to 0 by then.) The effect of dropout stays,
-# because the network in training is never the network in use. At the end its logged loss is still
-# {{04.late_logged_over_again}} times the one measured again. (Neither contains the weight decay.)
+# In the first epoch the difference is large in both rows of the table. The running mean matters while the network
+# learns fast, and fades as the network settles. (Without a remedy, the loss itself is close to 0 by then, so hardly any
+# difference is possible.) The effect of dropout stays, because half of the hidden units are missing in every step of
+# training, and none when the network is used. With both remedies, the logged loss of the last epochs is still
+# {{04.late_logged_over_again}} times the one measured again. (Weight decay is no part of either loss.)
 #
 # So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
-# not. Measure both after the epoch, then subtract. Over the last five epochs the gap is {{04.gap_late}}.
+# not. Measure both after the epoch, then subtract. For the network with both remedies, the gap over the last five
+# epochs is {{04.gap_late}}.
 
 # %% [markdown]
 # ### Exercise 04.1: the running mean
@@ -425,13 +429,14 @@ def logged(batch_losses, rows, batch_size):
 # %% [markdown]
 # ## Three ways to go wrong
 #
-# With dropout and weight decay the network learned: its validation loss came down and stayed down. Three things often go
-# wrong, and each has its own look. Here are the same network and the same rows without the remedies.
+# With dropout and weight decay the network learned: its validation loss came down and stayed down. Three things often
+# go wrong, and each leaves its own kind of curve. You will see them with the same rows and the same network, without
+# the remedies.
 
 # %% [markdown]
 # ### Underfitting
 #
-# The learning rate is a hundredth of the first one.
+# Here the learning rate is 0.0001, a hundredth of the 0.01 used so far.
 
 # %%
 from course.topics.history import run_curves
@@ -466,15 +471,16 @@ for name, rows in {"loss": "training", "val_loss": "validation"}.items():
 # %% [markdown]
 # ### Too high a rate
 #
-# Now 0.3, thirty times the first rate.
+# Now the rate is 0.3, thirty times the usual 0.01. The axis is logarithmic, since the losses differ so much.
 
 # %%
 wild = [fit(network(run, learning_rate=0.3)) for run in range(runs)]
 run_curves(wild, title="Rate of 0.3: every run (below 0.01 drawn as 0.01)", lowest=0.01)
 
 # %% [markdown]
-# A model that answers "one half" to everything has a loss of $\ln 2$, about 0.693, and a fresh network starts near it.
-# How high does this fit climb? And where does its validation loss end, compared with the first rate?
+# A model that guesses, with a probability of one half for every row, has a loss of $\ln 2$, about 0.693. A fresh
+# network starts near it. How high does the loss climb at a rate of 0.3? And where does the validation loss end,
+# compared with a rate of 0.01?
 
 # %%
 wild_highest = np.median(stack(wild, "loss").max(axis=1))
@@ -527,20 +533,20 @@ bound(
 )
 
 # %% [markdown]
-# The sign to look for is the *training* loss. Its highest value in a run is {{04.wild_highest}}, far above guessing. At
-# the low rate it was {{04.slow_highest}}. Adam moves each weight by about the learning rate, whatever the gradient, so
-# the first steps throw the weights far away.
+# The sign to look for is a *training* loss that leaps up. Its highest value in a run is {{04.wild_highest}}, far above
+# guessing. At the low rate it was {{04.slow_highest}}. Adam moves each weight by about the learning rate, whatever the
+# size of the gradient, so the first steps throw the weights far away.
 #
-# The fit does not end in infinity as in lesson 01. A share of {{04.wild_learned}} of the runs even ends better than
-# guessing on the training rows. But the weights have landed in a bad place: the validation loss ends at
-# {{04.wild_validation}}, and at the first rate at {{04.plain_validation}}.
+# The loss does not grow to infinity as in lesson 01. A share of {{04.wild_learned}} of the runs even ends better than
+# guessing on the training rows. But the weights have landed in a bad place. The validation loss ends at
+# {{04.wild_validation}}. At a rate of 0.01 it ended at {{04.plain_validation}}.
 
 # %% [markdown]
 # ### Overfitting
 #
-# Last comes the network without remedies at the first rate. A gap between the curves alone is no problem, since the rows
-# that were learned are usually the easier ones. The problem is a validation loss that *turns* while the training loss
-# keeps falling.
+# Last comes the network without remedies at the usual rate of 0.01. A gap between the curves is no problem by itself,
+# since a network usually does better on rows that it has learned. The problem is a validation loss that *turns* and
+# climbs while the training loss keeps falling.
 
 # %% [markdown] tags=["predict"]
 # Without the remedies, the training loss falls towards 0. The validation loss first falls, then rises to a multiple of
@@ -597,8 +603,8 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy **hardly changes**: between the same two epochs it loses
-# {{04.accuracy_lost}}, where a minus is a gain.
+# {{04.validation_loss_growth}}. The validation accuracy **hardly changes**. The accuracy at the best epoch minus that
+# at the last is {{04.accuracy_lost}}, so below 0 means that it has even gained.
 #
 # Both curves are right. Accuracy asks on which side of one half a probability lies; the loss asks how certain it was.
 # About as many tumors are wrong as before, but an overfitting network becomes more and more certain, also about its
@@ -654,9 +660,10 @@ bound(
 )
 
 # %% [markdown]
-# It fires in every run without remedy. It fires in none with both remedies, and in none with the low rate. The factor is
-# a choice: with few validation rows the curve is rough, and a factor near 1 would fire at noise. These are also easy
-# cases, whose curves you had already seen; "Try next" has a harder one.
+# The detector fires in every run without remedy. It fires in none with both remedies, and in none with the low rate.
+# The factor of 1.4 is a choice: with few validation rows the curve is rough, and a factor near 1 would fire at noise.
+# And these are easy cases, whose curves you have already seen; "Try next" has a harder one. (At a rate of 0.3 the
+# validation loss climbs, too, so the exercise below asks about the rate first.)
 
 # %% [markdown] tags=["quiz"]
 # Training loss 0.30, validation loss 0.31, both falling steadily in the last epoch. A colleague suggests dropout. What
@@ -676,9 +683,10 @@ bound(
 #
 # Write a function that says what is wrong, given a history with `loss` and `val_loss`. Ask in this order:
 #
-# 1. `"rate too high"`: in some epoch the training loss is not a finite number, or above 1.4, about twice guessing;
+# 1. `"rate too high"`: the training loss of any epoch is not a finite number, or is above 1.4 (about twice the loss of
+#    guessing);
 # 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its lowest value;
-# 3. `"under-fit"`: the training loss has not fallen to half of its first value;
+# 3. `"under-fit"`: the last training loss is above half of the first;
 # 4. otherwise `"sound"`.
 
 
@@ -740,7 +748,7 @@ def check(diagnose):
             settled * 0.2,
             settled,
             "sound",
-            "Validation came down and stayed down. To lie higher is no disease.",
+            "Validation came down and stayed down. Being above training is no disease.",
         ),
         (
             falling,
@@ -845,11 +853,11 @@ print("weights of the best epoch:", loss == min(history["val_loss"]))
 print("weights of the last epoch:", loss == history["val_loss"][-1])
 
 # %% [markdown] tags=["answer"]
-# It has those of the **last** epoch, `patience` epochs after the best one.
+# The model has the weights of the **last** epoch, `patience` epochs after the best one.
 
 # %% [markdown]
-# With `restore_best_weights=True` the best weights come back. Do they come back exactly? Then the validation loss of the
-# restored network is the lowest in its history, to the last bit.
+# With `restore_best_weights=True` the best weights come back. Do they come back exactly? If so, the validation loss of
+# the restored network equals the lowest in its history, to the last bit.
 
 # %%
 restored = [stopped(run, restore=True) for run in range(runs)]
@@ -869,8 +877,9 @@ bound(
 )
 
 # %% [markdown]
-# They do in every run, and the stop saved {{04.epochs_saved}} of the epochs. (`fit` and `evaluate` measured the rows in
-# one batch. With another batch size the sums are rounded differently, and the last digit may change.)
+# They do in every run, and the stop saved {{04.epochs_saved}} epochs of a run (the median). (`fit` and `evaluate` both
+# measured all rows in one batch. With another batch size the sums are rounded differently, and the last digit may
+# change.)
 
 # %% [markdown]
 # ### Exercise 04.3: patience
@@ -1010,8 +1019,9 @@ def early_stop(val_loss, patience):
 # %% [markdown]
 # ## One run proves little
 #
-# Do the remedies improve the *accuracy* of this network? If you train each network once, you compare one run with one
-# run. You have several runs of each here, and can compare each run of one network with each run of the other.
+# Do the remedies improve the *accuracy* of this network? If you train it once with them and once without, you compare
+# one run with one run. Here you have several runs of each, so you can compare every run with the remedies with every
+# run without.
 
 
 # %%
@@ -1088,15 +1098,16 @@ bound(
 # | equally accurate | {{04.pairs_equal}} |
 # | less accurate | {{04.pairs_worse}} |
 #
-# With one run of each, luck decides which story you tell. Even the mean over all runs changes by only
-# {{04.accuracy_gain}}, a few of the validation tumors.
+# With one run of each, luck has a large part in the story that you tell. The pairs lean to "less accurate". But the
+# mean over all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
 #
-# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}}. They mend how certain the
-# network is, not how it decides.
+# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}} of the pairs. They mend
+# how certain the network is, not how it decides.
 #
-# All runs also share their validation rows. With 254 of them, a single row is worth 0.4 points of accuracy, so **these
-# data cannot tell** whether the remedies change the accuracy. Other rows would add the standard error of an accuracy $p$
-# on $n$ rows, $\sqrt{p (1 - p) / n}$, to the spread of the runs:
+# All runs also share their validation rows. Other rows would give other accuracies, so **these data cannot tell**
+# whether the remedies change the accuracy. How far would an accuracy move? The standard error of an accuracy $p$ on $n$
+# rows is $\sqrt{p(1-p)/n}$, and it comes on top of the spread of the runs. (The difference of two networks on the same
+# rows moves less, since both miss many of the same tumors.)
 
 # %%
 for p in (0.95, 0.98):
@@ -1134,10 +1145,10 @@ print("lowest value of the curve is the loss on:")
 print("the validation rows:", loss == min(history["val_loss"]))
 
 # %% [markdown]
-# On the **validation** rows: `fit` has never seen a test row. The word matters as soon as the curve *chooses*. The epoch
-# at which to stop was taken from this curve, and the lowest value of a rough curve is partly luck, because it was chosen
-# for being low. Rows that have chosen cannot judge. Only now, with everything chosen, do you open the test rows, once, for
-# the stopped networks.
+# The second curve was measured on the **validation** rows. `fit` has never seen a test row. The word matters as soon as
+# you use the curve to *choose*. The epoch at which to stop was taken from this curve, and the lowest value of a rough
+# curve is partly luck, because it was chosen for being low. Rows that helped to choose cannot judge. Only now, with
+# everything chosen, do you open the test rows, once, for the stopped networks.
 
 # %%
 test = dataset(x_test, y_test).batch(len(x_test))
@@ -1161,9 +1172,10 @@ spread("04.test_accuracy", "test accuracy of the same networks", test_accuracy)
 
 # %% [markdown]
 # The validation loss at the chosen epoch is {{04.chosen_validation_loss}}. The same networks have a test loss of
-# {{04.test_loss}} and a test accuracy of {{04.test_accuracy}}. The two losses differ for two reasons, which one split
-# cannot tell apart. The luck of the choice always flatters the validation rows; the luck of which tumors went where can
-# favor either. Call the curve what it is, and report the test loss.
+# {{04.test_loss}} and a test accuracy of {{04.test_accuracy}}. The two losses may differ for two reasons, and one split
+# cannot tell them apart. First, the epoch was chosen for its low validation loss, which flatters the validation rows.
+# Second, luck decided which tumors went into which part, and that can favor either. Call the curve what it is, and
+# report the test loss.
 
 # %% [markdown]
 # ### Exercise 04.4: draw it yourself
@@ -1301,7 +1313,8 @@ logger.on_train_end()  # closes the file; the end of a process would do it
 print(path.read_text())
 
 # %% [markdown]
-# All five epochs are there. The same run went to its end as `without_remedies[0]`. Does the file tell the truth?
+# All five epochs are there. `without_remedies[0]` is the history of the same run without the crash. Does the file hold
+# the same numbers?
 
 # %%
 columns = [name for name in log.dtype.names if name != "epoch"]
@@ -1315,8 +1328,9 @@ print(f"{sum(equal)} of {len(equal)} columns equal the history, to the last bit"
 # ### For TensorBoard
 #
 # **TensorBoard** shows curves in the browser while a fit runs. It reads *event files*, in which each number stands with
-# its name and its step. The callback `keras.callbacks.TensorBoard(folder)` writes them, where the package `tensorboard`
-# is installed. TensorFlow itself can write events without it, and then a callback takes a few lines:
+# its name and its step. The callback `keras.callbacks.TensorBoard(folder)` writes such files, if the package
+# `tensorboard` is installed. TensorFlow itself can write events without that package, so a callback of your own takes
+# only a few lines. (`scalars` tells TensorBoard that the numbers are to be drawn as curves.)
 
 # %%
 import tensorflow as tf
@@ -1340,7 +1354,7 @@ class Events(keras.callbacks.Callback):
 history = fit(network(run=0), [Events()])
 
 # %% [markdown]
-# An event file is a row of records, one for each number. Read them back: are they the history?
+# An event file is a sequence of records, one for each number. Read them back: do they hold the history?
 
 # %%
 newest = max((folder / "events").iterdir(), key=lambda path: path.stat().st_mtime_ns)
@@ -1356,8 +1370,8 @@ fact(
 )
 
 # %% [markdown]
-# They are, in the 32 bits of a float. Now let TensorBoard show them. It is an optional extra of this course; where it is
-# installed, the next cell starts it and prints the address of its page.
+# They do, up to the rounding to 32-bit numbers. Now let TensorBoard show them. It is an optional extra of this course;
+# if it is installed, the next cell starts it and prints the address of its page.
 
 # %% tags=["varies"]
 from importlib.util import find_spec
@@ -1373,22 +1387,22 @@ else:
     print("To get it: python bootstrap.py tensorboard")
 
 # %% [markdown]
-# The page has a plot for each of the four curves. It runs until the kernel ends. From a terminal, `tensorboard --logdir
-# FOLDER` does the same, also while a fit is still running.
+# The page has a plot for each of the four curves. TensorBoard runs until the kernel ends. From a terminal, `tensorboard
+# --logdir FOLDER` does the same, also while a fit is still running.
 
 # %% [markdown]
 # ## What you have learned
 #
 # - `fit` returns one number an epoch for the loss and for each metric, for training and for validation.
-# - The logged training loss is a running mean over the epoch, with dropout on. Validation is measured after it, with
-#   dropout off. Measure the training rows again before you compare the two.
-# - Both losses high and still falling: underfitting. A training loss that leaps far above guessing: rate too high.
-#   Training falls while validation turns: overfitting, which a few lines can detect. The loss shows it; the accuracy may
-#   not.
+# - The logged training loss is a running mean over the epoch, with dropout on. Validation is measured after the epoch,
+#   with dropout off. Measure the training rows again before you compare the two.
+# - If both losses are high and still falling, the network underfits. If the training loss leaps far above guessing, the
+#   rate is too high. If the training loss falls while the validation loss turns and climbs, the network overfits, which
+#   a few lines can detect. The loss shows it; the accuracy may not.
 # - `EarlyStopping` leaves you the last weights unless you say `restore_best_weights=True`. Then the best come back
 #   exactly.
 # - One run is an anecdote. Draw several, and mind the number of validation rows.
-# - The curve that common code calls "test" is validation. It chooses, so it cannot judge.
+# - The curve that common code calls "test" is validation. You choose with it, so it cannot judge.
 # - A learning curve takes five lines of `pyplot`. `CSVLogger` keeps every epoch, also of a fit that crashes, and an event
 #   file lets TensorBoard show it.
 #

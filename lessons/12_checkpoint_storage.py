@@ -23,9 +23,9 @@
 
 # %% [markdown]
 # Lesson 11 asked *what* a checkpoint must contain. This lesson asks what it costs. While a model is being saved,
-# training waits. When a machine fails, the work since the last save is lost. So there is a best interval between saves,
-# and the storage decides how good it can be: how fast it writes and reads, how much of the writing training notices, and
-# whether you can still read the checkpoint after a crash.
+# training waits. When a machine fails, the work since the last save is lost. So there is a best interval between saves.
+# How much time even that interval loses depends on the storage: how fast it writes and reads, how long training waits
+# for it, and whether you can still read the checkpoint after a crash.
 #
 # Times differ from machine to machine: read your own. Other results in the text are those of full mode.
 
@@ -144,13 +144,14 @@ title = f"Saving {state_bytes / 1e6:.0f} MB in five ways"
 storage_figures.milliseconds(took, title=title)
 
 # %% [markdown] tags=["answer"]
-# The two bars in the middle start with the copy already made. So a save without any format takes the third bar plus the
-# last: copy, then write and `fsync`. Whatever the formats take beyond copy and plain `write` is the price of packing,
-# and of the structure that `.keras` carries. (Neither format calls `fsync`, so the disk is still to come.)
+# Read the factor from your own bars: `.keras` is the slowest. The bars "write" and "write and fsync" start with the
+# copy already made. So a save without any format takes the bar "copy in memory" plus the bar "write and fsync".
+# Whatever the two formats take beyond copy and plain `write` is the price of packing, and of the structure that
+# `.keras` carries. (Neither format calls `fsync`, so their bytes may not be on the disk yet.)
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
-# `fsync` seems to cost nothing, the disk is fast, or it only claims to be done, or the folder lies in memory, as `/tmp`
-# does on some systems.
+# `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
+# `/tmp` does on some systems. If a bar is shorter than a bar that it should contain, other programs were at work.
 
 # %% [markdown]
 # ## Let training go on
@@ -210,9 +211,10 @@ spread(
 )
 
 # %% [markdown]
-# In the background, a save takes less work in the training thread, by a factor of {{12.stall_ratio}}. We had aimed for 3
-# in every run: **not reached**, since the copy that remains is a good part of the work. And it is not free: the copy
-# takes as much memory as the state, and the other thread takes processor time from training.
+# In the background, a save takes less work in the training thread, by a factor of {{12.stall_ratio}}. We had aimed for
+# a factor of 3 in every run, and did **not** reach it: the copy that remains is a good part of the work. Nor is saving
+# in the background free: the copy takes as much memory as the state, and the other thread takes processor time from
+# training.
 # `python -m benchmarks.checkpoint_stall` measures all of that, beside Keras' own ways to save.
 
 # %% [markdown]
@@ -231,9 +233,9 @@ print([bucket.delay(10, now=now) for now in (0, 0, 0, 0, 100)])
 
 # %% [markdown]
 # The first twenty bytes pass at once. After that, every ten bytes wait one second longer. By time 100 the bucket is full
-# again. `SlowDisk(rate)` puts one such bucket in front of all its files. Our disk takes the state in `write_time`
-# seconds, and training works for `work` seconds between two saves. (Training is only a pause here, as if an accelerator
-# did the work.)
+# again. `SlowDisk(rate)` puts one such bucket in front of all its files. Our disk needs `write_time` seconds for a
+# state (here 4 MB of zeros), and training works for `work` seconds between two saves. (Training is only a pause here,
+# as if an accelerator did the work.)
 
 # %%
 from concurrent.futures import ThreadPoolExecutor
@@ -292,17 +294,21 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# A save in the background costs whatever is left of the previous write: $\max(0,\ \text{write} - \text{work})$. (Both
-# lines also include the copy and the file system, which weigh more if `write_time` is short.) Once the work between two
-# saves is longer than a write, the slow disk is hidden. Before that it is not: **saving in the background hides time, it
-# does not create bandwidth**. Nor should you let writes queue up: each waits with a copy of the state in memory.
+# For half a write, and then not at all: a save in the background costs whatever is left of the previous write,
+# $\max(0,\ \text{write} - \text{work})$. A save that waits costs a whole write. (Both lines also include the copy and
+# the file system, so they lie higher, and much higher if your machine is busy or `write_time` is short. Then look at
+# how the lines run.) Once the work between two saves is longer than a write, the slow disk is hidden. Before that it is
+# not: **saving in the background hides time, but it does not create bandwidth**. Nor should you let writes queue up:
+# each waits with a copy of the state in memory.
 
 # %% [markdown]
 # ### Exercise 12.1: hand it over
 #
-# Write the save of a training loop. `state` is a dictionary of arrays that training goes on changing *in place*.
-# `write(state)` writes it and takes long. `pending` is what the previous call returned, `None` at first. If the previous
-# write failed, the training loop must find out.
+# Write the function that a training loop calls to save in the background, one write at a time. `state` is a dictionary
+# of arrays that training goes on changing *in place*. `write(state)` writes it and takes long. `executor` is a
+# `ThreadPoolExecutor`, as above: `executor.submit(f, x)` starts `f(x)` in a thread and returns a *future* at once.
+# `pending` is what the previous call returned, `None` at first. If the previous write failed, the training loop must
+# find out.
 
 
 # %% tags=["solution"]
@@ -428,8 +434,8 @@ def hand_over(executor, write, state, pending):
 # ## Several files at once
 #
 # On a network, one open file rarely gets all of the bandwidth. So large checkpoints are **sharded**: cut into files that
-# are written at the same time, usually one by every machine. Our next disk takes a state in `write_time` seconds, but
-# each file gets only a quarter of that rate.
+# are written at the same time, usually one by every machine. Our next disk could write a state in `write_time` seconds,
+# but each file gets only a quarter of that rate.
 
 # %% [markdown] tags=["predict"]
 # With one file, the save takes four times as long as the disk would need. How long does it take with 2, 4 and 8 files?
@@ -461,13 +467,14 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# With 2 files about twice the disk's time, with 4 and 8 about once. More files help until together they use the whole
-# bandwidth; after that they help no more. (What still lies above the second line does not shrink with more files: the
-# sums, the `fsync` of every file, and the manifest.)
+# By the rates alone, 2 files take twice the disk's time, and 4 or 8 files take it once. More files help until together
+# they use the whole bandwidth; after that they help no more. (Your line lies higher, because it also includes the
+# checksums, the `fsync` of every file, and the manifest, which comes next. More files do not shrink that part.)
 
 # %% [markdown]
-# Eight files bring a new danger: a checkpoint of which only seven exist. So a **manifest**, which names all files with
-# their sums, is written once all of them are on the disk. A folder without it is no checkpoint.
+# Eight files bring a new danger: a checkpoint of which only seven files exist. So the last file to be written is a
+# **manifest**, which names all the others with their checksums. It is written once they are all on the disk. A folder
+# without a manifest is no checkpoint.
 
 # %%
 import shutil
@@ -517,7 +524,8 @@ title = f"Restoring {state_bytes / 1e6:.0f} MB in three ways"
 storage_figures.milliseconds(took, title=title)
 
 # %% [markdown]
-# On shared storage it is the number of readers that counts, for they all start at the same moment.
+# Again the formats take longer than the bytes alone. On shared storage it is the number of readers that counts, for
+# they all start at the same moment.
 
 # %% [markdown] tags=["predict"]
 # Several workers restart and read the same checkpoint from one slow disk. With 8 workers, how much longer does it take
@@ -552,15 +560,17 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# Eight workers that each read everything take about eight times as long: the disk has to deliver everything eight times.
-# If each reads its share, the disk delivers it once, and the time stays level. (The workers then exchange their shares,
-# over a network that is usually much faster than the storage.) So plan for the restart, not only for the save.
+# By the rate alone, eight workers that each read everything take eight times as long: the disk has to deliver
+# everything eight times. If each reads its share, the disk delivers everything once, and the time stays level. (Your
+# lines lie higher by the time that every read costs at least, so the factor that you see is smaller than 8. In a real
+# restart the workers then exchange their shares, over a network that is usually much faster than the storage.) So plan
+# for the restart, not only for the save.
 
 # %% [markdown]
 # ## Killed while writing
 #
-# Now the worst moment. Keras opens the file under its final name, which empties it, and then fills it. What if it cannot
-# finish? A layer that fails while it is being saved stands in for a full disk:
+# Now comes the worst moment for a kill. Keras opens the file under its final name, which empties the file, and then
+# fills it. What if Keras cannot finish? A layer that fails while it is being saved stands in for a full disk:
 
 
 # %%
@@ -591,13 +601,14 @@ for action in (small.save, keras.models.load_model):
         print(f"{type(error).__name__} in {action.__name__}")
 
 # %% [markdown]
-# The second save failed and took the first one with it. A process that is killed at that moment leaves the same mess. To
-# see it, we kill small programs that do nothing but save, in one of three ways: into a new file under the old name, as
-# Keras does; new numbers into the old file, as a memory map does; and as `course.training.checkpoints` does it:
+# The second save failed and took the first one with it. A process that is killed at that moment leaves the same mess.
+# To see it, we kill small programs that do nothing but save, in one of three ways. "New file" empties the file under
+# the old name and fills it again, as Keras does. "Old file" writes new numbers over the old ones, as a memory map does.
+# "Course" does what `course.training.checkpoints` does:
 #
 # 1. Write to a temporary name in the same folder, and `fsync`.
 # 2. Rename it with `Path.replace`, which happens at once or not at all, and `fsync` the folder.
-# 3. Keep a sum, so that any later damage is found.
+# 3. Keep a checksum, so that any later damage is found.
 
 # %%
 WRITER = """
@@ -674,8 +685,8 @@ def verdict(way, place, reported):
 
 
 # %% [markdown] tags=["predict"]
-# Each way of writing is killed `kills` times, at a random moment in its first tenths of a second. Which verdict will
-# each way get most often? And which of the four is the worst to have?
+# Each way of writing is killed `kills` times, each time at a random moment within 0.2 seconds after the first save.
+# Which verdict will each way get most often? And which of the four is the worst to have?
 
 # %% tags=["varies"]
 import random
@@ -691,9 +702,9 @@ with ThreadPoolExecutor(max_workers=2) as pool:
         print(f"{way:9}", dict(found[way]))
 
 # %% [markdown] tags=["answer"]
-# The new file under the old name was unreadable after {{12.new_file_unreadable}}. The old file with new numbers was mixed
-# after {{12.old_file_mixed}}. That is the worst of all, because it loads without a word. The file that was written aside
-# and renamed was whole after every kill.
+# Out of eight, {{12.new_file_unreadable}} left the new file under the old name unreadable, and {{12.old_file_mixed}}
+# left the old file mixed. (On a slow or busy machine, other verdicts can be the most frequent.) *Mixed* is the worst of
+# the four, because it loads without a word. The file that was written aside and renamed was whole after every kill.
 
 # %%
 unreadable = found["new file"]["unreadable"]
@@ -734,10 +745,11 @@ fact("12.course_not_whole", "the course's writer: not whole after", not_whole, e
 # %% [markdown]
 # ### Exercise 12.2: whole or not at all
 #
-# Write a file from `chunks`, an iterable of bytes. It may fail halfway, and all of it may not fit into memory: write each
-# chunk as it comes, into the folder of `path`. At every moment `path` must hold the old content or the new. After a
-# failure the old content is there, no other file is left in the folder, and the error is raised. And the bytes must be
-# on the disk (`os.fsync`) before they get their name.
+# Write a file from `chunks`, an iterable of bytes. The iterable may raise an error halfway, and its chunks together may
+# not fit into memory. So write each chunk as it comes, into a file in the folder of `path`. At every moment `path` must
+# hold the old content or the new. After a failure the old content is there, no other file is left in the folder, and
+# the error is raised. And the bytes must be on the disk (`os.fsync`) before the file gets its final name. (Leave out
+# the `fsync` of the folder here.)
 
 
 # %% tags=["solution"]
@@ -988,9 +1000,9 @@ fact("12.one_copy", "one copy: most steps lost", max(lost[1]), equals=29)
 fact("12.two_copies", "two copies: most steps lost", max(lost[2]), equals=4)
 
 # %% [markdown]
-# Two copies take twice the storage and twice the bandwidth. **Parity** does better: cut the state in halves, and store on
-# a third node the exclusive or of their bits. Whichever node fails, the other two know what it held, for one and a half
-# times the storage. Real systems generalize this as erasure codes.
+# Two copies take twice the storage and twice the bandwidth. **Parity** needs only one and a half times the storage. Cut
+# the state into two halves, store them on two nodes, and store the exclusive or of their bits on a third. Whichever
+# node fails, its content can be computed from the other two. Real systems generalize this as erasure codes.
 
 
 # %%
@@ -1091,14 +1103,14 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# By about **a quarter**: twice the interval loses {{12.twice_the_interval}} times as much, and half the interval about as
-# much. The valley is surprisingly flat. At the best interval both terms of the formula are equal; then one halves and the other
-# doubles, so their sum is $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$ times what it was. Young's interval itself is within a
-# tenth of the best simulated one, and loses {{12.lost_at_best}} of all time.
+# By about **a quarter**: twice the interval loses {{12.twice_the_interval}} times as much, and half the interval nearly
+# the same. The valley is surprisingly flat. At the best interval both terms of the formula are equal. With twice the
+# interval one term halves and the other doubles, so their sum is $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$ times what it
+# was. Young's interval itself is within a tenth of the best simulated one, and loses {{12.lost_at_best}} of all time.
 #
-# So **a rough guess of the MTBF is good enough**: a guess that is four times too long makes the interval only twice too
-# long. A wild guess is costly: eight times the interval, from an MTBF 64 times too long, loses at least
-# {{12.eight_times_the_interval:limit}} times as much.
+# So **a rough guess of the MTBF is good enough**: if your guess is four times the true MTBF, your interval is only
+# twice the best one. A wild guess is costly: an MTBF guessed 64 times too long gives eight times the interval, and that
+# loses at least {{12.eight_times_the_interval:limit}} times as much.
 
 # %%
 at = {times: np.interp(times * young, intervals, lost) for times in (1 / 2, 1, 2, 8)}
@@ -1143,10 +1155,11 @@ bound(
 # %% [markdown]
 # ### Exercise 12.3: the interval of a background save
 #
-# A save in the background stops training for `stall` seconds, the copy. Then `write` more seconds pass until the disk has
-# it, and a failure before that falls back to the save before. So a failure loses `write` seconds more than half an
-# interval, and a new save cannot start before the last one is written. Any of `nodes` nodes stops the run when it fails,
-# each once in `node_mtbf` seconds on average. What is the best time of work between two saves?
+# A save in the background stops training for `stall` seconds, while the state is copied. The disk has the copy `write`
+# seconds later. If the run fails before that, it goes back to the save before. So on average a failure loses half an
+# interval and `write` seconds more. A new save cannot start before the last one is written. The run has `nodes` nodes
+# and stops when any of them fails; each node fails once in `node_mtbf` seconds on average. Return the seconds of work
+# between two saves that lose the least time.
 
 
 # %% tags=["solution"]
@@ -1276,8 +1289,8 @@ print(f"by restarts alone     {100 * restarts:.1f}%")
 
 # %% [markdown]
 # The team reports that training ran for more than 90% of the time. Our plan agrees, but only because of our guess: with
-# twice the time to restart it would not. With such fast storage, saves and repeated work are the small part, and most of
-# the loss is the time to restart. With slower storage it is the other way round:
+# twice the time to restart it would not. With such fast storage, saves and repeated work are the small part, and most
+# of the loss is the time to restart. With slower storage, saves and repeated work become the large part:
 
 # %%
 bandwidths = np.geomspace(3e9, 2e12, 30)
@@ -1301,8 +1314,10 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# At 1 GB a second `plan` refuses: a save would take more than half of the time between two failures. There Young's square
-# root no longer holds, and whatever the interval, most of the time would be lost.
+# (The ten minutes of a restart are the same at every bandwidth here. Below about 9 GB a second, reading the checkpoint
+# alone would take longer than that, so the true losses on slow storage are larger.) At 1 GB a second `plan` refuses: a
+# save would take more than half of the time between two failures. There Young's square root no longer holds, and
+# whatever the interval, most of the time would be lost.
 
 # %% [markdown]
 # ## Orbax
@@ -1348,12 +1363,12 @@ else:
     print("To get it: python bootstrap.py orbax")
 
 # %% [markdown]
-# While Orbax writes, the folder has a temporary name. It is renamed when everything is there, as our files are. On stores
-# that cannot rename, a file `commit_success.txt` says the same (our manifest). Orbax's guide
-# reports that saving in the background took about 40% off the saving time of a model of 300 million parameters, and about
-# 97% off that of a model of 340 billion: the larger the state, the more there is to hide. `benchmarks.checkpoint_stall`
-# measures Keras' own `OrbaxCheckpoint` callback. Whatever you choose, test it as in lesson 11: resume, and compare every
-# number.
+# While Orbax writes, the folder has a temporary name. It is renamed when everything is there, as our files are. On
+# stores that cannot rename, a file `commit_success.txt` says that the checkpoint is complete, as our manifest does.
+# Orbax's guide reports that saving in the background took about 40% off the saving time of a model of 300 million
+# parameters, and about 97% off that of a model of 340 billion: the larger the state, the more there is to hide.
+# `python -m benchmarks.checkpoint_stall` measures Keras' own `OrbaxCheckpoint` callback. Whatever you choose, test it
+# as in lesson 11: resume, and compare every number.
 
 # %% [markdown]
 # ## What you have learned
@@ -1363,8 +1378,9 @@ else:
 # - A save in the background hides a slow disk as long as a write is shorter than the work between two saves. More files
 #   help until they use the whole bandwidth; a manifest makes them one checkpoint. Reading counts too: let each worker
 #   read its share.
-# - Write beside the old file, `fsync`, then rename: a kill leaves the old file or the new. Under the old name it can leave
-#   half a file, and in the old file a mixture that loads without a word.
+# - Write beside the old file, `fsync`, then rename: a kill leaves the old file or the new. If you write under the old
+#   name, a kill can leave half a file. If you write into the old file, it can leave a mixture that loads without a
+#   word.
 # - Keep two copies on two nodes, or parity on a third. Then the failure of one storage node costs nothing.
 # - The interval that loses the least time is $\sqrt{2cM}$, and the valley is flat: twice or half of it costs about a
 #   quarter more. A plan follows from size, nodes, bandwidth and restarts.

@@ -65,8 +65,8 @@ y_validation = digits.y_validation[:1000]
 
 # %% [markdown]
 # Our network is a sum. Five **branches** see the same pixels. Each is a small dense network with two hidden layers,
-# and their ten outputs are added up before the softmax. (Inception, the network in the paper below, has branches too,
-# but merges them after every block.)
+# and their ten outputs are added up before the softmax. (Inception, the network of a paper that you will meet below,
+# has branches too, but merges them after every block.)
 
 # %%
 import numpy as np
@@ -128,9 +128,10 @@ print("gradients of one worker:", sum(map(len, single)))
 print("logits of one worker:   ", worker_rows * 10)
 
 # %% [markdown] tags=["answer"]
-# Divide the two numbers. There is one gradient for every weight, however many rows there are, and there are ten logits
-# for every row. With so few rows, the gradients are by far the longer message. (In a network whose branches meet after
-# every layer, workers exchange activations instead of logits, and that message grows.)
+# The gradients, by a factor of about two hundred: divide the two numbers. There is one gradient for every weight,
+# however many rows there are, and there are ten logits for every row. With so few rows, the gradients are by far the
+# longer message. (In a network whose branches meet after every layer, workers exchange activations instead of logits,
+# and that message grows.)
 
 # %% [markdown]
 # ## Data parallel, with real processes
@@ -305,12 +306,14 @@ except WorkerError as error:
 #
 # - **Strong scaling**: the batch stays the same, and workers split it. How much faster is the step?
 # - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does a step still take as
-#   long? The part of the speed that you keep, $SE_N = t_1 / t_N$, is the **scaling efficiency**.
+#   long? The part of the speed that you keep, $SE_N = t_1 / t_N$, is the **scaling efficiency**. ($t_N$ is the time of
+#   a step with $N$ workers. For strong scaling the efficiency is $t_1 / (N\, t_N)$.)
 #
-# Timing workers takes care. Other programs can only make a step longer, so you want the least of many measurements.
-# But the least time of a *single* step on *one* worker's clock is wrong: a worker that is held up leaves out the time in
-# which the other one went on. So we time blocks of twenty steps, from the first worker to begin to the last one to
-# end, and take the least block. On one core this measure cannot exceed one half, as it should be.
+# Timing workers needs care. Other programs can only make a step longer, so you want the least of many measurements. But
+# the least time of a *single* step on *one* worker's clock misleads: a worker that begins a step late finds the part of
+# the other one done, and does not have to wait for it. So we time blocks of twenty steps, from the first worker to
+# begin to the last one to end, and take the least block. On one core this measure cannot exceed one half, as it should
+# be.
 
 # %% [markdown] tags=["predict"]
 # With two workers, will the efficiency be better for small batches or for large ones? Why?
@@ -352,9 +355,10 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # %% [markdown] tags=["answer"]
 # The exchange moves the same numbers for every batch, because gradients are as long as the weights, however many rows
 # made them. Computing grows with the rows. So the efficiency should rise from left to right: **larger batches scale
-# better**, until workers compete for the memory and the cache that they share. Strong scaling loses twice. Workers split
-# the rows, but each one still computes all the new weights. (Frameworks hide part of the exchange: they send the
-# gradients of the last layers while the backward pass still works on the first. Ours waits.)
+# better**, until workers compete for the memory and the cache that they share. Strong scaling loses more than the
+# exchange: workers split the rows, but each one still computes all the new weights. (Frameworks hide part of the
+# exchange: they send the gradients of the last layers while the backward pass still works on the first. Our program
+# waits.)
 #
 # If your curves wander or fall below one half, other programs used the cores while you measured, or there is only one
 # core.
@@ -377,8 +381,8 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 #
 # Larger batches scale better, so why not use large ones? Count epochs until the network reads a share `target` of the
 # validation digits correctly. One process is enough for that, because workers take the same steps up to rounding. We
-# train with SGD and a momentum of 0.9 (which, as Shallue and others found, bears larger batches than SGD alone) and deal
-# the digits anew in every epoch.
+# train with SGD and a momentum of 0.9 (which, as Shallue and others found, bears larger batches than SGD alone) and
+# shuffle the digits anew in every epoch.
 
 # %%
 MOMENTUM = 0.9
@@ -406,8 +410,8 @@ def train_step(branches, velocities, chosen, rate):
 
 
 # %% [markdown]
-# A trial looks at the validation digits four times an epoch. A trial that gives up returns infinity, not the epoch at
-# which it stopped: its true count is unknown.
+# A trial looks at the validation digits about four times an epoch, and with the largest batches after every step. A
+# trial that gives up returns infinity, not the epoch at which it stopped: its true count is unknown.
 
 
 # %%
@@ -426,14 +430,14 @@ def count_epochs(batch, rate, order, most=most_epochs):
 
 
 # %% [markdown]
-# Which learning rate should you use? That question decides the experiment, so do both. One curve has one rate for all
-# batches, found at the smallest. The other has the best rate for each: start from half the rate of the batch before, and
-# double it for as long as that helps. A rate can be lucky on one order of the digits, so tune on the worse of two orders,
-# count on others, and take the median.
+# Which learning rate should you use? That question decides the experiment, so we draw two curves. The first has one
+# rate for all batches, the best for the smallest batch, and one trial for each batch. The second has the best rate for
+# each batch: start from half the rate of the batch before, and double it for as long as that helps. A rate can be lucky
+# on one order of the digits. So tune on the worse of two orders, count on other orders, and take the median.
 
 # %% [markdown] tags=["predict"]
-# Batches grow from half of `worker_rows` to 32 times that. With the best rate for each, do the epochs grow from the
-# first doubling on, or only later?
+# Batches grow from half of `worker_rows` to 32 times `worker_rows`. With the best rate for each, do the epochs grow
+# from the first doubling on, or only later?
 
 
 # %%
@@ -527,8 +531,8 @@ if not fast and {64, 256, 1024, 2048} <= tuned.keys():
 # grow by a factor of {{15.growth}}, so 32 times the devices train only {{15.gain_left}} times as fast, even if exchanges
 # were free. Shallue and others found a curve of this shape on every problem that they tried.
 #
-# With one rate for all, 1024 rows take at least {{15.untuned:limit}} times the epochs of the best rate, and in some trials
-# far more than we waited for. A study that does not tune the rate measures the rate.
+# With one rate for all, 1024 rows take at least {{15.untuned:limit}} times the epochs of the best rate, and in some
+# trials more than we waited for. A study that does not tune the rate measures the rate, not the batch.
 
 # %% [markdown]
 # ## Model parallel: placing branches
@@ -571,8 +575,9 @@ delay = max(0.0, step_idle - step_alone) / 2
 
 # %% [markdown]
 # These tasks form a graph. The sum needs every branch's logits, and every backward pass needs the sum. An **edge** from
-# task to task says so, and says how long the message takes between two devices. A branch's forward and backward pass
-# share weights, so we make the edge between them so expensive that nobody would cut it.
+# one task to another says that the second needs the result of the first. It also says how long the message takes if
+# they are on two devices: then the edge is *cut*. A branch's forward and backward pass share weights, so we make the
+# edge between them so expensive that no good plan cuts it.
 
 # %%
 never = 10 * sum(costs.values())
@@ -583,9 +588,9 @@ for number in everything:
     edges[f"forward {number}", f"backward {number}"] = never
 
 # %% [markdown] tags=["predict"]
-# Forget the messages for a moment, and let the costs be just the widths: 48, 40, 32, 24 and 16. A natural rule gives the
-# largest branch that is left to whoever has less to do so far. When is the slower worker done by that rule, and can you
-# do better?
+# Forget the messages for a moment, and let the costs be just the widths: 48, 40, 32, 24 and 16. A natural rule
+# (*greedy*) gives the largest remaining branch to the worker that has less to do so far. When is the slower worker done
+# by that rule, and can you do better?
 
 # %%
 from itertools import product
@@ -597,14 +602,15 @@ print(len(splits), "splits; the best one is done after", min(loads), "by", best_
 
 # %% [markdown] tags=["answer"]
 # **Greedy** gives 48 to the first worker, then 40 and 32 to the second (72), 24 to the first (72), and the 16 makes one
-# of them 88. But {48, 32} and {40, 24, 16} make 80 each. Greedy is never far off: Graham proved how far, in 1969.
+# of them 88. But {48, 32} and {40, 24, 16} make 80 each. Greedy is never far off: Graham proved in 1969 that with two
+# workers it takes at most 7/6 of the best time.
 
 # %% [markdown]
-# For five branches you can try all 32 splits, as the cell did. For a real graph with hundreds of tasks you cannot. An
-# **integer program** takes its place: unknowns, some of them restricted to 0 or 1, linear inequalities, and a quantity
-# to minimize. Is task $i$ on device $d$? When does it begin? Is an edge cut, so that its message has to travel? Of two
-# tasks on one device, which comes first? `place` writes the inequalities down, and SciPy solves them. (Pal and others
-# place Inception's graph in this way.)
+# For five branches you can try all 32 splits, as the cell did. For a real graph with hundreds of tasks you cannot. Then
+# you write an **integer program**: unknowns, some of them restricted to 0 or 1, linear inequalities, and a quantity to
+# minimize. The unknowns answer four questions. Is task $i$ on device $d$? When does it begin? Is an edge cut, so that
+# its message has to travel? Of two tasks on one device, which comes first? `place` writes the inequalities down, and
+# SciPy solves them. (Pal and others place Inception's graph in this way.)
 
 # %%
 from course.topics.placement import place
@@ -629,7 +635,8 @@ bound(
 # %% [markdown]
 # A plan is a claim about the world, so you run it. The gradient is still that of one process, to less than
 # {{15.model_difference:limit}}. Each worker holds only its own branches, so workers split the memory for weights as
-# well. (For networks too large for one device, that is the main reason.) And the speed?
+# well. (For networks too large for one device, that is the main reason to split the model.) And the speed? We write
+# $SU^2$ for the speed-up that two model-parallel workers have over one; the 2 is an index, not a power.
 
 # %%
 from course.topics.parallel_figures import plan_and_run
@@ -658,9 +665,10 @@ print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2
 # %% [markdown]
 # ### Exercise 15.2: when does a placement end?
 #
-# Write the function that judges a placement. Tasks run in the order in which `costs` lists them. Each one begins as
-# soon as its device is free and all that it needs has arrived. A result that stays on its device is there at once. To
-# reach another device, it takes the time `edges[a, b]`.
+# Write the function that judges a placement. `costs` holds the time of each task, and an edge `(a, b)` says that task
+# `b` needs the result of task `a`. Tasks run in the order in which `costs` lists them. Each one begins as soon as its
+# device is free and all the results that it needs have arrived. A result that stays on its device is there at once. A
+# result that goes to another device takes the time `edges[a, b]`.
 
 
 # %% tags=["solution"]
@@ -859,15 +867,16 @@ bound(
 #
 # $$SU_N = SE_N \cdot N \cdot \frac{E_1}{E_N}.$$
 #
-# Now make each of the $N$ a group of $M$ devices that works model parallel and is $SU^M$ times as fast as one device.
-# The batch is still that of $N$, and so are the epochs. (We assume that groups exchange gradients as efficiently as
-# single devices do.) Together that is $SU^M \cdot SE_N \cdot N \cdot E_1 / E_N$. The rival with as many devices is data
-# parallelism on $MN$. The hybrid wins when
+# Now replace each of the $N$ workers by a group of $M$ devices that works model parallel and is $SU^M$ times as fast as
+# one device. This is the **hybrid**. Its batch is still that of $N$ workers, so it still needs $E_N$ epochs. (We assume
+# that groups exchange gradients as efficiently as single devices do.) So the hybrid is
+# $SU^M \cdot SE_N \cdot N \cdot E_1 / E_N$ times as fast as one device. Its rival is data parallelism on as many
+# devices, $MN$. The hybrid wins when
 #
 # $$SU^M > M \cdot \frac{SE_{MN}}{SE_N} \cdot \frac{E_N}{E_{MN}}.$$
 #
 # So model parallelism need not be efficient, which would mean $SU^M = M$. It only has to beat what data parallelism
-# *still* gains from the same devices.
+# *still* gains when it goes from $N$ to $MN$ devices.
 
 # %% [markdown] tags=["predict"]
 # Take the 1.32 that Pal and others publish for Inception-V3 on two GPUs. Suppose that the efficiency is the same at $N$
@@ -895,8 +904,9 @@ print(f"the hybrid gains {100 * (hybrid_speed / data_speed - 1):.1f}%")
 # ### Exercise 15.3: where does the hybrid begin to win?
 #
 # Given tables of $SE_N$ and $E_N$ for several $N$, find the least number of devices for which the hybrid, in groups
-# of `ways`, is strictly faster than data parallelism *on as many devices*. Judge only those numbers of devices for
-# which the tables have both that number and its number of groups. The tables need not hold $N = 1$.
+# of `ways`, is strictly faster than data parallelism *on as many devices*. Judge only numbers of devices that make
+# whole groups, and for which the tables hold both the number of devices and the number of groups. The tables need not
+# hold $N = 1$.
 
 
 # %% tags=["solution"]
@@ -1103,8 +1113,8 @@ def first_win(model_speedup, ways, efficiency, epochs):
 # workers you need a model of the exchange. Here are two.
 #
 # - **Everyone reads everyone**, as our workers do: each further worker adds the same time.
-# - **Ring all-reduce**, as NCCL and Horovod do: each worker passes pieces of the sum to its neighbor, twice around. Each
-#   worker sends $2(N-1)/N$ times its gradients.
+# - **Ring all-reduce**, as NCCL and Horovod do: each worker passes pieces of the sum to its neighbor, twice around. So
+#   each worker sends $2(N-1)/N$ times as many numbers as there are gradients.
 
 # %%
 from itertools import takewhile
@@ -1161,7 +1171,9 @@ for name, efficiency in models.items():
 # computer changes that. Between *free exchange* and *data* lies what is lost in talking, on your machine. The hybrid
 # starts from its $SU^2$ and pays both prices for half as many groups. Data parallelism is good while the epochs are
 # flat and exchanges are cheap. Once the epochs double with the batch, further devices gain it nothing, and any hybrid
-# that gains something wins. That is the article's point. (The panels end before the first batch whose trials gave up.)
+# that gains something wins. That is the paper's point. (Below the line at 1 both are slower than one device, and
+# winning there is worth nothing. Neighboring points also differ by chance, because each count of epochs is the median
+# of a few trials. The panels end before the first batch whose trials gave up.)
 
 # %% [markdown] tags=["quiz"]
 # A new link between the devices makes every exchange free: $SE_N = 1$ for all $N$. Can a hybrid with $SU^2 = 1.5$ still
@@ -1195,7 +1207,7 @@ for name, efficiency in models.items():
 # after the other, they make an all-reduce. A sharded model also needs sharded checkpoints, which can be loaded onto
 # another number of devices. In PyTorch that is `torch.distributed.checkpoint` (DCP), in JAX it is Orbax.
 #
-# Our workers can show two of these rows.
+# Our workers can show two more of these rows: the optimizer state split, and a pipeline.
 
 # %% [markdown]
 # ### ZeRO: split the optimizer state
@@ -1217,7 +1229,8 @@ fact("15.zero_same", "split optimizer state: the same weights, bit for bit", zer
 
 # %% [markdown]
 # Each worker holds half of the velocities, and after ten steps the weights are the same *bit for bit*. Adam keeps two
-# numbers for every weight, so it gains twice as much. Nothing is approximated: each sum is made once instead of twice.
+# numbers for every weight, so with Adam the memory saved is twice as large. Nothing is approximated: each sum is made
+# once instead of twice.
 
 # %% [markdown]
 # ### A pipeline and its bubble
@@ -1352,8 +1365,8 @@ from keras.src.backend.tensorflow import distribution_lib
 print(distribution_lib.__doc__.strip())
 
 # %% [markdown]
-# If you do not read that warning, your program trains without complaint on *one* of your devices. The course's tests run
-# that too.
+# Nothing shows you that warning when you use the interface: your program trains without complaint on *one* of your
+# devices. The course's tests run that too.
 #
 # Here is the program for JAX. It arranges four devices in a 2 x 2 mesh. Rows are split along the axis `batch`, and the
 # columns of the hidden layer's weight matrix along the axis `model`. That is our 2 x 2 grid again, but the cut runs
@@ -1438,10 +1451,10 @@ else:
 #   both. All arrive at the gradient of one process, up to rounding. Weight unequal shards by their rows.
 # - Strong scaling keeps the batch, weak scaling keeps the rows of a worker. The exchange does not depend on the rows, so
 #   large batches scale better. Time blocks of steps by all workers' clocks.
-# - A larger batch costs nothing at first, as long as the learning rate can grow with it. Then it costs epochs. With an
-#   untuned rate you measure the rate.
-# - The hybrid wins when $SU^M > M \cdot (SE_{MN}/SE_N) \cdot (E_N/E_{MN})$. It does not have to be efficient. Data
-#   parallelism only has to have stopped gaining.
+# - A larger batch costs few epochs at first, as long as the learning rate can grow with it. Then it costs many. With an
+#   untuned rate you measure the rate, not the batch.
+# - The hybrid wins when $SU^M > M \cdot (SE_{MN}/SE_N) \cdot (E_N/E_{MN})$. It does not have to be efficient, if data
+#   parallelism gains little from more devices.
 # - ZeRO splits the optimizer state and changes no bit. A pipeline waits for a share $(K-1)/(m+K-1)$ of the time.
 #
 # **So what should you do?** If the network fits on one device, use data parallelism until the epochs grow. If its
