@@ -19,7 +19,10 @@ PARTIAL = ".partial"  # how the names of files end that are being written, or th
 
 def write_whole(path: Path, content: str | bytes, *, durable: bool = False) -> None:
     """Write `content` to `path`, text as UTF-8 with plain newlines; folders that are missing are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if durable:
+        make_folder(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path.parent, path.name, durable=durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
@@ -42,10 +45,20 @@ def whole_file(
         partial.replace(folder / (name if isinstance(name, str) else name(partial)))
     finally:
         partial.unlink(missing_ok=True)
-    if (
-        durable and sys.platform != "win32"
-    ):  # elsewhere a new name is on the disk only when its folder is
+    if durable:
         _force_folder(folder)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, and force their names to the disk. Raises OSError.
+
+    Each is forced before the next is made, so that a folder that is there, even after a kill, stands in one that stays.
+    """
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+    with contextlib.suppress(PermissionError):  # of a folder that this user may not read
+        _force_folder(path.parent)
 
 
 def empty_folder(path: Path) -> Path:
@@ -57,6 +70,9 @@ def empty_folder(path: Path) -> Path:
 
 
 def _force_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk: elsewhere than on Windows, a new one is there only then."""
+    if sys.platform == "win32":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

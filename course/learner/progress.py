@@ -2,7 +2,7 @@
 
 A check's outcome stands in the notebook's outputs, which a click clears. So an answer that was right once is remembered
 in one small file in the learner's folder, with where `course practice` stands; no account, no network. The file is
-written whole, under a lock: whoever is killed leaves the state before or after.
+written whole, under a lock, and onto the disk: a kill or a power cut leaves the state before or after.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from filelock import FileLock
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from course.catalog import Lesson, all_lessons
-from course.files import write_whole
+from course.files import make_folder, write_whole
 from course.learner.merge import answer_in
 from course.learner.reading import read
 from course.outputs import LOOKS, exercises_in
@@ -105,12 +105,13 @@ def remembered(mine: Path) -> dict[str, Standing]:
 
 def remember(mine: Path, new: Mapping[str, Standing]) -> dict[str, Standing]:
     """Add `new` standings to what is remembered, whoever else writes there, and return all of it."""
-    mine.mkdir(parents=True, exist_ok=True)
+    make_folder(mine)
     with FileLock(mine / f"{STATE}.lock"):
         known = remembered(mine) | dict(new)
         write_whole(
             mine / STATE,
             json.dumps({name: asdict(each) for name, each in known.items()}, indent=1) + "\n",
+            durable=True,
         )
     return known
 

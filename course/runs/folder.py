@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from course.files import make_folder
 from course.runs import records
 
 LOCK = ".lock"
@@ -26,7 +27,7 @@ def held(out: Path) -> Iterator[None]:
         raise FolderError(f"{out}: {reason}; choose a new folder, with --out")
     lock = FileLock(out / LOCK, blocking=False)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         lock.acquire()
     except Timeout as error:
         raise FolderError(

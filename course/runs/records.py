@@ -190,10 +190,10 @@ def write(record: Record, out: Path, notebook: "NotebookNode | None" = None) -> 
     if notebook is not None:
         import nbformat
 
-        write_whole(
-            path, nbformat.writes(notebook).encode(errors="backslashreplace")
-        )  # lone surrogates: as \ud800
-    write_whole(out / f"{record.name}.json", RECORD.dump_json(record, indent=1) + b"\n")
+        text = nbformat.writes(notebook).encode(errors="backslashreplace")  # lone surrogates
+        write_whole(path, text, durable=True)
+    text = RECORD.dump_json(record, indent=1) + b"\n"
+    write_whole(out / f"{record.name}.json", text, durable=True)
     if notebook is None:
         path.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ whole epochs and forty batches of the fourth. A file has a name that its content
 """
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from filelock import FileLock, Timeout
 
-from course.files import PARTIAL, whole_file, write_whole
+from course.files import PARTIAL, make_folder, whole_file, write_whole
 
 NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 # Keys that stand for what JSON has not.
@@ -67,7 +68,7 @@ class CheckpointFolder:
     def open(self) -> None:
         """Take the folder for this process and clear away what a kill has left half written."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             _lock(self.path)
             for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
@@ -171,10 +172,11 @@ def read(path: str | Path) -> Checkpoint:
     if not name:
         raise CheckpointError(f"{path}: not a checkpoint, by its name")
     try:
-        digest = sha256(path)[:16]
+        content = path.read_bytes()  # once: zipfile takes an error of a later read for damage
+        digest = hashlib.sha256(content).hexdigest()[:16]
         if digest != name[3]:
             raise CheckpointError(f"{path}: damaged, its sha256 begins with {digest}")
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = dict(file)
     except (OSError, MemoryError) as error:
         raise UnreadableError(
@@ -263,5 +265,9 @@ def _lock(folder: Path) -> None:
         raise CheckpointError(
             f"{folder}: in use by {holder}; give each run its own folder"
         ) from None
-    write_whole(process, str(os.getpid()))
+    try:
+        write_whole(process, str(os.getpid()))
+    except BaseException:  # else this very process would find the folder in use
+        lock.release()
+        raise
     _locks[folder.resolve()] = lock
