@@ -304,9 +304,8 @@ class _Case:
         """End the process at a call, and the power as well."""
         folder = self._new()
         said: list = []
-        with FailingDisk(folder, at=at) as disk:
-            with contextlib.suppress(Ended):
-                self._scenario.write(folder, said)
+        with FailingDisk(folder, at=at) as disk, contextlib.suppress(Ended):
+            self._scenario.write(folder, said)
         _let_go()
         self.count["ends"] += 1
         self.count["faults"] += 1

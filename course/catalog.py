@@ -59,12 +59,12 @@ class Lesson:
         """Title, part, objectives, prerequisites, data. Raises LessonError when the text does not begin with them."""
         import yaml
 
-        found = HEADER.match(self.source.read_text(encoding="utf-8"))
+        found = HEADER.match(_text(self.source))
         try:
             header = (
                 yaml.safe_load(re.sub(r"^# ?", "", found[1], flags=re.MULTILINE)) if found else None
             )
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # such as the 30th of February
             header = None
         if not isinstance(header, dict):
             raise LessonError(
@@ -172,5 +172,13 @@ def parameters_of(name: str) -> dict[str, Parameter]:
 
 def _cells(path: Path) -> Iterable[tuple[str, str]]:
     """Return the cells of a lesson's source: what stands behind `# %%`, and the text below."""
-    _, *parts = CELL.split(path.read_text(encoding="utf-8"))
+    _, *parts = CELL.split(_text(path))
     return zip(parts[::2], parts[1::2], strict=True)
+
+
+def _text(path: Path) -> str:
+    """Return a lesson's source. Raises LessonError for what is no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise LessonError(f"lessons/{path.name}: is not UTF-8, from byte {error.start}") from error

@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any, Literal
 
 from course import ROOT, lesson, outputs
+from course.catalog import LessonError
 from course.evidence import SIGNIFICANT, sign_test
 from course.outputs import Row
 
@@ -168,8 +169,17 @@ def spread(
 
 @cache
 def stored() -> dict[str, Any]:
-    """Return what was measured, by claim, and by lesson number on which machine."""
-    return tomllib.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
+    """Return what was measured, by claim, and by lesson number on which machine.
+
+    Raises LessonError for a file that is not what `course measure` writes.
+    """
+    try:
+        found = tomllib.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LessonError(f"{VALUES}: is not what `course measure` writes ({error})") from error
+    if odd := [name for name, entry in found.items() if not isinstance(entry, dict)]:
+        raise LessonError(f"{VALUES}: {odd[0]} is no table")
+    return found
 
 
 def band(name: str, mode: str) -> Band | None:

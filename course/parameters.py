@@ -92,14 +92,23 @@ def read_parameters(cell: str) -> dict[str, Parameter]:
     """
     parameters = {}
     lines = cell.splitlines()
-    for node in ast.parse(cell).body:
+    try:
+        statements = ast.parse(cell).body
+    except (SyntaxError, ValueError) as error:
+        raise ParameterError(f"the parameters cell is not Python: {error}") from error
+    for node in statements:
         line = lines[node.lineno - 1]
         _, commented, comment = line.partition("  # ")
         match node:
             case ast.AnnAssign(ast.Name(name), ast.Name(type_), ast.expr() as value) if (
                 type_ in TYPES and commented
             ):
-                parameters[name] = _parameter(name, type_, ast.literal_eval(value), comment)
+                try:
+                    parameters[name] = _parameter(name, type_, ast.literal_eval(value), comment)
+                except ParameterError:
+                    raise
+                except (ValueError, TypeError) as error:
+                    raise ParameterError(f"{line!r}: {error}") from error
             case _:
                 raise ParameterError(
                     f"{line!r}: a parameter reads `name: type = default  # help, low to high`"

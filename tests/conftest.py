@@ -14,11 +14,24 @@ import pytest
 from typer.testing import CliRunner
 
 from course import catalog, claims, lesson
+from tests import network
+
+network.cut()
 
 # CI draws the same cases each time: a new one is found where somebody can look at it.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if "CI" in os.environ:
     hypothesis.settings.load_profile("ci")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """Fail a test that reached for the network, also where a library kept that to itself."""
+    attempts = list(network.attempts)
+    network.attempts.clear()
+    if attempts:
+        pytest.fail("; ".join(attempts))
+
 
 FOLDERS = {
     "spaces": "my own  course",

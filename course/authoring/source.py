@@ -83,7 +83,9 @@ def read(name: str) -> Source:
 def problems(source: Source) -> list[str]:
     """Return what in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
     found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
-    found += [f"header: {key} is not known" for key in sorted(source.header.keys() - HEADER)]
+    found += [
+        f"header: {key} is not known" for key in sorted(map(str, source.header.keys() - HEADER))
+    ]
     tagged = {tag: [cell for cell in source.cells if tag in cell.tags] for tag in TAGS}
     if len(tagged["parameters"]) != 1:
         found.append(f"{len(tagged['parameters'])} cells tagged parameters: must be one")
@@ -180,7 +182,10 @@ def cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
 
 
 def _cell(name: str, node: Any) -> Cell:
-    tags = frozenset(node.metadata.get("tags", []))
+    given = node.metadata.get("tags", [])
+    if not isinstance(given, list) or not all(isinstance(tag, str) for tag in given):
+        raise LessonError(f"lessons/{name}.py: tags = {given!r}: must be a list of names")
+    tags = frozenset(given)
     if unknown := tags - TAGS:
         raise LessonError(
             f"lessons/{name}.py: tag {sorted(unknown)[0]!r} must be one of {', '.join(sorted(TAGS))}"

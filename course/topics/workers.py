@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,12 +37,9 @@ class Worker:
     count: int
     shared: dict[str, NDArray]
     barrier: Any
-    parent: int
 
     def wait(self) -> None:
-        """Wait until every worker is here; end with an error when the process that started them is gone."""
-        if os.getppid() != self.parent:
-            raise WorkerError("the process that started the workers is gone")
+        """Wait until every worker is here."""
         self.barrier.wait()
 
 
@@ -68,7 +66,7 @@ def run_workers(
             with _clean_start():
                 for rank in range(count):
                     receiver, sender = context.Pipe(duplex=False)
-                    worker = Worker(rank, count, {}, barrier, os.getpid())
+                    worker = Worker(rank, count, {}, barrier)
                     parcel = work, worker, name, layout, sender, arguments
                     processes.append(context.Process(target=_serve, args=parcel, daemon=True))
                     pipes[receiver] = rank
@@ -113,7 +111,8 @@ def _serve(
     pipe: Connection,
     arguments: tuple,
 ) -> None:
-    """Serve as a worker process."""
+    """Serve as a worker process, until the work is done or the process that started it is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # the parent answers an interrupt, and ends the workers
@@ -127,6 +126,14 @@ def _serve(
         pipe.send((False, f"{type(error).__name__}: {error}"))
     worker.shared = {}  # memory closes once nothing points into it
     segment.close()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, however that was; Python's tracker then frees the shared memory."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    parent.join()
+    os._exit(1)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ from course.training.state import (
     unless_drawn,
     variables,
 )
+from course.training.termination import Termination
 
 
 class Checkpoints(keras.callbacks.CallbackList):
@@ -49,7 +50,8 @@ class Checkpoints(keras.callbacks.CallbackList):
     Callbacks that remember something belong into its list, so that their memory is saved too. A number as
     `save_freq` saves after every so many batches as well. The last `keep` checkpoints stay in the folder, and the
     one with the best `monitor` ("min": the least) at an epoch's end. With `asynchronous=True` training waits for a
-    copy in memory only.
+    copy in memory only. After SIGTERM, which clusters send before they kill, the batch under way is the last: its state
+    is saved, and the process ends.
 
     What is saved is exact. All that model, callbacks and data hold is asked for (see `course.training.memory` and
     `course.training.programs`); what cannot be saved is refused when training begins, or at the first save, by its
@@ -98,6 +100,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best: dict[str, Any] | None = None
+        self._termination = Termination(lambda: call_of_fit().get("self") is self.model)
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None
 
@@ -142,6 +145,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._resumed:
             self._resume(*self._resumed)
             self._note_begin()
+        self._termination.watch()
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model._initial_epoch = None  # fit has read it; the next fit starts at its own
@@ -167,15 +171,13 @@ class Checkpoints(keras.callbacks.CallbackList):
     def on_train_batch_end(self, batch, logs=None):
         done = batch + 1
         if done <= self._done:
+            self._end_if_asked()
             return
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
-        end_is_next = self.save_freq == "epoch" or self.model.stop_training
-        if end_is_next:
-            return
-        before = done - self.model.steps_per_execution
-        if done // self.save_freq > before // self.save_freq:
+        if not self.model.stop_training and (self._is_due(done) or self._termination.asked):
             self._save(Position(int(self._epoch.numpy()), done), {})
+            self._end_if_asked()
 
     def on_epoch_end(self, epoch, logs=None):
         for callback in self.callbacks:  # the base class would give each a copy of logs
@@ -186,6 +188,21 @@ class Checkpoints(keras.callbacks.CallbackList):
             self._best = {"epoch": epoch + 1, "value": value}
         self._note_epoch()
         self._save(Position(epoch + 1, 0), logs)
+        self._end_if_asked()
+
+    def _is_due(self, done: int) -> bool:
+        """Whether `save_freq` asks for a save after so many batches of an epoch."""
+        if self.save_freq == "epoch":
+            return False
+        before = done - self.model.steps_per_execution
+        return done // self.save_freq > before // self.save_freq
+
+    def _end_if_asked(self) -> None:
+        """Answer SIGTERM, once all is saved."""
+        if self._termination.asked:
+            self._files.wait()
+            print(f"{self._files.path}: SIGTERM; training is saved and ends")
+            self._termination.end()
 
     def _is_better(self, value: float) -> bool:
         if not self._best:
@@ -199,6 +216,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             self._resumed = None
         super().on_train_end(logs)
         self._files.close()
+        self._termination.leave()
 
     def _save(self, position: Position, logs: dict[str, Any]) -> None:
         """Save the state; `logs` is what the History of fit, which comes after this callback, has still to learn."""

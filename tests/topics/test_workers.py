@@ -7,11 +7,13 @@ import sys
 import textwrap
 import time
 from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 
+from course import ROOT
 from course.topics import workers
 from course.topics.workers import LIBRARIES, Worker, WorkerError, cores, run_workers
 
@@ -57,6 +59,37 @@ def hold(worker: Worker) -> None:
     if worker.rank == 0:
         os.kill(os.getppid(), signal.SIGINT)
     time.sleep(30)
+
+
+def say_so(worker: Worker, folder: str) -> None:
+    Path(folder, str(worker.rank)).touch()
+
+
+def compute(worker: Worker, folder: str) -> None:
+    say_so(worker, folder)
+    while True:
+        worker.shared["x"] += 1
+
+
+def meet(worker: Worker, folder: str) -> None:
+    say_so(worker, folder)
+    while True:
+        worker.wait()
+
+
+def wait_for_nobody(worker: Worker, folder: str) -> None:
+    say_so(worker, folder)
+    if worker.rank == 0:
+        worker.wait()
+    time.sleep(600)
+
+
+def shared_memory_of(processes):
+    """The segments that processes have mapped, as files; none where the system does not show them."""
+    if sys.platform != "linux":
+        return set()
+    maps = [mapped.path for each in processes for mapped in each.memory_maps()]
+    return {path for path in maps if path.startswith("/dev/shm/psm_")}
 
 
 @pytest.fixture(autouse=True)
@@ -155,25 +188,24 @@ def test_a_script_that_starts_workers_is_not_run_again_by_them(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_workers_whose_parent_was_killed_end_by_themselves(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(
-        textwrap.dedent("""
-            import numpy as np
-            from course.topics.parallel_training import random_branch, train
-            x = np.ones((4, 3), "float32")
-            branch = random_branch([3, 2], np.random.default_rng(0))
-            train([branch], x, np.zeros(4, int), batch=4, steps=10**6, learning_rate=0.0, shards=2)
-        """)
-    )
-    parent = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    children = []
-    give_up = time.monotonic() + 60
-    while len(children) < 3 and time.monotonic() < give_up:  # two workers and Python's tracker
-        time.sleep(0.2)
-        children = psutil.Process(parent.pid).children(recursive=True)
+@pytest.mark.parametrize("work", ["compute", "meet", "wait_for_nobody"])
+def test_workers_whose_parent_was_killed_end_by_themselves_and_leave_no_memory(work, tmp_path):
+    names = ", ".join(["run_workers", work])
+    lines = [
+        "import numpy as np",
+        f"from tests.topics.test_workers import {names}",
+        f"run_workers({work}, 2, {{'x': np.zeros(4)}}, {str(tmp_path)!r})",
+    ]
+    parent = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], cwd=ROOT)
+    give_up = time.monotonic() + 300
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < give_up:
+        time.sleep(0.1)
+    children = psutil.Process(parent.pid).children(recursive=True)
+    segments = shared_memory_of(children)
     parent.kill()
     parent.wait()
-    assert len(children) == 3
+    assert len(children) == 3  # two workers and Python's tracker
+    assert segments or sys.platform != "linux"
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
+    assert not [path for path in segments if Path(path).exists()]

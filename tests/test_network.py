@@ -1,0 +1,62 @@
+"""Nothing needs a network: the process of the tests may not reach for it, and a run works where there is none."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from course import ROOT
+from tests import network
+
+WITHOUT = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "-"]
+SEE = """
+import socket
+from contextlib import suppress
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname()).close()
+with suppress(OSError):
+    socket.create_connection(("192.0.2.1", 80), timeout=5)
+    print("there is a network")
+print("seen")
+"""
+
+
+@pytest.fixture
+def without():
+    """What to start a program with so that this machine is all it can reach."""
+    missing = [program for program in ("unshare", "ip") if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed: the network cannot be cut here")
+    if subprocess.run([*WITHOUT, "true"], capture_output=True).returncode:
+        pytest.skip("this system lets no user make a network of their own: it cannot be cut here")
+    return WITHOUT
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.invalid"])
+def test_who_connects_beyond_this_machine_is_refused_and_noted(host):
+    with pytest.raises(ConnectionRefusedError, match="have no network"):
+        socket.create_connection((host, 80), timeout=1)
+    with pytest.raises(ConnectionRefusedError), socket.socket() as client:
+        client.connect(("192.0.2.1", 80))
+    assert len(network.attempts) == 2
+    network.attempts.clear()  # else this test fails
+
+
+def test_what_stays_on_this_machine_is_let_through():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+        socket.create_connection(("localhost", server.getsockname()[1])).close()
+    assert not network.attempts
+
+
+def test_a_lesson_runs_where_there_is_no_network(without, tmp_path):
+    seen = subprocess.run([*without, sys.executable, "-c", SEE], capture_output=True, text=True)
+    assert (seen.stdout, seen.stderr) == ("seen\n", "")
+    course = Path(sys.executable).with_name("course")
+    command = [str(course), "run", "01", "--fast", "--out", str(tmp_path)]
+    done = subprocess.run([*without, *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(tmp_path.glob("01*.executed.ipynb"))) == 1
