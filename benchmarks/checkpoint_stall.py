@@ -4,7 +4,9 @@
 
 Every writer saves in turn, after an epoch of training that has changed all weights; the table has the medians.
 "stall" is the time until the save returns. An asynchronous save goes on after that and slows training down:
-"epoch after" is how long the next epoch takes. "memory" is what the process grew by from the save's beginning to
+"epoch_after" is how long the next epoch takes. "lost" is what a save costs in the end: by how many seconds an epoch
+with a save before it, and with the end of writing, takes longer than the epoch before without one; "processor" is the
+same in seconds of all cores. "memory" is what the process grew by from the save's beginning to
 the end of writing, in copies of the state. The last line is the same as JSON; a ratio is a stall over that of our
 asynchronous save.
 """
@@ -28,6 +30,9 @@ import psutil
 from course.training.checkpoints import Checkpoints
 
 
+COLUMNS = ("stall", "epoch_after", "lost", "processor", "memory")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -43,7 +48,7 @@ def main() -> None:
         results = measure(model, writers(model, Path(folder)), rounds=arguments.rounds, state=state)
     ours = results["course, asynchronous"]["stall"]
     print(f"state: {state / 1e6:.1f} MB")
-    print(f"{'':20}", *(f"{column:>12}" for column in ("stall", "epoch_after", "memory", "ratio")))
+    print(f"{'':20}", *(f"{column:>12}" for column in (*COLUMNS, "ratio")))
     for name, result in results.items():
         result["ratio"] = round(result["stall"] / ours, 2)
         print(f"{name:20}", *(f"{value:12}" for value in result.values()))
@@ -109,25 +114,34 @@ def measure(
     model: keras.Model, writers: dict[str, Writer], *, rounds: int, state: int
 ) -> dict[str, dict]:
     """Medians over the rounds, each of which takes the writers in turn."""
-    columns = ("stall", "epoch_after", "memory")
-    samples: dict[str, list[tuple[float, float, float]]] = {name: [] for name in writers}
+    samples: dict[str, list[tuple[float, ...]]] = {name: [] for name in writers}
     for _ in range(rounds):
         for name, writer in writers.items():
             train(model)
-            start = time.perf_counter()
+            start = _clocks()
+            train(model)
+            without = _clocks() - start
+            start = _clocks()
             writer.save()
-            stall = time.perf_counter() - start
+            stall, _ = _clocks() - start
             epoch = train(model)
             writer.finish()
+            lost, processor = _clocks() - start - without
             train(model)
-            samples[name].append((stall, epoch, memory_growth(writer) / state))
+            growth = memory_growth(writer) / state
+            samples[name].append((stall, epoch, lost, processor, growth))
     return {
         name: {
             column: round(statistics.median(values), 4)
-            for column, values in zip(columns, zip(*rows, strict=True), strict=True)
+            for column, values in zip(COLUMNS, zip(*rows, strict=True), strict=True)
         }
         for name, rows in samples.items()
     }
+
+
+def _clocks() -> np.ndarray:
+    """Seconds of the clock, and of the processors for this process."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def memory_growth(writer: Writer) -> int:

@@ -4,7 +4,6 @@ import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -55,8 +54,7 @@ def test_what_stays_on_this_machine_is_let_through():
 def test_a_lesson_runs_where_there_is_no_network(without, tmp_path):
     seen = subprocess.run([*without, sys.executable, "-c", SEE], capture_output=True, text=True)
     assert (seen.stdout, seen.stderr) == ("seen\n", "")
-    course = Path(sys.executable).with_name("course")
-    command = [str(course), "run", "01", "--fast", "--out", str(tmp_path)]
-    done = subprocess.run([*without, *command], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, str(ROOT / "lessons" / "01_gradient_descent.py")]
+    done = subprocess.run([*without, *command], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(list(tmp_path.glob("01*.executed.ipynb"))) == 1
+    assert len(done.stdout.splitlines()) > 20

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import jupytext
+from nbformat import ValidationError
 
 from course.catalog import Lesson, LessonError
 
@@ -72,7 +73,11 @@ def read(name: str) -> Source:
     """Read lesson `name`; raises LessonError when the text is not a lesson."""
     lesson = Lesson(name)
     header = lesson.header
-    _, *rest = jupytext.reads(lesson.source.read_text(encoding="utf-8"), fmt="py:percent").cells
+    text = lesson.source.read_text(encoding="utf-8")
+    try:
+        _, *rest = jupytext.reads(text, fmt="py:percent").cells
+    except ValidationError as error:  # such as a comma in a tag
+        raise LessonError(f"lessons/{name}.py: {error.message}") from error
     cells = [_cell(name, node) for node in rest if node.source.strip()]
     for number, cell in enumerate(cells, start=1):
         if cell.kind == "code":

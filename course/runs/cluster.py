@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import logging
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -151,6 +152,8 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
         with client:
             yield client
         return
+    # Without a network Dask warns that it does not know this machine's address, which it never uses here.
+    warnings.filterwarnings("ignore", "Couldn't detect a suitable IP", RuntimeWarning)
     with (
         LocalCluster(
             n_workers=workers,

@@ -1,9 +1,9 @@
 """A folder of checkpoint files that outlives a kill at any moment.
 
 A checkpoint is one `.npz` file: the arrays of a nested state and, as JSON, the rest of it; nothing that could run
-code when it is read. It is written under a temporary name, forced to the disk, hashed, and only then renamed to
-its final name, which carries the hash: `epoch-0003-batch-000040-9f2c51e07b3a8d64.npz` is the state after three
-whole epochs and forty batches of the fourth. A file has a name that its content confirms, or it is damaged.
+code when it is read. It is written under a temporary name, hashed on its way, forced to the disk, and only then
+renamed to its final name, which carries the hash: `epoch-0003-batch-000040-9f2c51e07b3a8d64.npz` is the state after
+three whole epochs and forty batches of the fourth. A file has a name that its content confirms, or it is damaged.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import re
 import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -200,11 +200,28 @@ def sha256(path: Path) -> str:
 def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
     """Write one checkpoint, whole or not at all, and onto the disk. Raises OSError."""
 
-    def name(written: Path) -> str:
-        return f"epoch-{position.epoch:04}-batch-{position.batch:06}-{sha256(written)[:16]}.npz"
+    def name(_: Path) -> str:
+        digest = summed.digest.hexdigest()[:16]
+        return f"epoch-{position.epoch:04}-batch-{position.batch:06}-{digest}.npz"
 
     with whole_file(folder, name, durable=True) as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+        summed = _Summed(file)
+        np.savez(summed, **arrays)  # type: ignore[arg-type]
+
+
+class _Summed(io.RawIOBase):
+    """A file that is summed up while it is written: from its beginning to its end, and not read again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.digest = hashlib.sha256()
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self.digest.update(content)
+        return self._file.write(content)
 
 
 def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -356,3 +356,4 @@ def test_the_benchmark_of_stalls_measures_every_writer():
     assert {".keras", ".weights.h5", "BackupAndRestore", "course, synchronous"} <= set(writers)
     assert writers["course, asynchronous"]["ratio"] == 1
     assert all(writer["stall"] > 0 for writer in writers.values())
+    assert all({"lost", "processor"} <= writer.keys() for writer in writers.values())
