@@ -29,7 +29,6 @@ import psutil
 
 from course.training.checkpoints import Checkpoints
 
-
 COLUMNS = ("stall", "epoch_after", "lost", "processor", "memory")
 
 

@@ -37,6 +37,10 @@ import tensorflow as tf
 from course.training.checkpoint_files import CheckpointError, Position, read
 from course.training.checkpoints import Checkpoints
 
+tf.get_logger().setLevel(
+    "ERROR"
+)  # each run compiles its steps anew, which TensorFlow finds expensive
+
 EPOCHS = 2
 ROWS = 15
 BATCH = 4  # four batches an epoch, of which the last is smaller

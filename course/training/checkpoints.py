@@ -201,7 +201,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Answer SIGTERM, once all is saved."""
         if self._termination.asked:
             self._files.wait()
-            print(f"{self._files.path}: SIGTERM; training is saved and ends")
+            # Flushed, since the process may end in a moment.
+            print(f"{self._files.path}: SIGTERM; training is saved and ends", flush=True)
             self._termination.end()
 
     def _is_better(self, value: float) -> bool:
