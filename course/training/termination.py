@@ -21,7 +21,7 @@ class Termination:
     def watch(self) -> None:
         """Note the signal from now on, in the main thread of a process that does not ignore it."""
         self.asked = False
-        if self._before or threading.current_thread() is not threading.main_thread():
+        if self._before is not None or threading.current_thread() is not threading.main_thread():
             return
         before = signal.getsignal(signal.SIGTERM)
         if before not in (signal.SIG_IGN, None):
@@ -30,7 +30,7 @@ class Termination:
 
     def leave(self) -> None:
         """Let the signal do again what it did before."""
-        if self._before:
+        if self._before is not None:  # the default handler counts as 0
             signal.signal(signal.SIGTERM, self._before)
             self._before = None
 
