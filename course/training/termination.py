@@ -21,18 +21,20 @@ class Termination:
     def watch(self) -> None:
         """Note the signal from now on, in the main thread of a process that does not ignore it."""
         self.asked = False
-        if self._before is not None or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             return
         before = signal.getsignal(signal.SIGTERM)
+        owner = getattr(before, "__self__", None)
+        if isinstance(owner, Termination) and (owner is self or not owner._is_training()):
+            before = owner._before  # of a training that an error has ended
         if before not in (signal.SIG_IGN, None):
             self._before = before
             signal.signal(signal.SIGTERM, self._note)
 
     def leave(self) -> None:
         """Let the signal do again what it did before."""
-        if self._before is not None:  # the default handler counts as 0
+        if signal.getsignal(signal.SIGTERM) == self._note:
             signal.signal(signal.SIGTERM, self._before)
-            self._before = None
 
     def end(self) -> None:
         """Do what the signal did before."""
