@@ -233,7 +233,8 @@ def main() -> None:
         count, wrong = trial(scenario, share=share)
         total += count
         kinds = ", ".join(f"{kind} {count[kind]}" for kind in KINDS if count[kind])
-        print(f"{name}: {count['calls']} calls ({kinds})", flush=True)
+        tried = f"{count['faults']} faults, of which {count['power_cuts']} power cuts"
+        print(f"{name}: {count['calls']} calls ({kinds}); {tried}", flush=True)
         for text, times in Counter(wrong).most_common(20):
             print(f"    {text} ({times} times)")
     report = {key: total[key] for key in ("calls", *OUTCOMES)}
