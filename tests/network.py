@@ -6,7 +6,10 @@ Only the process of the tests is watched; what it starts is tried by `tests/test
 import ipaddress
 import socket
 import sys
+from functools import cache
 from typing import Any
+
+import psutil
 
 attempts: list[str] = []  # since the last test
 WATCHED = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0}  # where the address is
@@ -39,6 +42,13 @@ def _is_here(host: Any) -> bool:
     if host in (None, "", "localhost", "0.0.0.0", "::", socket.gethostname()):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host).is_loopback or host in _addresses()
     except ValueError:
         return False
+
+
+@cache
+def _addresses() -> set[str]:
+    """This machine's own, which no packet leaves for."""
+    interfaces = psutil.net_if_addrs().values()
+    return {each.address.split("%")[0] for addresses in interfaces for each in addresses}

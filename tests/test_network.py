@@ -17,7 +17,7 @@ from contextlib import suppress
 server = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(server.getsockname()).close()
 with suppress(OSError):
-    socket.create_connection(("192.0.2.1", 80), timeout=5)
+    socket.create_connection(("203.0.113.1", 80), timeout=5)
     print("there is a network")
 print("seen")
 """
@@ -34,12 +34,12 @@ def without():
     return WITHOUT
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.invalid"])
+@pytest.mark.parametrize("host", ["203.0.113.1", "2001:db8::1", "example.invalid"])
 def test_who_connects_beyond_this_machine_is_refused_and_noted(host):
     with pytest.raises(ConnectionRefusedError, match="have no network"):
         socket.create_connection((host, 80), timeout=1)
     with pytest.raises(ConnectionRefusedError), socket.socket() as client:
-        client.connect(("192.0.2.1", 80))
+        client.connect(("203.0.113.1", 80))
     assert len(network.attempts) == 2
     network.attempts.clear()  # else this test fails
 
