@@ -246,7 +246,8 @@ def fit(case: Case, folder: Path, kill: Position | None = None) -> tuple[list, d
         )
     variables = [each.numpy() for each in model.variables + model.optimizer.variables]
     best = read(run.best)
-    return variables, history.history, repr([best.position, best.state["model"]["variables"]])
+    values = list(best.state["model"]["variables"].values())  # Keras may name them otherwise
+    return variables, history.history, repr([best.position, values])
 
 
 def cases() -> list[Case]:
