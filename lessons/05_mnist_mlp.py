@@ -22,15 +22,15 @@
 # ---
 
 # %% [markdown]
-# In this lesson networks learn to read handwritten digits: first without a hidden layer, then with two, then with
-# better optimizers and with remedies against overfitting. The first networks come from a widely read book, and you
-# will set its published figures beside your own.
+# In this lesson networks learn to read handwritten digits: first without a hidden layer, then with two, then with other
+# optimizers and with remedies against overfitting. The first networks come from a widely read book, and you will set
+# its published results beside your own.
 #
-# Figures of two networks can be compared only when nothing else differs. So the lesson has a second subject: how to
-# compare, and how to choose, without fooling yourself.
+# The results of two networks show which network is better only when nothing else differs. So the lesson has a second
+# subject: how to compare, and how to choose, without fooling yourself.
 #
-# The results in the text, and the conclusions, are those of full mode; your run prints its own. With `fast` you take
-# the same steps on so few digits that a conclusion need not show.
+# The results and conclusions in the text come from full mode (`fast = False`). Your run prints its own results. With
+# `fast = True` you take the same steps on a tenth of the digits, which may be too few to show a conclusion.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of digits and dropout, 0 to 1000000
@@ -72,7 +72,8 @@ for part in ("train", "validation", "test"):
 # locked away until you have chosen one network.
 #
 # How small a difference can the validation digits show? Suppose a network reads a share $p$ of all digits correctly.
-# Its share on a sample of $n$ digits then varies around $p$ with the *standard error* $\sqrt{p (1 - p) / n}$:
+# The share that it reads correctly in a sample of $n$ digits then varies around $p$ from sample to sample. The size of
+# this variation is the *standard error*, $\sqrt{p (1 - p) / n}$:
 
 # %%
 import numpy as np
@@ -82,8 +83,10 @@ for p in (0.90, 0.94, 0.98):
     print(f"accuracy {p:.2f} on 10,000 digits: standard error {error:.4f}")
 
 # %% [markdown]
-# Near 0.98, a difference of 0.001 between two networks may be due to which digits happen to be in the sample.
-# (With `fast` there are 1,000 digits, and the errors are about three times as large.)
+# Near 0.98, a difference of 0.001 between two networks may be due to which digits happen to be in the sample. (Two
+# networks that read the same digits share a part of this error. A sharper comparison looks only at the digits on which
+# they disagree, as the section on dropout does. With `fast` there are 1,000 digits, and the errors are about three
+# times as large.)
 
 # %% [markdown]
 # ## The whole program in twenty lines
@@ -138,8 +141,9 @@ bound(
 # %% [markdown]
 # ### What it looks for
 #
-# The weights into one output form an image of 28 by 28. The figure shows what training added to them. Dark pixels
-# speak for the digit, light ones against it, and pixels as grey as the margin do not matter.
+# The weights into one output form an image of 28 by 28. They began at random, and the figure shows what training added
+# to them. Ink on a dark pixel now speaks more for the digit, ink on a light one more against it. Where a pixel is as
+# grey as the margin, training changed its weight very little.
 
 # %%
 # the same seed gives the weights that the training began with
@@ -153,14 +157,15 @@ plots.images(
 )
 
 # %% [markdown]
-# The network has learned one template for each digit. The template of the 0 is a ring that forbids ink in its middle.
+# The network has learned one template for each digit. The template of the 0 is a ring: ink in its middle counts against
+# the 0.
 # But one template has to fit every slant and every style of a digit, and that limits this network.
 
 # %% [markdown]
 # ## Hidden layers, counted
 #
-# A hidden layer computes new inputs for the outputs, better ones than bare pixels. The book's network has two such
-# layers of 128 units:
+# A hidden layer computes new inputs for the output layer, and training makes them more useful than bare pixels. The
+# book's network has two such layers of 128 units. (The figure draws only a few circles of each layer.)
 
 # %%
 from course.topics.digits import network_sketch
@@ -273,8 +278,8 @@ def count_parameters(widths):
 # %% [markdown]
 # ## A published comparison
 #
-# Gulli and Pal (*Deep Learning with Keras*, 2017, chapter 1) improve such a network step by step, with SGD at Keras'
-# default rate of 0.01 and batches of 128 digits. From their text and their programs:
+# Gulli and Pal (*Deep Learning with Keras*, 2017, chapter 1) improve a classifier of these digits step by step, with
+# SGD at Keras' default rate of 0.01 and batches of 128 digits. These figures are from their text and their programs:
 #
 # | network | epochs | validation | test |
 # | --- | --- | --- | --- |
@@ -286,16 +291,17 @@ def count_parameters(widths):
 # can improve our performance". (Its epochs are those of the authors' program, `keras_MINST_V3.py`. We could not check
 # the figures that the book reports for it, and leave them out.)
 #
-# Look at the column of epochs. From each row to the next, *two* things change: the network and the number of epochs,
-# which first falls to a tenth and then rises more than tenfold. So the hidden layers gain although they had fewer
-# epochs, and probably gain more than the figures show. And what improves the third network, dropout or the epochs?
+# Look at the column of epochs. From each row to the next, *two* things change: the network and the number of epochs.
+# The epochs first fall to a tenth and then rise more than tenfold. The hidden layers win although they had fewer
+# epochs, so they probably gain more than the figures show. And what improves the third network, dropout or the epochs?
 # This table cannot tell.
 
 # %% [markdown]
 # ### First, the same as in the book
 #
-# Does the second network do here what it did there? Two callbacks add to the logs of every epoch. `Clock` adds how long
-# the processor worked for it, and `Validation` adds the share of the validation digits that the network reads correctly.
+# Does the second network reach the book's accuracy here too? Two callbacks add to the logs of every epoch. `Clock` adds
+# how long the processor worked for the epoch, and `Validation` adds the share of the validation digits that the network
+# reads correctly.
 # (Keras' own `validation_data` would compile a second program for each network.)
 
 # %%
@@ -326,8 +332,9 @@ class Validation(keras.callbacks.Callback):
 
 
 # %% [markdown]
-# `fast_fit`, from this course, makes `fit` several times faster; a later section explains how. It also deals the digits
-# into new batches in every epoch, which Keras' own `fit` of arrays does not do after `set_random_seed` (lesson 03).
+# `fast_fit`, from this course, makes `fit` several times faster. In long fits it also uses the compiler XLA. The
+# section "Faster: faster steps" explains both. `fast_fit` also deals the digits into new batches in every epoch, which
+# Keras' own `fit` of arrays does not do after `set_random_seed` (lesson 03).
 
 # %%
 from keras.optimizers import SGD, Adam, RMSprop
@@ -370,9 +377,10 @@ bound(
 )
 
 # %% [markdown]
-# {{05.as_published}} here, 0.9463 in the book: less than a point apart. The book's figure comes from one run on 48,000
-# digits, judged by 12,000. The split, the first weights and the version of Keras all differ, and one run cannot tell
-# which of them matters.
+# The network reaches {{05.as_published}} here and 0.9463 in the book: less than a point apart. The book's figure comes
+# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it, so the first weights alone hardly
+# explain the difference. The split and the version of Keras differ as well, and one published run cannot tell which of
+# them matters.
 
 # %% [markdown]
 # ### Then, the same epochs for all
@@ -431,7 +439,8 @@ spread("05.hidden_rmsprop", "hidden layers, RMSprop", rmsprop)
 spread("05.hidden_adam", "hidden layers, Adam", adam)
 
 # %% [markdown] tags=["answer"]
-# The network without a hidden layer is worst, and RMSprop and Adam are best. The order is the same with every seed:
+# The network without a hidden layer is worst, and RMSprop and Adam are the two best. With every seed, the first three
+# rows come in this order, and the last two lie above them:
 #
 # | network | validation accuracy |
 # | --- | --- |
@@ -441,12 +450,12 @@ spread("05.hidden_adam", "hidden layers, Adam", adam)
 # | hidden layers, RMSprop | {{05.hidden_rmsprop}} |
 # | hidden layers, Adam | {{05.hidden_adam}} |
 #
-# **Hidden layers help**, and the optimizer helps more. But is that Adam itself, or just its larger steps? The rate of
-# 0.01 was a default that nobody had tuned. Plain SGD with ten times that rate reaches most of Adam's gain, a share of
-# {{05.larger_step_share}}.
+# **Hidden layers help**, and the optimizer helps more. But does that take Adam, or only larger steps than SGD takes at
+# 0.01? That rate was a default that nobody had tuned. Plain SGD with ten times the rate reaches most of what Adam gains
+# over SGD at 0.01, a share of {{05.larger_step_share}}.
 #
-# Between RMSprop and Adam the difference is {{05.rmsprop_minus_adam}}; the standard error of each accuracy is about
-# 0.16 points. Over the seeds: {{05.rmsprop_minus_adam:sign}}.
+# RMSprop minus Adam is {{05.rmsprop_minus_adam}}: {{05.rmsprop_minus_adam:sign}}. The standard error of each accuracy
+# is about 0.16 points, so these runs cannot tell which of the two is better.
 
 # %%
 bound(
@@ -474,14 +483,14 @@ spread(
 # %% [markdown]
 # ### Exercise 05.2: a fair table
 #
-# Runs end at different times: one is stopped early, another runs overnight. Write the comparison that is still
-# fair: the accuracy of each run after the last epoch that *all* of them have reached.
+# Runs end at different times: one is stopped early, another runs overnight. Write the comparison that is still fair:
+# for each run, return its accuracy after the last epoch that *all* of them have reached.
 
 
 # %% tags=["solution"]
 def at_equal_epochs(accuracies):
     """Return name -> accuracy at the last common epoch, given name -> list of
-    accuracies, one an epoch."""
+    accuracies, one per epoch."""
     common = min(len(curve) for curve in accuracies.values())
     return {name: curve[common - 1] for name, curve in accuracies.items()}
 
@@ -553,9 +562,10 @@ def at_equal_epochs(accuracies):
 # %% [markdown]
 # ## What dropout is for
 #
-# In each training step, dropout sets every hidden unit to 0 with probability 0.3, chosen anew for every digit. It
-# divides the units that stay by 0.7, so that the next layer still receives the same amount on average. When the network
-# is used, nothing is dropped.
+# In each training step, dropout with a rate of 0.3 sets every hidden unit to 0 with probability 0.3, drawn anew for
+# every digit. It divides the outputs of the units that stay by 0.7, so that the next layer still receives the same
+# amount on average. When the network is used, nothing is dropped. The figure shows one hidden layer, in each step for a
+# single digit of the batch:
 
 # %%
 from course.topics.digits import dropout_sketch
@@ -563,12 +573,14 @@ from course.topics.digits import dropout_sketch
 dropout_sketch()
 
 # %% [markdown]
-# No unit can rely on any single other one. That is a remedy against **overfitting**, which means that a network knows
-# its training digits better than digits in general.
+# With dropout, no unit can rely on any single other one. That makes it harder to memorize single training digits, so
+# dropout is meant as a remedy against **overfitting**: a network overfits when it reads its training digits better than
+# digits in general.
 
 # %% [markdown] tags=["predict"]
 # Two networks with hidden layers of 128 learn with SGD at 0.1, one of them with dropout of 0.3. Which has the lower
-# validation error after `epochs` epochs? And after `dropout_epochs`, several times as many?
+# validation error after `epochs` epochs: the one with dropout, the one without, or are they too close to tell? And
+# after `dropout_epochs`, several times as many?
 
 # %%
 dropout_network = compiled(network(128, 128, dropout=0.3), SGD(0.1))
@@ -602,18 +614,19 @@ def gap(history, epoch):
 
 
 # %% [markdown] tags=["answer"]
-# **These runs cannot tell.** After `epochs` epochs, dropout gains {{05.dropout_early}}: {{05.dropout_early:sign}}. After
-# `dropout_epochs`, it gains {{05.dropout_late}}: {{05.dropout_late:sign}}. All seeds share the same digits, and a sign
-# test over those digits on which the two networks disagree gives p = {{05.dropout_digits_p}}. We had expected the curves
-# to cross, with dropout behind at first and ahead later. That is **not reached**.
+# **These runs cannot tell.** After `epochs` epochs, dropout changes the validation accuracy by {{05.dropout_early}}:
+# {{05.dropout_early:sign}}. After `dropout_epochs`, the change is {{05.dropout_late}}: {{05.dropout_late:sign}}. All
+# seeds share the same validation digits, so the digits need a test of their own. After the last epoch, a sign test over
+# those digits on which the two networks disagree gives p = {{05.dropout_digits_p}}. We had expected the curves to
+# cross, with dropout behind at first and ahead later. That is **not reached**.
 #
 # What the runs do show is how much overfitting there is for dropout to cure. After `epochs` epochs without dropout,
 # training minus validation accuracy is {{05.gap_early}}. It is below zero because the logged training accuracy is a
-# mean over an epoch in which the network was still learning. Nothing is overfitting yet. After `dropout_epochs`, the
-# difference is {{05.gap_late}}: the network now knows its training digits better than others.
+# mean over an epoch in which the network was still learning. So it shows no overfitting yet. After `dropout_epochs`,
+# the difference is {{05.gap_late}}: the network now reads its training digits better than others.
 #
-# The book's table changes the network, the dropout and the number of epochs at once. Its third network trains ten times
-# as long as ours.
+# Our runs do not refute the book. Between its second and its third network, both the dropout and the number of epochs
+# change, and the third trains ten times as long as ours.
 
 # %%
 from course.evidence import sign_test
@@ -674,12 +687,13 @@ bound(
 # - [ ] The learning rate is too high.
 #   Too high a rate spoils both figures. It does not put one of them below the other.
 # - [ ] The network is overfitting.
-#   Then it would be the other way around: training above validation.
+#   Overfitting pushes the other way: training above validation.
 
 # %% [markdown]
 # ### Exercise 05.3: dropout by hand
 #
-# Write dropout in NumPy. `rng.random(shape)` gives uniform numbers from 0 to 1.
+# Write dropout in NumPy, as described above: a unit is dropped with probability `rate`, separately for every row.
+# `rng.random(shape)` gives uniform numbers from 0 to 1.
 
 
 # %% tags=["solution"]
@@ -778,10 +792,11 @@ def dropout(x, rate, rng, training):
 # choice.
 #
 # - **constant rate**: Adam at 0.001 from the first step to the last, the usual recipe.
-# - **cosine**: the rate falls from 0.002 towards 0 along half a cosine, with long steps first and ever finer ones later.
+# - **cosine**: from epoch to epoch, the rate falls from 0.002 towards 0 along half a cosine, with long steps first and
+#   ever shorter ones later.
 # - **cosine, smoothed labels**: in addition, *label smoothing* of 0.1. The network is not told "certainly a 7", but "a
-#   7 with probability 0.91, and each other digit with 0.01". It then gains nothing from being ever more certain about
-#   the training digits.
+#   7 with probability 0.91, and each other digit with 0.01". It then gains nothing from being more certain than that
+#   about the training digits.
 
 # %%
 from keras.callbacks import LearningRateScheduler
@@ -873,11 +888,15 @@ on_constant, on_cosine, on_smoothed = on_validation.values()
 # | cosine | {{05.recipe_cosine}} | {{05.cosine_gain}} |
 # | cosine, smoothed labels | {{05.recipe_smoothing}} | {{05.smoothing_gain}} |
 #
-# **Cosine with smoothed labels** is best, and each of the two changes gains. Long steps find a good region fast, and only
-# short steps settle in it.
+# (Each gain is taken seed by seed. The table shows the median of these differences, which need not be the difference of
+# the medians.)
 #
-# Do not read too much into so small a gain. All seeds are judged by the *same* digits, and the standard error of each
-# accuracy is 0.14 points. Other digits might take back a part of it.
+# **Cosine with smoothed labels** has the best median. What the cosine gains over the constant rate is
+# {{05.cosine_gain:sign}}. What smoothing adds to that is {{05.smoothing_gain:sign}}. A likely reason for the cosine's
+# gain is that long steps find a good region fast, and only short steps settle in it.
+#
+# Do not read too much into such small gains. All seeds are judged by the *same* digits, and the standard error of each
+# accuracy is 0.14 points. Other digits might take back a part of the gains.
 
 # %%
 spread("05.recipe_constant", "constant rate", on_constant, digits=4)
@@ -902,8 +921,8 @@ spread(
 # ## The test digits, once
 #
 # The validation accuracy makes the choice, and nothing else does. You have chosen a recipe, not a set of weights, and
-# the validation digits have done their work. So follow the recipe once more, on all 60,000 digits and for
-# `final_epochs`, a number set beforehand.
+# the validation digits have done their work. So they may now join the training digits: follow the recipe once more, on
+# all 60,000 digits and for `final_epochs` epochs, a number set beforehand.
 
 # %%
 chosen = max(on_validation, key=on_validation.get)
@@ -930,11 +949,12 @@ bound(
 )
 
 # %% [markdown]
-# {{05.test_accuracy}} on the test digits, and at least {{05.test_accuracy:limit}} with every seed. (Do not compare this
-# with the validation accuracy above: the training digits, the epochs and the digits that judge all differ.)
+# The chosen recipe reads {{05.test_accuracy}} of the test digits correctly, and at least {{05.test_accuracy:limit}}
+# with every seed. (Do not compare this with the validation accuracy above: the training digits, the epochs and the
+# digits that judge all differ.)
 #
 # Why not try all three recipes on the test digits and report the best? Then the test digits would have chosen, and the
-# figure would owe part of its height to luck, as the best *validation* accuracy does.
+# reported accuracy would be partly luck, as the best *validation* accuracy is.
 #
 # Here are digits that the network misreads, starting with those of which it was most certain:
 
@@ -954,8 +974,8 @@ plots.images(
 # %% [markdown]
 # ### Exercise 05.4: choose, then open
 #
-# Write that protocol as a function. `validation` holds the validation accuracy of each network by name; `test(name)`
-# opens the test digits for one network and returns its accuracy.
+# Write the protocol of this section as a function. `validation` holds the validation accuracy of each network by name.
+# `test(name)` opens the test digits for one network and returns its test accuracy.
 
 
 # %% tags=["solution"]
@@ -1043,9 +1063,10 @@ def choose(validation, test):
 # %% [markdown]
 # ## Faster: fewer steps
 #
-# How fast can you get to 98%? One way is to need fewer steps. In **one cycle**, the rate climbs from a small value to a
-# peak well above the usual rate, then falls towards 0, all within the planned number of steps (Smith and Topin, 2018).
-# Keras' `CosineDecay` can do that: it warms up in a straight line and then falls along half a cosine.
+# How fast can you get to an accuracy of 98%? One way is to need fewer steps. In **one cycle**, the learning rate climbs
+# from a small value to a peak well above the usual rate, then falls towards 0, all within the planned number of steps
+# (Smith and Topin, 2018). Keras' `CosineDecay` can do that: its rate rises in a straight line (the *warmup*) and then
+# falls along half a cosine.
 
 # %% [markdown] tags=["predict"]
 # The recipe with a constant rate took `recipe_epochs` epochs. One cycle with smoothed labels gets `cycle_epochs`, half
@@ -1084,9 +1105,11 @@ on_cycle = history_cycle["val_accuracy"][-1]
 print("steps:", cycle_steps)
 
 # %% [markdown] tags=["answer"]
-# **One cycle**, with half the steps. It reads {{05.cycle}} correctly in {{05.cycle_steps}} steps, and gains
-# {{05.cycle_gain}} over the constant rate. Two things differ between these recipes, the schedule and the labels, so you
-# cannot tell which of them brings how much. But here the winner has the smaller budget.
+# **One cycle**, with half the steps. After {{05.cycle_steps}} steps it reads {{05.cycle}} of the validation digits
+# correctly, and gains {{05.cycle_gain}} over the constant rate. Two things differ between these recipes, the schedule
+# and the labels, so you cannot tell which of them brings how much. But here the winner has the smaller budget. (The
+# constant rate was the weakest of the three recipes. The best, cosine with smoothed labels, reached
+# {{05.recipe_smoothing}} with twice the steps of the cycle.)
 #
 # (`python -m benchmarks.time_to_accuracy` puts one cycle to the test digits, with ten seeds. It counts the processor
 # seconds until 98%, compiling included, beside those of default `fit`.)
@@ -1120,8 +1143,9 @@ bound(
 # takes longer, these products or everything around them?
 
 # %% [markdown]
-# `Clock` counted how long the processor worked in each epoch, with all its cores. We keep the shortest epoch of each way
-# and divide it by the number of batches. The first epoch includes the compiling.
+# The next cells time four ways to run `fit`; what each of them does is explained below the figure. `Clock` counts how
+# long the processor works in each epoch, with all its cores. For each way we keep the shortest epoch, because the first
+# one includes the compiling, and divide it by the number of batches.
 
 
 # %%
@@ -1231,8 +1255,8 @@ spread(
 #   still the model's own `train_step`.
 # - In long fits of networks without dropout, `fast_fit` also has the compiler **XLA** translate that program.
 #
-# There is a price. Callbacks cannot act between batches, and XLA takes seconds to compile a network. From how many
-# steps does XLA pay? The first epoch of each fit shows what its start took:
+# There is a price. Callbacks cannot act between batches, and XLA takes seconds to compile a network. After how many
+# steps do its faster steps win these seconds back? The first epoch of each fit shows how long its start took:
 
 # %%
 xla_start = xla_seconds[0] - min(xla_seconds)
@@ -1252,9 +1276,10 @@ spread(
 )
 
 # %% [markdown]
-# Where this course was measured, from {{05.pays_from}}. So both lines that are drawn are low for this small network: that
-# of `fast_fit`, at 1,000 steps, and that of this lesson, at 3,000 (`xla_from`). `fast_fit` counts steps and does not use
-# a clock, because XLA rounds differently, and the same seed must give the same bits.
+# Where this course was measured, XLA pays from {{05.pays_from}}. `fast_fit` uses XLA from 1,000 steps, and this lesson
+# sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network. The threshold counts
+# steps and does not use a clock, because a clock may decide differently in every run. XLA rounds differently, and the
+# same seed must give the same bits.
 
 # %% [markdown] tags=["quiz"]
 # In your network of layers with 4,096 units, the matrix products of a batch take most of a second. What will
@@ -1263,22 +1288,24 @@ spread(
 # - [ ] The same factor as in the figure above.
 #   That factor came from a small network, whose products take little of the time.
 # - [x] Hardly anything.
-#   `fast_fit` removes what is around the products, a fixed time for each batch. When the products take nearly all of
-#   the time, there is hardly anything to remove. A large network needs faster products (lesson 16).
+#   `fast_fit` removes much of what is around the products, such as the way back to Python, which takes about the same
+#   time for each batch in any network. When the products take nearly all of the time, there is hardly anything to
+#   remove. A large network needs faster products (lesson 16).
 # - [ ] More than above, since there is more to compile.
-#   The products themselves are compiled in either case, and they take as long as before.
+#   The products themselves are compiled in either case, and they take about as long as before.
 # - [ ] Nothing at all: XLA compiles small networks only.
 #   XLA compiles large networks as well. It just cannot make their products much shorter.
 
 # %% [markdown]
 # ## What these figures can bear
 #
-# - The ranges in the text come from different first weights and orders of the *same* digits. Other digits would add
-#   the standard error. (The test digits were opened once for each seed, and chose nothing.)
+# - The ranges in the text come from different first weights and orders of the *same* digits. With other digits the
+#   results would vary more; the standard error says by how much. (The test digits were opened once for each seed, and
+#   chose nothing.)
 # - Five networks and three recipes were compared at *these* epochs. Other epochs may turn an order around.
-# - No learning rate was tuned, except by the trial of 0.1 and of the peak of the cycle. A comparison of optimizers also
-#   compares their rates.
-# - That peak was tried on these validation digits, so a part of what the cycle gains on them may be due to the choice.
+# - No learning rate was tuned, apart from trying 0.1 for SGD and choosing the peak of the cycle. A comparison of
+#   optimizers also compares their rates.
+# - That peak was chosen on these validation digits, so a part of what the cycle gains on them may be due to the choice.
 #   The benchmark above judges it on the test digits, which had no part in the choice.
 
 # %% [markdown]
@@ -1291,8 +1318,9 @@ spread(
 # - Dropout is a remedy against overfitting. Look at training minus validation accuracy to see whether there is anything
 #   to cure. In `dropout_epochs` passes, these runs could not tell what it gains.
 # - Validation digits choose; test digits judge, once.
-# - Fewer steps: let the learning rate rise and fall in one cycle. Faster steps: run an epoch as one program, since
-#   plain fit spends much of a small network's time around the matrix products.
+# - To need fewer steps, let the learning rate rise and fall in one cycle (here together with smoothed labels). To make
+#   steps faster, run an epoch as one program, since plain `fit` spends most of a small network's time around the matrix
+#   products.
 #
 # ## Try next
 #
