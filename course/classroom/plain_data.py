@@ -27,10 +27,10 @@ def encode(value: Any) -> bytes:
     return message
 
 
-def decode(message: bytes) -> Any:
-    """Return the value that `encode` made the bytes from. Raises NotPlain for any others."""
-    if len(message) > MOST:
-        raise NotPlain(f"{len(message)} bytes: must be at most {MOST}")
+def decode(message: bytes, most: int = MOST) -> Any:
+    """Return the value that `encode` made the bytes from. Raises NotPlain for any others, and more than `most`."""
+    if len(message) > most:
+        raise NotPlain(f"{len(message)} bytes: must be at most {most}")
     try:
         return _up(json.loads(message), DEEPEST)
     except (ValueError, TypeError, KeyError, RecursionError) as error:

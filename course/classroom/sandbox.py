@@ -5,6 +5,7 @@ the course read-only; `/tmp` in memory. Lessons with their solutions, other subm
 """
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -42,7 +43,9 @@ SYSTEM = (
 FIRST_USER = 61_000  # ids that belong to nobody; a sandbox takes the next one
 USERS = 4_000
 WATCH = 0.05  # seconds between two looks at what a sandbox uses
-PROTECTIONS = ("network", "files", "processes", "memory", "time", "disk", "user", "output")
+FIND = 4  # looks until its new processes are looked for, which takes milliseconds
+PROTECTIONS = ("network", "files", "descriptors", "processes", "memory", "time", "disk", "user")
+PROTECTIONS += ("output",)
 
 
 class SandboxError(Exception):
@@ -96,6 +99,7 @@ class Sandbox:
             stderr=subprocess.PIPE,
             env=_environment() if "all" in lifted else {},
             start_new_session=True,
+            close_fds="descriptors" not in self._lifted,
         )
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -138,9 +142,10 @@ class Sandbox:
         try:
             self._send(struct.pack(">I", len(message)) + message, ends)
             (length,) = struct.unpack(">I", self._receive(4, ends))
-            if length > MOST:
-                raise Contained(f"its reply is larger than {MOST >> 20} MB")
-            reply = decode(self._receive(length, ends))
+            most = length if "output" in self._lifted else MOST
+            if length > most:
+                self._stop(f"its reply is larger than {MOST >> 20} MB")
+            reply = decode(self._receive(length, ends), most)
         except NotPlain as error:
             raise Contained(f"its reply is {error}") from None
         if not isinstance(reply, dict):
@@ -189,19 +194,22 @@ class Sandbox:
     def _watch(self) -> None:
         """Look at what all processes of the sandbox use, and kill it when that is too much."""
         limits = self.limits
-        while not self._ended.wait(WATCH):
-            memory = 0
-            seconds = 0.0
-            count = 0
+        known: list[psutil.Process] = []
+        for look in itertools.count():
+            if self._ended.wait(WATCH):
+                return
             try:
-                for each in psutil.Process(self._process.pid).children(recursive=True):
-                    with contextlib.suppress(psutil.Error):
-                        memory += each.memory_info().rss
-                        times = each.cpu_times()
-                        seconds += times.user + times.system
-                        count += 1
+                if look % FIND == 0:
+                    known = psutil.Process(self._process.pid).children(recursive=True)
             except psutil.Error:
                 return
+            memory = 0
+            seconds = 0.0
+            for each in known:
+                with contextlib.suppress(psutil.Error):
+                    memory += each.memory_info().rss
+                    seconds += sum(each.cpu_times()[:2])
+            count = len(known)
             if "memory" not in self._lifted and memory > limits.memory:
                 self._why = f"it used more than {limits.memory >> 20} MB of memory"
             elif "time" not in self._lifted and seconds > limits.processor:

@@ -47,7 +47,12 @@ def target(tmp_path):
     (tmp_path / "open.socket").chmod(0o777)
     echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     echo.bind(("127.0.0.1", 0))
-    threading.Thread(target=_echo, args=(echo,), daemon=True).start()
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_USERSOCK)
+    netlink.bind((0, 0))
+    for each in (echo, netlink):
+        threading.Thread(target=_echo, args=(each,), daemon=True).start()
+    descriptor = os.open(secret, os.O_RDONLY)
+    os.set_inheritable(descriptor, True)
     victim = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"], env={"PASSWORD": "secret"}
     )
@@ -61,12 +66,14 @@ def target(tmp_path):
         "abstract": servers["abstract"].getsockname()[1:].decode(),
         "socket": servers["socket"].getsockname(),
         "udp": echo.getsockname()[1],
+        "netlink": netlink.getsockname()[0],
         "victim": victim.pid,
         "alive": victim.poll,
     }
     victim.kill()
     victim.wait()
-    for server in [*servers.values(), echo]:
+    os.close(descriptor)
+    for server in [*servers.values(), echo, netlink]:
         server.close()
 
 
