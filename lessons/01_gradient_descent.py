@@ -13,6 +13,7 @@
 #   - NumPy arrays and matrix products, such as `X.T @ y`
 #   - what an eigenvalue is
 # data: [linreg_plane, yacht]
+# vary: {noise: [0.3, 0.4, 0.6, 0.7]}
 # reading:
 #   - "LeCun, Bottou, Orr, Müller, *Efficient BackProp*, 1998, doi:10.1007/3-540-49430-8_2 (section 5: eigenvalues)"
 #   - "Boyd, Vandenberghe, *Convex Optimization*, 2004, section 9.3 (gradient descent and the condition number)"

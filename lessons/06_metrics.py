@@ -12,6 +12,7 @@
 #   - "lesson 04 (Training history): learning curves"
 #   - broadcasting in NumPy, mean and variance
 # data: [yacht, penguins]
+# vary: {epochs: [12, 16, 20, 24]}
 # reading:
 #   - "Brownlee, *How to Use Metrics for Deep Learning with Keras in Python*, machinelearningmastery.com/custom-metrics-deep-learning-keras-python (the copied function)"
 #   - "Keras, pull request 922 (the function becomes part of Keras, 2015), issues 1784 (it was removed, 2016) and 10706 (a user finds it equal to the absolute error, 2018), github.com/keras-team/keras"

@@ -11,6 +11,7 @@
 #   - "lesson 03 (Classification): build, compile and fit a classifier"
 #   - "lesson 05 (Digits): dropout, Adam"
 # data: [penguins]
+# vary: {more: [3, 4, 5, 6]}
 # reading:
 #   - "Keras developers, *Save, serialize, and export models*, https://keras.io/guides/serialization_and_saving/"
 #   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml)"

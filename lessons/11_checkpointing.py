@@ -12,6 +12,7 @@
 #   - "lesson 05 (Digits): dropout, Adam"
 #   - "lesson 10 (Saving models): what a file of weights holds"
 # data: [mnist]
+# vary: {rows: [80, 96, 112, 128]}
 # reading:
 #   - "Keras developers, *mnist_cnn.py*, an example of Keras 1 and 2, https://github.com/keras-team/keras/blob/2.3.1/examples/mnist_cnn.py (the network and its published accuracy)"
 #   - "Keras developers, *Multi-GPU distributed training with TensorFlow*, https://keras.io/guides/distributed_training_with_tensorflow/ (the program that is put to the test)"

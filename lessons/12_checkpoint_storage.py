@@ -12,6 +12,7 @@
 #   - "lesson 11 (Checkpointing): resuming with course.training.checkpoints"
 #   - the mean of a random quantity, and what an exponential distribution is
 # data: []
+# vary: {kills: [3, 5, 6]}
 # reading:
 #   - "Young, *A first order approximation to the optimum checkpoint interval*, Communications of the ACM 17(9), 1974, doi:10.1145/361147.361115"
 #   - "Daly, *A higher order estimate of the optimum checkpoint interval for restart dumps*, Future Generation Computer Systems 22(3), 2006, doi:10.1016/j.future.2004.11.016"

@@ -13,6 +13,7 @@ import jupytext
 from nbformat import ValidationError
 
 from course.catalog import Lesson, LessonError
+from course.parameters import Parameter, ParameterError, read_parameters
 
 TAGS = {
     "parameters",
@@ -27,6 +28,7 @@ TAGS = {
 TAGS |= {"predict", "answer", "quiz"}  # of prose
 UNPUBLISHED = {"helper", "check", "wrong"}  # a notebook holds the call of a check alone
 HEADER = {"title", "part", "objectives", "prerequisites", "data", "reading"}
+OPTIONAL = {"vary"}  # values of parameters that a student's variant may have
 CLAIM = re.compile(r"^\s*(fact|bound|spread)\(", re.MULTILINE)
 RECORDERS = {"fact", "bound", "spread"}
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
@@ -89,11 +91,14 @@ def problems(source: Source) -> list[str]:
     """Return what in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
     found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
     found += [
-        f"header: {key} is not known" for key in sorted(map(str, source.header.keys() - HEADER))
+        f"header: {key} is not known"
+        for key in sorted(map(str, source.header.keys() - HEADER - OPTIONAL))
     ]
     tagged = {tag: [cell for cell in source.cells if tag in cell.tags] for tag in TAGS}
     if len(tagged["parameters"]) != 1:
         found.append(f"{len(tagged['parameters'])} cells tagged parameters: must be one")
+    else:
+        found += vary_problems(source.header.get("vary", {}), tagged["parameters"][0].source)
     begin = f'begin("{source.name}", globals())'
     if not any(begin in cell.source for cell in source.cells):
         found.append(f"no cell says {begin}")
@@ -133,6 +138,36 @@ def problems(source: Source) -> list[str]:
         if counts[what] < least
     ]
     return found
+
+
+def vary_problems(vary: Any, cell: str) -> list[str]:
+    """Return what is wrong with the header's `vary`: values by parameter of the parameters `cell`.
+
+    The default of a parameter with another value in fast mode is refused: a notebook cannot tell it from no choice.
+    """
+    parameters = read_parameters(cell)
+    if not isinstance(vary, dict) or not all(isinstance(each, list) for each in vary.values()):
+        return ["header: vary must name parameters, each with a list of values"]
+    found = [f"header: vary: {name} is no parameter" for name in vary if name not in parameters]
+    for name, values in vary.items():
+        if name in ("seed", "fast"):
+            found.append(f"header: vary: {name} must not be listed; every variant has its own seed")
+        elif parameter := parameters.get(name):
+            found += _value_problems(parameter, values)
+    return found
+
+
+def _value_problems(parameter: Parameter, values: list[Any]) -> list[str]:
+    try:
+        typed = [parameter.parse(value) for value in values]
+    except ParameterError as error:
+        return [f"header: vary: {error}"]
+    if len(set(typed)) < 2 or len(set(typed)) < len(typed):
+        return [f"header: vary: {parameter.name} must have two values or more, each once"]
+    if parameter.fast != parameter.default and parameter.default in typed:
+        unclear = f"{parameter.default}: is the default, for which fast mode takes {parameter.fast}"
+        return [f"header: vary: {parameter.name} = {unclear}"]
+    return []
 
 
 def length(source: str) -> int:

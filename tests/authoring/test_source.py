@@ -1,6 +1,6 @@
 import pytest
 
-from course.authoring.source import only_records, problems, read, stub
+from course.authoring.source import only_records, problems, read, stub, vary_problems
 from course.catalog import LessonError
 
 EXERCISE = """
@@ -130,3 +130,34 @@ def test_a_lesson_without_a_header_is_refused(lessons):
     (lessons / "98_trial.py").write_text("# %%\nx = 1\n")
     with pytest.raises(LessonError, match="must begin with a header"):
         read("98_trial")
+
+
+VARIED = """seed: int = 0  # seed, 0 to 99
+fast: bool = False  # fewer epochs
+epochs: int = 20  # passes, 1 to 200, fast 2
+noise: float = 0.5  # noise, 0.1 to 3"""
+
+
+@pytest.mark.parametrize(
+    ("vary", "told"),
+    [
+        ({}, []),
+        ({"noise": [0.3, 0.5], "epochs": [3, 4]}, []),
+        (["noise"], ["header: vary must name parameters, each with a list of values"]),
+        ({"noise": 0.3}, ["header: vary must name parameters, each with a list of values"]),
+        ({"ratio": [1, 2]}, ["header: vary: ratio is no parameter"]),
+        ({"noise": [0.3, 9]}, ["header: vary: noise = 9: must be a number between 0.1 and 3"]),
+        ({"noise": [0.3]}, ["header: vary: noise must have two values or more, each once"]),
+        ({"noise": [0.3, 0.3]}, ["header: vary: noise must have two values or more, each once"]),
+        (
+            {"epochs": [20, 30]},
+            ["header: vary: epochs = 20: is the default, for which fast mode takes 2"],
+        ),
+        (
+            {"seed": [1, 2]},
+            ["header: vary: seed must not be listed; every variant has its own seed"],
+        ),
+    ],
+)
+def test_what_a_variant_may_vary_is_checked(vary, told):
+    assert vary_problems(vary, VARIED) == told
