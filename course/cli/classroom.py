@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from course.cli.execution import execute, finish
-from course.cli.options import Jobs, LessonNames
+from course.cli.options import Jobs, LessonNames, Scheduler
 from course.cli.refusals import refuse
 
 Roster = Annotated[
@@ -31,6 +31,7 @@ def assign(
         bool, typer.Option("--full", help="Have students run in full mode, not fast.")
     ] = False,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Make for each student a notebook with parameters of their own, and the key to what only their run answers.
 
@@ -53,7 +54,7 @@ def assign(
             own[student.id, lesson.name] = Job(lesson.notebook("solutions"), lesson.name, values)
     print(f"{len(own)} notebooks in {out / 'notebooks'}")
     runs = out / "keys" / "runs"
-    records = execute(list(own.values()), runs, timeout=900, workers=jobs)
+    records = execute(list(own.values()), runs, timeout=900, workers=jobs, scheduler=scheduler)
     by_name = {record.name: record for record in records}
     for (student_id, name), job in own.items():
         record = by_name.get(job.name)

@@ -1,5 +1,6 @@
 """The recipes for other places parse, and call what there is."""
 
+import ast
 import re
 import shlex
 from urllib.parse import parse_qs, urlsplit
@@ -62,3 +63,18 @@ def test_the_link_of_nbgitpuller_opens_a_page_that_there_is():
     _, path = query["urlpath"][0].split("lab/tree/course/")
     assert (ROOT / path).exists()
     assert "Not tried" in text
+
+
+def test_the_programs_for_clusters_are_python_and_their_commands_have_the_options():
+    text = (RECIPES / "cluster.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        names = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)}
+        assert "cluster" in names
+    for command, *used in re.findall(
+        r"^    course (\w+) .*?(--\w+).*?(--\w+).*?(--\w+)", text, re.M
+    ):
+        assert set(used) <= options(command)
+    assert "--scheduler" in options("assign")
+    assert "Nobody has tried" in text
