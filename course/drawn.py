@@ -54,7 +54,7 @@ def fresh(seed: int) -> Iterator[None]:
 def difference(answer: Callable, reference: Callable, draw: Draw) -> Difference | None:
     """Run both on DRAWS inputs; return how they differ, None where they agree."""
     calls = [draw(rng) for rng in generators()]
-    pairs = [(_called(answer, call), _called(reference, call)) for call in calls]
+    pairs = list(zip(_called_all(answer, calls), _called_all(reference, calls), strict=True))
     wrong = [place for place, pair in enumerate(pairs) if not alike(*pair)]
     if not wrong:
         return None
@@ -62,6 +62,25 @@ def difference(answer: Callable, reference: Callable, draw: Draw) -> Difference 
     counted = f"It is wrong for {len(wrong)} of {DRAWS} inputs drawn at random."
     examples = (_example(reference, calls[place], *pairs[place]) for place in wrong)
     return Difference(behavior or counted, min(examples, key=len), general=not behavior)
+
+
+def numbers(
+    answer: Callable, reference: Callable, draw: Draw, count: int = TRIED
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers that both give for `count` draws, as two arrays whose places belong together.
+
+    Draws for which one of the two gives no numbers, or numbers of another shape, are left out.
+    """
+    found: list[float] = []
+    expected: list[float] = []
+    calls = [draw(rng) for rng in generators(count)]
+    for pair in zip(_called_all(answer, calls), _called_all(reference, calls), strict=True):
+        with contextlib.suppress(TypeError, ValueError):
+            yours, right = (np.asarray(each, dtype=float) for each in pair)
+            if yours.shape == right.shape:
+                found.extend(yours.ravel())
+                expected.extend(right.ravel())
+    return np.array(found), np.array(expected)
 
 
 def alike(found: Any, expected: Any) -> bool:
@@ -109,6 +128,14 @@ def plain(value: Any) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
+def _called_all(function: Callable, calls: list[tuple]) -> list[Any]:
+    """Return what `function` returns for each of the calls; one that has `many` gets them at once."""
+    many = getattr(function, "many", None)
+    if many:
+        return [plain(each) for each in many(calls)]
+    return [_called(function, call) for call in calls]
+
+
 def _called(function: Callable, arguments: tuple) -> Any:
     """Return what `function` returns; it may change its arguments, and warn."""
     with warnings.catch_warnings(action="ignore"):
@@ -121,12 +148,11 @@ def _unused(answer: Callable, reference: Callable, calls: list[tuple]) -> str:
         changed = [_with_other(call, place) for call in calls[:TRIED]]
         if all(other is None for other in changed):
             continue
+        chosen = [pair for pair in zip(calls, changed, strict=False) if pair[1]]
         told, wanted = (
-            [
-                alike(_called(function, call), _called(function, other))
-                for call, other in zip(calls, changed, strict=False)
-                if other
-            ]
+            list(
+                map(alike, *(_called_all(function, [*each]) for each in zip(*chosen, strict=True)))
+            )
             for function in (answer, reference)
         )
         if all(told) and not all(wanted):

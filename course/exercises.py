@@ -154,8 +154,16 @@ def judge_by_text(
 ) -> Verdict:
     """Judge `answers` by the text of the check of exercise `name`, with what it uses of the `notebook`'s names.
 
-    `tools` may stand in for `expect` and `expect_close`, as to count what is met.
+    `tools` may stand in for `expect` and `expect_close`, as to count what is met; then no inputs are drawn.
     """
+    judging, draw = check_by_text(name, check, notebook, tools)
+    return judge(name, judging, answers, None if tools else draw)
+
+
+def check_by_text(
+    name: str, check: str, notebook: Mapping[str, Any], tools: Mapping[str, Any] | None = None
+) -> tuple[Callable[..., None], Draw | None]:
+    """Return the check of an exercise, made from its text, and what draws its inputs, where it has that."""
     tree = ast.parse(check)
     judging = tree.body[-1]
     assert isinstance(judging, ast.FunctionDef)
@@ -165,8 +173,7 @@ def judge_by_text(
         space[tool] = globals()[tool]
     exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
     space |= tools or {}  # after the check's own imports
-    draw = space["draw"] if "draw=draw" in check else None
-    return judge(name, space[judging.name], answers, draw)
+    return space[judging.name], space["draw"] if "draw=draw" in check else None
 
 
 def hint(name: str) -> None:

@@ -65,13 +65,19 @@ def drawing(
 
     It is made wide enough for the title.
     """
-    width, height = size
-    width_of_title = 1 + TITLE_LETTER * len(title)
-    with matplotlib.style.context(["default", STYLE]):
-        figure = Figure(figsize=(max(width, width_of_title), height), layout="constrained")
+    with drawn(title, size=size) as figure:
         alt_text = [f"{title}."]
         yield figure, alt_text
         show(figure, title, " ".join(alt_text))
+
+
+@contextmanager
+def drawn(title: str, *, size: tuple[float, float]) -> Iterator[Figure]:
+    """Give an empty figure of `size` inches in the course's style, made wide enough for the title."""
+    width, height = size
+    width_of_title = 1 + TITLE_LETTER * len(title)
+    with matplotlib.style.context(["default", STYLE]):
+        yield Figure(figsize=(max(width, width_of_title), height), layout="constrained")
 
 
 def add_axes(figure: Figure, title: str, x_label: str, y_label: str) -> Axes:

@@ -1,5 +1,6 @@
 """What a grading came to: points by exercise as CSV, also as Canvas and Moodle take them, and pages to read."""
 
+import base64
 import csv
 import io
 from collections import Counter, defaultdict
@@ -19,7 +20,10 @@ COLUMNS = ("student", "lesson", "exercise", "points", "of", "outcome", "judged",
 
 @dataclass(frozen=True)
 class Points:
-    """The points for one exercise, and why: the first hint, or what is wrong with the submission."""
+    """The points for one exercise, and why: the hints, or what is wrong with the submission.
+
+    `figure` is the alt text of the picture that shows it, "" where there is none.
+    """
 
     exercise: str
     points: float
@@ -27,6 +31,7 @@ class Points:
     outcome: str
     judged: str
     reason: str
+    figure: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,15 @@ class Grade:
 
 
 def write(grades: Sequence[Grade], students: Sequence[Student], out: Path) -> None:
-    """Write gradebook.csv, canvas.csv, moodle.csv, a feedback page a student and summary.html into folder `out`."""
+    """Write gradebook.csv, canvas.csv, moodle.csv, a feedback page a student and summary.html into folder `out`.
+
+    The pages hold the figures that the grading has left there.
+    """
+
+    def picture(grade: Grade, points: Points) -> str:
+        path = figure_path(out, grade.student, points.exercise)
+        return base64.b64encode(path.read_bytes()).decode()
+
     write_whole(out / "gradebook.csv", _csv(COLUMNS, _rows(grades)))
     write_whole(out / "canvas.csv", _canvas(grades, students))
     write_whole(out / "moodle.csv", _moodle(grades, students))
@@ -58,7 +71,12 @@ def write(grades: Sequence[Grade], students: Sequence[Student], out: Path) -> No
         by_student[grade.student].append(grade)
     for student in students:
         page = render(
-            "feedback.html.j2", HERE, plain=plain, student=student, grades=by_student[student.id]
+            "feedback.html.j2",
+            HERE,
+            plain=plain,
+            picture=picture,
+            student=student,
+            grades=by_student[student.id],
         )
         write_whole(out / "feedback" / f"{student.id}.html", page)
     summary = render(
@@ -70,6 +88,11 @@ def write(grades: Sequence[Grade], students: Sequence[Student], out: Path) -> No
         exercises=_hardest(grades),
     )
     write_whole(out / "summary.html", summary)
+
+
+def figure_path(out: Path, student: str, exercise: str) -> Path:
+    """Return where the figure of an answer is kept."""
+    return out / "results" / student / f"{exercise}.png"
 
 
 def _rows(grades: Iterable[Grade]) -> Iterable[list[Any]]:

@@ -7,7 +7,9 @@ that answers are tried on are drawn anew for each grading, from a seed that its 
 import hashlib
 import json
 import multiprocessing
+import os
 import secrets
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -16,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from course.catalog import Lesson
-from course.classroom import key, submissions, variants
-from course.classroom.gradebook import Grade, Points
+from course.classroom import comparison, key, submissions, variants
+from course.classroom.gradebook import Grade, Points, figure_path
 from course.classroom.key import ExerciseKey, Serving, lesson_key
 from course.classroom.roster import Student
 from course.classroom.sandbox import Limits, Sandbox
@@ -74,11 +76,19 @@ _key: dict[str, ExerciseKey]
 
 
 def _prepare(lesson: Lesson, order: Order) -> None:
-    """Make what this process grades by."""
+    """Make what this process grades by; it ends when the process that has started it is killed."""
     global _lesson, _order, _key
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _lesson = lesson
     _order = order
     _key = lesson_key(lesson.number, _sandbox)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)  # and with it the sandboxes
 
 
 def _sandbox() -> Sandbox:
@@ -100,14 +110,14 @@ def grade_one(student: Student) -> Grade:
         points = [Points(name, 0.0, 1.0, str(error), "", "") for name in _key]
         return Grade(student.id, _lesson.name, points, [str(error)])
     late = _order.due is not None and datetime.fromtimestamp(path.stat().st_mtime) > _order.due
-    points = list(_points(submission))
+    points = list(_points(submission, student))
     if _order.keys:
         points.append(_report(student, submission))
     return Grade(student.id, _lesson.name, points, submission.remarks, late)
 
 
-def _points(submission: Submission) -> Iterator[Points]:
-    """Give the points of every exercise."""
+def _points(submission: Submission, student: Student) -> Iterator[Points]:
+    """Give the points of every exercise; leave a figure where there is one."""
     with Serving(_sandbox) as serving:
         for name, exercise in _key.items():
             answer = submission.answers[name]
@@ -119,7 +129,17 @@ def _points(submission: Submission) -> Iterator[Points]:
                 judged = key.judge(exercise, sandbox, answer, submission.own[name])
             reason = plain(" ".join(judged.verdict.hints))
             share = round(judged.share, 2)
-            yield Points(name, share, 1.0, judged.verdict.outcome, judged.way, reason)
+            alt = _figure(student, judged)
+            yield Points(name, share, 1.0, judged.verdict.outcome, judged.way, reason, alt)
+
+
+def _figure(student: Student, judged: key.Judged) -> str:
+    """Write the figure of an answer, where it has one, and return its alt text."""
+    if judged.compared is None:
+        return ""
+    picture, alt = comparison.picture(judged.exercise, *judged.compared)
+    write_whole(figure_path(_order.out, student.id, judged.exercise), picture)
+    return alt
 
 
 def _report(student: Student, submission: Submission) -> Points:

@@ -13,11 +13,13 @@ import os
 import resource
 import struct
 import sys
+import time
 import traceback
 from typing import Any, BinaryIO
 
 from course.classroom.plain_data import MOST, NotPlain, decode, encode
 
+ENOUGH = 1.0  # seconds after which many calls are answered in part
 CELL = "<answer to {}>"  # the file name of an answer, by its exercise
 
 
@@ -70,7 +72,10 @@ def _answer(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict[
             return _prepare(request, spaces)
         if request["do"] == "judge":
             return _judge(request, spaces[request["exercise"]])
-        return _call(spaces[request["exercise"]][request["name"]], request)
+        function = spaces[request["exercise"]][request["name"]]
+        if request["do"] == "call many":
+            return _call_many(function, request["calls"])
+        return _call(function, request)
     except BaseException as error:
         return {"raised": _told(error)}
 
@@ -136,6 +141,28 @@ def _call(function: Any, request: dict[str, Any]) -> dict[str, Any]:
             if encode(now) != old:
                 changed[place] = now
     return _sendable({"value": result, "changed": changed})
+
+
+def _call_many(function: Any, calls: list[Any]) -> dict[str, Any]:
+    """Call an answer with one call's arguments after another; say what it returned, as far as it came.
+
+    It ends early where time passes, where a later call raises, and where the results are too many for a message: the
+    grader then asks for the rest.
+    """
+    values: list[Any] = []
+    start = time.monotonic()
+    for arguments in calls:
+        try:
+            values.append(function(*arguments))
+        except BaseException:
+            if not values:
+                raise
+            break
+        if time.monotonic() - start > ENOUGH:
+            break
+    while len(values) > 1 and "odd" in _sendable({"values": values}):
+        values = values[: len(values) // 2]
+    return _sendable({"values": values})
 
 
 def _sendable(reply: dict[str, Any]) -> dict[str, Any]:

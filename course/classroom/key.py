@@ -5,14 +5,18 @@ out is plain data. Where it does not (a class, a model, a generator), it is judg
 """
 
 import ast
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from course.authoring import slice, source
 from course.catalog import Exercise, LessonError, find
 from course.classroom import remote
+from course.classroom.comparison import compare
 from course.classroom.sandbox import Contained, Sandbox
 from course.classroom.tally import tallied
 from course.exercises import OddAnswer, Verdict
@@ -20,15 +24,21 @@ from course.exercises import OddAnswer, Verdict
 OUTSIDE = "outside"
 INSIDE = "inside"
 
+Answers = tuple[Any, ...]
+
 
 @dataclass(frozen=True)
 class Judged:
-    """How one answer stands: the verdict, the share of expectations that it meets (0 to 1), and where it was judged."""
+    """How one answer stands: the verdict, the share of expectations that it meets (0 to 1), and where it was judged.
+
+    `compared` holds the numbers of a wrong answer and those that are right, where there are such.
+    """
 
     exercise: str
     verdict: Verdict
     share: float
     way: str
+    compared: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass
@@ -88,7 +98,7 @@ def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
         keys[name] = key
         for key.way in (OUTSIDE, INSIDE):
             sandbox = serving.sandbox(key.way)
-            judged, key.most = _tried(key, sandbox, key.text.solution, [])
+            judged, key.most, _ = _tried(key, sandbox, key.text.solution, [])
             if judged.outcome == "right":
                 break
         else:
@@ -98,12 +108,16 @@ def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
 
 def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Judged:
     """Judge the source of an answer, with the student's `own` cells above it, in a sandbox that may be used again."""
-    verdict, met = _tried(key, sandbox, answer, own)
+    verdict, met, answers = _tried(key, sandbox, answer, own)
     if verdict.outcome == "right":
         return Judged(key.name, verdict, 1.0, key.way)
     counts = verdict.outcome != "not attempted"
     share = min(met / key.most, 1 - 1 / key.most) if counts else 0.0
-    return Judged(key.name, verdict, share, key.way)
+    compared = None
+    if verdict.outcome == "wrong" and answers:
+        with contextlib.suppress(Exception):  # a figure is an extra: the verdict stands without it
+            compared = compare(key.text, key.space, answers[0])
+    return Judged(key.name, verdict, share, key.way, compared)
 
 
 def value(sandbox: Sandbox, exercise: str, answer: str, name: str) -> tuple[Verdict, Any]:
@@ -121,7 +135,10 @@ def value(sandbox: Sandbox, exercise: str, answer: str, name: str) -> tuple[Verd
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), None
 
 
-def _tried(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> tuple[Verdict, int]:
+def _tried(
+    key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]
+) -> tuple[Verdict, int, Answers]:
+    """Return the verdict, how many expectations hold, and what stands for the answers outside of the sandbox."""
     names = list(key.text.answers)
     prepare = {"do": "prepare", "exercise": key.name, "lesson": key.lesson}
     try:
@@ -129,16 +146,16 @@ def _tried(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> t
         told = sandbox.ask(request, seconds=sandbox.limits.start)
         if "raised" in told:
             what, line = remote.error(told["raised"]).told  # type: ignore[attr-defined]
-            return Verdict("broken", (f"{what} (at `{line}`)" if line else what,)), 0
+            return Verdict("broken", (f"{what} (at `{line}`)" if line else what,)), 0, ()
         if key.way == INSIDE:
-            return _judged_inside(key, sandbox, names)
+            return *_judged_inside(key, sandbox, names), ()
         kinds = told["answers"]
         answers = tuple(remote.answer(sandbox.ask, key.name, each, kinds[each]) for each in names)
     except (Contained, OddAnswer) as error:
-        return Verdict("broken", (error.told[0],)), 0
+        return Verdict("broken", (error.told[0],)), 0, ()
     except (KeyError, TypeError, AttributeError):
-        return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0
-    return tallied(key.name, key.text.check, key.space, answers)
+        return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0, ()
+    return *tallied(key.name, key.text.check, key.space, answers, key.most), answers
 
 
 def _judged_inside(key: ExerciseKey, sandbox: Sandbox, names: list[str]) -> tuple[Verdict, int]:

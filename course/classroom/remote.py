@@ -10,6 +10,8 @@ import numpy as np
 from course.classroom.sandbox import Contained
 from course.exercises import OddAnswer
 
+MOST_AT_ONCE = 16 << 20  # bytes of arrays in one message
+
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -29,25 +31,54 @@ def answer(ask: Ask, exercise: str, name: str, told: dict[str, Any]) -> Any:
 
 
 def _function(ask: Ask, exercise: str, name: str, parameters: Any) -> Callable[..., Any]:
+    request = {"exercise": exercise, "name": name}
+
     def call(*arguments: Any, **keywords: Any) -> Any:
-        request = {"do": "call", "exercise": exercise, "name": name}
-        reply = ask(request | {"arguments": arguments, "keywords": keywords})
-        if "raised" in reply:
-            raise error(reply["raised"])
-        if "odd" in reply:
-            raise OddAnswer(f"`{name}` returns what is no data: {reply['odd']}", "")
+        reply = ask(request | {"do": "call", "arguments": arguments, "keywords": keywords})
+        _refuse(name, reply)
         if "value" not in reply or not isinstance(reply.get("changed"), dict):
             raise Contained("its reply is no reply")
         for place, now in reply["changed"].items():
             _change(arguments[place], now)
         return reply["value"]
 
+    def many(calls: list[tuple]) -> list[Any]:
+        found: list[Any] = []
+        while len(found) < len(calls):
+            left = _fitting(calls[len(found) :])
+            reply = ask(request | {"do": "call many", "calls": left})
+            _refuse(name, reply)
+            values = reply.get("values")
+            if not isinstance(values, list) or not 0 < len(values) <= len(left):
+                raise Contained("its reply is no reply")
+            found += values
+        return found
+
+    call.many = many  # type: ignore[attr-defined]
     names = [each for each in parameters or [] if isinstance(each, str) and each.isidentifier()]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     unique = list(dict.fromkeys(names))
     call.__signature__ = inspect.Signature([inspect.Parameter(each, kind) for each in unique])  # type: ignore[attr-defined]
     call.__name__ = name
     return call
+
+
+def _refuse(name: str, reply: dict[str, Any]) -> None:
+    """Raise what an answer has raised, or that it returns what is no data."""
+    if "raised" in reply:
+        raise error(reply["raised"])
+    if "odd" in reply:
+        raise OddAnswer(f"`{name}` returns what is no data: {reply['odd']}", "")
+
+
+def _fitting(calls: list[tuple]) -> list[tuple]:
+    """Return as many of the calls, one at least, as one message can carry by the size of their arrays."""
+    total = 0
+    for place, call in enumerate(calls):
+        total += sum(getattr(each, "nbytes", 0) for each in call)
+        if total > MOST_AT_ONCE and place:
+            return calls[:place]
+    return calls
 
 
 def _change(argument: Any, now: Any) -> None:

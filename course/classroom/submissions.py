@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -51,15 +52,20 @@ def read(path: Path, lesson: Lesson) -> Submission:
     exercises = {exercise_of(cell) for cell in notebook.cells} - {None}
     if name != lesson.name and not exercises & lesson.exercises.keys():
         raise SubmissionError(f"is a notebook of {name or 'no lesson'}, not of {lesson.name}")
-    given = handed_out(nbformat.read(lesson.notebook("learner"), as_version=4))
-    texts = {digest(cell) for cell in given.cells}
-    order = [cell.id for cell in given.cells]
+    texts, order = _given(lesson)
     answers = {each: answer_in(notebook, each) for each in lesson.exercises}
     own = {each: _own_above(notebook, each, texts) for each in lesson.exercises}
     report = "\n".join(
         cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])
     )
     return Submission(answers, own, report, list(_remarks(notebook, order, lesson)))
+
+
+@cache
+def _given(lesson: Lesson) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the digests of the cells that were handed out, and their ids in order."""
+    given = handed_out(nbformat.read(lesson.notebook("learner"), as_version=4))
+    return frozenset(map(digest, given.cells)), tuple(cell.id for cell in given.cells)
 
 
 def plain(text: str) -> str:
@@ -76,9 +82,9 @@ def _notebook(path: Path) -> NotebookNode:
         cells = content["cells"]
         if len(cells) > MOST_CELLS:
             raise SubmissionError(f"has {len(cells)} cells; at most {MOST_CELLS}")
-        notebook = nbformat.from_dict(
-            v4.upgrade(nbformat.from_dict(content)) if content.get("nbformat") == 4 else content
-        )
+        notebook = nbformat.from_dict(content)
+        if content.get("nbformat") == 4:
+            notebook = v4.upgrade(notebook)
         for cell in notebook.cells:
             cell.source = "".join(cell.source)
             cell.setdefault("metadata", NotebookNode())
@@ -92,7 +98,7 @@ def _notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def _own_above(notebook: NotebookNode, exercise: str, texts: set[str]) -> list[str]:
+def _own_above(notebook: NotebookNode, exercise: str, texts: frozenset[str]) -> list[str]:
     """Return the code cells that the student added or changed above their answer, other answers apart."""
     own: list[str] = []
     for cell in notebook.cells:
@@ -104,7 +110,7 @@ def _own_above(notebook: NotebookNode, exercise: str, texts: set[str]) -> list[s
     return own
 
 
-def _remarks(notebook: NotebookNode, order: list[str], lesson: Lesson) -> Iterator[str]:
+def _remarks(notebook: NotebookNode, order: tuple[str, ...], lesson: Lesson) -> Iterator[str]:
     """Name what an instructor should know: cells deleted, moved, run out of order or not at all."""
     ids = [cell.get("id") for cell in notebook.cells]
     kept = [each for each in ids if each in set(order)]

@@ -1,6 +1,8 @@
 """A class is graded: each submission gets its points or is named, and nothing that a stranger wrote leaks."""
 
+import base64
 import csv
+import io
 import json
 import os
 import subprocess
@@ -11,14 +13,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import psutil
 import pytest
 from nbformat import v4
+from PIL import Image
 
-from course import ROOT
-from course.catalog import find
-from course.classroom import gradebook, grading, sandbox, variants
+from course import ROOT, drawn
+from course.authoring import slice, source
+from course.catalog import all_lessons, find
+from course.classroom import comparison, gradebook, grading, sandbox, submissions, variants
 from course.classroom.roster import Student
 from course.learner.merge import exercise_of, handed_out
+from course.parameters import check
 
 LESSON = find("01")
 SOLUTIONS = {name: each.solution for name, each in LESSON.exercises.items()}
@@ -90,7 +97,8 @@ def folder(tmp_path_factory):
     other = nbformat.read(find("02").notebook("learner"), as_version=4)
     hand_in(folder, "other_lesson", handed_out(other))
     hand_in(folder, "no_notebook", notebook({})).write_text("[1, 2")
-    hand_in(folder, "huge", v4.new_notebook(cells=[v4.new_markdown_cell("x") for _ in range(3000)]))
+    content = {"cells": [{}] * 1_000_000, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    hand_in(folder, "huge", notebook({})).write_text(json.dumps(content))
     linked = folder / "linked" / f"{LESSON.name}.ipynb"
     linked.parent.mkdir()
     linked.symlink_to(folder / "right" / f"{LESSON.name}.ipynb")
@@ -160,7 +168,7 @@ def test_part_of_the_points_is_for_the_expectations_that_hold(graded):
         ("missing", "missing"),
         ("other_lesson", "is a notebook of 02_regression, not of 01_gradient_descent"),
         ("no_notebook", "is not a notebook"),
-        ("huge", "has 3000 cells; at most 2000"),
+        ("huge", "has 1000000 cells; at most 2000"),
         ("linked", "is a link, not a file"),
     ],
 )
@@ -205,9 +213,55 @@ class Tags(HTMLParser):
     def __init__(self):
         super().__init__()
         self.names = set()
+        self.pictures = []
 
     def handle_starttag(self, tag, attrs):
         self.names.add(tag)
+        if tag == "img":
+            self.pictures.append(dict(attrs))
+
+
+def test_a_wrong_answer_has_a_figure_on_its_page_that_says_what_it_shows(graded):
+    grades, out, _ = graded
+    [points] = [each for each in grades["wrong"].points if each.figure]
+    assert points.exercise == "01.1"
+    assert "numbers, from inputs drawn at random, lie on the line" in points.figure
+    pages = {}
+    for student in ("wrong", "right", "hostile"):
+        pages[student] = Tags()
+        pages[student].feed((out / "feedback" / f"{student}.html").read_text(encoding="utf-8"))
+    assert not pages["right"].pictures
+    assert not pages["hostile"].pictures  # it gives no number
+    [picture] = pages["wrong"].pictures
+    assert picture["alt"] == points.figure
+    content = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
+    assert Image.open(io.BytesIO(content)).size[0] > 300
+
+
+def test_the_numbers_of_a_figure_are_those_of_both_on_the_same_inputs():
+    exercise = LESSON.exercises["01.1"]
+    space = slice.namespace(source.read(LESSON.name), "01.1")
+    found, expected = comparison.compare(exercise, space, lambda weights, X, y, rate: weights)
+    draws = [_inputs(rng) for rng in drawn.generators(drawn.TRIED)]
+    steps = [w + rate * 2 / len(y) * X.T @ (y - X @ w) for w, X, y, rate in draws]
+    assert np.allclose(expected, np.concatenate(steps))
+    assert np.allclose(found, np.concatenate([weights for weights, *_ in draws]))
+    right = comparison.compare(exercise, space, _solution(exercise, space))
+    assert right is None
+    assert comparison.compare(exercise, space, lambda *_: "no number") is None
+
+
+def _inputs(rng):
+    """The inputs of exercise 01.1, as its check draws them."""
+    rows, columns = rng.integers(1, 7, 2)
+    X, y = rng.normal(size=(rows, columns)), rng.normal(size=rows)
+    return rng.normal(size=columns), X, y, rng.uniform(0.1, 1)
+
+
+def _solution(exercise, space):
+    own = dict(space)
+    exec(exercise.solution, own)
+    return own[exercise.answers[0]]
 
 
 def test_what_a_stranger_wrote_steers_no_page_and_no_terminal(graded):
@@ -222,8 +276,33 @@ def test_what_a_stranger_wrote_steers_no_page_and_no_terminal(graded):
             assert "\x1b" not in path.read_text(encoding="utf-8")
 
 
+def test_a_page_would_be_steered_if_what_a_stranger_wrote_were_taken_as_it_is(
+    tmp_path, monkeypatch
+):
+    red = gradebook.Points("01.1", 0.0, 1.0, "broken", "outside", "ValueError: \x1b[31mred")
+    pages = []
+    for plain in (gradebook.plain, str):
+        monkeypatch.setattr(gradebook, "plain", plain)
+        grade = gradebook.Grade("hostile", LESSON.name, [red])
+        gradebook.write([grade], [Student("hostile")], tmp_path)
+        pages.append((tmp_path / "gradebook.csv").read_text(encoding="utf-8"))
+    assert ["\x1b" in page for page in pages] == [False, True]
+
+
+def test_a_notebook_of_many_cells_would_be_read_if_nothing_stopped_it(tmp_path, monkeypatch):
+    made = notebook({})
+    made.cells += [v4.new_markdown_cell("x") for _ in range(3000)]
+    path = hand_in(tmp_path, "many", made)
+    with pytest.raises(submissions.SubmissionError, match="at most 2000"):
+        submissions.read(path, LESSON)
+    monkeypatch.setattr(submissions, "MOST_CELLS", 10_000)
+    assert submissions.read(path, LESSON).answers.keys() == SOLUTIONS.keys()
+
+
 def everything(out):
-    return {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()
+    }
 
 
 def test_grading_twice_gives_the_same_bytes(graded, folder, students):
@@ -256,6 +335,32 @@ def test_what_is_graded_is_not_graded_again_unless_it_has_changed(graded, studen
         list(grading.grade_all(changed, students, [LESSON], jobs=1))
 
 
+def test_a_grading_that_is_killed_leaves_nobody_behind_and_goes_on(tmp_path):
+    folder = tmp_path / "submissions"
+    names = ["ann", "bob", "cid", "dan"]
+    for student in names:
+        hand_in(folder, student, notebook(SOLUTIONS))
+    roster = tmp_path / "roster.csv"
+    roster.write_text("\n".join(["student", *names]))
+    command = [sys.executable, "-c", "from course.cli.main import main; main()", "grade"]
+    command += [str(folder), "--roster", str(roster), "--seed", "7", "--jobs", "1", "--out"]
+    out = tmp_path / "killed"
+    process = subprocess.Popen([*command, str(out)], cwd=ROOT)
+    while not (early := list(out.glob("results/*/*.json"))):
+        assert process.poll() is None
+        time.sleep(0.02)
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert not left
+    before = {path: path.stat().st_mtime_ns for path in early}
+    subprocess.run([*command, str(out)], cwd=ROOT, check=True)
+    subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True)
+    assert before == {path: path.stat().st_mtime_ns for path in early}
+    assert everything(out) == everything(tmp_path / "whole")
+
+
 def test_a_grading_keeps_its_seed(tmp_path):
     first = grading.seed(tmp_path)
     assert grading.seed(tmp_path) == first
@@ -270,6 +375,20 @@ def test_variants_follow_from_course_student_and_lesson_alone():
     assert all(variants.parameters(*each)["seed"] != ours["seed"] for each in others)
 
 
+def test_a_variant_has_one_of_the_values_that_the_header_lists():
+    listed = LESSON.header["vary"]["noise"]
+    found = {variants.parameters("ml", f"s{number}", LESSON)["noise"] for number in range(40)}
+    assert found == set(listed)
+
+
+@pytest.mark.parametrize("lesson", all_lessons(), ids=lambda lesson: lesson.number)
+def test_every_value_of_a_variant_is_one_that_its_lesson_allows(lesson):
+    for number in range(10):
+        values = variants.parameters("ml", f"s{number}", lesson)
+        assert values == check(lesson.parameters, values)
+        assert values.keys() == {"seed", *lesson.header.get("vary", {})}
+
+
 def test_a_variant_is_the_learners_notebook_with_other_values_and_one_question():
     made = variants.notebook("ml", Student("ann"), LESSON, fast=True)
     seed = variants.parameters("ml", "ann", LESSON)["seed"]
@@ -279,6 +398,8 @@ def test_a_variant_is_the_learners_notebook_with_other_values_and_one_question()
     changed = {key for key in theirs if ours[key] != theirs[key]}
     (parameters,) = changed
     assert f"seed: int = {seed}  # " in ours[parameters]
+    noise = variants.parameters("ml", "ann", LESSON)["noise"]
+    assert f"noise: float = {noise}  # " in ours[parameters]
     assert "fast: bool = True  # " in ours[parameters]
     added = ours.keys() - theirs.keys()
     assert added == {"01-report", "01-report-text"}

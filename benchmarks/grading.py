@@ -1,0 +1,220 @@
+"""Grade classes of growing size and say what the grading itself costs beside what the submissions compute.
+
+    python -m benchmarks.grading --sizes 10 50 200 500 --jobs 2
+
+Of ten submissions of the lesson six are right, two have a wrong answer, one an answer that fails, and one is untouched.
+"own" are the processor seconds of the sandboxes that the submissions run in, "graders" those of all else: the command,
+its processes with their imports, and the key. "ratio" is the sum of both over "own": 1 would be a grading that costs
+nothing. "wall" is that of the clock times the jobs, over "own"; it means something on a quiet machine alone. "memory"
+is the most that the command and its processes took, without sandboxes.
+
+The smallest class is then graded by the command `course grade` as well, which is killed halfway and started again, and
+once more without a kill: "same bytes" says whether both folders hold the same. The last line is JSON.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+
+from course.catalog import Lesson, find
+from course.classroom import gradebook, grading
+from course.classroom.roster import Student
+from course.classroom.sandbox import Sandbox
+from course.learner.merge import exercise_of, handed_out
+
+SEED = 7
+KINDS = ["right"] * 6 + ["wrong"] * 2 + ["fails", "untouched"]
+BROKEN = {"wrong": "return args[0]", "fails": "raise ValueError('not yet')"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10, 50], help="submissions")
+    parser.add_argument("--lesson", default="01", help="graded (default: 01)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="graders side by side")
+    arguments = parser.parse_args()
+    lesson = find(arguments.lesson)
+    rows = []
+    print(f"{'size':>6}{'own s':>9}{'graders s':>11}{'ratio':>7}{'wall':>7}{'MB':>6}{'MB each':>9}")
+    with tempfile.TemporaryDirectory() as folder:
+        for size in arguments.sizes:
+            row = graded(Path(folder, str(size)), lesson, size, arguments.jobs)
+            rows.append(row)
+            print(
+                f"{size:6}{row['own']:9.1f}{row['graders']:11.1f}{row['ratio']:7.3f}{row['wall']:7.2f}"
+                f"{row['memory']:6.0f}{row['memory of a grader']:9.0f}",
+                flush=True,
+            )
+        same = killed(Path(folder, str(min(arguments.sizes))), lesson, min(arguments.sizes))
+    print(", ".join(f"{what}: {found}" for what, found in same.items()))
+    print(json.dumps({"lesson": lesson.name, "jobs": arguments.jobs, "classes": rows, **same}))
+
+
+def graded(folder: Path, lesson: Lesson, size: int, jobs: int) -> dict[str, float]:
+    """Grade a class and return what that took, in seconds and MB."""
+    students = hand_in(folder / "submissions", lesson, size)
+    order = grading.Order(folder / "submissions", folder / "grades", SEED)
+    os.environ["COSTS"] = str(folder / "costs")
+    Path(os.environ["COSTS"]).mkdir()
+    grading._prepare = prepare
+    grading._grade = grade
+    watch = Watch()
+    start = time.perf_counter()
+    before = time.process_time()
+    gradebook.write(
+        list(grading.grade_all(order, students, [lesson], jobs=jobs)), students, order.out
+    )
+    wall = time.perf_counter() - start
+    costs = [json.loads(path.read_text()) for path in Path(os.environ["COSTS"]).iterdir()]
+    own = sum(cost["own"] for cost in costs)
+    graders = time.process_time() - before + sum(cost["grader"] + cost["key"] for cost in costs)
+    return {
+        "size": size,
+        "own": round(own, 1),
+        "graders": round(graders, 1),
+        "ratio": round((own + graders) / own, 3),
+        "wall": round(wall * jobs / own, 2),
+        "memory": round(watch.end() / 2**20),
+        "memory of a grader": round(max(cost["memory"] for cost in costs) / 2**20),
+    }
+
+
+def hand_in(folder: Path, lesson: Lesson, size: int) -> list[Student]:
+    """Write so many submissions and return who has handed them in."""
+    learner = handed_out(nbformat.read(lesson.notebook("learner"), as_version=4))
+    first = next(iter(lesson.exercises))
+    students = []
+    for number in range(size):
+        kind = KINDS[number % len(KINDS)]
+        answers = {name: each.solution for name, each in lesson.exercises.items()}
+        if kind in BROKEN:
+            name = lesson.exercises[first].answers[0]
+            answers[first] = f"def {name}(*args):\n    {BROKEN[kind]}"
+        made = learner.copy()
+        made.cells = [cell.copy() for cell in learner.cells]
+        for cell in made.cells:
+            if kind != "untouched" and exercise_of(cell):
+                cell.source = answers[exercise_of(cell)]
+        students.append(Student(f"s{number:04}"))
+        path = folder / students[-1].id / f"{lesson.name}.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(made, path)
+    return students
+
+
+class Counted(Sandbox):
+    """A sandbox that keeps what its processes have computed until it closes."""
+
+    spent = 0.0
+
+    def close(self) -> None:
+        try:
+            processes = psutil.Process(self._process.pid).children(recursive=True)
+        except psutil.Error:
+            processes = []
+        for each in processes:
+            try:
+                Counted.spent += sum(each.cpu_times()[:4])
+            except psutil.Error:
+                continue
+        super().close()
+
+
+_key_seconds = 0.0
+_own_seconds = 0.0
+_prepare = grading._prepare
+_grade = grading._grade
+
+
+def prepare(lesson: Lesson, order: grading.Order) -> None:
+    """Do what a process does before it grades, and count it."""
+    global _key_seconds
+    grading.Sandbox = Counted  # type: ignore[misc]
+    _prepare(lesson, order)
+    _key_seconds = Counted.spent
+
+
+def grade(student: Student) -> None:
+    """Grade a submission and keep what this process has cost by now."""
+    _grade(student)
+    me = psutil.Process()
+    costs = {
+        "own": Counted.spent - _key_seconds,
+        "key": _key_seconds,
+        "grader": time.process_time(),
+        "memory": me.memory_info().rss,
+    }
+    Path(os.environ["COSTS"], f"{me.pid}.json").write_text(json.dumps(costs))
+
+
+class Watch:
+    """Looks at the memory of this process and its graders until it ends."""
+
+    def __init__(self) -> None:
+        self._most = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+
+    def end(self) -> int:
+        """Return the most that was seen, in bytes."""
+        self._ended.set()
+        self._thread.join()
+        return self._most
+
+    def _look(self) -> None:
+        me = psutil.Process()
+        while not self._ended.wait(0.5):
+            total = me.memory_info().rss
+            for child in multiprocessing.active_children():
+                try:
+                    total += psutil.Process(child.pid).memory_info().rss
+                except psutil.Error:
+                    continue
+            self._most = max(self._most, total)
+
+
+def killed(folder: Path, lesson: Lesson, size: int) -> dict[str, bool]:
+    """Grade by the command, kill it halfway, start it again; compare with a grading that nobody killed."""
+    roster = folder / "roster.csv"
+    roster.write_text("student\n" + "".join(f"s{number:04}\n" for number in range(size)))
+    command = [sys.executable, "-c", "from course.cli.main import main; main()", "grade"]
+    command += [str(folder / "submissions"), "--roster", str(roster), "--seed", str(SEED)]
+    out = folder / "killed"
+    process = subprocess.Popen([*command, "--out", str(out)], start_new_session=True)
+    results = "results/*/*.json"
+    while process.poll() is None and len(list(out.glob(results))) < size // 2:
+        time.sleep(0.05)
+    was_killed = process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    early = {path: path.stat().st_mtime_ns for path in out.glob(results)}
+    subprocess.run([*command, "--out", str(out)], check=True)
+    subprocess.run([*command, "--out", str(folder / "whole")], check=True)
+    kept = all(path.stat().st_mtime_ns == written for path, written in early.items())
+    same = content(out) == content(folder / "whole") == content(folder / "grades")
+    return {"killed halfway": was_killed, "went on": kept, "same bytes": same}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Return every file of a grading."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "grading.json"
+    }
+
+
+if __name__ == "__main__":
+    main()
