@@ -23,6 +23,7 @@ from course.runs.records import Failure, Job, Record
 PRIVATE = "127.0.0.1:0"  # for Dask's web pages, which would else be open to the network
 WORKERS = CPU_COUNT + 1  # a kernel that starts, or waits for a disk, would else leave its core idle
 CONNECT_SECONDS = 10  # for a scheduler, and again for its workers, to answer
+LOOK_SECONDS = 0.5  # between two looks how many runs the workers take, while runs end
 WATCH_SECONDS = 2  # between two looks whether there are workers
 LOST_SECONDS = 30  # how long a cluster may be without a worker, as when one starts anew
 STOP_SECONDS = 20  # how long stopped runs are waited for
@@ -66,10 +67,15 @@ def execute(
     waiting = sorted(jobs, key=_expected_seconds, reverse=True)
     done: dict[str, Record] = {}
     running: dict[Future, Job] = {}
+    threads = 0
+    looked = 0.0
     with _client(min(workers or WORKERS, len(jobs)), scheduler) as client:
         try:
             while waiting or running:
-                while waiting and len(running) < max(1, _threads(client)):
+                if time.monotonic() - looked > LOOK_SECONDS:
+                    threads = max(1, _threads(client))
+                    looked = time.monotonic()
+                while waiting and len(running) < threads:
                     job = waiting.pop(0)
                     progress(job, None)
                     running[client.submit(_run, job, out, timeout, pure=False)] = job
@@ -119,9 +125,10 @@ def _ended(client: Client, futures: list[Future]) -> Iterable[Future]:
 
 def _record(future: Future, job: Job, out: Path) -> Record:
     """Return the record of a finished run; where its worker died, one that says so."""
-    error = future.exception()
-    if error is None:
+    try:
         return future.result()
+    except Exception as raised:
+        error = raised
     failure = Failure(None, "", type(error).__name__, str(error))
     record = Record(
         job.name, job.lesson, job.parameters, "failed", 0.0, "", 0.0, {}, {}, failure, {}

@@ -1,5 +1,7 @@
+import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -171,6 +173,116 @@ def test_a_cluster_that_goes_ends_the_runs_with_what_is_recorded(
     told = f"{scheduler}: {loss}; 1 of 2 runs had finished and are recorded in {house.out}"
     assert str(lost.value) == told
     assert records.read(house.out / "97_quick.json").outcome == "passed"
+
+
+WAITS = """
+import os, pathlib, time
+folder = pathlib.Path({folder!r})
+with (folder / "started").open("a") as file:
+    print({name!r}, file=file)
+if {name!r} == "97_waits":
+    (folder / "worker").write_text(str(os.getppid()))
+    while not (folder / "go").exists():
+        time.sleep(0.05)
+"""
+
+
+class Dask:
+    """A scheduler at an address that stays, and workers: processes as a cluster has them, started again when killed."""
+
+    def __init__(self, folder, preload):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.folder = folder
+        self.preload = preload
+        self.processes = []
+
+    def scheduler(self):
+        return self._start(
+            "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"
+        )
+
+    def worker(self):
+        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--preload", self.preload]
+        return self._start("worker", self.address, *options)
+
+    def _start(self, kind, *options):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.processes.append(subprocess.Popen(command, cwd=self.folder, **quiet))
+        return self.processes[-1]
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def dask(house, plain, monkeypatch):
+    monkeypatch.setattr(cluster, "LOST_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 120)
+    for name in ("95_quick", "96_quick", "97_waits", "98_last"):
+        house.add(name, WAITS.format(folder=str(house.folder), name=name))
+    started = Dask(house.folder, plain)
+    yield started
+    started.end()
+
+
+def when_97_waits(house, act):
+    """Call `act` with the process id of the worker that runs lesson 97, once that run has started."""
+
+    def watch():
+        while not (house.folder / "worker").exists():
+            time.sleep(0.05)
+        act(int((house.folder / "worker").read_text()))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("killed", ["scheduler", "worker"])
+def test_the_same_command_again_loses_and_repeats_nothing(house, dask, killed):
+    processes = {"scheduler": dask.scheduler(), "worker": dask.worker()}
+    when_97_waits(house, lambda _: processes[killed].kill())
+    command = ("run", "95..98", "--scheduler", dask.address, "--out", house.out)
+    status, _, said = house.course(*command)
+    assert status == 1
+    assert "2 of 4 runs had finished" in said
+    assert f"the same command with --out {house.out} goes on from there" in said
+    before = {path.name: path.read_bytes() for path in house.out.glob("9[56]*")}
+
+    (house.folder / "go").touch()
+    if killed == "scheduler":
+        dask.scheduler()
+    dask.worker()
+    status, _, said = house.course(*command)
+    assert status == 0, said
+    assert "4 runs, 2 of them done before" in said
+    assert before == {path.name: path.read_bytes() for path in house.out.glob("9[56]*")}
+    started = (house.folder / "started").read_text().split()
+    assert started == ["95_quick", "96_quick", "97_waits", "97_waits", "98_last"]
+    outcomes = {each.lesson: each.outcome for each in map(records.read, house.out.glob("*.json"))}
+    assert outcomes == dict.fromkeys(("95_quick", "96_quick", "97_waits", "98_last"), "passed")
+
+
+def test_a_worker_that_is_killed_gives_its_run_to_another(house, dask):
+    dask.scheduler()
+    dask.worker()
+    dask.worker()
+
+    def kill(worker):
+        psutil.Process(worker).kill()
+        (house.folder / "go").touch()
+
+    when_97_waits(house, kill)
+    status, _, said = house.course("run", "95..98", "--scheduler", dask.address, "--out", house.out)
+    assert status == 0, said
+    started = (house.folder / "started").read_text().split()
+    assert sorted(started) == ["95_quick", "96_quick", "97_waits", "97_waits", "98_last"]
 
 
 def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
