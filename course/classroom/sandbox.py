@@ -44,8 +44,17 @@ FIRST_USER = 61_000  # ids that belong to nobody; a sandbox takes the next one
 USERS = 4_000
 WATCH = 0.05  # seconds between two looks at what a sandbox uses
 FIND = 4  # looks until its new processes are looked for, which takes milliseconds
-PROTECTIONS = ("network", "files", "descriptors", "processes", "memory", "time", "disk", "user")
-PROTECTIONS += ("output",)
+PROTECTIONS = (
+    "network",
+    "files",
+    "descriptors",
+    "processes",
+    "memory",
+    "time",
+    "disk",
+    "user",
+    "output",
+)
 
 
 class SandboxError(Exception):

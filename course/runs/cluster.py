@@ -82,6 +82,7 @@ def execute(
                 for future in _ended(client, list(running)):
                     job = running.pop(future)
                     done[job.name] = _record(future, job, out)
+                    future.release()  # else Dask runs it again when its worker dies
                     progress(job, done[job.name])
         except ClusterLost as loss:
             finished = f"{len(done)} of {len(jobs)} runs had finished and are recorded in {out}"
