@@ -27,8 +27,12 @@ def encode(value: Any) -> bytes:
     return message
 
 
-def decode(message: bytes, most: int = MOST) -> Any:
-    """Return the value that `encode` made the bytes from. Raises NotPlain for any others, and more than `most`."""
+def decode(message: bytes, most: int | None = None) -> Any:
+    """Return the value that `encode` made the bytes from.
+
+    Raises NotPlain for any others, and for more than `most` bytes, by default MOST.
+    """
+    most = MOST if most is None else most
     if len(message) > most:
         raise NotPlain(f"{len(message)} bytes: must be at most {most}")
     try:

@@ -7,10 +7,12 @@ STOPPED_BY = ("descriptors",)
 
 
 def attack(target):
-    for descriptor in range(3, 64):
+    for descriptor in range(3, 1024):
         try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return os.pread(descriptor, 100, 0).decode()
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                continue
+            if text := os.pread(descriptor, 100, 0).decode():
+                return text
         except (OSError, UnicodeDecodeError):
             continue
     return None
