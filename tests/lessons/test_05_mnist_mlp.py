@@ -21,6 +21,10 @@ def test_the_order_of_the_five_networks_is_the_same_with_every_seed(full):
         assert none < hidden < larger < min(rmsprop, adam)
 
 
+def test_every_seed_ends_above_the_books_second_network(full):
+    assert min(full("05.as_published").values) > 0.9463
+
+
 def test_the_chosen_recipe_reads_984_of_1000_test_digits_with_every_seed(full):
     assert min(full("05.test_accuracy").values) >= 0.984
 
