@@ -294,16 +294,21 @@ def _text(name: str) -> Exercise:
     return exercises[name]
 
 
+def reference(exercise: Exercise, space: Mapping[str, Any]) -> Any:
+    """Return the lesson's own answer to `exercise`, run beside what its check uses, `space`."""
+    own = dict(space)
+    exec(compile(exercise.solution, f"<solution of exercise {exercise.name}>", "exec"), own)
+    return own[exercise.answers[0]]
+
+
 def _difference(
     name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None
 ) -> drawn.Difference | None:
     """How the answer differs from the lesson's solution on drawn inputs; None where it does not, or none are drawn."""
     if draw is None:
         return None
-    text = _text(name)
-    space = dict(getattr(check, "__globals__", {}))
-    exec(compile(text.solution, f"<solution of exercise {name}>", "exec"), space)
-    return drawn.difference(answers[0], space[text.answers[0]], draw)
+    right = reference(_text(name), getattr(check, "__globals__", {}))
+    return drawn.difference(answers[0], right, draw)
 
 
 def _nearer(

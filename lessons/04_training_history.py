@@ -436,7 +436,7 @@ def logged(batch_losses, rows, batch_size):
 # %% [markdown]
 # ### Underfitting
 #
-# Here the learning rate is 0.0001, a hundredth of the 0.01 used so far.
+# The first way is underfitting. Here the learning rate is 0.0001, a hundredth of the 0.01 used so far.
 
 # %%
 from course.topics.history import run_curves
