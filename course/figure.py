@@ -76,7 +76,8 @@ def drawn(title: str, *, size: tuple[float, float]) -> Iterator[Figure]:
     """Give an empty figure of `size` inches in the course's style, made wide enough for the title."""
     width, height = size
     width_of_title = 1 + TITLE_LETTER * len(title)
-    with matplotlib.style.context(["default", STYLE]):
+    # Where other code has left the processor's flags raised, NumPy may warn of a product that is sound.
+    with matplotlib.style.context(["default", STYLE]), np.errstate(invalid="ignore"):
         yield Figure(figsize=(max(width, width_of_title), height), layout="constrained")
 
 

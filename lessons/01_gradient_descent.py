@@ -80,7 +80,9 @@ downhill()
 # with respect to the weight $w_j$ is $-2 \sum (y - f(x))\, x_j$. The SSE falls fastest when you move against the
 # gradient. That gives the whole update:
 #
-# $$w \leftarrow w + \eta\, d \qquad\text{with}\qquad d = \sum (y - f(x))\, x$$
+# $$d = \sum (y - f(x))\, x$$
+#
+# $$w \leftarrow w + \eta\, d$$
 #
 # Here $x$ is the whole row of `X`, with its 1 in front. The vector $d$ is the direction of the step. It is half the
 # gradient with its sign reversed. The **learning rate**

@@ -231,15 +231,16 @@ def measured(x, labels):
 
 
 # %%
-x_train, y_train, island_train = measured(parts.x_train, parts.y_train)
-x_val, y_val, island_val = measured(parts.x_validation, parts.y_validation)
-print(len(x_train), "penguins to train on,", len(x_val), "to validate on")
+raw_train, y_train, island_train = measured(parts.x_train, parts.y_train)
+raw_val, y_val, island_val = measured(parts.x_validation, parts.y_validation)
+print(len(y_train), "penguins to train on,", len(y_val), "to validate on")
 
 # %% [markdown]
 # As in lesson 02, the mean and the standard deviation of each column come from the training rows alone.
 
 # %%
-mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+mean = raw_train.mean(axis=0)
+deviation = raw_train.std(axis=0)
 
 
 def scaled(x):
@@ -247,7 +248,8 @@ def scaled(x):
     return (x - mean) / deviation
 
 
-x_train, x_val = scaled(x_train), scaled(x_val)
+x_train = scaled(raw_train)
+x_val = scaled(raw_val)
 
 # %% [markdown]
 # Now build the network of the picture, with 16 hidden units where the picture has room for five. `add` puts one layer

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 attempts: list[str] = []  # since the last test
 WATCHED = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0}  # where the address is
 
@@ -24,6 +25,8 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in WATCHED:
         return
     address = arguments[WATCHED[event]]
+    if event != "socket.getaddrinfo" and arguments[0].family not in INTERNET:
+        return  # as to the kernel, by netlink
     host = address[0] if isinstance(address, tuple) else address
     if event == "socket.getaddrinfo":
         local = _is_here(host)

@@ -63,5 +63,6 @@ def marked(answer: str) -> str:
     for node in reversed(ast.parse(answer).body):
         for start, end, stub in reversed(cuts(node)):
             indent = stub[: len(stub) - len(stub.lstrip())]
-            lines[start:end] = [indent + BEGIN, *lines[start:end], indent + END]
+            name = [] if stub.lstrip().startswith("...") else [stub]  # of a value that is asked for
+            lines[start:end] = [*name, indent + BEGIN, *lines[start:end], indent + END]
     return "\n".join(lines)

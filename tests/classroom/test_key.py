@@ -38,7 +38,9 @@ def test_solutions_are_right_and_wrong_answers_get_their_hints(lesson):
             for cell in cells:
                 if "wrong" in cell.tags:
                     sandbox = serving.sandbox(keys[name].way)
-                    judged = key.judge(keys[name], sandbox, cell.source, [])
+                    # An answer may have several cells, of which one is wrong.
+                    answer = f"{keys[name].text.solution}\n\n\n{cell.source}"
+                    judged = key.judge(keys[name], sandbox, answer, [])
                     assert judged.verdict.outcome != "right", cell.source
                     assert cell.hint in " ".join(judged.verdict.hints), cell.source
                     assert 0 <= judged.share < 1
