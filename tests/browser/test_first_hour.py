@@ -63,6 +63,8 @@ def solve(path, exercise):
 
 def assert_readable(page, selector):
     """No prose is wider than its column, and axe finds nothing."""
+    found = axe.Axe().run(page, context=selector).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
     wide = []
     for each in page.locator(selector).element_handles():
         each.evaluate("each => each.scrollIntoView()")  # JupyterLab lays out only what is near
@@ -70,8 +72,6 @@ def assert_readable(page, selector):
         if each.evaluate("each => each.scrollWidth > each.clientWidth + 1"):
             wide.append(each.inner_text())
     assert wide == []
-    found = axe.Axe().run(page, context=selector).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
 
 def test_the_lab_opens_on_the_start_page_and_asks_nothing(opened, page):
