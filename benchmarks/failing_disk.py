@@ -220,12 +220,14 @@ class FailingDisk:
         old, new = self._ours(source), self._ours(target)
         if old is None or new is None:
             return self._real["replace"](source, target, **options)
+        if old.parent != new.parent:
+            raise ValueError(
+                f"{old} to {new}: must stay in its folder; no other rename is followed"
+            )
         self._call("rename", new)
         self._keep(new)
         self._real["replace"](source, target, **options)
         number = self._names[old.parent][old.name]
-        if old.parent != new.parent:
-            raise NotImplementedError("a rename from one folder to another")
         self._change(new.parent, gone=old.name, came=new.name, file=number)
         return None
 
