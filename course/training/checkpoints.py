@@ -22,6 +22,7 @@ from course.training.programs import check_data, check_program
 from course.training.settings import (
     call_of_fit,
     check_changes,
+    check_options,
     data_settings,
     differences,
     model_settings,
@@ -76,16 +77,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         asynchronous: bool = False,
         changed: Collection[str] = (),
     ) -> None:
-        if save_freq != "epoch" and save_freq < 1:
-            raise ValueError(
-                f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1"
-            )
-        if keep < 1:
-            raise ValueError(f"keep = {keep}: must be at least 1")
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode = {mode!r}: must be 'min' or 'max'")
-        if isinstance(changed, str):
-            raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
+        check_options(save_freq=save_freq, keep=keep, mode=mode, changed=changed)
         super().__init__(list(callbacks))
         self.save_freq = save_freq
         self._monitor = monitor
@@ -198,10 +190,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         return done // self.save_freq > before // self.save_freq
 
     def _end_if_asked(self) -> None:
-        """Answer SIGTERM, once all is saved."""
+        """Answer SIGTERM, once all is saved; what is printed is flushed, since the process may end in a moment."""
         if self._termination.asked:
             self._files.wait()
-            # Flushed, since the process may end in a moment.
             print(f"{self._files.path}: SIGTERM; training is saved and ends", flush=True)
             self._termination.end()
 

@@ -38,6 +38,20 @@ IRRELEVANT = {
 }
 
 
+def check_options(*, save_freq: Any, keep: int, mode: str, changed: Any) -> None:
+    """Raise ValueError, naming it and what is allowed, for an option that checkpoints cannot have."""
+    if save_freq != "epoch" and save_freq < 1:
+        raise ValueError(
+            f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1"
+        )
+    if keep < 1:
+        raise ValueError(f"keep = {keep}: must be at least 1")
+    if mode not in ("min", "max"):
+        raise ValueError(f"mode = {mode!r}: must be 'min' or 'max'")
+    if isinstance(changed, str):
+        raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
+
+
 def model_settings(model: keras.Model) -> dict[str, str]:
     """Return the settings of a model, its layers, its optimizer and of `compile`."""
     settings: dict[str, str] = {}
