@@ -28,7 +28,8 @@ def compare(
         return None
     found, expected = drawn.numbers(answer, reference(exercise, space), draw)
     near = (abs(found) < LARGEST) & (abs(expected) < LARGEST)
-    found, expected = found[near], expected[near]
+    found = found[near]
+    expected = expected[near]
     if len(np.unique(expected)) < FEWEST or np.allclose(found, expected, atol=1e-5):
         return None
     return found, expected

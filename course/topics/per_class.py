@@ -41,7 +41,8 @@ def recall_and_precision() -> None:
         " as cats, so recall reads the row of the cats: 40 / 50 = 0.8. Of 80 animals predicted as cats 40 are cats, so"
         " precision reads the column of the cats: 40 / 80 = 0.5."
     )
-    left, top = 1.4, 1.5
+    left = 1.4
+    top = 1.5
     width, height = CELL
     with sketch("Recall reads a row, precision a column", alt, size=(7.0, 2.4)) as axes:
         note(axes, (left + 1.5 * width, top + 0.62), "predicted class")
