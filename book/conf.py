@@ -49,7 +49,7 @@ mathjax3_config = {"options": {"enableMenu": False}}  # its menu would ask for m
 author = publisher = "The authors of the course"
 version = metadata.version("course")
 epub_theme = "epub"
-epub_description = "A hands-on course on training neural networks, in sixteen lessons."
+epub_description = "A hands-on course on training neural networks, in executable lessons."
 epub_contributor = author
 epub_identifier = epub_uid = "training-neural-networks-hands-on"
 epub_css_files = ["epub.css"]

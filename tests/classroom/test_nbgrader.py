@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from course import ROOT
-from course.catalog import find
+from course.catalog import all_lessons, find
 from course.classroom import nbgrader
 from course.learner.merge import exercise_of
 
@@ -93,7 +93,7 @@ def test_untouched_wrong_right_and_edited_submissions_get_their_points(grader):
     assert "Exercise 01.1: wrong." in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [f"{number:02}" for number in range(1, 17)])
+@pytest.mark.parametrize("number", [lesson.number for lesson in all_lessons()])
 def test_the_marks_enclose_just_what_the_stub_leaves_out(number):
     lesson = find(number)
     solved = nbgrader.source(lesson)
