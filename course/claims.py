@@ -26,6 +26,7 @@ from course.outputs import Row
 
 VALUES = ROOT / "lessons" / "claims.toml"
 Kind = Literal["fact", "bound", "spread"]
+FINER = 3  # decimals more that a number below 0 may take
 LIMITS = ("equals", "at_least", "at_most")
 Limit = float | Mapping[str, float] | None  # for both modes, or by mode ("full", "fast")
 
@@ -109,7 +110,7 @@ class Band:
 
     def show(self, value: float) -> str:
         """Return `value` with the decimals of this band and its unit."""
-        return _number(value, self.decimals) + (f" {self.unit}" if self.unit else "")
+        return _with_unit(_number(value, self.decimals), self.unit)
 
     def __str__(self) -> str:
         if self.low == self.high:
@@ -197,7 +198,8 @@ def quote(name: str, aspect: str = "", mode: str = "full") -> str:
     found = Band(entry[mode]["values"], entry["digits"], entry["unit"])
     if aspect == "limit":
         limits = [entry[mode][key] for key in ("at_least", "at_most") if key in entry[mode]]
-        return " and ".join(map(_limit, limits)) + (f" {found.unit}" if found.unit else "")
+        unit = found.unit.removesuffix("s") if limits == [1] else found.unit
+        return _with_unit(" and ".join(map(_limit, limits)), unit)
     if aspect == "sign":
         return _direction(found)
     if aspect:
@@ -246,18 +248,32 @@ def _direction(found: Band) -> str:
     below = sum(value < 0 for value in found.values)
     side = "above 0" if above >= below else "below 0"
     count = max(above, below)
+    equal = found.seeds - above - below
+    ties = f", equal for {equal}" if equal else ""
     p = sign_test(found.values)
     shown = "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
     verdict = "" if p < SIGNIFICANT else ", which tells no direction"
-    return f"{side} for {count} of {found.seeds} seeds (sign test, {shown}{verdict})"
+    return f"{side} for {count} of {found.seeds} seeds{ties} (sign test, {shown}{verdict})"
 
 
 def _number(value: float, digits: int) -> str:
-    """Return `value` as 33,179.50 with `digits` decimals; what is not 0 does not read as 0."""
-    text = f"{value:,.{digits}f}"
-    if value and round(value, digits) == 0:
-        return f"< {10.0**-digits:.{digits}f}" if value > 0 else f"> -{10.0**-digits:.{digits}f}"
-    return text
+    """Return `value` as 33,179.50 with `digits` decimals; what is not 0 does not read as 0.
+
+    Below 0 it takes the decimals that its first digit needs, -0.004 for two: "> -0.01" would read as a bound.
+    """
+    if not value or round(value, digits):
+        return f"{value + 0.0:,.{digits}f}"  # no minus before 0
+    if value > 0:
+        return f"< {10.0**-digits:.{digits}f}"
+    needed = -math.floor(math.log10(-value))
+    return (
+        f"{value:.{needed}f}" if needed <= digits + FINER else f"{value:.0e}".replace("e-0", "e-")
+    )
+
+
+def _with_unit(number: str, unit: str) -> str:
+    """Return 30% and 0.5 points."""
+    return number + unit if unit == "%" else f"{number} {unit}".rstrip()
 
 
 def _limit(value: float) -> str:

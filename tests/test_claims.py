@@ -123,8 +123,15 @@ def test_a_band_shows_its_width_with_two_digits(values, digits, text):
 
 def test_what_is_not_zero_does_not_read_as_zero():
     assert Band([1e-9], 3).show(1e-9) == "< 0.001"
-    assert Band([-1e-9], 3).show(-1e-9) == "> -0.001"
+    assert Band([-0.004], 2).show(-0.004) == "-0.004"  # "> -0.01" would read as a bound
+    assert Band([-1e-9], 3).show(-1e-9) == "-1e-9"
     assert Band([0.0], 3).show(0.0) == "0.000"
+    assert Band([0.0], 1).show(-0.0) == "0.0"
+
+
+def test_percent_stands_close_and_other_units_apart():
+    assert str(Band([93.0, 96.5, 99.0], 1, "%")) == "96.5% (93.0 to 99.0)"
+    assert str(Band([0.5], 1, "points")) == "0.5 points"
 
 
 def test_thousands_are_told_apart():
