@@ -486,9 +486,9 @@ valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the
 # faster than at the small rate. Just above the limit, each jump is a little longer than the last. (The two axes have
 # different scales, so the steps do not look perpendicular to the level lines.)
 #
-# The next cell takes 25 steps at each of seven rates. If you run this notebook yourself, you also get a slider for the
-# rate. Note that even *at* the limit the SSE still falls for a while: the descent moves along the floor while its jumps
-# keep their length.
+# The next cell takes 25 steps at each of seven rates. Look at the line for a rate *at* the limit. There the jumps from
+# wall to wall keep their length, but the SSE still falls for a while, because the descent also moves along the floor.
+# If you run this notebook yourself, you also get a slider for the rate.
 
 # %%
 for name, steps in paths_at((0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1), S, 25).items():
@@ -522,8 +522,8 @@ slider(show, label="rate / limit", low=0.05, high=1.1, start=1.0)
 # $$\eta < \frac{2}{\lambda_{\max}(X^T X)} .$$
 #
 # Textbooks give the limit as 2 divided by the largest eigenvalue of the *Hessian*, the matrix of second derivatives.
-# For the SSE the Hessian is $2 X^T X$, so their limit is half of ours. The two agree: our learning rate has absorbed
-# the factor of 2.
+# For the SSE the Hessian is $2 X^T X$, so their limit is half of ours. This is no contradiction. Our learning rate has
+# absorbed the factor of 2, so the same step has a rate twice as large as theirs.
 #
 # The factor $1 - \eta\lambda$ also explains the first curve of this lesson. In the long run only the error in the
 # slowest direction is left. At the rate of 1e-4, that is the direction of $\lambda_{\min}$. The SSE is quadratic in the
@@ -585,9 +585,9 @@ bound(
 )
 
 # %% [markdown]
-# In our trial the fastest rate is a little smaller than the best one in the long run. The gradient is the error with
-# each direction multiplied by its eigenvalue. So what is left in the direction of $\lambda_{\max}$, the one that jumps,
-# counts most. The gradient rule waits for it, and a slightly smaller rate ends these jumps sooner.
+# In our trial the fastest rate is a little smaller than the best one in the long run. The reason is the gradient rule.
+# Along each eigenvector, $d$ is the error times the eigenvalue. So the rule counts the error along $\lambda_{\max}$ the
+# most, and that is the direction that jumps. A slightly smaller rate ends these jumps sooner.
 
 # %% [markdown]
 # ## The limit, measured
@@ -793,7 +793,8 @@ first = np.argmax(np.isinf(sse))
 print("The SSE is infinite from iteration", first, "on. At the end it is", sse[-1])
 
 # %% [markdown]
-# The weights grow until their SSE no longer fits into a 64-bit number. How does a loop that watches only the change
+# The weights grow until their SSE no longer fits into a 64-bit floating-point number: it becomes infinite, and later
+# it is not even a number. How does a loop that watches only the change
 # react? The change from infinity to infinity is not a number, NaN for short. You can compare it with the threshold in
 # two ways:
 
@@ -935,7 +936,7 @@ scaled = np.column_stack([np.ones(len(inputs)), (inputs - mean) / scale])
 # %% [markdown] tags=["predict"]
 # We run one descent on the raw inputs and one on the standardized inputs. Each uses 0.98 times its own limit, and a
 # threshold of 1e-4 on the change of the SSE. How many times fewer iterations does the second one take: 2, 10, or more
-# than 50? And which of them stops at the least-squares solution: both, one, or neither?
+# than 50? And which of them stops within 0.01 of its least-squares solution: both, one, or neither?
 
 # %%
 data = {"raw": raw, "standardized": scaled}
@@ -975,12 +976,12 @@ plots.lines(
 # ones: **more than {{01.times_fewer:limit}} times fewer**. (Once a descent has stopped, its curve is drawn as a level
 # line.)
 #
-# **Neither** stops at the solution. The change rule stopped the raw descent with weights {{01.distance_raw}} away from
+# **Neither** stops that close. The change rule stopped the raw descent with weights {{01.distance_raw}} away from
 # the least-squares weights. The standardized one stopped {{01.distance_scaled}} away. (The two distances are in
 # different units, so do not compare them.) Even so, the *predictions* of the raw descent differ from those of least
-# squares by only {{01.predictions_off_raw}} (root mean square). What is left is an error in directions in which these
-# data hardly determine the weights. If you only want predictions for yachts like these, you can live with that. If you
-# want to interpret the weights, you cannot.
+# squares by only {{01.predictions_off_raw}} (root mean square). The error that is left lies in directions in which you
+# can change the weights a lot and hardly change a prediction. If you only want predictions for yachts like these, you
+# can live with that. If you want to interpret the weights, you cannot.
 
 # %%
 taken = {name: descent.iterations for name, descent in descents.items()}
@@ -1028,8 +1029,8 @@ bound(
 # This comparison still flatters the raw inputs, because their descent stopped at a higher SSE. How many iterations
 # would the raw descent need to get as low as the other one? You can compute that without taking a single step. Along
 # each eigenvector, you know the error at the start and the factor by which each step multiplies it. The SSE above its
-# smallest value is the sum of $\lambda$ times the squared error, over all eigenvectors. The function tries a grid of
-# iteration counts, so its answer is exact to about 1%:
+# smallest value is the sum of $\lambda$ times the squared error, over all eigenvectors. The function below tries a grid
+# of iteration counts, so its answer is exact to about 1%:
 
 
 # %%
@@ -1081,8 +1082,9 @@ bowl_paths = paths_at((0.1, 0.5, 0.95), Z, 12)
 valley(Z, resistance, bowl_paths, title="With the speed standardized: a round bowl")
 
 # %% [markdown]
-# No path zigzags any more. The largest rate still jumps across the bottom, but it stays on one straight line. At half
-# the limit, one step is enough: $\eta\lambda = 1$ in every direction, so the step multiplies the error by 0.
+# No path zigzags any more. At the largest rate, the descent still jumps across the bottom, but all its points lie on
+# one straight line. At half the limit, one step is enough: $\eta\lambda = 1$ in every direction, so the step multiplies
+# the error by 0.
 #
 # Finally, does the gradient rule keep its promise on real data? Take the six standardized inputs, and ask for a
 # distance of at most 1e-4:

@@ -18,6 +18,7 @@
 #   - "Yeh, *Modeling of strength of high-performance concrete using artificial neural networks*, Cement and Concrete Research 28, 1998, doi:10.1016/S0008-8846(98)00165-3"
 #   - "Kapoor, Narayanan, *Leakage and the reproducibility crisis in machine-learning-based science*, Patterns 4, 2023, doi:10.1016/j.patter.2023.100804"
 #   - "Grinsztajn, Oyallon, Varoquaux, *Why do tree-based models still outperform deep learning on typical tabular data?*, NeurIPS 2022"
+#   - "TensorFlow developers, *Basic regression: Predict fuel efficiency*, https://www.tensorflow.org/tutorials/keras/regression"
 # ---
 
 # %% [markdown]
@@ -104,7 +105,7 @@ bound("02.plane_test_rmse", words, np.sqrt(test_mse), at_most=1e-5, digits=7)
 # %% [markdown]
 # Weights and bias are at most {{02.plane_distance:limit}} away from least squares, and the root mean square error on
 # the test rows is at most {{02.plane_test_rmse:limit}}. All that is left is the rounding of 32-bit numbers. (This plane
-# has no noise, so an error of 0 is possible. Real data never allow that.)
+# has no noise, so an error of 0 is possible. Real data hardly ever allow that.)
 
 # %% [markdown] tags=["quiz"]
 # The program fits 600 training rows in batches of 32, for 10 epochs. How many steps does it take?
@@ -359,10 +360,10 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. The error without peeking minus the error with it lies between
-# {{02.gain_by_peeking:limit}}, because the mean over the training cars is nearly the mean over all of them. Keep the
-# rule all the same. It costs nothing, and you need it for any preparation, most of all for one that uses the target.
-# The concrete at the end of this lesson has a leak that does harm.
+# Peeking at the test cars hardly matters here. It changes the error by something between {{02.gain_by_peeking:limit}}.
+# The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
+# nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at the end of
+# this lesson has a leak that does harm.
 #
 # Now the linear model:
 
@@ -379,8 +380,9 @@ plots.predicted_vs_measured(
 )
 
 # %% [markdown]
-# The cloud is bent. Where the model predicts the least or the most, the cars do better than predicted (below the
-# diagonal). In the middle they do worse (above it). Here is measured minus predicted, on average:
+# The cloud is bent. A point below the diagonal is a car that goes farther than predicted. Most points lie below it
+# where the model predicts the least and where it predicts the most. In the middle, most lie above it. Here is measured
+# minus predicted, on average:
 
 
 # %%
@@ -524,8 +526,8 @@ class Network(RegressorMixin, BaseEstimator):
 # %% [markdown]
 # This is build, compile, fit and predict, as in the program at the top, with two changes. `Adam` replaces `SGD` and
 # adapts the length of the step to each weight. And the rate falls along a cosine to 0, so that the steps settle.
-# (`repeat` and `steps_per_epoch` save time: the batches come without end, and `fit` need not start a new pass for every
-# epoch.)
+# (`repeat` and `steps_per_epoch` only save time. The stream of batches never ends, and `fit` calls every `steps`
+# batches an epoch, so it need not start the stream anew.)
 #
 # The next cell standardizes the target as well, and turns the predictions back into miles per gallon. Whether that
 # matters is a question for later.
@@ -594,10 +596,10 @@ words = "one unit minus layers without activation"
 spread("02.one_unit_farther", words, one_unit - straight, **shown)
 
 # %% [markdown] tags=["answer"]
-# The predictions of the layers without activation end {{02.no_activation_from_line}} from those of least squares, and
-# their loss does not fall below the level of least squares. They have thousands of weights and are still a line. It
-# cannot be otherwise. Without an activation, a layer multiplies by a matrix and adds a bias, and several such layers in
-# a row do no more than one.
+# The layers without activation are closer. Their predictions end {{02.no_activation_from_line}} from those of least
+# squares: a tenth or less in most runs. Their loss does not fall below the level of least squares. They have thousands
+# of weights and are still a line. It cannot be otherwise. Without an activation, a layer multiplies by a matrix and
+# adds a bias, and several such layers in a row do no more than one.
 
 # %% [markdown]
 # You can multiply the layers out:
@@ -614,8 +616,9 @@ print(weights.size, "weights and", bias.size, "bias predict the same:", same)
 # With `relu`, the training loss of the same layers falls below the least that any line can reach. The predictions of
 # that network end {{02.relu_from_line}} away from the line.
 #
-# The surprise is the single unit. It *is* a linear regression, and yet it ended {{02.one_unit_from_line}} away. Is it
-# always farther away than the layers without activation? The difference is {{02.one_unit_farther:sign}}. (A sign test
+# The surprise is the single unit. It *is* a linear regression, and yet it ended whole miles per gallon away:
+# {{02.one_unit_from_line}}. Is it always farther away than the layers without activation? The difference, the single
+# unit's distance minus theirs, is {{02.one_unit_farther:sign}}. (A sign test
 # asks how likely so many equal signs would be if each seed tossed a fair coin.)
 #
 # The curve of the single unit is flat at the end because the rate fell to 0, not because it has arrived. Adam moves a
@@ -679,7 +682,7 @@ def check(forward):
             " the next layer."
         )
         expect(
-            answer.size == 20, f"{layers} 20 rows gave {answer.size} outputs, not 20."
+            answer.size == 20, f"{layers}, 20 rows gave {answer.size} outputs, not 20."
         )
         expect_close(
             answer.reshape(right.shape),
@@ -794,14 +797,15 @@ bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 # | gradient boosting | {{02.rmse_boosting}} |
 # | network | {{02.rmse_network}} |
 #
-# The network's error is lower than that of the line, and the logarithm alone, suggested by the bent cloud, brings a
-# share of at least {{02.share_by_logarithm:limit}} of that gain. And you can still read the ten weights of that model.
-# Try the simple remedy before the large model.
+# The network's error is lower than that of the line. But the logarithm, which the bent cloud suggested, is enough for a
+# share of at least {{02.share_by_logarithm:limit}} of that gain, and the model still has only ten weights, which you
+# can read. Try the simple remedy before the large model.
 
 # %% [markdown]
 # Are 398 cars enough to tell such differences? The **bootstrap** draws 398 cars from these with replacement, again and
 # again, and computes the difference of two errors each time. The interval that holds 99% of these differences says how
-# far a difference would move with other cars of the same kind (lesson 09 shows more).
+# far a difference would move with other test cars of the same kind (lesson 09 shows more). The fitted models stay as
+# they are, so the interval leaves out what other training cars or another seed would change.
 
 # %%
 from course.evidence import paired_bootstrap
@@ -828,8 +832,9 @@ words = "network minus boosting, other cars, high end"
 bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, **shown)
 
 # %% [markdown] tags=["answer"]
-# Below 0 the network is better. The network beats the line: even the high end of the interval, {{02.line_high}}, is
-# below 0. Against the line of logarithms it is a close call. The high end is {{02.log_line_high}}, so the seed alone
+# A difference below 0 means that the network is better. It beats the line: even the high end of the interval,
+# {{02.line_high}}, is below 0. Against the line of logarithms it is a close call. The high end is {{02.log_line_high}},
+# so the seed alone
 # may decide whether the interval ends below 0 or above it. We leave that comparison open.
 #
 # Against boosting the interval runs from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars
@@ -1012,12 +1017,12 @@ for name, limit in limits.items():
 # | network | {{02.network_rows_dealt}} | {{02.network_mixtures_dealt}} | {{02.network_added}} |
 #
 # The models are the same and the rows are the same. Still, boosting and the network look better when rows are dealt.
-# They can remember a mixture. If a sibling of a test row (same mixture, other age) was among the training rows, half of
+# They can remember a mixture. If a sibling of a test row (same mixture, other age) was among the training rows, much of
 # the answer is known. The line with its nine weights cannot remember a mixture, so it hardly gains.
 
 # %% [markdown]
 # **The larger error is the honest one**, because it answers the question of a mixing plant: how strong will a mixture
-# be that nobody has poured yet? No training row knows that mixture. If you ask instead how strong a known mixture will
+# be that nobody has poured yet? No training row has that mixture. If you ask instead how strong a known mixture will
 # be in a month, its siblings are fair. You would then train on the young samples and test on the old ones. A split is
 # never right or wrong by itself. It states what you will know when you predict.
 
@@ -1037,10 +1042,10 @@ for name, limit in limits.items():
 # %% [markdown]
 # ### Exercise 02.3: deal whole groups
 #
-# Write your own `GroupKFold`. Give each row the number of its fold; rows of one group get the same number. The folds
-# must be of similar size, too: no fold may get more than one and a half times its share, which is the number of rows
-# divided by the number of folds. (The check only deals groups for which this is possible.) `groups` may be a list or an
-# array.
+# Write your own `GroupKFold`. Give each row the number of its fold; rows of one group get the same number. No fold may
+# be empty. The folds must be of similar size, too: no fold may get more than one and a half times its share, which is
+# the number of rows divided by the number of folds. (The check only deals groups for which this is possible.) `groups`
+# may be a list or an array.
 
 
 # %% tags=["solution"]
@@ -1124,7 +1129,7 @@ def deal(groups, folds):
 #   model into one pipeline. A category becomes one column for each of its values.
 # - Hidden layers bend the line by means of their activation. Without an activation, any number of layers is still one
 #   line.
-# - Compare models on the same folds, and look at the spread before the winner. Here the network beat the line
+# - Compare models on the same folds, and look at the spread before you name a winner. Here the network beat the line
 #   and tied with boosting.
 # - A split states what you will know when you predict. If rows of one family are on both sides, models that can
 #   remember look better than they are.

@@ -17,6 +17,7 @@
 #   - "Horst, Hill, Gorman, *palmerpenguins*, 2020, doi:10.5281/zenodo.3960218 (the penguins)"
 #   - "LeCun, Bottou, Bengio, Haffner, *Gradient-based learning applied to document recognition*, Proceedings of the IEEE 86, 1998, doi:10.1109/5.726791 (the digits)"
 #   - "Bishop, *Pattern Recognition and Machine Learning*, 2006, section 4.3 (softmax and cross-entropy)"
+#   - "Keras developers, *Model training APIs*, https://keras.io/api/models/model_training_apis/ (the arguments of `fit`)"
 # ---
 
 # %% [markdown]
@@ -288,7 +289,7 @@ def network(features, classes, *, hidden=(16,), rate=0.03):
 # - `callbacks`: objects that `fit` calls at fixed moments, such as the end of each epoch. They may watch the fit, save
 #   the model or end the fit early.
 #
-# Some tutorials say that a larger `verbose` prints more. Three epochs, one for each value:
+# You might expect a larger `verbose` to print more. Here are three epochs, one for each value:
 
 # %% tags=["varies"]
 model = network(4, 3)
@@ -383,7 +384,8 @@ def steps(rows, validation_split, batch_size, epochs):
 # ## What is in a batch?
 #
 # `fit` has one more argument that few people touch: `shuffle`, which is `True` unless you say otherwise. Keras'
-# documentation says what it does: "whether to shuffle the training data before each epoch". You can watch it with the
+# documentation of `fit` says what it does: "whether to shuffle the training data before each epoch". You can watch it
+# with the
 # model below. It learns nothing and only notes the rows of every batch that `fit` hands to it:
 
 
@@ -454,7 +456,7 @@ by_tf_data = batches_by_epoch(data, shuffle=False)
 
 # %% [markdown]
 # (With a data set, `fit` leaves the order to the data set. `shuffle=False` spares you the warning that says so.) The
-# course wraps these lines in a function, `shuffled_batches`:
+# course has a function that makes such a data set, `shuffled_batches`:
 
 # %%
 from course.topics.classification import batch_orders
@@ -714,13 +716,13 @@ guess = species[mine.predict(stranger, verbose=0).argmax()]
 # %% [markdown]
 # ## When to stop
 #
-# How many epochs are enough? For the species a few are, because the species are so easy to tell apart. So here is a
-# harder question about the same penguins: on which of three islands was each one measured? In this table Gentoos and
-# Chinstraps live on one island each, but Adelies live on all three.
+# How many epochs are enough? For the species, a few epochs will do, because the species are so easy to tell apart. So
+# here is a harder question about the same penguins: on which of three islands was each one measured? In these data
+# Gentoos and Chinstraps live on one island each, but Adelies live on all three.
 #
-# What can be known without a network? Count how often each species was measured on each island, and take the shares
-# as probabilities. (We add one penguin to every count, so that no probability is 0.) In the table below each row is a
-# species, and each column an island.
+# What can be known without a network? Among the training penguins, count how often each species was measured on each
+# island, and take the shares as probabilities. (We add one penguin to every count, so that no probability is 0.) In the
+# table below each row is a species, and each column an island.
 
 # %%
 counts = np.ones((len(species), len(islands)))
@@ -807,11 +809,11 @@ plots.bars(
 # The table's bar is the one to beat. As long as no network gets below it, nothing shows that the measurements tell more
 # about the island than the species does. (The table is told the species, and the network is not. But you will see that
 # a network reads the species off the measurements with hardly a mistake.) The accuracies may rank the three in another
-# order. A single penguin of 68 is 0.015, so read them with care.
+# order. One penguin of 68 changes an accuracy by 0.015, so read them with care.
 #
-# One question is left. Would other penguins say the same? The **bootstrap** draws 68 penguins from these 68, with
-# replacement, again and again. The interval that holds 99% of the differences tells you how far a difference would move
-# with other penguins (lesson 09 shows how it works).
+# One question is left. Would other penguins say the same? The **bootstrap**, which you know from lesson 02, draws 68
+# penguins from these 68, with replacement, again and again. The interval that holds 99% of the differences tells you
+# how far a difference would move with other test penguins and the same fitted networks. (Lesson 09 shows how it works.)
 
 # %%
 from course.evidence import paired_bootstrap
@@ -856,19 +858,21 @@ spread("03.above_table_high", "the same, other penguins, high end", table_range.
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five epochs after the best one. On the test penguins
 # the stop saved {{03.loss_saved}} of loss, and it saved some with every seed. (In fast mode the fit to the end is short
-# itself, and there is little to save.) But every seed has the same 68 penguins. With others, says the bootstrap, the
-# loss saved may lie anywhere from {{03.loss_saved_low}} to {{03.loss_saved_high}}. **Sixty-eight penguins cannot
-# tell.** What stopping surely saves is time.
+# itself, and there is little to save.) But every seed has the same 68 penguins. The bootstrap says how far the loss
+# saved may move with others. The low end of its interval is {{03.loss_saved_low}}, and the high end is
+# {{03.loss_saved_high}}. The interval includes 0, so **sixty-eight penguins cannot tell.** What stopping surely saves
+# is time.
 #
-# And the table? The loss of the stopped network minus that of the table is {{03.above_table}}:
-# {{03.above_table:sign}}. With other penguins the difference may lie anywhere from {{03.above_table_low}} to
-# {{03.above_table_high}}. So nothing here shows that the measurements tell more than the species does. Give a network a
-# simple rival before you call it good.
+# And the table? The loss of the stopped network minus that of the table is {{03.above_table}}: {{03.above_table:sign}}.
+# With other penguins, the interval has its low end at {{03.above_table_low}} and its high end at
+# {{03.above_table_high}}. It includes 0, too. So nothing here shows that the measurements tell more than the species
+# does. Give a network a simple rival before you call it good.
 
 # %% [markdown]
 # ## Is the network any better?
 #
-# Back to the species. Their simple rival is **logistic regression**, which is this network without its hidden layer.
+# Back to the species. Here the network's simple rival is **logistic regression**, which is this network without its
+# hidden layer.
 # scikit-learn's version also has a penalty on large weights, so it enters twice: once with the usual penalty (`C=1`)
 # and once with a weak one (`C=100`; a larger `C` means a weaker penalty). All three models are fitted on the same
 # folds, and scaled by the training rows of each fold.
@@ -935,11 +939,13 @@ plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out 
 # mistakes stand off the diagonal, few enough to count. The network gets {{03.penguins_network}} of the penguins right,
 # and logistic regression {{03.penguins_logistic}}. You saw why in the pair plot: straight cuts are nearly enough.
 #
-# Is the network any better? One penguin of 342 is 0.003. The network's accuracy minus that of logistic regression is
+# Is the network any better? One penguin of 342 changes an accuracy by 0.003. The network's accuracy minus that of
+# logistic regression is
 # {{03.penguins_margin}}: {{03.penguins_margin:sign}}. (A sign test leaves out the seeds in which both are equal.)
 # Against the weak penalty the difference is {{03.weak_margin}}: {{03.weak_margin:sign}}. So the network is not always
-# ahead. And every seed uses the same penguins. With others, says the bootstrap, the first difference may lie anywhere
-# from {{03.margin_low}} to {{03.margin_high}}. **These penguins cannot tell** whether the network is better.
+# ahead. And every seed uses the same penguins. For the first difference, the bootstrap's interval has its low end at
+# {{03.margin_low}} and its high end at {{03.margin_high}}. It includes 0, or ends there. **These penguins cannot tell**
+# whether the network is better.
 
 # %% [markdown]
 # ## One model, three ways to write it

@@ -16,6 +16,7 @@
 #   - "Wolberg, Mangasarian, Street, Street, *Breast Cancer Wisconsin (Diagnostic)*, 1993, doi:10.24432/C5DW2B (the data)"
 #   - "Prechelt, *Early stopping - but when?*, in *Neural Networks: Tricks of the Trade*, 1998, doi:10.1007/3-540-49430-8_3"
 #   - "Guo, Pleiss, Sun, Weinberger, *On calibration of modern neural networks*, 2017, arXiv:1706.04599 (why the loss grows while the accuracy stays)"
+#   - "Keras developers, *Visualization*, a page of Keras 2, https://github.com/keras-team/keras/blob/2.3.1/docs/templates/visualization.md (the plot that says test)"
 # ---
 
 # %% [markdown]
@@ -86,8 +87,8 @@ print("for the test:     ", len(x_test))
 # The whole lesson uses one network: two hidden layers of 64 units. Two things change. One is its learning rate. The
 # other is whether it has two remedies against overfitting:
 #
-# - **Dropout** sets a random share of the hidden units to 0, other ones in every training step, and scales up the rest.
-#   When the trained network is used, nothing is dropped. (You build it by hand in lesson 05.)
+# - **Dropout** sets a random share of the hidden units to 0 and scales up the rest. Every training step draws anew
+#   which units. When the trained network is used, nothing is dropped. (You build it by hand in lesson 05.)
 # - **Weight decay** takes away a share of every weight in each step. The share is the learning rate times
 #   `weight_decay`, which we set to 3 below. At a rate of 0.01 that is 3% in each step. That is a lot: the default of
 #   Keras' `AdamW`, 0.004, would hardly show in such short fits.
@@ -230,7 +231,7 @@ epoch_sketch()
 
 # %% [markdown]
 # To compare like with like, `Reevaluate` measured the loss of the training rows again at the end of every epoch. The
-# next cell also trains a network without the remedies. It will show what the running mean does alone.
+# next cell also trains a network without the remedies. That network will show what the running mean does alone.
 
 # %%
 without_remedies = train()
@@ -348,9 +349,9 @@ bound(
 # training, and none when the network is used. With both remedies, the logged loss of the last epochs is still
 # {{04.late_logged_over_again}} times the one measured again. (Weight decay is no part of either loss.)
 #
-# So the distance between the two logged curves is *not* the **gap** between rows that were learned and rows that were
-# not. Measure both after the epoch, then subtract. For the network with both remedies, the gap over the last five
-# epochs is {{04.gap_late}}.
+# What you want to know is the **gap**: how far the loss on new rows lies above the loss on rows that were learned. The
+# distance between the two logged curves is *not* that gap. Measure both losses after the epoch, then subtract. For the
+# network with both remedies, the gap over the last five epochs is {{04.gap_late}}.
 
 # %% [markdown]
 # ### Exercise 04.1: the running mean
@@ -465,8 +466,9 @@ for name, rows in {"loss": "training", "val_loss": "validation"}.items():
     )
 
 # %% [markdown]
-# Training and validation agree, and both still fall when the fit ends: it was cut off before it had learned. The remedies
-# are more epochs or a larger rate. (Where the curves are high and *flat*, try a larger network.) More data would not help.
+# Training and validation agree, and both still fall when the fit ends: it was cut off before it had learned. The
+# remedies are more epochs or a larger rate. (Where the curves are high and *flat*, try a larger network.) More data are
+# no remedy: in the same number of steps the network would learn as little.
 
 # %% [markdown]
 # ### Too high a rate
@@ -537,8 +539,8 @@ bound(
 # guessing. At the low rate it was {{04.slow_highest}}. Adam moves each weight by about the learning rate, whatever the
 # size of the gradient, so the first steps throw the weights far away.
 #
-# The loss does not grow to infinity as in lesson 01. A share of {{04.wild_learned}} of the runs even ends better than
-# guessing on the training rows. But the weights have landed in a bad place. The validation loss ends at
+# The loss does not grow to infinity as in lesson 01. On the training rows, some runs even end better than guessing:
+# their share is {{04.wild_learned}}. But the weights have landed in a bad place. The validation loss ends at
 # {{04.wild_validation}}. At a rate of 0.01 it ended at {{04.plain_validation}}.
 
 # %% [markdown]
@@ -550,8 +552,8 @@ bound(
 
 # %% [markdown] tags=["predict"]
 # Without the remedies, the training loss falls towards 0. The validation loss first falls, then rises to a multiple of
-# its lowest value. What happens to the validation **accuracy** meanwhile: does it fall by more than 5 points, by 2 or 3,
-# or does it hardly change?
+# its lowest value. What happens to the validation **accuracy** meanwhile: does it fall by more than 5 points, by 2 to 5
+# points, or does it hardly change?
 
 # %%
 plots.learning_curves(
@@ -603,11 +605,12 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # From its best epoch ({{04.best_epoch}}) to the last, the validation loss grows by a factor of
-# {{04.validation_loss_growth}}. The validation accuracy **hardly changes**. The accuracy at the best epoch minus that
-# at the last is {{04.accuracy_lost}}, so below 0 means that it has even gained.
+# {{04.validation_loss_growth}}. The validation accuracy **hardly changes**. From the best epoch to the last it drops by
+# {{04.accuracy_lost}}. (A drop below 0 is a rise.)
 #
 # Both curves are right. Accuracy asks on which side of one half a probability lies; the loss asks how certain it was.
-# About as many tumors are wrong as before, but an overfitting network becomes more and more certain, also about its
+# About as many tumors are misclassified as before, but an overfitting network becomes more and more certain, also about
+# its
 # errors (Guo et al., below). If you only use the decision, you have lost next to nothing. If you use the probability, it
 # misleads you. So **watch the loss**: it shows what the accuracy cannot.
 
@@ -885,8 +888,8 @@ bound(
 # ### Exercise 04.3: patience
 #
 # Write the rule of `EarlyStopping`. The fit ends with the `patience`-th epoch in a row without a new best, or with the
-# last epoch. A new best must be *lower* than the best so far; an equal value is none. Count epochs from 0, and return a
-# tuple of two numbers.
+# last epoch. A new best must be *lower* than the best so far; an equal value does not count as one. Count epochs from
+# 0, and return a tuple of two numbers.
 
 
 # %% tags=["solution"]
@@ -1020,8 +1023,8 @@ def early_stop(val_loss, patience):
 # ## One run proves little
 #
 # Do the remedies improve the *accuracy* of this network? If you train it once with them and once without, you compare
-# one run with one run. Here you have several runs of each, so you can compare every run with the remedies with every
-# run without.
+# one run with one run. Here you have several runs of each kind, so you can form all pairs: each run that had the
+# remedies beside each run that did not.
 
 
 # %%
@@ -1101,8 +1104,8 @@ bound(
 # With one run of each, luck has a large part in the story that you tell. The pairs lean to "less accurate". But the
 # mean over all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
 #
-# About the *loss* the pairs agree: the remedies lower it in a share of {{04.pairs_loss_lower}} of the pairs. They mend
-# how certain the network is, not how it decides.
+# About the *loss* the pairs agree. The share of pairs in which the remedies lower it is {{04.pairs_loss_lower}}. The
+# remedies mend how certain the network is, not how it decides.
 #
 # All runs also share their validation rows. Other rows would give other accuracies, so **these data cannot tell**
 # whether the remedies change the accuracy. How far would an accuracy move? The standard error of an accuracy $p$ on $n$

@@ -142,8 +142,8 @@ bound(
 # ### What it looks for
 #
 # The weights into one output form an image of 28 by 28. They began at random, and the figure shows what training added
-# to them. Ink on a dark pixel now speaks more for the digit, ink on a light one more against it. Where a pixel is as
-# grey as the margin, training changed its weight very little.
+# to them. The darker a pixel in the figure, the more ink there now speaks for the digit. The lighter it is, the more
+# ink there speaks against the digit. Where a pixel is as gray as the margin, training changed its weight very little.
 
 # %%
 # the same seed gives the weights that the training began with
@@ -332,8 +332,8 @@ class Validation(keras.callbacks.Callback):
 
 
 # %% [markdown]
-# `fast_fit`, from this course, makes `fit` several times faster. In long fits it also uses the compiler XLA. The
-# section "Faster: faster steps" explains both. `fast_fit` also deals the digits into new batches in every epoch, which
+# `fast_fit`, from this course, saves you waiting time. In long fits it also uses the compiler XLA. The section
+# "Faster: faster steps" explains both. `fast_fit` also deals the digits into new batches in every epoch, which
 # Keras' own `fit` of arrays does not do after `set_random_seed` (lesson 03).
 
 # %%
@@ -378,9 +378,9 @@ bound(
 
 # %% [markdown]
 # The network reaches {{05.as_published}} here and 0.9463 in the book: less than a point apart. The book's figure comes
-# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it, so the first weights alone hardly
-# explain the difference. The split and the version of Keras differ as well, and one published run cannot tell which of
-# them matters.
+# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it. Even that may be chance: were the seed
+# all that differs, the book's run would still be the lowest of nine in one case out of nine. The split and the version
+# of Keras differ as well, and one published run cannot tell which of them matters.
 
 # %% [markdown]
 # ### Then, the same epochs for all
@@ -391,8 +391,10 @@ bound(
 # and Adam, the last two at Keras' default rate of 0.001. Write down which is worst, and which two are best.
 
 # %% [markdown]
-# Two of the networks are already compiled. `reinitialize`, from this course, takes a compiled network back to its first
-# weights, which saves compiling another one.
+# Two networks are already compiled: `model`, without a hidden layer, and `hidden_network`. `reinitialize`, from this
+# course, takes a compiled network back to its first weights, which saves compiling another one. Two of the five fits
+# run for more than `epochs` epochs, and only their first `epochs` epochs enter the comparison. That is fair, because
+# SGD at a constant rate does not know how many epochs are to come.
 
 # %%
 from course.training.reinitialize import reinitialize
@@ -439,8 +441,8 @@ spread("05.hidden_rmsprop", "hidden layers, RMSprop", rmsprop)
 spread("05.hidden_adam", "hidden layers, Adam", adam)
 
 # %% [markdown] tags=["answer"]
-# The network without a hidden layer is worst, and RMSprop and Adam are the two best. With every seed, the first three
-# rows come in this order, and the last two lie above them:
+# The network without a hidden layer is worst, and RMSprop and Adam are the two best. With every seed, the accuracy
+# rises from each of the first three rows to the next, and the last two networks are better still:
 #
 # | network | validation accuracy |
 # | --- | --- |
@@ -450,9 +452,9 @@ spread("05.hidden_adam", "hidden layers, Adam", adam)
 # | hidden layers, RMSprop | {{05.hidden_rmsprop}} |
 # | hidden layers, Adam | {{05.hidden_adam}} |
 #
-# **Hidden layers help**, and the optimizer helps more. But does that take Adam, or only larger steps than SGD takes at
-# 0.01? That rate was a default that nobody had tuned. Plain SGD with ten times the rate reaches most of what Adam gains
-# over SGD at 0.01, a share of {{05.larger_step_share}}.
+# **Hidden layers help**, and the optimizer helps more. But is it Adam that helps, or would larger steps do? For SGD,
+# 0.01 was only a default, which nobody had tuned. Plain SGD with ten times that rate brings a share of
+# {{05.larger_step_share}} of what Adam gains over SGD at 0.01.
 #
 # RMSprop minus Adam is {{05.rmsprop_minus_adam}}: {{05.rmsprop_minus_adam:sign}}. The standard error of each accuracy
 # is about 0.16 points, so these runs cannot tell which of the two is better.
@@ -564,8 +566,8 @@ def at_equal_epochs(accuracies):
 #
 # In each training step, dropout with a rate of 0.3 sets every hidden unit to 0 with probability 0.3, drawn anew for
 # every digit. It divides the outputs of the units that stay by 0.7, so that the next layer still receives the same
-# amount on average. When the network is used, nothing is dropped. The figure shows one hidden layer, in each step for a
-# single digit of the batch:
+# amount on average. When the network is used, nothing is dropped. The figure follows one hidden layer through two
+# training steps. For each step it shows one digit of the batch:
 
 # %%
 from course.topics.digits import dropout_sketch
@@ -626,7 +628,7 @@ def gap(history, epoch):
 # the difference is {{05.gap_late}}: the network now reads its training digits better than others.
 #
 # Our runs do not refute the book. Between its second and its third network, both the dropout and the number of epochs
-# change, and the third trains ten times as long as ours.
+# change. The third also trains for ten times as many epochs as ours, at a tenth of our learning rate.
 
 # %%
 from course.evidence import sign_test
@@ -827,9 +829,10 @@ def cosine(epochs):
 
 
 # %% [markdown]
-# Smoothing needs ten numbers for each label: `np.eye(10)[labels]` makes ten zeros and ones, and `smoothed` takes a
-# tenth of the one and spreads it over all ten. (The loss `CategoricalCrossentropy(label_smoothing=0.1)` does the same.
-# Smoothing the labels instead lets all three recipes use one compiled network.)
+# Smoothing needs ten numbers for each label. `np.eye(10)[labels]` makes them: a 1 for the label and nine zeros.
+# `smoothed` then takes the share `smoothing` away from the 1 and spreads it evenly over all ten. (The loss
+# `CategoricalCrossentropy(label_smoothing=0.1)` does the same. Smoothing the labels instead lets all three recipes use
+# one compiled network.)
 
 
 # %%
@@ -1063,8 +1066,8 @@ def choose(validation, test):
 # %% [markdown]
 # ## Faster: fewer steps
 #
-# How fast can you get to an accuracy of 98%? One way is to need fewer steps. In **one cycle**, the learning rate climbs
-# from a small value to a peak well above the usual rate, then falls towards 0, all within the planned number of steps
+# How fast can you get to an accuracy of 98%? One idea is to take fewer but larger steps. In **one cycle**, the learning
+# rate climbs from a small value to a peak well above the usual rate, then falls towards 0, all within the planned steps
 # (Smith and Topin, 2018). Keras' `CosineDecay` can do that: its rate rises in a straight line (the *warmup*) and then
 # falls along half a cosine.
 
@@ -1135,8 +1138,8 @@ bound(
 # %% [markdown]
 # ## Faster: faster steps
 #
-# The other way is to make each step faster. `compiled` above calls `fast_fit`, and without it this lesson would take
-# much longer. Why?
+# The other way is to make each step faster. `compiled` above calls `fast_fit` for that. What is there to save in a
+# step?
 
 # %% [markdown] tags=["predict"]
 # One step on a batch of 128 digits takes eight matrix products: three forward, five backward. In plain `fit`, what
@@ -1145,7 +1148,9 @@ bound(
 # %% [markdown]
 # The next cells time four ways to run `fit`; what each of them does is explained below the figure. `Clock` counts how
 # long the processor works in each epoch, with all its cores. For each way we keep the shortest epoch, because the first
-# one includes the compiling, and divide it by the number of batches.
+# one includes the compiling, and divide it by the number of batches. The time with XLA comes from the long fit above.
+# Its epochs have ten times as many batches, so what an epoch costs once counts for less there. That favors XLA a
+# little.
 
 
 # %%
@@ -1278,8 +1283,8 @@ spread(
 # %% [markdown]
 # Where this course was measured, XLA pays from {{05.pays_from}}. `fast_fit` uses XLA from 1,000 steps, and this lesson
 # sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network. The threshold counts
-# steps and does not use a clock, because a clock may decide differently in every run. XLA rounds differently, and the
-# same seed must give the same bits.
+# steps and does not use a clock, because a clock may decide differently in every run. As XLA rounds differently, the
+# same seed would then give different results.
 
 # %% [markdown] tags=["quiz"]
 # In your network of layers with 4,096 units, the matrix products of a batch take most of a second. What will

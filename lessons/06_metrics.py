@@ -5,7 +5,7 @@
 #   - choose among mse, mae, mape and cosine for a regression, and say what each one cannot see
 #   - tell which metrics survive being computed batch by batch, and how far off the others are
 #   - write your own metric, as a function or as a class with a state, and test it against NumPy
-#   - recognize a metric that broadcasts (N,) against (N, 1) by the values it reports
+#   - say what a metric of yours reports when targets have shape (N,) and outputs (N, 1), and why
 #   - name the accuracy that Keras computes for your classifier
 # prerequisites:
 #   - "lesson 02 (Regression with Keras) and lesson 03 (Classification)"
@@ -26,8 +26,8 @@
 # function called `rmse` returns the RMSE.
 #
 # In this lesson you test a few lines of code that many programs contain. Most of the values that they report look
-# plausible, and some fall nicely from epoch to epoch. Yet none of these values is what its name says. A little algebra
-# shows you why, and how far off they are.
+# plausible, and some fall nicely from epoch to epoch. Is each value what its name says? You predict it, look, and then
+# let a little algebra explain what you saw.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the rows, 0 to 1000000
@@ -155,11 +155,11 @@ panels(cosine, title="The cosine on the validation rows", log="")
 
 # %% [markdown] tags=["answer"]
 # **The percentage error rises first.** While the mae and the mse fell, the mape climbed to {{06.mape_highest}} before
-# it came down to {{06.mape}}. A network that always answers 0 has a mape of exactly 100%. So by this measure, ours was
-# at its worst when it had already learned something. The reason is the division: an error of 0.5 at a resistance of
-# 0.05 counts as 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it mostly describes
-# the slowest trials, whose resistance is almost zero. Those trials hardly count in the mae and the mse, because an
-# error of 0.5 is the same to them at a resistance of 0.05 as at 60.
+# it came down to {{06.mape}}. A network that always answers 0 has a mape of exactly 100%. So by this measure, our
+# network was far worse than that one just while it was learning. The reason is the division: an error of 0.5 at a
+# resistance of 0.05 counts as 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it
+# mostly describes the slowest trials, whose resistance is almost zero. The mae and the mse do not favor those trials:
+# for them an error of 0.5 counts the same at a resistance of 0.05 as at 60.
 #
 # **The cosine is high early on, when the network is still poor.** With one output,
 # $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the product of two signs. A row scores 1 if its prediction is
@@ -207,8 +207,8 @@ fact("06.rmse_never_less", "rmse never below mae", never_less)
 # %% [markdown]
 # ### The keys are the strings you pass
 #
-# The history uses the string that you passed as the key. A metric passed as a function or as an object goes by its own
-# name. For the validation rows, Keras puts `val_` in front:
+# For a metric that you pass as a string, the key in the history is that very string. A metric passed as a function or
+# as an object goes by its own name. For the validation rows, Keras puts `val_` in front:
 
 # %%
 print([key for key in history if key.startswith("val_")])
@@ -218,7 +218,7 @@ print("mean_squared_error" in history)
 # Programs from before TensorFlow 2 often pass `"accuracy"` and then read `acc` (TensorFlow issue 27217, 2019). Today
 # they end in a KeyError.
 #
-# One metric has also changed its sign. A loss must get smaller as the model gets better, so the *loss* called cosine
+# One name comes with two signs. A loss must get smaller as the model gets better, so the *loss* called cosine
 # similarity is the negative of the metric. Take two vectors with the same direction:
 
 # %%
@@ -418,7 +418,8 @@ fact(
 
 # %% [markdown]
 # The identity needs batches of *equal size*. A short last batch counts as much as a full one, so the error can go
-# either way. The 62 validation rows in batches of 10 leave 2 rows that count as much as ten others.
+# either way. With batches of 10, the 62 validation rows leave a last batch of 2 rows. Those two count as much as ten
+# others.
 #
 # The order of the rows matters too. `evaluate` takes them as they come, and many files are sorted. In a sorted file
 # the batches differ more, so more is missing:
@@ -456,8 +457,8 @@ bound(
 #
 # For shuffled rows, the algebra takes you one step further. If $\mathrm{Var}(r)$ is small, the identity says that
 # $\bar r$ is about $\mathrm{Var}(r) / (2\,\mathrm{RMSE})$ below the RMSE. The mse of a batch of $B$ rows has the
-# variance $\mathrm{Var}(e^2)/B$. Taking the root multiplies a small change by $1/(2\,\mathrm{RMSE})$, so
-# $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
+# variance $\mathrm{Var}(e^2)/B$. The root has the derivative $1/(2\,\mathrm{RMSE})$ there, so it multiplies a small
+# change by that much, and $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
 #
 # $$1 - \frac{\bar r}{\mathrm{RMSE}} \approx \frac{\mathrm{Var}(r)}{2\,\mathrm{RMSE}^2}
 # \approx \frac{\mathrm{Var}(e^2)}{8 B\, \mathrm{RMSE}^4} = \frac{\kappa - 1}{8 B}$$
@@ -1118,7 +1119,7 @@ fact(
 )
 
 # %% [markdown]
-# With labels of shape (rows,), the result is no share at all. Let $\hat p_j$ be the rounded probabilities. Then
+# With labels of shape (rows,), the result is no longer a share. Let $\hat p_j$ be the rounded probabilities. Then
 #
 # $$\frac{\sum_{i,j} y_i\, \hat p_j}{\sum_i y_i} = \frac{\sum_i y_i \cdot \sum_j \hat p_j}{\sum_i y_i} = \sum_j \hat p_j$$
 #
@@ -1127,8 +1128,8 @@ fact(
 # sensitivity over all rows. Lessons 07 and 09 come back to it.)
 
 # %% [markdown] tags=["quiz"]
-# You write each of these as a function that returns one value per row. Which pair does Keras compute correctly in
-# batches of any size?
+# You write both metrics of a pair as functions that return one value per row. For which pair does Keras report the
+# right values, whatever the batch size?
 #
 # - [ ] the root mean square error and the mean absolute error
 #   The mean absolute error, yes. But the root of a mean is not the mean of the rows' roots.
@@ -1144,8 +1145,8 @@ fact(
 # ## What you have learned
 #
 # - The mae and the rmse have the unit of the target, and the rmse is never smaller. The mape is for targets that stay
-#   away from zero. The cosine of one output sees only signs, and as a metric it is +1 where the loss is -1.
-# - The keys of the history are the strings you passed.
+#   away from zero. The cosine of one output sees only signs. The metric of that name is +1 where the loss is -1.
+# - The keys of the history are the strings you passed, or the metric's own name.
 # - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis, the reported value
 #   misses the variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
 # - A metric function returns one value per row, and Keras takes the mean. Everything else needs a class that adds

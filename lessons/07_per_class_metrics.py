@@ -51,7 +51,7 @@ per_class.recall_and_precision()
 
 # %% [markdown]
 # - **Recall** is the share of a class that the network finds. It reads a row of the table.
-# - **Precision** is the share of a prediction that is right. It reads a column.
+# - **Precision** is the share of right answers among those that name the class. It reads a column.
 # - **F1** is the harmonic mean of both, $2 P R / (P + R)$, and is low when either of them is. For the cats it is
 #   $2 \cdot 0.5 \cdot 0.8 / (0.5 + 0.8) = 0.62$.
 #
@@ -278,8 +278,8 @@ bound(
 # so ten points of its recall are only one point of accuracy. And what the shirt gains, a neighbor often loses, because
 # the border between them moves.
 #
-# So the accuracy says little about any single class. In the epoch where the two are farthest apart, the worst recall
-# lies {{07.hidden}} below the accuracy. **Never report the recall of a class from a single epoch.**
+# So the accuracy says little about any single class. In the epoch where the accuracy and the worst recall are farthest
+# apart, {{07.hidden}} lies between them. **Never judge a way of training by the recall of one class in one epoch.**
 #
 # Which classes are the shirt's neighbors? The table of counts shows them:
 
@@ -482,8 +482,8 @@ bound(
 
 # %% [markdown]
 # The two agree, although Keras saw the images in batches of 32 and of 500. The metric adds up *counts* and divides only
-# once, at the end. For validation you could compare the last entry of the log itself, because the model still has the
-# weights that the entry was made with.
+# once, at the end. For validation the cell compared the last entry of the log itself. That is possible because the
+# model still has the weights that the entry was made with.
 
 # %% [markdown]
 # ### A log that contradicts itself
@@ -503,8 +503,8 @@ for part, (recall, accuracy) in published.items():
 
 # %% [markdown]
 # The validation figures agree to the last digit. The training figures are six points apart, so one of the two is wrong.
-# It is the recalls, which were copied from the progress bar. The progress bar of that time knew only the metrics of
-# `compile`, and averaged every other figure over the steps. So each published training recall is the mean, over 1,875
+# The recalls are: they come from the progress bar. At that time, the progress bar knew only the metrics of `compile`,
+# and averaged every other figure over the steps. So each published training recall is the mean, over 1,875
 # steps, of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends
 # each line of the progress bar with the values of the history.)
 
@@ -750,7 +750,8 @@ bound(
 )
 
 # %% [markdown]
-# Why are the other figures missing? The metrics of `compile` are now hidden in one object, and the list of names is
+# Why are the other figures missing? The metrics of `compile` are now hidden in one object. These are the names that are
+# left:
 
 # %%
 print(old.metrics_names)
@@ -827,8 +828,8 @@ class Weighted(Watched):
 
 
 # %% [markdown]
-# To test an override, let it do what plain fit does; then it must log what plain fit logs. With all weights at 1,
-# `Weighted` must pass this test, and with it `Watched`, whose step it calls.
+# To test an override, let it do what plain fit does; then it must log what plain fit logs. `Weighted` must pass this
+# test as long as all weights are 1. That tests `Watched` as well, because `Weighted` calls its step.
 
 # %%
 override_history = train(network(Weighted), short_epochs)
@@ -955,9 +956,9 @@ spread(
 )
 
 # %% [markdown]
-# The difference is {{07.stop_gain}}: {{07.stop_gain:sign}}. Since the worst class jumps, a few epochs without a new
-# best can be just bad luck, and training may stop too soon. Give such a figure more patience than you would give the
-# loss.
+# By stopping, the worst F1 on the test images changes by {{07.stop_gain}}: {{07.stop_gain:sign}}. Since the worst class
+# jumps, a few epochs without a new best can be just bad luck, and training may stop too soon. Give such a figure more
+# patience than you would give the loss.
 #
 # The worst F1 by which the epoch was chosen is higher than the one on the test images by {{07.optimism}}. Part of this
 # may be that the validation images are easier; the seeds cannot tell, because all of them share the same images. But if
@@ -1150,9 +1151,9 @@ for name, words, key in (
 
 # %% [markdown]
 # All seeds share the same 200 or so shirts, so they cannot say whether other shirts would show the same. A bootstrap
-# over the images can estimate it. Count how often each image is called a shirt in the last five epochs, with weights
-# and without. Then draw the shirts again and again, with replacement, and look at the mean change. Do the same for the
-# other clothes.
+# over the images can estimate how much the change would vary with other shirts. Count how often each image is called a
+# shirt in the last five epochs, with weights and without. Then draw the shirts again and again, with replacement, and
+# look at the mean change. Do the same for the other clothes.
 
 
 # %%
@@ -1200,9 +1201,9 @@ bound(
 # The intervals hold 99% of all draws. With every seed, both lie above 0.
 #
 # So a weight moves the border between the shirt and its neighbors: the network finds more shirts, and calls more other
-# clothes shirts. You pay for recall with precision, and F1 weighs both. For a clear gain in F1, a network must tell the
-# classes *apart* better. Train it on more images, or take a network made for images. Weights are the right tool when
-# one kind of error costs more than the other, and you can say how much (lesson 09).
+# clothes shirts. You pay for recall with precision, and F1 weighs both. Here the two nearly cancel. For a clear gain in
+# F1, this network would have to tell the classes *apart* better. More images may help, or a network made for images.
+# Weights are the right tool when one kind of error costs more than the other, and you can say how much (lesson 09).
 
 # %% [markdown]
 # ## What you have learned
@@ -1217,7 +1218,8 @@ bound(
 #   weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with plain fit.
 # - `EarlyStopping` can stop on any entry of the history, such as the worst class; say `mode="max"`. The best of many
 #   noisy figures contains luck.
-# - Class weights trade precision for recall. They move the border between classes and do not sharpen it.
+# - Class weights trade precision for recall. They move the border between classes. These runs could not tell whether
+#   the F1 of the worst class changes.
 #
 # ## Try next
 #

@@ -6,7 +6,7 @@
 #   - explain what binary accuracy hides, and what Keras means by "accuracy" on ten sigmoids
 #   - compute Hamming accuracy, exact match, macro and micro F1 and average precision, and say what each one sees
 #   - choose a threshold for each label on validation data, and say when 0.5 is right and when it is not
-#   - weight the positives of each label, and detect that class_weight does something else
+#   - weight the positives of each label, and say what class_weight does with ten labels
 # prerequisites:
 #   - "lesson 03 (Classification): softmax, sigmoid, cross-entropy"
 #   - "lesson 05 (Digits): validation and test, networks of dense layers"
@@ -20,12 +20,11 @@
 # ---
 
 # %% [markdown]
-# Which of the ten digits does a page show? A photograph shows a dog *and* a beach; an article is about sports *and*
-# money.
-# The answer is not one class but a set of labels, written as a row of zeros and ones such as `[0 0 1 0 0 1 0 1 0 1]`.
-# To train a network for such answers, you change two words. To judge one takes more care. The usual metrics can praise
-# a network that finds nothing at all, and the string `"accuracy"`, which everyone passes to `compile`, measures
-# something else again.
+# A photograph shows a dog *and* a beach; an article is about sports *and* money; a picture shows several of the ten
+# digits. The answer is not one class but a set of labels, written as a row of zeros and ones such as
+# `[0 0 1 0 0 1 0 1 0 1]`.
+# To train a network for such answers, you change two words. To judge such a network takes more care. The usual metrics
+# can mislead you, and the string `"accuracy"`, which everyone passes to `compile`, may not measure what you expect.
 #
 # The results in the text are those of full mode; your run prints its own.
 
@@ -295,8 +294,9 @@ for key, name in (
 # | macro F1 | the F1 of each label, then their mean | as much as common ones |
 # | mean average precision | do rows with the label get higher probabilities than others? | as much as common ones |
 #
-# Only the first two reward true noes. Average precision needs no threshold. For each row that truly has the label, take
-# the precision among all rows with at least the probability of this row; then average. It takes a few lines:
+# Only the first two reward true noes. Average precision needs no threshold. Take each row that truly has the label, and
+# say yes to every row with at least its probability. That gives a precision for each of these rows, and average
+# precision is their mean. It takes a few lines:
 
 
 # %%
@@ -656,8 +656,9 @@ plain_thresholds = thresholds(probability)
 # F1? And by how much will thresholds chosen for accuracy raise exact match: by more than five points, or hardly?
 
 # %% [markdown]
-# To find out without opening the test canvases, compose new canvases from validation digits. (Their *strokes* were seen
-# when you chose, which flatters the choice. The test canvases will have the last word.)
+# To find out without opening the test canvases, compose new canvases from validation digits. (The thresholds were
+# chosen on other canvases, but of the *same* digits, and that flatters the choice. The test canvases will have the last
+# word.)
 
 # %%
 import pandas as pd
@@ -690,8 +691,9 @@ plain_table = score_table(new_answers["plain"], plain_thresholds, y_new)
 print(plain_table.round(1))
 
 # %% [markdown] tags=["answer"]
-# Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}, and a lower threshold never loses recall.
-# Thresholds chosen for accuracy change exact match by {{08.plain_gain_exact}}, which is hardly anything.
+# Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}}. Where such a threshold is lower than before, its
+# label cannot lose recall, and your table shows that the mean recall rises.
+# Thresholds chosen for accuracy change exact match by {{08.plain_gain_exact}}, which is **hardly** anything.
 
 # %%
 macro = plain_table["macro F1"]
@@ -723,8 +725,8 @@ spread(
 # yet a network that decides label by label may say no to all ten.
 #
 # F1 is different. With calibrated probabilities, its best threshold is half of the best F1, so never above 0.5 (Lipton
-# and others, 2014, in Further reading). So a network trained like this one deserves thresholds for F1, and hardly needs
-# them for exact match. When is 0.5 far off for exact match, too?
+# and others, 2014, in Further reading). So for a network trained like this one, choose thresholds when F1 judges it.
+# When exact match judges it, 0.5 will nearly do. When is 0.5 far off for exact match, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -1051,16 +1053,16 @@ spread(
 )
 
 # %% [markdown]
-# - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. That undoes most of
-#   the damage by the weights, a share of {{08.undone}}.
-# - On the plain network they gain {{08.test_gain_plain}}. When we planned this lesson, we hoped for three points. They
-#   are **not reached**: 0.5 was nearly right, as it is for calibrated probabilities.
+# - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. Where 1 would undo
+#   all of the damage that the weights did at 0.5, this undoes {{08.undone}}.
+# - On the plain network such thresholds gain {{08.test_gain_plain}}. When we planned this lesson, we hoped for three
+#   points: **not reached**. For this network 0.5 was nearly right, as it is for calibrated probabilities.
 # - With these thresholds on both, the plain network is ahead of the weighted one by {{08.test_behind}},
 #   {{08.test_behind:sign}}. The weights were a detour here. If you want more recall, lower a threshold of the plain
 #   network.
 #
 # The way of answering that you chose has an exact match of {{08.test_exact_match}} on the test canvases. In full mode
-# there are 5,000 of them, so the standard error of one such number is below 0.8 points (lesson 05). Each seed composes
+# there are 5,000 of them, so the standard error of one such number is about 0.7 points (lesson 05). Each seed composes
 # its own canvases, so the ranges include the luck of the canvases, though all are made from the same digits. (Lesson
 # 09, Imbalance, weights classes and single rows.)
 

@@ -195,8 +195,8 @@ fact(
 )
 
 # %% [markdown]
-# The two are the same training: both models end with equal weights of their own. But what if a row has two reasons for
-# its weight, its class and, say, a measurement that you trust less?
+# The two are the same training: the two models end up with the same values in every layer. But what if a row has two
+# reasons for its weight, its class and, say, a measurement that you trust less?
 
 # %%
 trust = np.ones(len(y_training))
@@ -448,8 +448,8 @@ bound(
 # With SGD the model all but stands still: it moves less than {{09.one_over_count:limit}} times as far as with a mean
 # weight of 1. So if you compare "weighted" with "unweighted" under SGD, you also compare two learning rates. The cure
 # is to scale the weights so that their mean over the rows is 1. (A loss object with
-# `reduction="mean_with_sample_weight"` divides by the sum of the weights in each batch instead.) With Adam, as in the
-# rest of this lesson, the plain ratio will do.
+# `reduction="mean_with_sample_weight"` divides by the sum of the weights in each batch instead.) With Adam, which
+# trains the network below, the plain ratio will do.
 
 # %% [markdown]
 # ### Exercise 09.2: balanced, with a mean of 1
@@ -568,8 +568,8 @@ bound(
 #
 # To watch a rare class you need its recall. Until 2017 Keras had a function for it. The author of Keras removed it,
 # because such figures "were approximated batch-wise, which is more misleading than helpful" (F. Chollet,
-# keras-team/keras, issue 5794). It has been copied ever since. Here it is in today's spelling, without the rounding of
-# labels, which does nothing to 0 and 1:
+# keras-team/keras, issue 5794). It has been copied ever since. Here it is in today's spelling. (It also rounded the
+# labels. We left that out, since it changes nothing in labels of 0 and 1.)
 
 # %%
 from keras import ops
@@ -619,9 +619,8 @@ bound(
 # %% [markdown]
 # ## Two models, with and without weights
 #
-# Now we predict every patient with two models. The first is the unit again, this time fitted by scikit-learn: it
-# goes on to the least loss, so that it does not matter who needs more epochs. (A large `C` all but removes its
-# penalty.)
+# Now we predict every patient with two models. The first is the unit again, this time fitted by scikit-learn: it runs
+# until the loss can fall no further, so the number of epochs plays no part. (A large `C` all but removes its penalty.)
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -641,9 +640,9 @@ def by_unit(x, y, weight, x_new):
 
 # %% [markdown]
 # The second is a small network with two hidden layers. It returns logits, and we turn them into risks with 64 bits,
-# since with 32 bits the highest risks would all round to exactly 1. The next cells train the network for each part of
-# the patients and keep its predictions after several epochs, the `watched` ones. `now` is the place of `epochs` among
-# them.
+# since with 32 bits the highest risks would all round to exactly 1. The next cells train the network once for each part
+# of the patients. They keep its predictions after several epochs, listed in `watched`. The variable `now` says where in
+# that list the main epoch stands, the one set by `epochs`.
 
 # %%
 from scipy.special import expit
@@ -780,9 +779,10 @@ for name in pairs:
 # threshold. Each threshold is one point on the **precision-recall curve**, which is the picture to look at when the
 # positives are rare.
 #
-# A formula says which threshold should do what the weight does. Among patients of whom a share $p$ is ill, the
-# weighted loss counts the ill as $w p$ against $1 - p$. So weighting multiplies the odds $p / (1 - p)$ by $w$, and a
-# weighted probability of one half is an unweighted one of $1 / (1 + w)$.
+# A formula says which threshold should do what the weight does. Among patients of whom a share $p$ is ill, the weighted
+# loss counts the ill as $w p$ against $1 - p$. So weighting multiplies the odds $p / (1 - p)$ by $w$. A weighted
+# probability of one half means odds of 1. Without the weight the odds are $1 / w$, that is, a probability of
+# $1 / (1 + w)$.
 
 # %% tags=["varies"]
 imbalance.precision_recall(
@@ -814,14 +814,14 @@ spread(
 )
 
 # %% [markdown]
-# The square, the moved threshold, must lie on the curve. The news is the triangle: the weighted model lies near the
-# curve of a model that never saw a weight. So the weights chose another point of nearly the same trade-off. For more
-# than {{09.alike_unit:limit}} of the patients the moved threshold decides as the weights do (most patients are plainly
-# well).
+# The square, the moved threshold, must lie on the curve. Look at the triangle, which did not have to: the weighted
+# model lies near the curve of a model that never saw a weight. So the weights chose another point of nearly the same
+# trade-off. For more than {{09.alike_unit:limit}} of the patients the moved threshold decides as the weights do (most
+# patients are plainly well).
 #
 # The match is not perfect. We had hoped that the F1 of the unit would be the same within 0.03, but moved minus weighted
 # is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model that can follow the weights everywhere. A
-# linear model such as the unit has to give way in some places to fit the heavy rows in others.
+# linear model such as the unit cannot: where it bends toward the heavy rows, it fits other rows worse.
 #
 # You can also leave the search to scikit-learn. `TunedThresholdClassifierCV` wraps a classifier and chooses the
 # threshold with the best score, here F1, by cross-validation within the training rows. We let both units choose.
@@ -887,9 +887,9 @@ fact(
 # The two tuned units above differ by a few hundredths in F1. More seeds do not tell whether that means anything, since
 # they split the same ill patients anew. You want to know what *other* patients would have shown.
 #
-# There are no others, but there is a trick. Take your patients for the world, and draw as many from them as there
-# are, with replacement: some come twice, some not at all. Compute the result for those drawn. Do that a thousand
-# times, and the results scatter about as they would with other test patients and the same model. That is the
+# There are no others, but there is a trick. Pretend that your patients are the whole world, and draw as many from them
+# as there are, with replacement: some come twice, some not at all. Compute the result for those drawn. Do that a
+# thousand times, and the results scatter roughly as they would if the same model met other test patients. That is the
 # **bootstrap**, in a few lines:
 
 # %%
@@ -974,7 +974,7 @@ differences = {
 imbalance.intervals(
     differences,
     title="What other patients might have told",
-    label="difference, with its 99% interval (share)",
+    label="difference, signed as in the list above, with its 99% interval (share)",
 )
 
 # %%
@@ -1056,10 +1056,10 @@ spread(
 spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
-# They come together: at the end only {{09.gap_late}} is left between them. (The early gap minus the last one is
-# {{09.gap_lost:sign}}.) A network that separates its training rows is confident about each of them, and then it hardly
-# matters how much a row weighs. Byrd and Lipton showed this for large networks: in the long run the weights of the rows
-# lose their effect, unless a penalty keeps the network's own weights small.
+# They come together: {{09.gap_late}} is left between them at the end. (The gap in recall that you saw further up, minus
+# this last one, is {{09.gap_lost:sign}}.) A network that separates its training rows is confident about each of them,
+# and then it hardly matters how much a row weighs. Byrd and Lipton showed this for large networks: in the long run the
+# weights of the rows lose their effect, unless a penalty keeps the network's own weights small.
 
 # %% [markdown]
 # ## What happens to the probabilities
@@ -1071,7 +1071,7 @@ spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["predict"]
 # Take the patients whose risk is near 0.5 according to the weighted model. Will about half of them be ill, clearly
-# more, or clearly fewer? And how good is the word of the *unweighted* model for the highest risks?
+# more, or clearly fewer? And does the *unweighted* model keep its word where its risks are highest?
 
 # %% tags=["varies"]
 panels = {}
@@ -1284,7 +1284,7 @@ def decide(probability, miss, alarm):
 #   alarms alone cannot raise it.
 # - Oversampling: "the oversampled data provides a smoother gradient signal", which "makes it easier to train the model".
 # - A first bias of $\log(\text{pos} / \text{neg})$ lets an untrained model already predict the right share of
-#   positives: "this careful initialization gives a clear advantage" in validation loss.
+#   positives: "In terms of validation loss, on this problem, this careful initialization gives a clear advantage."
 
 # %% [markdown] tags=["predict"]
 # Which of these will hold for our patients: a higher AUC with weights, a smoother gradient with oversampling, an easier
@@ -1427,10 +1427,11 @@ for short, place in {"early": 0, "late": now}.items():
 # two apart.
 #
 # These data show no higher AUC with weights (for the unit it is lower with every split) and no advantage of the first
-# bias. (Our learning rate is ten times TensorFlow's; we did not test whether that is why.)
+# bias. (Our learning rate is ten times TensorFlow's; we did not test whether that is why.) The sign tests speak of
+# other splits of these patients. Only the intervals in the figure speak of other patients.
 #
-# None of this says that the statements fail for credit cards. It says that they are not general: test them on your
-# own data, with a baseline and an interval.
+# None of this says that the statements fail for credit cards, and TensorFlow itself limits the last one to "this
+# problem". It says that they are not general: test them on your own data, with a baseline and an interval.
 
 # %% [markdown]
 # ## When neither weights nor thresholds help
@@ -1502,8 +1503,7 @@ print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
 # The reason is that these data hardly answer the question. A shell with nineteen rings looks like one with eighteen or
 # twenty. There are more of those, and they count as negatives. No weight adds information. (Besides, a linear model
 # cannot single out a band in the middle. *Try next* asks whether a flexible model can.) What would help is another
-# question
-# ("how many rings?", as in lesson 02), better measurements, or more old snails.
+# question ("how many rings?", as in lesson 02), better measurements, or more old snails.
 
 # %% [markdown]
 # ## Weights for trust
@@ -1588,8 +1588,7 @@ for name, words, gain, least in (
 
 # %% [markdown] tags=["answer"]
 # At the end, full weight is the worst: a tenth gains {{09.trust_gain}} over it. But read the curves before you quote
-# that.
-# With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and wrong
+# that. With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and wrong
 # labels by heart later (Arpit and others, arXiv:1706.05394). So stopping in time is a remedy of its own. If each
 # training may stop at its best epoch (picked on these same digits, a favor to all three), a tenth gains
 # {{09.trust_best}} over full weight. We had hoped for 2 points there with every seed: **not reached**. Compared with
@@ -1605,9 +1604,9 @@ for name, words, gain, least in (
 #   - Some groups of rows are more or less frequent in the sample than in the world. (If these groups are the classes,
 #     you can correct the odds afterwards.)
 #   - Some rows deserve less trust.
-# - **Before anyone reads a probability**, undo weights (or copies) that only favor the rare class. Weights that
-#   restore the shares of the world, or that say whom to trust, stay.
-# - **A flexible network** that is trained for long ends up all but ignoring class weights.
+# - **Before anyone reads a probability**, undo weights (or copies) that only favor the rare class. Leave the other
+#   weights alone: those that give each group its true share, and those that say whom to trust.
+# - **A flexible network** that is trained for long loses much of the effect of class weights.
 # - **With very few positives** ask for more data, or for another question.
 
 # %% [markdown]

@@ -93,9 +93,10 @@ def compiled(model):
 # Two settings only save time. `jit_compile=False`: on a GPU, Keras would spend seconds on compiling so small a model.
 # `run_eagerly=fast`: with `fast`, the few steps run as Python code.
 #
-# The order in which `fit` shuffles the rows is in *no* file. To ask about files alone, we make the order a function of
-# seed and epoch (`epoch_order`), and take each step ourselves with `train_on_batch`. (If you change `batches`, choose a
-# number that divides the 342 penguins. Otherwise Keras compiles the step once more, for a batch of another size.)
+# The order in which `fit` shuffles the rows is in *no* file. We want to test the files and nothing else. So
+# `epoch_order` computes the order from seed and epoch, and we take each step ourselves with `train_on_batch`. (If you
+# change `batches`, choose a number that divides the 342 penguins. Otherwise Keras compiles the step once more, for a
+# batch of another size.)
 
 # %%
 import numpy as np
@@ -209,7 +210,8 @@ fact(
 # %% [markdown]
 # ### Weights alone: .weights.h5
 #
-# Keras reports trouble through Python warnings and through a log. `quoted` prints both.
+# Keras speaks through Python warnings and through a log. From here on `quoted` prints both, if there is anything to
+# print.
 
 # %% [markdown] tags=["predict"]
 # We build the same model and compile it with the same optimizer. We load `model.weights.h5`, which holds the
@@ -359,8 +361,8 @@ print("trains on:", attempt(resume_h5))
 
 # %% [markdown]
 # You can predict with the loaded model, but you cannot train it. The fault is in `load_model`: it sets up the optimizer
-# for no weights at all, so there is no place for the state in the file. All you can do is compile anew, without that
-# state:
+# for an empty list of weights. So the optimizer has no place into which the state in the file could go. All you can do
+# is compile anew, without that state:
 
 # %%
 loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
@@ -606,7 +608,7 @@ def from_json(name):
 from functools import partial
 
 dropped_at_save = keras.models.load_model(folder / "dropout.keras")
-# each format has its fair chance
+# .keras has dropped the seed state: put it back, so that the others may save it
 dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)
 (folder / "dropout.json").write_text(dropped_at_save.to_json())
 with quoted():
@@ -671,14 +673,14 @@ pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 # - **`.keras` keeps all the rest**, and is the one to use.
 # - **`.weights.h5` keeps weights and optimizer**, but you get the optimizer back only after `optimizer.build`.
 # - **`.h5`** is enough for predicting and for passing weights on, but not for resuming.
-# - **JSON** is good for reading.
+# - **JSON** is there to be read and compared, not to be trained from.
 
 # %% [markdown]
 # ## Weights for another model
 #
-# Often you want just some of the weights. Suppose that the hidden layer of the penguin model is to start a model for
-# another question, with two outputs. Layers of the same name should get the same weights. For that, old programs say
-# `by_name=True`:
+# Often you want just some of the weights. Suppose that you build a model for another question, with two outputs, and
+# want its hidden layer to start with the weights of the penguin model. Layers of the same name should get the same
+# weights. For that, old programs say `by_name=True`:
 
 
 # %%
@@ -697,8 +699,8 @@ for suffix in (".weights.h5", ".keras", ".h5"):
         print("loaded")
 
 # %% [markdown]
-# Only the legacy format goes by names, and it has a trap. Watch what happens when the hidden layer's name begins with a
-# capital:
+# Only the legacy format can be loaded by names, and that has a trap. Watch what happens when the hidden layer's name
+# begins with a capital:
 
 # %%
 target = other(hidden="Hidden")
@@ -708,8 +710,8 @@ with quoted():
 print("nothing was loaded:", np.array_equal(flat(target), before))
 
 # %% [markdown]
-# There is no error and no warning: Keras skips what finds no partner. A model "with pretrained weights" then starts from
-# random ones, and nobody knows.
+# There is no error and no warning: Keras skips what finds no partner. You believe that the model starts from pretrained
+# weights, and it starts from random ones.
 
 # %% [markdown] tags=["predict"]
 # Now a `.weights.h5` file, without `by_name`. A model has two layers of equal size, `left` and `right`, that both read
@@ -920,8 +922,8 @@ def transfer(source, target, names):
 # %% [markdown]
 # ## Damaged files
 #
-# Disks fill up while a model is saved, downloads stop halfway, and now and then a bit flips. Who notices? We damage
-# each file in two ways: we cut it in half, and we flip one bit of one weight.
+# Disks fill up while a model is saved, downloads stop halfway, and now and then a bit flips. Does Keras notice? We
+# damage each file in two ways: we cut it in half, and we flip one bit of one weight.
 
 # %%
 files = ["model.keras", "model.weights.h5", "model.h5"]
@@ -1223,17 +1225,19 @@ print("to_yaml:", hasattr(keras.Model, "to_yaml"))
 print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 
 # %% [markdown]
-# `safe_mode` closed the hole of Lambda layers (CVE-2024-3660). It had holes:
+# Lambda layers were the next hole (CVE-2024-3660), and `safe_mode` closed it. But `safe_mode` had holes of its own:
 #
 # - before Keras 3.9, a `.keras` file got past it by naming a function of any module (CVE-2025-1550);
 # - up to Keras 3.11.2, it was silently ignored for `.h5` files (GHSA-36rr-ww3j-vrjv);
-# - since then, another layer was found to get past it (CVE-2026-1462).
+# - later, another kind of layer, `TFSMLayer`, was found to get past it (CVE-2026-1462).
 #
-# And a pickle (many files named `.pkl` or `.pt`) *is* a program: to unpickle it is to run it.
+# And a pickle (many files named `.pkl` or `.pt`) *is* a program: to unpickle it is to run it. (Since version 2.6
+# PyTorch by default loads only tensors and plain values from such a file.)
 #
 # A file that describes a structure can describe one that does harm. This is true of `.keras`, `.h5` and JSON. A
-# `.weights.h5` file holds arrays and no code. Its structure comes from *your* code. (Even an array was a danger once:
-# it could name another file on your disk, to be read in its place. Keras now refuses that, CVE-2026-1669.)
+# `.weights.h5` file holds arrays and no code. Its structure comes from *your* code. (Even an array was a danger once.
+# In HDF5 an array may say that its numbers lie in another file, and Keras read that file of yours. Keras now refuses
+# such arrays: CVE-2026-1669.)
 #
 # So if you get a model from a stranger, take the weights and write the structure yourself. (Unzip a `.keras` file, and
 # you have its `model.weights.h5`.) Or load the file with an up-to-date Keras, with `safe_mode` on, in a process that
@@ -1263,14 +1267,14 @@ print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
 # - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
 # - Put weights into another model by an explicit map of names, and check all of it before you copy. Loading by name
 #   skips silently; loading by place swaps silently.
-# - Keras refuses half a file, with an error that misleads or names no file. It may not notice a flipped bit at all. A
-#   SHA-256 sum notices both.
+# - Keras refuses half a file, but its error either misleads or does not name the file. It may not notice a flipped bit
+#   at all. A SHA-256 sum notices both.
 # - A file that holds a structure can hold code. Leave `safe_mode` on, and from strangers take weights rather than
 #   structures.
 #
 # ## Try next
 #
-# - Put `keras.layers.BatchNormalization(momentum=0.9)` behind the hidden layer. Its running means are weights that are
+# - Put `keras.layers.BatchNormalization(momentum=0.9)` after the hidden layer. Its running means are weights that are
 #   not trained; does `.keras` still give 0.0? Does the name map copy them?
 # - Compile with a learning rate that falls, such as `keras.optimizers.schedules.CosineDecay(0.003, 100)`. What does a
 #   lost step counter do now?

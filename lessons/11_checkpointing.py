@@ -4,7 +4,7 @@
 # objectives:
 #   - choose how often a training run saves, and which of its checkpoints to keep
 #   - detect what a resumed run has lost, by comparing it with a run that was never killed
-#   - explain why weights, `.keras` files and BackupAndRestore do not bring a run back
+#   - say what weights, `.keras` files and BackupAndRestore each bring back of a run, and what they lose
 #   - resume a run bit for bit, between epochs and within one, in Keras, TensorFlow and PyTorch
 # prerequisites:
 #   - "lesson 03 (Classification): fit of arrays repeats one order"
@@ -102,9 +102,9 @@ for name, interval in {"every epoch": per_epoch, "every 100 batches": 100}.items
     print(f"a kill costs {interval / 2:g} batches on average")
 
 # %% [markdown]
-# Frequent saves lose less work, but each one takes time and each file takes space. Lesson 12 measures that cost. Here we
-# ask what a checkpoint must contain, and for that a network one eighth as wide, trained on a few hundred digits, will
-# do.
+# Frequent saves lose less work, but each one takes time and each file takes space. Lesson 12 measures that cost. Here
+# we ask what a checkpoint must contain. A small network can answer that, so ours is one eighth as wide and learns from
+# a few hundred digits.
 
 # %%
 import tempfile
@@ -284,10 +284,11 @@ def to_keep(losses, last):
 # %% [markdown]
 # ## What weights alone forget
 #
-# Now let that run die after the epoch that the dashed line marks. A typical restart script rebuilds the model, loads
-# the newest weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. It does not call
-# `optimizer.build` before it loads, so Adam's means stay in the file (lesson 10). We do the same. (To save compile time
-# we reuse the compiled model: `reinitialize` resets it completely, then we set the weights alone.)
+# Now let that run die after the epoch that the line with long dashes marks. A typical restart script rebuilds the
+# model, loads the newest weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. It
+# does not call `optimizer.build` before it loads, so Adam's means stay in the file (lesson 10). We do the same, with
+# one shortcut that saves compile time: `reinitialize` sets the compiled model back to its start, Adam included, and
+# then we put in the saved weights alone.
 
 # %% [markdown] tags=["predict"]
 # `best.weights.h5` holds the best model of the first process. What will it hold at the end of the second process: the
@@ -324,10 +325,10 @@ same_model = all(map(np.array_equal, model.get_weights(), old_best))
 change = min(resumed) - losses[:killed].min()
 
 # %% [markdown] tags=["answer"]
-# **Possibly a worse one.** The new callback knows nothing of the old best. It writes the first model of the second
-# process over it, whatever its loss (the first point after the kill in your figure), and after that keeps the best of
-# the second process only. So the old best was gone with every seed that we tried. Whether a better model follows is
-# luck: the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
+# **Possibly a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the
+# file, whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the
+# second process only. So the old best was gone with every seed that we tried. Whether a better model follows is luck:
+# the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
 
 # %%
 from course.claims import bound, fact, spread
@@ -626,8 +627,9 @@ spread("11.cost", "validation loss of the strayed run, minus that left alone", c
 #
 # There is a simple cure for a lost order: make the order a *function* of the seed and the epoch. Then nobody has to
 # save it. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation of the row
-# numbers. Return the batches (arrays of row numbers) that are left of an epoch after `done` batches of it. The last
-# batch may be smaller than the others. After the whole epoch nothing is left: return an empty list.
+# numbers. Write `batches_left`: when `done` batches of an epoch are over, which batches are left? Return them as a list
+# of arrays of row numbers. The last batch may be smaller than the others. After the whole epoch nothing is left: return
+# an empty list.
 
 # %%
 from course.training.fast_fit import epoch_order
@@ -730,7 +732,7 @@ def batches_left(rows, batch_size, seed, epoch, done):
 # The callback in `course/training/checkpoints.py` saves everything: the variables of model and optimizer, the seed
 # states, the running metrics, the state of the callbacks in its list (here `ReduceLROnPlateau`), the history, and the
 # generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
-# epoch, the callback draws the batches that are done once more, without training on them.
+# epoch, the callback draws again the batches that were already used, and skips them without training.
 
 
 # %%
@@ -769,8 +771,8 @@ fact("11.ours_history", "the same history", same_history)
 checkpointing.distances(how_far, title="How far a run ends from the one left alone")
 
 # %% [markdown]
-# Only the run with `Checkpoints` ends where the run left alone ends. What is in one of its files, and which files are
-# there?
+# Of these four, only the run with `Checkpoints` ends where the run left alone ends. What is in one of its files, and
+# which files are there?
 
 # %%
 from course.training.checkpoint_files import read
@@ -786,10 +788,10 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 # The first line lists the parts of the state: `memory` is what the callbacks remember, and `random` and `random_now`
 # are states of the generators. Below it are the first variables of the model, by name.
 #
-# The last two checkpoints stay, and the best if it is another one. A file's name says how many whole epochs are done and
-# how many batches of the next one, and it ends with a hash of the content. The callback writes each file under a
-# temporary name, forces it to disk and then renames it, so a file with its final name is complete. If it is damaged
-# later, the hash no longer fits: the next run says so and uses the checkpoint before.
+# The last two checkpoints stay, and the best one as well, if it is not among them. A file's name first counts the whole
+# epochs that are done, then the batches done in the next epoch. It ends with a hash of the content. The callback writes
+# each file under a temporary name, forces it to disk and then renames it, so a file with its final name is complete. If
+# it is damaged later, the hash no longer fits: the next run says so and uses the checkpoint before.
 #
 # You can put the real network to the same test. `python -m benchmarks.mnist_cnn` trains it on 60,000 digits for twelve
 # epochs, with two real kills, and prints its accuracy beside the published one. It takes about half an hour.
@@ -798,8 +800,8 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 # ## SIGKILL and SIGTERM
 #
 # After an exception Python still cleans up. A real kill, the signal SIGKILL, ends a process where it stands. Clusters
-# are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. If a save fits into that
-# time, it is enough for one last checkpoint. (Cheap cloud machines that can be taken back, called spot machines, give
+# are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. That is time enough for one
+# last checkpoint, if a save takes no longer. (Cheap cloud machines that can be taken back, called spot machines, give
 # notice too; how they do it depends on the provider.) Here is a program without Keras, which starts in a moment. It
 # saves every ten steps, and also when SIGTERM has come.
 
@@ -971,10 +973,10 @@ bound(
 )
 
 # %% [markdown]
-# Without the iterator the run strays too. Why did we not hand over the iterator of `shuffled_batches`? For two reasons.
-# The file would hold the whole shuffle buffer, which for shuffled images is a part of the data set. And it does not
-# always work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may then
-# shuffle the next epoch in another way. (A test of the course shows both.)
+# Without the iterator the run strays too. Why did we not use `shuffled_batches` here and hand over its iterator? For
+# two reasons. The file would hold the whole shuffle buffer, which for shuffled images is a part of the data set. And it
+# does not always work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may
+# then shuffle the next epoch in another way. (A test of the course shows both.)
 
 # %% [markdown]
 # ## And in PyTorch
@@ -1073,16 +1075,16 @@ else:
     print("To get it: python bootstrap.py torch")
 
 # %% [markdown]
-# With PyTorch installed, this prints a difference for the tutorial's way and 0 for the complete one. A test of the
-# course checks both. For models that are split over many machines, `torch.distributed.checkpoint` and Orbax save the
-# parts in parallel and can load them on another number of machines.
+# With PyTorch installed, this prints a difference above 0 for the tutorial's way and exactly 0 for the complete one. A
+# test of the course checks both. For models that are split over many machines, `torch.distributed.checkpoint` and Orbax
+# save the parts in parallel and can load them on another number of machines.
 
 # %% [markdown]
 # ### Exercise 11.3: everything, and a copy of it
 #
 # Here is a training loop without any framework, small enough to see everything in it. Write the two functions that
-# checkpoint it. You may train on after a snapshot, and resume from the same snapshot more than once. You can read and
-# set the state of a NumPy generator as `rng.bit_generator.state`.
+# checkpoint it. A snapshot must survive two things: the trainer trains on after it was taken, and somebody resumes from
+# it more than once. You can read and set the state of a NumPy generator as `rng.bit_generator.state`.
 
 
 # %%

@@ -25,8 +25,8 @@
 # %% [markdown]
 # Lesson 11 asked *what* a checkpoint must contain. This lesson asks what it costs. While a model is being saved,
 # training waits. When a machine fails, the work since the last save is lost. So there is a best interval between saves.
-# How much time even that interval loses depends on the storage: how fast it writes and reads, how long training waits
-# for it, and whether you can still read the checkpoint after a crash.
+# Even at that interval some time is lost. How much depends on the storage: how fast it writes and reads, how long
+# training waits for it, and whether a checkpoint can still be read after a crash.
 #
 # Times differ from machine to machine: read your own. Other results in the text are those of full mode.
 
@@ -111,8 +111,8 @@ def write(path, arrays, sync=True):
 
 # %% [markdown] tags=["predict"]
 # Here are five ways to put the state away: a `.keras` file, a `.weights.h5` file (Keras adds the optimizer), a copy in
-# memory, a plain `write` of the bytes, and the same with `fsync`. Which is fastest, and by what factor is `.keras`
-# slower than that one?
+# memory, a plain `write` of the bytes, and the same with `fsync`. Which is fastest, which is slowest, and by what
+# factor?
 
 # %%
 import statistics
@@ -145,14 +145,16 @@ title = f"Saving {state_bytes / 1e6:.0f} MB in five ways"
 storage_figures.milliseconds(took, title=title)
 
 # %% [markdown] tags=["answer"]
-# Read the factor from your own bars: `.keras` is the slowest. The bars "write" and "write and fsync" start with the
-# copy already made. So a save without any format takes the bar "copy in memory" plus the bar "write and fsync".
-# Whatever the two formats take beyond copy and plain `write` is the price of packing, and of the structure that
-# `.keras` carries. (Neither format calls `fsync`, so their bytes may not be on the disk yet.)
+# `.keras` is the slowest; read the factor from your own bars. Which way is fastest depends on the machine. The bars
+# "write" and "write and fsync" start with the copy already made. So the time of a save without any format is the sum of
+# two bars, "copy in memory" and "write and fsync". A format copies and writes as well. What it takes beyond these two
+# is the price of packing, and for `.keras` also of the structure. (Without `fsync`, its bytes may not be on the disk
+# yet.)
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
 # `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
-# `/tmp` does on some systems. If a bar is shorter than a bar that it should contain, other programs were at work.
+# `/tmp` does on some systems. "Write and fsync" does all that "write" does, and more. If its bar is shorter all the
+# same, other programs were at work.
 
 # %% [markdown]
 # ## Let training go on
@@ -192,8 +194,9 @@ medians = {name: statistics.median(times) for name, times in stalls.items()}
 storage_figures.milliseconds(medians, title="How long a save stops training")
 
 # %% [markdown]
-# What remains is the copy, and any wait for a write that is not finished. Other programs on the machine disturb such
-# times, so we also count how long the processor works for a save in the training thread:
+# With a save in the background, training still stops for the copy, and for the previous write if that is not finished.
+# Other programs on the machine disturb such times, so we also count how long the processor works for a save in the
+# training thread:
 
 # %%
 waiting = statistics.median(working["synchronous"])
@@ -297,10 +300,10 @@ plots.lines(
 # %% [markdown] tags=["answer"]
 # For half a write, and then not at all: a save in the background costs whatever is left of the previous write,
 # $\max(0,\ \text{write} - \text{work})$. A save that waits costs a whole write. (Both lines also include the copy and
-# the file system, so they lie higher, and much higher if your machine is busy or `write_time` is short. Then look at
-# how the lines run.) Once the work between two saves is longer than a write, the slow disk is hidden. Before that it is
-# not: **saving in the background hides time, but it does not create bandwidth**. Nor should you let writes queue up:
-# each waits with a copy of the state in memory.
+# the file system, so they lie higher, and much higher if your machine is busy or `write_time` is short. Then compare
+# their shapes, not their heights.) Once the work between two saves is longer than a write, training no longer notices
+# the slow disk. With less work it does: **saving in the background hides time, but it does not create bandwidth**. Nor
+# should you let writes queue up: each waits with a copy of the state in memory.
 
 # %% [markdown]
 # ### Exercise 12.1: hand it over
@@ -497,8 +500,8 @@ for missing in ("shard-005.npz", "manifest.json"):
 # %% [markdown]
 # ## Reading it back
 #
-# After a failure, training waits for the checkpoint to be read. First our own machine, which has just written the files
-# and still has them in memory, so that mostly the format counts:
+# After a failure, training waits for the checkpoint to be read. We begin with our own machine. It has just written the
+# files and still has them in memory, so it is mostly the format that counts:
 
 
 # %%
@@ -655,10 +658,10 @@ def kill_one(way, delay):
 
 
 # %% [markdown]
-# We sort what is left into four kinds. *Whole* is the last state that was reported as saved, or a later one. *Unreadable*
-# cannot be loaded. *Mixed* can be loaded, but its numbers come from two steps. *Lost* is an older state. How often each
-# kind comes up depends on how much of its time a writer spends in a save: ours almost all of it. What matters is whether
-# it *can* come up.
+# We sort what is left into four kinds. *Whole* is the last state that was reported as saved, or a later one.
+# *Unreadable* cannot be loaded. *Mixed* can be loaded, but its numbers come from two steps. *Lost* is an older state.
+# Our writers spend almost all of their time in a save, so the bad kinds come up far more often than in real training.
+# What matters is whether they come up at all.
 
 # %%
 from course.training.checkpoint_files import read
@@ -703,9 +706,10 @@ with ThreadPoolExecutor(max_workers=2) as pool:
         print(f"{way:9}", dict(found[way]))
 
 # %% [markdown] tags=["answer"]
-# Out of eight, {{12.new_file_unreadable}} left the new file under the old name unreadable, and {{12.old_file_mixed}}
-# left the old file mixed. (On a slow or busy machine, other verdicts can be the most frequent.) *Mixed* is the worst of
-# the four, because it loads without a word. The file that was written aside and renamed was whole after every kill.
+# Of eight kills for each way, {{12.new_file_unreadable}} left an unreadable file where "new file" was writing, and
+# {{12.old_file_mixed}} left a mixed one where "old file" was. (On a slow or busy machine, other verdicts can be the
+# most frequent.) *Mixed* is the worst of the four, because it loads without a word. The file that was written aside and
+# renamed was whole after every kill.
 
 # %%
 unreadable = found["new file"]["unreadable"]
@@ -1048,12 +1052,13 @@ fact("12.parity_storage", "storage over the state", overhead, equals=1.5, digits
 #
 # Young published this square root in 1974. It is an approximation: it leaves out that failures also strike during a save,
 # and that several may strike one interval. Daly's formula (2006) includes both, and the $r$ seconds of a restart, of
-# which reading the checkpoint is a part. Until an interval and its save have succeeded once,
+# which reading the checkpoint is a part. How long does it take on average until one interval and its save have
+# succeeded? In seconds:
 #
 # $$M e^{r/M} \left(e^{(w + c)/M} - 1\right)$$
 #
-# seconds pass on average, and $w$ of them are work that is kept. We compare both with failures drawn at random from an
-# exponential distribution, with $r = 0$.
+# Of this time, $w$ seconds are work that is kept. We compare both with failures drawn at random from an exponential
+# distribution, with $r = 0$.
 
 
 # %%
@@ -1159,8 +1164,8 @@ bound(
 # A save in the background stops training for `stall` seconds, while the state is copied. The disk has the copy `write`
 # seconds later. If the run fails before that, it goes back to the save before. So on average a failure loses half an
 # interval and `write` seconds more. A new save cannot start before the last one is written. The run has `nodes` nodes
-# and stops when any of them fails; each node fails once in `node_mtbf` seconds on average. Return the seconds of work
-# between two saves that lose the least time.
+# and stops when any of them fails; each node fails once in `node_mtbf` seconds on average. How long should training
+# work between two saves, in seconds, so that the least time is lost?
 
 
 # %% tags=["solution"]
@@ -1324,9 +1329,9 @@ except ValueError as error:
 # ## Orbax
 #
 # In JAX, the usual library for this is **Orbax**. It does what this lesson has built: it copies first and writes in the
-# background; every machine writes its own shards; and a checkpoint counts only once it is complete. Beyond
-# `course.training.checkpoints`, it writes to cloud stores and can load a checkpoint on another number of machines. It is
-# an optional extra here. With it, the next cell saves our state and tells how long training would have waited:
+# background; every machine writes its own shards; and a checkpoint counts only once it is complete. It can also do what
+# `course.training.checkpoints` cannot: write to cloud stores, and load a checkpoint on another number of machines. It
+# is an optional extra here. With it, the next cell saves our state and tells how long training would have waited:
 
 
 # %%

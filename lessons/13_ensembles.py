@@ -235,8 +235,9 @@ bound(
 # much**.
 
 # %% [markdown]
-# You may object that both networks are tested on the *same* points, so that both share the luck of the sample. That is
-# true. Their difference depends only on the points that exactly one of them gets right:
+# You may object that the last epoch and the average are tested on the *same* points, so that both share the luck of the
+# sample. That is true. Their difference depends only on the points that exactly one of them gets right. Count them for
+# the equal average:
 
 # %%
 gained = (averaged["equal"] & ~last).sum()
@@ -250,14 +251,16 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 # %% [markdown]
 # There are {{13.points_gained}} test points that only the equal average gets right, and {{13.points_lost}} that only
 # the last epoch gets right. If both networks were equally good, a coin could decide each of these. With $g$ test points
-# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. So as soon as nine
-# test points differ, a net gain of three is no more than one standard deviation, and chance alone can explain it.
+# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. If only nine test
+# points differ, that is already three points, as much as the larger published gain. So chance alone can explain such a
+# gain.
 #
-# And all this is *one* run. With other seeds, as the ranges above show, the last epoch alone moves by more than the
-# published gains. Nor are those gains what they seem. The 0.812 comes from the tutorial's first listing. The averages
-# come from another, which trains with another optimizer (Adam), and there the last epoch alone reached 0.814. Moreover,
-# 0.814 and 0.815 are the best of ten lengths by *test* accuracy. Over all ten files, as here, the published averages
-# are the 0.807, 0.809 and 0.813 in the table.
+# Besides, the published table shows only *one* run. With other seeds, as the ranges above show, the last epoch alone
+# moves by more than the published gains. And the published gains compare two different trainings. The 0.812 comes from
+# the tutorial's first listing. The averages come from another listing, which trains with another optimizer (Adam).
+# There the last epoch alone reached 0.814, so the best averages gained 0.000 and 0.001 over it. Moreover, 0.814 and
+# 0.815 are the best of ten lengths by *test* accuracy. Over all ten files, as here, the published averages are the
+# 0.807, 0.809 and 0.813 in the table.
 #
 # None of this shows that averaging is useless. It shows that this experiment cannot tell. A better one takes the
 # difference between two networks *of the same run* on the same points, and repeats it over many runs.
@@ -362,9 +365,9 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The memory for stored snapshots grows in a straight line, and it is twice their size, because `np.average` first
-# copies them into one array. The memory of the running average ("streaming") stays **flat**, at the size of four
-# snapshots.
+# The memory for stored snapshots grows in a straight line. It is twice their size, about 4 MB for 10 and 80 MB for 200,
+# because `np.average` first copies them into one array. The memory of the running average ("streaming") stays **flat**,
+# at 0.8 MB or four snapshots: the average, the newest snapshot, and two arrays that the update needs for a moment.
 
 # %% [markdown]
 # ### Exercise 13.1: what do the shares amount to?
@@ -532,12 +535,12 @@ def accuracy(weights, points):
 #
 # - **Converged:** every step uses all 100 points, with rate 0.01 and momentum 0.9. Nothing in a step is random, and
 #   after `rest_epochs` epochs the descent has come to rest.
-# - **Noisy:** every step uses 2 points, at a high rate, for `noisy_epochs` epochs. It uses no momentum, which is itself
-#   a kind of average, of gradients.
+# - **Noisy:** every step uses 2 points, at a high rate, for `noisy_epochs` epochs. It uses no momentum, because
+#   momentum already averages the gradients.
 # - **As published** (in the first listing): rate and momentum as in the converged regime, but a step uses 32 points,
 #   and the last step of an epoch uses the 4 points left over.
 #
-# The first two are extremes, chosen so that any effect of averaging has the worst and the best chance to show.
+# The first two are extremes. The tutorial's training lies somewhere between them.
 
 # %% [markdown] tags=["predict"]
 # For each of the three: what will the average over the last epochs gain over the last epoch alone? Nothing, less than
@@ -579,9 +582,11 @@ gains_by_length(
 )
 
 # %% [markdown] tags=["answer"]
-# Each thin line is a run, and each panel has a scale of its own. Converged runs gain nothing at any $n$, or next to
-# nothing: the average of nearly equal snapshots is nearly the same network. As published, some runs gain and others do
-# not. In the noisy regime most runs gain, and how much they gain differs greatly.
+# Each thin line is a run, and each panel has a scale of its own: read the numbers on the axes first. Converged runs
+# gain nothing at any $n$, or next to nothing: the average of nearly equal snapshots is nearly the same network. As
+# published, some runs gain and others do not. In the noisy regime most runs gain, and how much they gain differs
+# greatly. The converged and the noisy regime were chosen to show this: one gives averaging the worst chance, the other
+# the best.
 
 # %% [markdown]
 # ### Choose n, then look
@@ -717,17 +722,16 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 # | as published | {{13.published_gain}} | {{13.published_wins}} | {{13.published_spread}} |
 # | noisy | {{13.noisy_gain}} | {{13.noisy_wins}} | {{13.noisy_spread}} |
 #
-# - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network. With every seed
-#   the change is smaller than half a point.
+# - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network.
 # - **Noisy:** averaging helps. The mean gain is {{13.noisy_gain:sign}}, and with every seed at least
 #   {{13.noisy_wins:limit}} of the ten runs gain. Do not rely on the size of the gain: ten runs that differ so much make
 #   a rough mean, as the range shows. Izmailov et al. explain the gain like this: the steps stay near the edge of a
 #   region of good weights, and the mean lies nearer its center. (Runs that happened to stop at a bad epoch pull the
 #   mean up; the figure shows the median.)
-# - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But in the median it is
-#   less than the standard deviation between runs, and less than the standard error of one test set of 1,000 points. So
-#   one run cannot show it. Most of the noise may come from the last step of an epoch, whose four points make an
-#   unreliable gradient ("Try next" tests that).
+# - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But a typical gain (the
+#   median in the table) is smaller than the standard deviation between runs, and smaller than the standard error of one
+#   test set of 1,000 points. So one run cannot show it. Most of the noise may come from the last step of an epoch,
+#   whose four points make an unreliable gradient ("Try next" tests that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
@@ -841,8 +845,8 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# (In exercise 13.3, the gain as published comes out close to two standard errors. So your ten runs may leave it open
-# whether averaging helps. The runs of all seeds together do not.)
+# (In exercise 13.3, the gain as published comes out close to two standard errors. So your ten runs alone may not decide
+# whether averaging helps. The runs of all ten seeds together do decide it.)
 #
 # The noisy regime was made for averaging to cure. A fair trial compares the average with other cures, on the same runs.
 # Here are three: let the rate fall to zero over the last 30 epochs, keep the single epoch that is best on the same
@@ -926,8 +930,9 @@ def ema(momentum):
 
 # %% [markdown]
 # The callback `SwapEMAWeights` puts the average into the model for every validation and takes it out again. Train a
-# noisy run and keep two averages, Keras' and that of `RunningAverage`, called "ours" below. (`shuffled_batches` deals
-# the points anew in every epoch; lesson 03 shows why `fit` alone does not.)
+# noisy run and keep two averages, Keras' and that of `RunningAverage`, called "ours" below. (`shuffled_batches`
+# shuffles the points again in every epoch. Lesson 03 shows that `fit` with arrays repeats one order after
+# `set_random_seed`.)
 
 # %%
 from course.training.batches import shuffled_batches
@@ -1111,8 +1116,9 @@ spread("13.bn_averaged_loss", words, lost_by["averaged statistics"], **lost)
 # | averaged | measured again | {{13.bn_reestimated}} |
 #
 # The same averaged weights make three different networks. The statistics of the last epoch do worst: compared with
-# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. Keras' `use_ema` leaves you with the same
-# mismatch, because it averages the learned weights only. Averaged statistics do no great harm here: they lose
+# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. The loss is probably large here because the
+# average reaches back to the first epoch and the learning rate is high. Keras' `use_ema` leaves you with the same kind
+# of mismatch, because it averages the learned weights only. Averaged statistics do no great harm here: they lose
 # {{13.bn_averaged_loss}}. But nothing guarantees that. **After averaging weights, re-estimate the statistics.** It
 # costs one pass over the training rows.
 
@@ -1153,7 +1159,7 @@ trained = {name: train_members(*settings[name]) for name in ("converged", "noisy
 
 # %% [markdown] tags=["predict"]
 # For each training set, average the *predictions* of its networks, or average their *weights*. What will each do to the
-# accuracy, in the converged and in the noisy regime? (Guessing is right for a third of the points.)
+# accuracy, in the converged and in the noisy regime?
 
 
 # %%
@@ -1228,9 +1234,9 @@ from course.topics.ensembles_figures import valleys_sketch
 valleys_sketch()
 
 # %% [markdown]
-# Averaging predictions costs `members` trainings and as many predictions. The weight average costs one of each. In the
-# noisy regime it gained {{13.noisy_gain}} over its last epoch, with 1,000 labels to choose $n$ by: in the median about
-# as much as the predictions gained.
+# Averaging predictions costs `members` trainings and as many predictions. The weight average of one run costs one of
+# each. In the noisy regime that weight average gained {{13.noisy_gain}} over the last epoch, with 1,000 labels to
+# choose $n$ by. In the median, this is about as much as averaging the predictions gained, without such labels.
 
 # %% [markdown]
 # ### Stacking
@@ -1323,7 +1329,7 @@ spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **poin
 #   validation rows.
 # - Keras averages after every batch and starts from the first weights. Validate with `SwapEMAWeights`, and re-estimate
 #   the statistics of batch normalization after any averaging of weights.
-# - Averaging predictions reduces the luck in which members differ, and costs the training and the predictions of all
+# - Averaging predictions reduces the luck that makes members differ. It costs the training and the predictions of all
 #   members. Stacking needs further labels, on which you could also have trained.
 #
 # ## Try next

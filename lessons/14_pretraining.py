@@ -83,9 +83,9 @@ transfer_sketch(known="0 to 4", wanted="5 to 9")
 #
 # ## Digits on canvases
 #
-# The first quarter of the training digits plays the role of ImageNet, and only the digits 0 to 4 of it are used. The 5s
-# to 9s of the other three quarters are scattered over canvases, one to three on each. Validation canvases get
-# validation digits, and test canvases get test digits. **No digit has two roles.**
+# The first quarter of the training digits plays the role of ImageNet. Of these, the backbones learn from the digits 0
+# to 4. The 5s to 9s of the other three quarters are scattered over canvases, one to three on each. Validation canvases
+# get validation digits, and test canvases get test digits. **No handwritten digit has two roles.**
 
 # %%
 from course.data import load
@@ -139,8 +139,8 @@ show_canvases(pictures["train"], truth["train"], nothing, names, title=title)
 #
 # A classifier gives one answer per picture. A detector cannot know in advance how many answers are needed. A simple way
 # out, in the spirit of Zhou et al. (2019), is to divide the canvas into cells of 8 by 8 pixels and to ask **every
-# cell** three questions. Is the center of an object in you? If so, where exactly, and how wide and high is the object?
-# And which digit is it?
+# cell** three questions. Is the center of an object in this cell? If so, where exactly, and how wide and high is the
+# object? And which digit is it?
 #
 # The function `encode` writes down the right answers to all questions.
 
@@ -152,9 +152,9 @@ targets = encode(truth["train"], canvases, cells=cells)
 show_answer(pictures["train"][0], targets[0], names)
 
 # %% [markdown]
-# The network answers with 10 numbers per cell: 1 for the center, 4 for the box, and 5 for the digit. So it is like a
-# classifier that gives its answer in every cell, instead of averaging the features of all places first. (Such a
-# detector is called **anchor-free**. Faster R-CNN instead corrects boxes of fixed sizes, the anchors, of which it has
+# The network answers with 10 numbers per cell: 1 for the center, 4 for the box, and 5 for the digit. So it resembles a
+# classifier of pictures, except that it does not average the features over the picture: it answers in every cell. (Such
+# a detector is called **anchor-free**. Faster R-CNN instead corrects boxes of fixed sizes, the anchors, of which it has
 # several at each place. Zhou et al. draw a map of centers for each class; here the center and the class are separate
 # questions.)
 
@@ -174,8 +174,9 @@ print(f"{len(occupied)} centers in {targets[..., 0].size} cells: {rarity:.0%}")
 # ### Exercise 14.1: how well do two boxes agree?
 #
 # Detections are judged by their **intersection over union**: the area that both boxes cover, divided by the area that
-# at least one of them covers. Equal boxes score 1, boxes that do not touch score 0. Write a function that compares one
-# box with many boxes at once.
+# at least one of them covers. Equal boxes score 1, boxes that do not touch score 0. For example, the boxes [0, 0, 2, 2]
+# and [1, 0, 3, 2] score 2/6: each covers 4, and both cover 2. Write a function that compares one box with many boxes at
+# once.
 
 
 # %% tags=["solution"]
@@ -459,9 +460,10 @@ def keep(boxes, scores, limit):
 # %% [markdown]
 # ## A score for detectors
 #
-# A detection is **right** if it overlaps a true box of its class by at least 0.5. Each true box can be found only once.
-# But how confident must the detector be for a box to count as a detection? Average precision avoids this choice. Go
-# down the list of detections, the most confident first, and write down two numbers after each:
+# A detection is **right** if its intersection over union with a true box of its class is at least 0.5. Each true box
+# can be found only once: a second box for the same digit is wrong. But how confident must the detector be for a box to
+# count as a detection? Average precision avoids this choice. Go down the list of detections, the most confident first,
+# and write down two numbers after each:
 #
 # - the **precision**: the share of the detections so far that are right,
 # - the **recall**: the share of all true boxes that have been found so far.
@@ -620,8 +622,8 @@ def precision_on_average(right, truths):
 # ## A backbone
 #
 # This backbone is residual, like ResNet: each block computes a *correction* by two convolutions and adds it to its
-# input (He et al., 2016). In total it shrinks a picture eightfold, so that one place in its output is one cell of a
-# canvas.
+# input (He et al., 2016). In total it divides the width and the height by eight, so that one place in its output is one
+# cell of a canvas.
 
 # %%
 import keras
@@ -702,7 +704,8 @@ def accuracy(model):
 # ### Batch normalization in a short run
 #
 # The weak recipe is as plain as it gets: SGD with momentum, a constant learning rate, and one pass over the digits. (If
-# you ask for more passes, `shuffled_batches` deals the digits anew in each; lesson 03 shows why `fit` alone does not.)
+# you ask for more passes, `shuffled_batches` shuffles the digits again in each. Lesson 03 shows that `fit` with arrays
+# repeats one order after `set_random_seed`.)
 
 
 # %%
@@ -854,7 +857,7 @@ def train_strong(model, x, y, seed):
 
 # %% [markdown]
 # Every run has its own seed: with seed 0 of the parameters cell the runs are 0, 1 and 2, with seed 1 they are 3, 4 and
-# 5. Each run pretrains one network by either recipe. Take away the last layer of a classifier (the weights and biases
+# 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the weights and biases
 #    of the five classes), and a backbone is left.
 
 # %%
@@ -892,15 +895,15 @@ bound(
 )
 
 # %% [markdown]
-# As classifiers of validation digits, the networks of the weak recipe reach {{14.weak_accuracy}} and those of the
+# On validation digits, the classifiers of the weak recipe reach an accuracy of {{14.weak_accuracy}}, and those of the
 # strong recipe {{14.strong_accuracy}}. The strong recipe wins with every seed. It also takes more steps, which is part
 # of the recipe: rsb trained for 600 epochs.
 
 # %% [markdown]
 # ## The detector
 #
-# The detector is a backbone, one more convolution, and 10 numbers per cell. Its last bias starts with what is right on
-# average: "no center here, and if there is one, an object of the usual size".
+# The detector is a backbone, one more convolution, and a last layer that gives 10 numbers per cell. The bias of the
+# last layer starts with the average answer: "no center here, and if there is one, an object of the usual size".
 
 
 # %%
@@ -1081,9 +1084,9 @@ for key, name in zip(keys, score, strict=True):
 # | from scratch, rate borrowed | | {{14.scratch}} |
 
 # %% [markdown]
-# A pass through this lesson gives each detector one score, the mean over its runs. The table shows the median and the
-# range of these scores over passes with different seeds. Within a run the detectors share canvases and their order. So
-# the right yardstick is the **paired difference**, run by run:
+# Working through this lesson once gives each detector one score, the mean over its runs. The table shows the median and
+# the range of these scores when the whole lesson is repeated with different seeds. Within a run, all detectors share
+# the canvases and their order. So the right yardstick is the **paired difference**, run by run:
 
 # %% tags=["varies"]
 pairs = {
@@ -1125,17 +1128,17 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # | **the backbone, compared fairly**, both sides re-tuned | {{14.gain_backbone}} | {{14.gain_backbone:sign}} |
 # | the weak backbone against none | {{14.gain_pretraining}} | {{14.gain_pretraining:sign}} |
 #
-# - **Both changes together**, the comparison that was published, gain in the median. The goal was a gain with every
+# - **Both changes together**, the comparison that was published, gain in the median. We had hoped for a gain with every
 #   seed: **not reached**. (Here and below, a direction is claimed only where the p of the sign test is below 0.01.)
 # - **Pretraining on other classes helps**, at least by the strong recipe: its backbone, re-tuned, beats the detector
 #   from scratch with every seed. For the weak backbone the seeds cannot tell. Both comparisons favor pretraining,
 #   because the detector from scratch was not tuned: it borrows the rate of the weak backbone.
 # - **Whether the better classifier is the better backbone, these runs cannot tell.** With both sides re-tuned, the
 #   strong backbone is ahead in the median, but it wins {{14.backbone_wins}} of the three runs, and so few seeds do not
-#   settle it. The aim of this lesson was three wins of three with every seed: **not reached**. The published table has
-#   an exception of its own: tnr classifies better than rsb and detects worse.
+#   settle it. We had hoped for three wins of three with every seed: **not reached**. The published table has an
+#   exception of its own: tnr classifies better than rsb and detects worse.
 # - **Swapping alone and re-tuning alone** show no direction. The published table has neither row.
-# - A single run could have told you either story. In the worst of three runs the strong backbone gains
+# - A single run could have misled you in either direction. In the worst of three runs the strong backbone gains
 #   {{14.backbone_least}}, in the best {{14.backbone_most}}.
 
 # %% [markdown] tags=["quiz"]
@@ -1213,13 +1216,13 @@ bound("14.finding_gain", words, finding[same].mean() - scratch, **narrow)
 
 # %% [markdown] tags=["answer"]
 # Finding hardly profits. Even from scratch, AP without names reaches {{14.finding_scratch}}, so there is little left to
-# gain. From scratch to known classes it changes by {{14.finding_gain}}; with every seed the change lies between
-# {{14.finding_gain:limit}}. With names, mAP gains {{14.naming_gain}}, {{14.naming_gain:sign}}. A few passes over a few
-# hundred canvases are enough to learn where ink is, and too few to learn what digits look like. That is what
-# pretraining brings along here.
+# gain. Between the detector from scratch and the one whose backbone knows the classes, it changes by
+# {{14.finding_gain}}; with every seed the change lies between {{14.finding_gain:limit}}. With names, mAP gains
+# {{14.naming_gain}}, {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink
+# is, and too few to learn what digits look like. A pretrained backbone has already learned much of the latter.
 #
-# Compared with a backbone that knows other classes, one that already knows these classes gains {{14.gain_known}}. This
-# is {{14.gain_known:sign}}.
+# How much more does a backbone gain that already knows the classes? Compared with the strong backbone, which knows
+# other classes, it gains {{14.gain_known}}. This is {{14.gain_known:sign}}.
 
 # %% [markdown]
 # See what two of the detectors say about the same canvases. Only boxes with a confidence of at least 0.3 are drawn.

@@ -105,8 +105,8 @@ single = gradients_of(network(), x[:worker_rows], y[:worker_rows], worker_rows)
 print([gradient.shape for gradient in single])
 
 # %% [markdown]
-# Branches meet in one place only: the sum of the logits. Rows also meet in one place only: the sum that makes a
-# gradient. These two sums are all that parallel workers have to exchange here.
+# Branches meet in one place only: the sum of the logits. Rows also meet in one place only: a gradient is a sum over
+# rows. These two sums are all that parallel workers have to exchange here.
 
 # %%
 from course.topics.parallel_figures import ways_to_split
@@ -305,15 +305,15 @@ except WorkerError as error:
 # There are two questions here, and each has a name.
 #
 # - **Strong scaling**: the batch stays the same, and workers split it. How much faster is the step?
-# - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does a step still take as
-#   long? The part of the speed that you keep, $SE_N = t_1 / t_N$, is the **scaling efficiency**. ($t_N$ is the time of
-#   a step with $N$ workers. For strong scaling the efficiency is $t_1 / (N\, t_N)$.)
+# - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does a step take longer than
+#   before? The part of the speed that you keep, $SE_N = t_1 / t_N$, is the **scaling efficiency**. ($t_N$ is the time
+#   of a step with $N$ workers. For strong scaling the efficiency is $t_1 / (N\, t_N)$.)
 #
 # Timing workers needs care. Other programs can only make a step longer, so you want the least of many measurements. But
-# the least time of a *single* step on *one* worker's clock misleads: a worker that begins a step late finds the part of
-# the other one done, and does not have to wait for it. So we time blocks of twenty steps, from the first worker to
-# begin to the last one to end, and take the least block. On one core this measure cannot exceed one half, as it should
-# be.
+# the least time of a *single* step on *one* worker's clock misleads: a worker that begins a step late does not have to
+# wait for the other one, and its own step looks too short. So we time blocks of twenty steps, from the moment when the
+# first worker begins to the moment when the last one ends, and take the shortest block. On one core, an efficiency
+# measured in this way cannot exceed one half, as it should be.
 
 # %% [markdown] tags=["predict"]
 # With two workers, will the efficiency be better for small batches or for large ones? Why?
@@ -353,12 +353,11 @@ for size in half:
 print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchange")
 
 # %% [markdown] tags=["answer"]
-# The exchange moves the same numbers for every batch, because gradients are as long as the weights, however many rows
-# made them. Computing grows with the rows. So the efficiency should rise from left to right: **larger batches scale
-# better**, until workers compete for the memory and the cache that they share. Strong scaling loses more than the
-# exchange: workers split the rows, but each one still computes all the new weights. (Frameworks hide part of the
-# exchange: they send the gradients of the last layers while the backward pass still works on the first. Our program
-# waits.)
+# The exchange moves as many numbers for a large batch as for a small one: one gradient for every weight. Computing
+# grows with the rows. So the efficiency should rise from left to right: **larger batches scale better**, until workers
+# compete for the memory and the cache that they share. Strong scaling loses more than the time of the exchange: workers
+# split the rows, but each one still computes all the new weights. (Frameworks hide part of the exchange: they send the
+# gradients of the last layers while the backward pass still works on the first. Our program waits.)
 #
 # If your curves wander or fall below one half, other programs used the cores while you measured, or there is only one
 # core.
@@ -381,8 +380,8 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 #
 # Larger batches scale better, so why not use large ones? Count epochs until the network reads a share `target` of the
 # validation digits correctly. One process is enough for that, because workers take the same steps up to rounding. We
-# train with SGD and a momentum of 0.9 (which, as Shallue and others found, bears larger batches than SGD alone) and
-# shuffle the digits anew in every epoch.
+# train with SGD and a momentum of 0.9, and shuffle the digits again in every epoch. (Shallue and others found that SGD
+# with momentum makes use of larger batches than SGD alone.)
 
 # %%
 MOMENTUM = 0.9
@@ -527,9 +526,9 @@ if not fast and {64, 256, 1024, 2048} <= tuned.keys():
 # stretch that is nearly flat: four times the rows, 256, take {{15.flat}} times the epochs. There the rate grows with the
 # batch, and one larger step does the work of several. Goyal and others built a well-known recipe on that.
 #
-# But the rate cannot grow forever. Once it is as large as training bears, epochs grow instead. From 64 rows to 2048 they
-# grow by a factor of {{15.growth}}, so 32 times the devices train only {{15.gain_left}} times as fast, even if exchanges
-# were free. Shallue and others found a curve of this shape on every problem that they tried.
+# But the rate cannot grow forever: beyond some rate, training becomes unstable. From there on, the epochs grow instead.
+# From 64 rows to 2048 they grow by a factor of {{15.growth}}, so 32 times the devices train only {{15.gain_left}} times
+# as fast, even if exchanges were free. Shallue and others found a curve of this shape on every problem that they tried.
 #
 # With one rate for all, 1024 rows take at least {{15.untuned:limit}} times the epochs of the best rate, and in some
 # trials more than we waited for. A study that does not tune the rate measures the rate, not the batch.
@@ -564,8 +563,8 @@ for number, branch in enumerate(network()):
 costs["sum"] = least_time(lambda: cross_entropy_error(error, y[:worker_rows], 1))
 
 # %% [markdown]
-# A message costs time too. Let one worker have every branch and the other none: compared with the step of one worker
-# alone, that adds one message there and one back.
+# A message costs time too. To measure it, let one worker have every branch and the other none. Compared with the step
+# of one worker alone, this adds one message there and one back.
 
 # %%
 everything = [0, 1, 2, 3, 4]
@@ -575,9 +574,9 @@ delay = max(0.0, step_idle - step_alone) / 2
 
 # %% [markdown]
 # These tasks form a graph. The sum needs every branch's logits, and every backward pass needs the sum. An **edge** from
-# one task to another says that the second needs the result of the first. It also says how long the message takes if
-# they are on two devices: then the edge is *cut*. A branch's forward and backward pass share weights, so we make the
-# edge between them so expensive that no good plan cuts it.
+# one task to another says that the second needs the result of the first. If the two tasks are on different devices
+# (here: workers), the edge is *cut*, and its cost is the time of the message. A branch's forward and backward pass
+# share weights, so we make the edge between them so expensive that no good plan cuts it.
 
 # %%
 never = 10 * sum(costs.values())
@@ -655,12 +654,14 @@ print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2
 
 # %% [markdown]
 # The numbers in the upper half are branches. The worker with the sum gets the error without a message, so the plan may
-# give it more to do. The lower half shows the step of median length from the run.
+# give it more to do. The lower half shows the step of median length from the run, while the measured time that is
+# printed comes from the shortest block. The predicted time is the plan's, plus what the single worker spends outside of
+# these tasks (fetching rows, Python).
 #
-# Pal and others publish a speed-up of 1.32 for Inception-V3 on two GPUs, and that the prediction came within 6% of it.
-# How close is yours? The prediction leaves out that both workers compete for the memory of one machine, and that each
-# one fetches all rows. Where other programs run, both numbers are noisy: run this section again and see how far they
-# move.
+# Pal and others publish a speed-up of 1.32 for Inception-V3 on two GPUs. They report that their prediction came within
+# 6% of it. How close is yours? The prediction leaves out that both workers compete for the memory of one machine, and
+# that each one fetches all rows. Where other programs run, both numbers are noisy: run this section again and see how
+# far they move.
 
 # %% [markdown]
 # ### Exercise 15.2: when does a placement end?
@@ -1113,8 +1114,8 @@ def first_win(model_speedup, ways, efficiency, epochs):
 # workers you need a model of the exchange. Here are two.
 #
 # - **Everyone reads everyone**, as our workers do: each further worker adds the same time.
-# - **Ring all-reduce**, as NCCL and Horovod do: each worker passes pieces of the sum to its neighbor, twice around. So
-#   each worker sends $2(N-1)/N$ times as many numbers as there are gradients.
+# - **Ring all-reduce**, as the libraries NCCL and Horovod do: each worker passes pieces of the sum to its neighbor,
+#   twice around. So each worker sends $2(N-1)/N$ times as many numbers as there are weights.
 
 # %%
 from itertools import takewhile
@@ -1169,11 +1170,12 @@ for name, efficiency in models.items():
 #
 # Read either panel from the top down. Between *perfect* and *free exchange* lies what is lost in learning, and no faster
 # computer changes that. Between *free exchange* and *data* lies what is lost in talking, on your machine. The hybrid
-# starts from its $SU^2$ and pays both prices for half as many groups. Data parallelism is good while the epochs are
-# flat and exchanges are cheap. Once the epochs double with the batch, further devices gain it nothing, and any hybrid
-# that gains something wins. That is the paper's point. (Below the line at 1 both are slower than one device, and
-# winning there is worth nothing. Neighboring points also differ by chance, because each count of epochs is the median
-# of a few trials. The panels end before the first batch whose trials gave up.)
+# gains $SU^2$ within each group. It pays both prices as well, but only as if it had half as many devices. Data
+# parallelism is good while the epochs stay flat and exchanges are cheap. Once the epochs double with the batch, data
+# parallelism gains nothing from further devices, and any hybrid with $SU^2$ above 1 wins. That is the paper's point.
+# (Below the line at 1 both are slower than one device, and winning there is worth nothing. Neighboring points also
+# differ by chance, because each count of epochs is the median of a few trials. The panels end before the first batch
+# whose trials gave up.)
 
 # %% [markdown] tags=["quiz"]
 # A new link between the devices makes every exchange free: $SE_N = 1$ for all $N$. Can a hybrid with $SU^2 = 1.5$ still
@@ -1212,9 +1214,9 @@ for name, efficiency in models.items():
 # %% [markdown]
 # ### ZeRO: split the optimizer state
 #
-# With momentum, each worker keeps a velocity for every weight, and all workers keep the same one. ZeRO stage 1 stops
-# that waste. Each worker adds up the gradients of its own part of the weights, updates that part, and passes the new
-# weights on. Take ten steps both ways:
+# With momentum, each worker keeps a velocity for every weight, and all workers keep the same velocities. ZeRO stage 1
+# stops that waste. Each worker is responsible for a part of the weights: it adds up the gradients of that part, updates
+# it, and passes the new weights on. Take ten steps both ways:
 
 # %%
 ten_steps = {"batch": worker_rows, "steps": 10, "learning_rate": 0.01, "momentum": 0.9}
@@ -1253,8 +1255,8 @@ timetables(one_and_four, title="Two stages of a pipeline, and the same batch")
 # $(K-1)/(m+K-1)$ of the time. We choose layers so that both stages have about the same work.
 
 # %% [markdown] tags=["predict"]
-# With two stages, how many times as fast can eight microbatches be as one? And what will real workers add to the
-# time of a step?
+# With two stages, how many times as fast can a step with eight microbatches be as a step with one? And what will real
+# workers add to the time of a step?
 
 # %%
 rng = np.random.default_rng(seed)
@@ -1365,8 +1367,8 @@ from keras.src.backend.tensorflow import distribution_lib
 print(distribution_lib.__doc__.strip())
 
 # %% [markdown]
-# Nothing shows you that warning when you use the interface: your program trains without complaint on *one* of your
-# devices. The course's tests run that too.
+# You do not see that warning when you use the interface on TensorFlow: your program trains without complaint, but on
+# *one* of your devices. The course's tests run that too.
 #
 # Here is the program for JAX. It arranges four devices in a 2 x 2 mesh. Rows are split along the axis `batch`, and the
 # columns of the hidden layer's weight matrix along the axis `model`. That is our 2 x 2 grid again, but the cut runs

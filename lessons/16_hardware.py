@@ -26,8 +26,8 @@
 # need only three: how fast a device computes, how fast it reads its memory, and how much memory it has.
 #
 # With the first two, you will predict the speed of five pieces of arithmetic on your own machine and check the
-# predictions. Then you will read published tables with a more critical eye, and find out what a rate four times as high
-# is worth. You do not need a graphics card.
+# predictions. Then you will read published tables with a more critical eye, and find out whether a card with four times
+# the rate is four times as fast. You do not need a graphics card.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the small networks, 0 to 1000000
@@ -87,8 +87,8 @@ two_limits()
 #
 # $$ \text{seconds} = \max\left(\frac{\text{FLOP}}{\text{rate}}, \frac{\text{bytes}}{\text{bandwidth}}\right). $$
 #
-# Which one is longer depends on a single property of the kernel, its **arithmetic intensity**: the FLOP it does per
-# byte it moves. Training is made of kernels like these. With `float32`, a number takes 4 bytes:
+# On a given device, which one is longer depends on a single property of the kernel, its **arithmetic intensity**: the
+# FLOP it does per byte it moves. Training is made of the kernels in this table. With `float32`, a number takes 4 bytes:
 #
 # | kernel | where training uses it | FLOP | bytes moved |
 # | --- | --- | --- | --- |
@@ -223,9 +223,9 @@ print(f"bandwidth {machine.bandwidth / 1e9:.0f} GB/s")
 print(f"the two limits meet at {machine.ridge:.1f} FLOP/byte, the ridge")
 
 # %% [markdown] tags=["predict"]
-# At the ridge, the two limits take equally long. Go through the five kernels and their intensities. Which ones will be
-# limited by memory, and which ones by arithmetic? And how much of the core's rate will the first three use: about a
-# tenth, half, or all of it?
+# A kernel at the ridge takes as long to compute as to move its bytes. Go through the five kernels and their
+# intensities. Which ones will be limited by memory, and which ones by arithmetic? And how much of the core's rate will
+# the first three use: about a tenth, half, or all of it?
 
 # %% [markdown]
 # ### Exercise 16.2: the roof
@@ -318,14 +318,16 @@ for name, kernel in kernels.items():
     print(f"{name:24} {both} {measured / machine.rate:17.0%} {errors[name]:+17.0f}%")
 
 # %% [markdown] tags=["answer"]
-# **Memory limits the first three.** The roof leaves them a share of the rate equal to their intensity divided by the
-# ridge. The rest of the time, the core waits for numbers. **Arithmetic limits the two matrix products.**
+# **Memory limits the first three.** The roof leaves them a share of the rate: their intensity divided by the ridge. On
+# the course's machine that is **about a tenth**. The rest of the time, the core waits for numbers. **Arithmetic limits
+# the two matrix products.**
 #
 # The products are the easier test, because we also used a matrix product to measure the rate. The three kernels on the
 # slope are the harder test, because a single "bandwidth" is a simplification. We measured it by a sum of two arrays.
 # Most processors read the array for the result from memory before they overwrite it, and our count leaves this transfer
 # out. `axpy` and `dot` have no such hidden transfer, so their points can lie *above* the roof. A point *below* the roof
-# belongs to a routine that does not reach the limit.
+# belongs to a routine that does not reach the limit. Where `axpy` lies above the roof and `dot` does not, the routine
+# for `dot` probably uses less than the full bandwidth.
 
 # %% [markdown]
 # The roofline makes a claim that can fail: every kernel to the left of the ridge runs at a lower rate than every kernel
@@ -380,11 +382,12 @@ spread(
 # The order holds. On the course's machine, the slowest kernel on the right ran at {{16.order}} times the rate of the
 # fastest one on the left.
 #
-# The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run.
-# Within that limit were {{16.within_30}} of the five. The prediction for `axpy` was off by {{16.sgd_off}}, and the
-# largest error of the other four was {{16.others_off}}. You know the reason for `axpy`: the sum that measures the
-# bandwidth moves four numbers where we count three, while `axpy` really moves three. If nothing else mattered, that
-# would make its prediction 25% too low. (These numbers come from times, so yours will differ.)
+# The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run. The
+# number of kernels within that limit was {{16.within_30}}. The prediction for `axpy` was off by {{16.sgd_off}}, and the
+# largest error of the other four was {{16.others_off}}. You know the reason for `axpy`. The sum that measures the
+# bandwidth really moves four numbers, but we count three, so the measured bandwidth is too low. `axpy` moves the three
+# numbers that we count. If nothing else mattered, its prediction would be 25% too low. (These numbers come from times,
+# so yours will differ.)
 
 # %% [markdown] tags=["quiz"]
 # A new processor multiplies four times as fast but reads its memory at the same speed. How much faster is a step of
@@ -419,7 +422,7 @@ from course.topics.hardware import matrix_product
 
 batches = [1, 2, 8, 32, 256] if fast else [1, 2, 4, 8, 16, 32, 64, 128, 256]
 layer = {f"batch of {m}": matrix_product(m, 4000, 4000) for m in batches}
-# the core's two numbers anew, in the same rounds
+# measure the core's rate and bandwidth again, in the same rounds
 core, times = measure(layer, megabytes=megabytes, rounds=rounds)
 reached = np.array([kernel.flops / times[name] for name, kernel in layer.items()])
 roof = core.attainable(np.array([kernel.intensity for kernel in layer.values()]))
@@ -437,12 +440,12 @@ for m, share in zip(batches, reached / core.rate, strict=True):
     print(f"batch of {m:3}: {share:4.0%} of the core's rate")
 
 # %% [markdown] tags=["answer"]
-# According to the formula, a batch of two takes **about as long** as a single row. On the course's machine it took
-# {{16.two_rows}} times as long. The reason is in OpenBLAS, the library that NumPy brings along on most systems. For a
-# single row, it streams the weights. From two rows on, it uses its routine for matrix products, which first copies
-# blocks of the matrix into an order that suits its inner loop. That pays off when many rows share the copy. The
-# roofline counts only what *must* be moved, so it does not know about the copy. (With another library or processor,
-# your run may look different.)
+# According to the formula, a batch of two takes about as long as a single row. On the course's machine it took **longer
+# still**: {{16.two_rows}} times as long. The reason is in OpenBLAS, the library that NumPy brings along on most
+# systems. For a single row, it streams the weights. From two rows on, it uses its routine for matrix products, which
+# first copies blocks of the matrix into an order that suits its inner loop. That pays off when many rows share the
+# copy. The roofline counts only what *must* be moved, so it does not know about the copy. (With another library or
+# processor, your run may look different.)
 
 # %%
 spread("16.two_rows", "time of two rows over that of one", ratio, digits=1, timed=True)
@@ -490,9 +493,9 @@ card_rooflines(markets, title="Six cards in half precision (published peaks)")
 # %% [markdown]
 # (Each panel shows the cards of the other one in gray.) Compare the ridges in the last column of the table with that of
 # your core. **A card needs far more FLOP per byte to stay busy.** So a layer that keeps a core busy can leave a card
-# idle, which is one reason why a small network often gains nothing from a card. (The comparison flatters the core in
-# two ways. Half-precision numbers are half as large, so they double the intensity of a layer. And all cores of a
-# processor share its memory, so together they have a higher ridge than one.)
+# idle, which is one reason why a small network often gains nothing from a card. (The comparison exaggerates the
+# difference in two ways. Half-precision numbers are half as large, so they double the intensity of a layer. And all
+# cores of a processor share its memory, so together they have a higher ridge than one.)
 #
 # On the slope, the bandwidth decides the order of the cards. Under the flat roof, the rate decides it. The two orders
 # differ: the L40S has the second-highest roof of the six and the lowest slope. So "which card is faster?" has no
@@ -501,8 +504,9 @@ card_rooflines(markets, title="Six cards in half precision (published peaks)")
 # %% [markdown]
 # ## Claims put to the test
 #
-# Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS.
-# All four figures are correct. Does that make the consumer card four times as fast?
+# Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS
+# (trillion FLOP per second). All four figures are those of the vendor. Does that make the consumer card four times as
+# fast?
 
 # %%
 consumer = cards.loc["GeForce RTX 4090"]
@@ -613,9 +617,10 @@ for name, capability in cards["compute_capability"].items():
 # without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
-# A third is legal. The license of the GeForce driver says: ["No Datacenter Deployment. The SOFTWARE is not licensed
-# for datacenter deployment"](https://deeptalk.lambdalabs.com/t/nvidia-geforce-datacenter-ban-january-eula-change/138).
-# So you may put a consumer card under your desk, but a provider may not rent it out from a data center on those terms.
+# A third is legal. A forum thread quotes the license of the GeForce driver: ["No Datacenter Deployment. The SOFTWARE is
+# not licensed for datacenter
+# deployment"](https://deeptalk.lambdalabs.com/t/nvidia-geforce-datacenter-ban-january-eula-change/138). So you may put
+# a consumer card under your desk, but a provider may not rent it out from a data center on those terms.
 
 # %% [markdown]
 # ## What must fit
@@ -746,9 +751,9 @@ for policy in ("float32", "mixed_float16"):
     print(f"    {total / model.count_params():.0f} bytes per parameter with Adam")
 
 # %% [markdown]
-# **It is sixteen bytes with Adam, in both.** Mixed precision saves nothing here, because the float32 copy takes what
-# FP16 saves on weights and gradients. (Keras arranges this differently. Its variables are the float32 copy, and it
-# makes the FP16 weights when it needs them. The published count of 2 + 2 + 4 + 8 gives the same sum.) What mixed
+# **With Adam, it is sixteen bytes in both precisions.** Mixed precision saves nothing here, because the float32 copy
+# takes what FP16 saves on weights and gradients. (Keras arranges this differently. Its variables are the float32 copy,
+# and it makes the FP16 weights when it needs them. The published count of 2 + 2 + 4 + 8 gives the same sum.) What mixed
 # precision saves is *time*, since matrix units do FP16 at twice the rate of TF32, and memory for *activations*.
 
 # %% [markdown] tags=["predict"]
@@ -785,7 +790,7 @@ memory_needed(cards["memory"][drawn], title=title)
 #
 # FP16 has a second problem besides rounding: its smallest positive number is about 6e-8, and anything far below that
 # becomes 0. As a network learns, its gradients shrink. Train the network on a thousand digits in `float32`, and count
-# how many of its gradients FP16 would lose. (As in lesson 03, `shuffled_batches` deals the rows anew in each epoch.)
+# how many of its gradients FP16 would lose. (As in lesson 03, `shuffled_batches` shuffles the rows in each epoch.)
 
 # %%
 from course.data import load
@@ -888,8 +893,9 @@ for batch in (1, 8, 24):
 # %% [markdown]
 # ## Time and cost
 #
-# Training costs about 6 FLOP per parameter and token (or row). The forward pass takes a product and a sum. The
-# backward pass takes twice that, because it has two matrix products where the forward pass has one. So a run takes
+# Training costs about 6 FLOP per parameter and token (or row, in a network of dense layers). The forward pass takes a
+# product and a sum. The backward pass takes twice that, because it has two matrix products where the forward pass has
+# one. So a run takes
 #
 # $$ \text{seconds} = \frac{6 \times \text{parameters} \times \text{tokens}}{\text{rate} \times \text{utilization}}. $$
 #
@@ -968,8 +974,8 @@ for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
 # fits the consumer card. Up to 5 billion, it fits the professional card. Beyond that it fits neither, and you need
 # several cards. Then the link between the cards matters too. (Lesson 15 measures what that costs.)
 #
-# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. How much more than
-# the consumer card must an hour of the professional card cost for that to be true?
+# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. By what factor must
+# an hour on the professional card cost more for that to be true?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
@@ -983,9 +989,9 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
     print(f"A100 at {ratio} times the price: 124 million parameters on the {card} card")
 
 # %% [markdown]
-# Below that ratio, the professional card wins at *every* size that it can hold. Above it, the consumer card wins
-# wherever the model fits. All you need is a price list and one division. Neither the CUDA cores nor the 82.6 TFLOPS
-# plays a part.
+# The factor is the ratio of the two rates, which the first line shows. If the prices differ by less, the professional
+# card wins at *every* size that it can hold. If they differ by more, the consumer card wins wherever the model fits.
+# All you need is a price list and one division. Neither the CUDA cores nor the 82.6 TFLOPS plays a part.
 #
 # The calculation leaves some things out: the electric power, the computer around the card, error-correcting memory,
 # licenses, how well your framework uses the card, and the value of your own time.

@@ -100,7 +100,10 @@ def _how_to_read(source: Source) -> str:
         if name.startswith(f"{source.number}.")
     }
     runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
-    return f"**Results** read 0.752 (0.715 to 0.768): the median, and the least to the greatest, of {runs}."
+    return (
+        f"**Results** such as 0.752 (0.715 to 0.768) give the median of {runs} and, in parentheses, the smallest and "
+        "the largest."
+    )
 
 
 def minutes(source: Source) -> tuple[int, int]:

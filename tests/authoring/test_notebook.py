@@ -93,14 +93,14 @@ def test_the_editions_differ_in_the_answers_alone_and_neither_shows_a_wrong_one(
 def test_prose_quotes_the_measured_band(source):
     (text,) = [text for text in sources(make(source, "learner")) if text.startswith("It reached")]
     assert text == (
-        "It reached 98 % (97 to 99), never less than 95 %, "
+        "It reached 98% (97 to 99), never less than 95%, "
         "above 0 for 3 of 3 seeds (sign test, p = 0.25, which tells no direction)."
     )
 
 
 def test_the_opening_says_once_how_results_read_and_how_many_runs_stand_behind_them(source):
     opening = sources(make(source, "learner"))[0]
-    assert "the median, and the least to the greatest, of 3 runs with different seeds" in opening
+    assert "give the median of 3 runs with different seeds" in opening
 
 
 def test_prose_cannot_quote_what_was_never_measured(source):

@@ -35,6 +35,10 @@ PAGES = [  # one of each type
     "GLOSSARY.html",
     "times.html",
     "data.html",
+    "about.html",
+    "versions.html",
+    "changelog.html",
+    "citation.html",
     "search.html?q=momentum",
 ]
 
