@@ -81,7 +81,7 @@ def page(browser, request):
     indirect=True,
     ids=["desktop", "desktop, dark", "phone", "phone, dark", "200%"],
 )
-def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_path):
+def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, request):
     wrong = []
     page.on(
         "console",
@@ -95,10 +95,12 @@ def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, tmp_pa
     page.on(
         "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None
     )
+    form = request.node.callspec.id.replace(", ", "-")
+    pictures = request.config.cache.mkdir("screenshots")  # kept, to be looked at
     for path in PAGES:
         page.goto(f"{address}/{path}")
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=tmp_path / f"{path.partition('.')[0]}.png", full_page=True)
+        page.screenshot(path=pictures / f"{path.partition('.')[0]}-{form}.png", full_page=True)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong.append(f"{path} scrolls sideways")
         seen = list(wrong)  # while it works, axe looks for style sheets in places of its own
