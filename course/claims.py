@@ -26,7 +26,7 @@ from course.outputs import Row
 
 VALUES = ROOT / "lessons" / "claims.toml"
 Kind = Literal["fact", "bound", "spread"]
-FINER = 3  # decimals more that a number below 0 may take
+FINER = 3  # decimals more than asked for that a number may take
 LIMITS = ("equals", "at_least", "at_most")
 Limit = float | Mapping[str, float] | None  # for both modes, or by mode ("full", "fast")
 
@@ -102,20 +102,24 @@ class Band:
 
     @property
     def decimals(self) -> int:
-        """Decimals that show the width of the range with two digits: no range reads 0.07 (0.07 to 0.08)."""
+        """Decimals that show the width of the range with two digits: no range reads 0.07 (0.07 to 0.08).
+
+        At most FINER more than asked for: what differs only beyond them is read as equal.
+        """
         width = self.high - self.low
         if not 0 < width < math.inf or all(float(value).is_integer() for value in self.values):
             return self.digits
-        return max(self.digits, 1 - math.floor(math.log10(width)))
+        needed = 1 - math.floor(math.log10(width))
+        return min(max(self.digits, needed), self.digits + FINER)
 
     def show(self, value: float) -> str:
         """Return `value` with the decimals of this band and its unit."""
         return _with_unit(_number(value, self.decimals), self.unit)
 
     def __str__(self) -> str:
-        if self.low == self.high:
-            return self.show(self.low)
         low, high = (_number(end, self.decimals) for end in (self.low, self.high))
+        if low == high:
+            return self.show(self.low)
         return f"{self.show(self.median)} ({low} to {high})"
 
 
