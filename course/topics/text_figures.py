@@ -75,7 +75,9 @@ def attention_map(weights: ArrayLike, words: Sequence[str], *, title: str) -> No
         axes.set_yticks(range(len(words)), words)
         figure.colorbar(shades, ax=axes, label="weight")
         reader, read = np.unravel_index(np.argmax(weights), weights.shape)
-        alt_text.append(f"{len(words)} words by {len(words)} words, weights up to {weights.max():.2g}.")
+        alt_text.append(
+            f"{len(words)} words by {len(words)} words, weights up to {weights.max():.2g}."
+        )
         alt_text.append(f"Strongest: {words[reader]!r} reads {words[read]!r}.")
         most = int(np.argmax(weights.mean(axis=0)))
         alt_text.append(f"Most read on average: {words[most]!r}.")
