@@ -17,8 +17,9 @@ UNKNOWN = (TOKENS == 1)[..., None].astype("float32")
 
 def from_the_lesson(name, **names):
     """Return the function `name` as the lesson's cell defines it."""
-    (cell,) = [cell.source for cell in read("17_text").cells if f"def {name}(" in cell.source]
-    exec(cell, names)
+    cells = [cell for cell in read("17_text").cells if f"def {name}(" in cell.source]
+    (cell,) = [cell for cell in cells if "wrong" not in cell.tags]
+    exec(cell.source, names)
     return names[name]
 
 
