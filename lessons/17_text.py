@@ -311,8 +311,8 @@ def tf_idf(counts):
 # %% [markdown]
 # ## From words to numbers
 #
-# A network needs numbers. `TextVectorization` writes all letters small, drops punctuation, cuts the text at spaces, and
-# gives each word the number of its rank: the more frequent, the lower. The pieces are called **tokens**. Two numbers
+# A network needs numbers. `TextVectorization` writes all letters small, drops punctuation (that of ASCII), cuts the
+# text at spaces, and gives each word the number of its rank: the more frequent, the lower. The pieces are called **tokens**. Two numbers
 # are reserved: 1 stands for every word outside the vocabulary, and **0 fills short texts up** to the common length.
 # We let it count the *training* texts only.
 
