@@ -15,8 +15,8 @@ def from_words_to_tags() -> None:
     alt = (
         "A text of three words, view, PDF, files, is padded with two zeros. Each word becomes a vector; the zeros "
         "become one as well, drawn in grey. A window of three words slides along the vectors, and 128 filters answer "
-        "at every place. Of each filter only the greatest answer goes on. It enters twenty sigmoids, one a tag. Two "
-        "of them say yes: viewing and text."
+        "at every place. Of each filter only the greatest answer goes on. It enters twenty sigmoids, one a tag, and so "
+        "does the sum of the vectors. Two of the sigmoids say yes: viewing and text."
     )
     with sketch("From words to tags", alt, size=(8.4, 3.1)) as axes:
         words = ["view", "PDF", "files", "0", "0"]
@@ -32,15 +32,18 @@ def from_words_to_tags() -> None:
         for height in (2.5, 2.0, 1.5):
             arrow(axes, (2.65, height), (3.25, 2.0 + 0.25 * (height - 2.0)))
         box(axes, (4.0, 2.0), "128 filters on\nthree words", width=1.5, height=0.6)
-        arrow(axes, (4.0, 1.65), (4.0, 0.9))
-        note(axes, (4.1, 1.3), "slides along", align="left")
+        arrow(axes, (4.0, 1.65), (4.0, 1.3))
+        note(axes, (4.1, 1.48), "slides along", align="left")
         arrow(axes, (4.75, 2.0), (5.25, 2.0))
         box(axes, (5.9, 2.0), "greatest\nanswer", width=1.2, height=0.6, color=GREEN)
         note(axes, (5.9, 1.52), "of each filter")
         arrow(axes, (6.5, 2.0), (7.0, 2.0))
         box(axes, (7.6, 2.0), "20 sigmoids", width=1.15, height=0.6)
-        arrow(axes, (7.6, 1.7), (7.6, 1.25))
-        note(axes, (7.6, 1.05), "viewing, text", color=ORANGE)
+        arrow(axes, (2.65, 1.4), (5.25, 0.65))
+        box(axes, (5.9, 0.6), "sum of the\nvectors", width=1.2, height=0.6, color=GREEN)
+        arrow(axes, (6.5, 0.75), (7.25, 1.65))
+        arrow(axes, (7.6, 2.3), (7.6, 2.7))
+        note(axes, (7.6, 2.88), "viewing, text", color=ORANGE)
 
 
 def by_tag(scores: Series, tags: Sequence[str], *, title: str, label: str) -> None:

@@ -7,7 +7,7 @@ def test_the_sketch_tells_what_becomes_of_words_and_of_padding(capsys):
     from_words_to_tags()
     told = capsys.readouterr().out
     assert "padded with two zeros" in told
-    assert "Two of them say yes: viewing and text." in told
+    assert "Two of the sigmoids say yes: viewing and text." in told
 
 
 def test_scores_are_read_out_model_by_model_and_against_the_first(capsys):
