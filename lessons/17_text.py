@@ -324,6 +324,10 @@ lengths = (tokens != 0).sum(axis=1)
 print(text[test[0]][:60])
 print(tokens[test[0]][:10])
 print(f"{np.mean(tokens == 0):.0%} of all tokens are padding")
+cut = np.mean(lengths == words)
+
+# %%
+spread("17.cut", "texts that fill all places", 100 * cut, unit="%", digits=0)
 
 # %% [markdown]
 # The numbers have no meaning of their own: word 7 is not "more" than word 6. So the first layer is a table with a row
@@ -455,12 +459,17 @@ effects = {
 without_mask, with_mask = effects.values()
 
 # %%
-spread("17.padding_effect", "greatest change by padding, without mask", without_mask)
+bound(
+    "17.padding_effect",
+    "greatest change by padding, without mask",
+    without_mask,
+    at_least={"full": 0.2},
+)
 fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 
 # %% [markdown] tags=["answer"]
 # Without the mask, padding changes a probability by up to {{17.padding_effect}}, in the twenty shortest validation
-# texts. The network takes the zeros for words: the embedding has a row for them, and every filter answers to them. So
+# texts (with every seed, by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding has a row for them, and every filter answers to them. So
 # the answer to one text depends on *how long the others in its batch are*. Nothing warns you, and the training looks
 # fine. With the mask the difference is gone, up to rounding.
 #
@@ -555,7 +564,7 @@ bound(
     "17.marker_flattered",
     "what padding adds to the accuracy",
     with_convolution - plain,
-    at_least=0,
+    at_least={"full": 0.015, "fast": 0},
 )
 fact(
     "17.marker_cured",
@@ -756,8 +765,9 @@ spread("17.gain_low", "low end by the bootstrap (99%)", low)
 spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown] tags=["answer"]
-# Macro F1 of the convolution is {{17.convolution}}. Against the linear model that is {{17.gain}}: {{17.gain:sign}}. Other
-# programs of the same kind would move this difference, with one split, from {{17.gain_low}} to {{17.gain_high}}.
+# Macro F1 of the convolution is {{17.convolution}}. Minus that of the linear model it is {{17.gain}}: {{17.gain:sign}}.
+# Other test texts of the same kind could move this difference: the bootstrap puts its low end at {{17.gain_low}} and its
+# high end at {{17.gain_high}}.
 
 # %% [markdown]
 # Before you blame the network, ask what would help it. It has to learn from a few thousand texts what each word means,
@@ -807,13 +817,20 @@ gaps = np.subtract(by_size["convolution"], by_size["linear"])
 
 # %%
 spread("17.gap_quarter", "convolution minus linear, a quarter of the texts", gaps[0])
-spread(
-    "17.gap_closes", "gap with all texts minus gap with a quarter", gaps[-1] - gaps[0]
+bound(
+    "17.gap_closes",
+    "gap with all texts minus gap with a quarter",
+    gaps[-1] - gaps[0],
+    at_least={"full": 0},
 )
 
 # %% [markdown]
-# With a quarter of the texts the convolution is {{17.gap_quarter}} from the linear model. With all of them that changes
-# by {{17.gap_closes}}: {{17.gap_closes:sign}}.
+# With a quarter of the texts, the difference between convolution and linear model is {{17.gap_quarter}}. With all texts it
+# is nearer to 0 with every seed, by {{17.gap_closes}}. So more texts would help the network more than the linear model.
+# How many it would need to draw level, these data cannot tell.
+#
+# The convolution has another handicap: it reads only the first words of a text, as many as the parameter `words` says,
+# while TF-IDF reads all. {{17.cut}} of the texts fill all their places.
 #
 # ### The same rows for a network
 #
@@ -854,13 +871,8 @@ spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 
 # %% [markdown] tags=["answer"]
 # It reaches {{17.dense}}. Against the linear model that is {{17.dense_gain}}: {{17.dense_gain:sign}}. Against the
-# convolution it is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. When we planned this lesson, we
-# wanted the best network within 0.02 of the linear model with every seed. The differences above say whether that was
-# reached.
-
-# %% [markdown]
-# What networks usually win with is not their shape but what they have read before: weights trained on millions of other
-# texts (compare lesson 14). There are none in this course, so we do not claim what they would reach here.
+# convolution it is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So most of what the convolution
+# lacks is in what it is given, not in its being a network.
 
 # %% [markdown]
 # ## Self-attention
@@ -983,7 +995,7 @@ bound(
     "17.order_convolution",
     "greatest change by shuffling, convolution",
     changes["convolution"],
-    at_least=0.01,
+    at_least={"full": 0.1, "fast": 0.001},
 )
 fact(
     "17.order_attention",
@@ -1006,11 +1018,86 @@ attention_to_linear = attention_f1.mean() - linear_macro
 # %%
 spread("17.attention", "macro F1 of attention", attention_f1.mean())
 spread("17.attention_gain", "macro F1, attention minus convolution", attention_gain)
-spread(
-    "17.attention_to_linear", "macro F1, attention minus linear", attention_to_linear
+bound(
+    "17.attention_to_linear",
+    "macro F1, attention minus linear",
+    attention_to_linear,
+    at_most={"full": 0},
 )
 
 # %% [markdown]
+# ### Together
+#
+# Models that err in different ways are better together (lesson 13). You have three networks, all trained already, and a
+# linear model. Take the mean of the three networks' probabilities, and then the mean of that and the linear model's.
+#
+# F1 also carries the luck of the thresholds, and a rare tag's is chosen on a handful of validation texts. So let us add
+# **average precision** (lesson 09), which needs no threshold: it asks whether the texts that have the tag come first.
+
+# %% [markdown] tags=["predict"]
+# Which of these has a higher average precision than the linear model: the network on TF-IDF, the mean of the three
+# networks, the mean of all, or none of them?
+
+# %%
+from sklearn.metrics import average_precision_score
+
+
+def together(*models):
+    """Return the mean of the models' probabilities, for validation and test texts."""
+    return [np.mean(part, axis=0) for part in zip(*models, strict=True)]
+
+
+parts = validation, test
+by_linear = [linear_validation, linear_test]
+by_convolution = [answer(masked, part) for part in parts]
+by_attention = [answer(attention, part) for part in parts]
+by_dense = [answer(on_counts, part, counted) for part in parts]
+three = together(by_convolution, by_attention, by_dense)
+everyone = together(by_linear, three)
+
+# %%
+occurs = labels[test].any(axis=0)  # of a tag that no test text has, nothing can be said
+
+
+def average_precision(validation_and_test):
+    """Return the mean of the tags' average precision on the test texts."""
+    probabilities = validation_and_test[1]
+    return average_precision_score(labels[test][:, occurs], probabilities[:, occurs])
+
+
+ap_linear = average_precision(by_linear)
+ap_convolution, ap_dense, ap_three, ap_everyone = (
+    average_precision(found) - ap_linear
+    for found in (by_convolution, by_dense, three, everyone)
+)
+three_gain, everyone_gain = (
+    macro_f1(found) - linear_macro for found in (three, everyone)
+)
+
+# %%
+spread("17.ap_linear", "average precision of the linear model", ap_linear)
+spread(
+    "17.ap_convolution", "average precision, convolution minus linear", ap_convolution
+)
+spread("17.ap_dense", "average precision, network on TF-IDF minus linear", ap_dense)
+spread("17.ap_three", "average precision, three networks minus linear", ap_three)
+spread("17.ap_everyone", "average precision, all minus linear", ap_everyone)
+spread("17.three_gain", "macro F1, three networks minus linear", three_gain)
+spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
+
+# %% [markdown] tags=["answer"]
+# Average precision of the linear model is {{17.ap_linear}}. Minus that of the linear model:
+#
+# | | average precision | |
+# | --- | --- | --- |
+# | convolution | {{17.ap_convolution}} | {{17.ap_convolution:sign}} |
+# | network on TF-IDF | {{17.ap_dense}} | {{17.ap_dense:sign}} |
+# | three networks | {{17.ap_three}} | {{17.ap_three:sign}} |
+# | all together | {{17.ap_everyone}} | {{17.ap_everyone:sign}} |
+
+# %% [markdown]
+# Here is macro F1 of them all:
+#
 # | macro F1 on the test texts | | |
 # | --- | --- | --- |
 # | linear model | {{17.linear}} | |
@@ -1021,6 +1108,16 @@ spread(
 # | self-attention minus linear | {{17.attention_to_linear}} | {{17.attention_to_linear:sign}} |
 # | network on TF-IDF minus linear | {{17.dense_gain}} | {{17.dense_gain:sign}} |
 # | self-attention minus convolution | {{17.attention_gain}} | {{17.attention_gain:sign}} |
+# | three networks minus linear | {{17.three_gain}} | {{17.three_gain:sign}} |
+# | all together minus linear | {{17.everyone_gain}} | {{17.everyone_gain:sign}} |
+#
+# When we planned this lesson, we wanted the best network within 0.02 of the linear model with every seed. **Not
+# reached:** the network on TF-IDF is {{17.dense_gain}} from it, the mean of three networks {{17.three_gain}}.
+#
+# The comparison favors the networks, if anything: their rates and epochs were tried on splits of these same programs,
+# while the linear model has scikit-learn's defaults. What networks usually win with is not their shape but what they
+# have read before, weights trained on millions of other texts (compare lesson 14). There are none in this course, so we
+# do not claim what they would reach here.
 
 # %% [markdown]
 # ## A missing tag is not a no
@@ -1078,10 +1175,12 @@ corrected = {
 # %%
 spread("17.precision", "micro precision by the labels", by_labels)
 spread("17.precision_corrected", "allowing for missing tags", corrected["estimate"])
-spread(
+bound(
     "17.precision_rise",
     "what that adds to precision",
     100 * (corrected["estimate"] - by_labels),
+    at_least={"full": 8},
+    at_most={"full": 12},
     unit="points",
     digits=1,
 )
@@ -1089,7 +1188,7 @@ spread("17.precision_low", "low end of the interval", corrected["low"])
 spread("17.precision_high", "high end of the interval", corrected["high"])
 
 # %% [markdown] tags=["answer"]
-# By {{17.precision_rise}}. By the labels it is {{17.precision}}. Allowing for missing tags it is about
+# By about ten: {{17.precision_rise}}. By the labels it is {{17.precision}}. Allowing for missing tags it is about
 # {{17.precision_corrected}}; the luck of the draw alone leaves from {{17.precision_low}} to {{17.precision_high}}. If our
 # reader is right, a good part of what looked like the model's errors are gaps in the labels.
 
@@ -1137,6 +1236,7 @@ spread("17.precision_high", "high end of the interval", corrected["high"])
 # - Deal the programs one by one: replace the split by slices of `mixed`. How much of the linear model's F1 was due to
 #   siblings?
 # - Use `GlobalAveragePooling1D` in the place of the maximum, without the mask. How large is the effect of padding now?
-# - Add an embedding of the place, `layers.Embedding(words, 64)(ops.arange(words))`, to the vectors of `attentive`. Do
-#   its answers now depend on the order? Is its macro F1 higher?
+# - Add an embedding of the place to the vectors of `attentive`: `place = ops.cumsum(ops.ones_like(token), axis=1) - 1`
+#   numbers the words, and `layers.Embedding(words, 64)(place)` gives each number a vector. Do the answers now depend on
+#   the order? Is macro F1 higher?
 # - Draw twenty false alarms of the convolution and check them yourself. Is your share near ours?
