@@ -77,7 +77,7 @@ def attention_map(weights: ArrayLike, words: Sequence[str], *, title: str) -> No
         axes.set_xticks(range(len(words)), words, rotation=60, ha="right")
         axes.set_yticks(range(len(words)), words)
         figure.colorbar(shades, ax=axes, label="weight")
-        reader, read = np.unravel_index(np.argmax(weights), weights.shape)
+        reader, read = divmod(int(np.argmax(weights)), len(words))
         alt_text.append(
             f"{len(words)} words by {len(words)} words, weights up to {weights.max():.2g}."
         )
