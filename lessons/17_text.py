@@ -277,6 +277,18 @@ def check(weigh):
             counts * np.log(4 / (1 + holding))
         ),
         "These are the counts alone, scaled. Where is the logarithm?": scaled(counts),
+        "You divide the counts by their weight. Multiply.": scaled(
+            counts / (np.log(4 / (1 + holding)) + 1)
+        ),
+        "A text holds a word that it has once, too: compare the counts with 0.": scaled(
+            counts * (np.log(4 / (1 + (counts > 1).sum(axis=0))) + 1)
+        ),
+        "You multiply by the share of texts. Divide by it, within the logarithm.": (
+            scaled(counts * (np.log(4 * (1 + holding)) + 1))
+        ),
+        "You count the texts in shares. Take their number.": scaled(
+            counts * (np.log(4 / (1 + holding / 3)) + 1)
+        ),
         "You scaled columns. A text is a row.": right / np.linalg.norm(right, axis=0),
     }
     expect_close(answer, scaled(right), f"It gives {answer.round(3)}.", mistakes)
