@@ -11,7 +11,8 @@
 # prerequisites:
 #   - "lesson 07 (Per-class metrics): precision, recall, F1"
 #   - "lesson 08 (Multi-label): sigmoids, binary cross-entropy, a threshold for each label"
-#   - "lesson 09 (Imbalance): class weights, the paired bootstrap"
+#   - "lesson 09 (Imbalance): class weights, average precision, the paired bootstrap"
+#   - "lesson 13 (Ensembles): the mean of several models"
 # data: [debian_programs, debian_checked]
 # reading:
 #   - "Kim, *Convolutional neural networks for sentence classification*, EMNLP 2014, arXiv:1408.5882 (the network of this lesson)"
@@ -1040,11 +1041,13 @@ bound(
 # %% [markdown]
 # ### Together
 #
-# Models that err in different ways are better together (lesson 13). You have three networks, all trained already, and a
-# linear model. Take the mean of the three networks' probabilities, and then the mean of that and the linear model's.
+# Lesson 13 took the mean of several models. You have trained three networks (the convolution with its mask,
+# self-attention, and the network on TF-IDF) and a linear model. Take the mean of the three networks' probabilities, and
+# then the mean of that and the linear model's.
 #
-# F1 also carries the luck of the thresholds, and a rare tag's is chosen on a handful of validation texts. So let us add
-# **average precision** (lesson 09), which needs no threshold: it asks whether the texts that have the tag come first.
+# F1 also carries the luck of the thresholds: that of a rare tag is chosen on few validation texts that have it. So we
+# add **average precision** (lesson 09). It needs no threshold, since it asks whether the texts that have the tag come
+# first.
 
 # %% [markdown] tags=["predict"]
 # Which of these has a higher average precision than the linear model: the network on TF-IDF, the mean of the three
