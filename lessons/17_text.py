@@ -224,8 +224,8 @@ spread("17.linear", "macro F1 of the linear model", linear_macro)
 # %% [markdown]
 # ### Exercise 17.1: TF-IDF
 #
-# Write the weighting above. `counts` is (texts, words), and the texts are those that you count $n$ and $d_j$ on. Leave a
-# text without any word a row of zeros.
+# Write the weighting above. `counts` is (texts, words), and the texts are those that you count $n$ and $d_j$ on. Leave
+# a text without any word a row of zeros.
 
 
 # %% tags=["solution"]
@@ -325,9 +325,9 @@ def tf_idf(counts):
 # ## From words to numbers
 #
 # A network needs numbers. `TextVectorization` writes all letters small, drops punctuation (that of ASCII), cuts the
-# text at spaces, and gives each word the number of its rank: the more frequent, the lower. The pieces are called **tokens**. Two numbers
-# are reserved: 1 stands for every word outside the vocabulary, and **0 fills short texts up** to the common length.
-# We let it count the *training* texts only.
+# text at spaces, and gives each word the number of its rank: the more frequent, the lower. The pieces are called
+# **tokens**. Two numbers are reserved: 1 stands for every word outside the vocabulary, and **0 fills short texts up**
+# to the common length. We let it count the *training* texts only.
 
 # %%
 vectorize = keras.layers.TextVectorization(vocabulary, output_sequence_length=words)
@@ -482,12 +482,12 @@ fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 
 # %% [markdown] tags=["answer"]
 # Without the mask, padding changes a probability by up to {{17.padding_effect}}, in the twenty shortest validation
-# texts (with every seed, by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding has a row for them, and every filter answers to them. So
-# the answer to one text depends on *how long the others in its batch are*. Nothing warns you, and the training looks
-# fine. With the mask the difference is gone, up to rounding.
+# texts (with every seed, by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding has a
+# row for them, and every filter answers to them. So the answer to one text depends on *how long the others in its batch
+# are*. Nothing warns you, and the training looks fine. With the mask the difference is gone, up to rounding.
 #
-# It matters most to the sum over the words, which is divided by the number of words: zeros are counted as well. A
-# maximum suffers less, because padding adds nothing where some word answers more.
+# Both ways through the network are hit. Every zero adds its row to the sum, and to the number of words by which that is
+# divided. A maximum changes where the padding answers more than every word.
 
 # %%
 unmasked_f1 = f1_by_tag(
@@ -779,8 +779,8 @@ spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown] tags=["answer"]
 # Macro F1 of the convolution is {{17.convolution}}. Minus that of the linear model it is {{17.gain}}: {{17.gain:sign}}.
-# Other test texts of the same kind could move this difference: the bootstrap puts its low end at {{17.gain_low}} and its
-# high end at {{17.gain_high}}.
+# Other test texts of the same kind could move this difference: the bootstrap puts its low end at {{17.gain_low}} and
+# its high end at {{17.gain_high}}.
 
 # %% [markdown]
 # Before you blame the network, ask what would help it. It has to learn from a few thousand texts what each word means,
@@ -838,9 +838,9 @@ bound(
 )
 
 # %% [markdown]
-# With a quarter of the texts, the difference between convolution and linear model is {{17.gap_quarter}}. With all texts it
-# is nearer to 0 with every seed, by {{17.gap_closes}}. So more texts would help the network more than the linear model.
-# How many it would need to draw level, these data cannot tell.
+# With a quarter of the texts, the difference between convolution and linear model is {{17.gap_quarter}}. With all texts
+# it is nearer to 0 with every seed, by {{17.gap_closes}}. So in this range, more texts help the network more than the
+# linear model. How many it would need to draw level, these data cannot tell.
 #
 # The convolution has another handicap: it reads only the first words of a text, as many as the parameter `words` says,
 # while TF-IDF reads all. {{17.cut}} of the texts fill all their places.
@@ -1141,8 +1141,8 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # `editing` of a photo organizer, and the volunteers did not, who is right? Precision blames the model.
 #
 # The only way to find out is to look. Of the linear model's *false alarms* (seed 0, test texts, threshold 0.5) we drew
-# {{17.checked}} at random. One reader, who knew that the model had said yes, read each description and judged whether the
-# tag applies. Here is all of it, so that you can judge the judge:
+# {{17.checked}} at random. One reader, who knew that the model had said yes, read each description and judged whether
+# the tag applies. Here is all of it, so that you can judge the judge:
 
 # %%
 checked = table("debian_checked")
@@ -1166,9 +1166,10 @@ fact("17.apply", "of them apply", apply, equals=20)
 fact("17.unclear", "of them unclear", verdicts["unclear"], equals=12)
 
 # %% [markdown]
-# By this reader, {{17.apply}} of {{17.checked}} "errors" were right, and {{17.unclear}} more could not be decided from the
-# description; we count those as errors. The interval says what the luck of the draw may have done. It does not say what
-# another reader would have found. If a share $P$ of its alarms agrees with the labels, and a share $s$ of the others applies as well, then the precision is
+# By this reader, {{17.apply}} of {{17.checked}} "errors" were right, and {{17.unclear}} more could not be decided from
+# the description; we count those as errors. The interval says what the luck of the draw may have done. It does not say
+# what another reader would have found. If a share $P$ of its alarms agrees with the labels, and a share $s$ of the
+# others applies as well, then the precision is
 # $P + (1 - P)\,s$. (Here $P$ is that of all tags together, *micro* precision.)
 
 # %% [markdown] tags=["predict"]
@@ -1204,8 +1205,8 @@ spread("17.precision_high", "high end of the interval", corrected["high"])
 
 # %% [markdown] tags=["answer"]
 # By about ten: {{17.precision_rise}}. By the labels it is {{17.precision}}. Allowing for missing tags it is about
-# {{17.precision_corrected}}; the luck of the draw alone leaves from {{17.precision_low}} to {{17.precision_high}}. If our
-# reader is right, a good part of what looked like the model's errors are gaps in the labels.
+# {{17.precision_corrected}}; the luck of the draw alone leaves from {{17.precision_low}} to {{17.precision_high}}. If
+# our reader is right, a good part of what looked like the model's errors are gaps in the labels.
 
 # %% [markdown]
 # An expert would object, rightly:
