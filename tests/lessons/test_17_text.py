@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from course.authoring.source import read
 from course.data import table
+from course.evidence import SIGNIFICANT, sign_test
 from course.topics.text import split_by_family
 
 TOKENS = np.array([[3, 1, 4, 0, 0], [2, 0, 0, 0, 0]])
@@ -130,3 +131,24 @@ def test_every_checked_tag_is_a_false_alarm_of_the_linear_model():
     )
     for _, row in table("debian_checked").iterrows():
         assert false_alarms.loc[row["program"], row["tag"]]
+
+
+@pytest.mark.parametrize("model", ["convolution", "dense", "three"])
+def test_in_average_precision_networks_are_below_the_linear_model_with_every_seed(model, full):
+    assert full(f"17.ap_{model}").high < 0
+    assert sign_test(full(f"17.ap_{model}").values) < SIGNIFICANT
+
+
+def test_the_mean_of_all_is_above_the_linear_model_in_average_precision_with_every_seed(full):
+    assert full("17.ap_everyone").low > 0
+    assert sign_test(full("17.ap_everyone").values) < SIGNIFICANT
+
+
+def test_the_best_networks_miss_the_line_of_the_plan_with_some_seeds(full):
+    assert full("17.dense_gain").low < -0.02
+    assert full("17.three_gain").low < -0.02
+    assert sign_test(full("17.dense_gain").values) >= SIGNIFICANT
+
+
+def test_other_test_texts_would_also_say_that_the_convolution_is_below(full):
+    assert full("17.gain_high").high < 0
