@@ -567,7 +567,8 @@ is_word = (tokens[validation] != 0).astype("float32")
 convolved.compile(
     loss="binary_crossentropy", weighted_metrics=["binary_accuracy"], run_eagerly=True
 )
-weighted = accuracy(convolved, sample_weight=is_word)
+with warnings.catch_warnings(action="ignore"):  # you have seen the one about masks
+    weighted = accuracy(convolved, sample_weight=is_word)
 share_known = np.mean(tokens[validation][is_word == 1] != 1)
 
 # %%
