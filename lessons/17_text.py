@@ -26,8 +26,8 @@
 # %% [markdown]
 # What is this program for? Volunteers have read the descriptions of thousands of programs and given each of them tags,
 # such as `game`, `mail` or `command line`. In this lesson a network learns to give the tags. Texts bring three problems
-# that images do not have. They differ in length, so something has to fill the gaps. A simple linear model is hard to
-# beat. And nobody has given all the tags that fit.
+# that images do not have. They differ in length, so something has to fill the gaps. Counting words may be enough, so a
+# network has to show what it adds. And nobody has given all the tags that fit.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
@@ -482,9 +482,9 @@ fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 
 # %% [markdown] tags=["answer"]
 # Without the mask, padding changes a probability by up to {{17.padding_effect}}, in the twenty shortest validation
-# texts (with every seed, by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding has a
-# row for them, and every filter answers to them. So the answer to one text depends on *how long the others in its batch
-# are*. Nothing warns you, and the training looks fine. With the mask the difference is gone, up to rounding.
+# texts (with every seed, at least by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding
+# has a row for them, and every filter answers to them. So the answer to one text depends on *how long the others in its
+# batch are*. Nothing warns you, and the training looks fine. With the mask the difference is gone, up to rounding.
 #
 # Both ways through the network are hit. Every zero adds its row to the sum, and to the number of words by which that is
 # divided. A maximum changes where the padding answers more than every word.
@@ -779,7 +779,8 @@ spread("17.gain_low", "low end by the bootstrap (99%)", low)
 spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown] tags=["answer"]
-# Macro F1 of the convolution is {{17.convolution}}. Minus that of the linear model it is {{17.gain}}: {{17.gain:sign}}.
+# In the figure, the convolution is behind for each tag whose square is left of the dot. Its macro F1 is
+# {{17.convolution}}. Minus that of the linear model it is {{17.gain}}: {{17.gain:sign}}.
 # Other test texts of the same kind could move this difference: the bootstrap puts its low end at {{17.gain_low}} and
 # its high end at {{17.gain_high}}, which is below 0 with every seed.
 
@@ -969,7 +970,8 @@ fact(
 )
 
 # %% [markdown]
-# They do. Who reads whom? Here is the shortest of these texts, with the mean over the heads.
+# They do. Who reads whom? Here is the shortest of these texts, with the mean over the heads. `[UNK]` is any word
+# outside the vocabulary.
 
 # %%
 from course.topics.text_figures import attention_map
@@ -1111,12 +1113,12 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # | three networks | {{17.ap_three}} | {{17.ap_three:sign}} |
 # | all together | {{17.ap_everyone}} | {{17.ap_everyone:sign}} |
 #
-# No network is above the linear model, and neither is the mean of the three. But the mean of all is, with every seed. So
-# the networks and the linear model err, in part, in different places.
+# Neither of the two networks is above the linear model, nor is the mean of the three. But the mean of all is, with every
+# seed. So the networks and the linear model err, in part, in different places.
 
 # %% [markdown]
-# So when does a network beat the linear model? With this many texts, and with nothing read before: not alone, but beside
-# it. In macro F1 the thresholds add noise, and the sign test can tell less:
+# So when does a network beat the linear model? With this many texts, and with nothing read before: not alone, but
+# beside it. In macro F1 the thresholds add noise, and the sign test can tell less:
 #
 # | macro F1 on the test texts | | |
 # | --- | --- | --- |
@@ -1245,19 +1247,20 @@ spread("17.precision_high", "high end of the interval", corrected["high"])
 # - `TextVectorization` turns words into numbers, counted on training texts only; an embedding turns numbers into
 #   vectors. With a sigmoid for each tag, the network answers with a set.
 # - Start with TF-IDF and logistic regression. Compare with the same split, with thresholds chosen in the same way, and
-#   with an interval. Keep siblings in one part. On a few thousand texts no network of ours ranked better than the linear
-#   model; the mean of all did.
+#   with an interval. Keep siblings in one part. On a few thousand texts neither the convolution nor the network
+#   on TF-IDF ranked better than the linear model; the mean of all did.
 # - Padding is taken for words by layers and metrics that know no mask. Test it: the same text, alone and padded, must
 #   get the same answer. Where the mask is lost, pass weights.
 # - Self-attention is three projections, a softmax and a mean; ours in NumPy equals that of Keras. It sees no order unless
 #   you add one.
 # - Labels that are missing are not noes. A sample checked by hand says what they do to precision, and an interval says
-#   how much sixty checks can tell.
+#   how much so few checks can tell.
 # - A message about shapes names two. Name each axis, and the one that is too many names the missing layer.
 #
 # ## Try next
 #
-# - Deal the programs one by one: replace the split by slices of `mixed`. How much of the linear model's F1 was due to
+# - Deal the programs one by one: after the cell that makes `mixed`, add a cell with
+#   `test, validation, train = np.split(mixed, [one_fifth, 2 * one_fifth])`. How much of the linear model's F1 was due to
 #   siblings?
 # - Use `GlobalAveragePooling1D` in the place of the maximum, without the mask. How large is the effect of padding now?
 # - Add an embedding of the place to the vectors of `attentive`: `place = ops.cumsum(ops.ones_like(token), axis=1) - 1`

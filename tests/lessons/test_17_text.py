@@ -152,3 +152,18 @@ def test_the_best_networks_miss_the_line_of_the_plan_with_some_seeds(full):
 
 def test_other_test_texts_would_also_say_that_the_convolution_is_below(full):
     assert full("17.gain_high").high < 0
+
+
+def test_most_of_what_the_convolution_lacks_the_network_on_tf_idf_has(full):
+    lacks = -np.array(full("17.gain").values)
+    assert np.all(np.array(full("17.dense_over_convolution").values) > lacks / 2)
+
+
+def test_what_try_next_says_of_places_and_averages_can_be_run():
+    token = keras.Input((None,), dtype="int32")
+    place = keras.ops.cumsum(keras.ops.ones_like(token), axis=1) - 1
+    vectors = layers.Embedding(9, 4)(token) + layers.Embedding(5, 4)(place)
+    model = keras.Model(token, layers.GlobalAveragePooling1D()(vectors))
+    assert len(model.trainable_weights) == 2
+    numbered = keras.Model(token, place)
+    assert np.asarray(numbered(TOKENS)).tolist() == [[0, 1, 2, 3, 4]] * 2
