@@ -55,6 +55,8 @@ EQUIVALENT = {  # the exercise, and the line as the mutant has it: why it does t
     "16.3 4: return 2 + 2 + 4 + moments": "both precisions take 8 bytes",
     "16.3 4: return (2 + 2 + 4 if precision == 'full' else 4 + 4) + moments": "both precisions take 8 bytes",
     "16.3 4: return (4 + 4 if precision != 'full' else 2 + 2 + 4) + moments": "both precisions take 8 bytes",
+    "17.1 6: return weighted / np.where(length > 0, length, 2)": "a text without words is 0, divided by anything",
+    "17.1 6: return weighted / np.where(length > 1, length, 1)": "a text with words has at least the length 1",
 }
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt),

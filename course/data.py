@@ -30,7 +30,10 @@ TABLES = {
     "wine_quality": "quality",
     "hypothyroid": "hypothyroid",
     "abalone": "rings",
+    "debian_programs": "tags",
+    "debian_checked": "applies",
 }
+COMPRESSED = {"debian_programs"}  # tables stored as .csv.gz
 CLASSES = {"penguins", "hypothyroid"}  # tables whose split keeps the share of every class
 FAST_ROWS = 0.1  # images kept in fast mode
 
@@ -88,7 +91,8 @@ def table(name: str) -> pd.DataFrame:
     """Load the whole of table `name`, rows in the order of the file, target column included."""
     if name not in TABLES:
         raise ValueError(f"data set {name!r}: must be one of {', '.join([*IMAGES, *TABLES])}")
-    return pd.read_csv(verified(f"tables/{name}.csv"))
+    ending = ".csv.gz" if name in COMPRESSED else ".csv"
+    return pd.read_csv(verified(f"tables/{name}{ending}"))
 
 
 @cache

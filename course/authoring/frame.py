@@ -118,7 +118,8 @@ def _time(source: Source) -> str:
     """Return reading and exercise time estimated from the text, run time as measured."""
     reading, exercises = minutes(source)
     text = f"about {reading} minutes to work through and {exercises} for the exercises"
-    if measured := times().get(source.number):
+    measured = times().get(source.number, {})
+    if "full" in measured and "fast" in measured:  # `course measure` alone stores processor seconds
         full, fast = (
             next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast")
         )
