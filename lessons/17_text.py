@@ -25,9 +25,9 @@
 
 # %% [markdown]
 # What is this program for? Volunteers have read the descriptions of thousands of programs and given each of them tags,
-# such as `game`, `mail` or `command line`. In this lesson a network learns to give the tags. Texts bring three problems
-# that images do not have. They differ in length, so something has to fill the gaps. Counting words may be enough, so a
-# network has to show what it adds. And nobody has given all the tags that fit.
+# such as `game`, `mail` or `command line`. In this lesson a network learns to give the tags. That brings three
+# problems. Texts differ in length, so the short ones have to be filled up. Counting words may be enough, so a network
+# has to show what it adds. And volunteers forget tags, so a tag that is missing may still fit.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
@@ -93,9 +93,10 @@ for name, value in nothing.items():
     print(f"{name:16} {float(value):.4f}")
 
 # %% [markdown] tags=["answer"]
-# Binary accuracy is {{17.nothing_binary}}, for a network that has read nothing: that share of all labels is off.
+# Binary accuracy is {{17.nothing_binary}}, for a network that has read nothing: that share of all labels is 0.
 # `"accuracy"` is {{17.nothing_accuracy}}. Of equal outputs `argmax` takes the first, so this is the share of programs
-# that have the first tag, `command line`. Sort the columns in another way, and it is another number. Neither figure
+# that have the first tag, `command line`. If you sort the columns in another way, you get another number. Neither
+# figure
 # says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for the lazy
 # network.
 
@@ -127,10 +128,11 @@ fact(
 # %% [markdown]
 # ### Siblings
 #
-# Many programs have siblings, such as `claws-mail-pdf-viewer` and `claws-mail-dillo-viewer`, whose descriptions share
-# whole sentences. If one of them is a training text and the other a test text, the test is too easy: the model has
-# seen half of the answer. So we call the name up to the first hyphen the *family* of a program, and put each family
-# into one part.
+# Many programs have siblings, such as `bacula-director-mysql` and `bacula-director-pgsql`, and the descriptions of
+# these two share whole sentences. If one of them is a training text and the other a test text, the test is too easy:
+# the model has seen part of the answer. So we form *families*: programs belong to the same family if their names agree
+# up to the first hyphen. We put each family as a whole into the training, the validation or the test texts. The rule is
+# rough. `aconnectgui` and `alsamixergui` share sentences, but it takes them for strangers.
 
 # %%
 from course.topics.text import families, split_by_family
@@ -156,7 +158,10 @@ spread(
 # If you dealt the programs one by one, {{17.siblings}} of the test texts would have a sibling among the others.
 #
 # Another seed deals the same families in another way, so ranges over seeds show the luck of the split and of the first
-# weights. What other programs would have shown is a question for the bootstrap (lesson 09).
+# weights. The splits overlap, since all of them deal the same programs. So ten seeds are not ten independent trials,
+# and a sign test over them says less than its p suggests. (As everywhere in this course, we read a direction from a
+# sign test only where p is below 0.01.) What other programs would have shown is a question for the bootstrap
+# (lesson 09).
 
 # %% [markdown]
 # ## The baseline first
@@ -167,7 +172,8 @@ spread(
 #
 # $$\log \frac{1 + n}{1 + d_j} + 1$$
 #
-# and then scales each row to the length 1. On these rows we fit a logistic regression for each tag.
+# (with the natural logarithm) and then scales each row to the length 1. On these rows we fit a logistic regression for
+# each tag.
 
 # %%
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -185,8 +191,9 @@ def linear_model():
 
 
 # %% [markdown]
-# Two words on the settings. `min_df=2` leaves out words that stand in one text only. `sublinear_tf` takes
-# $1 + \log(\text{count})$ in the place of the count.
+# What do the settings do? `min_df=2` leaves out words that stand in one text only. `sublinear_tf` takes
+# $1 + \log(\text{count})$ instead of the count. `class_weight="balanced"` makes the rows with a tag weigh as much,
+# taken together, as the rows without it.
 
 # %%
 linear = linear_model().fit(text[train], labels[train])
@@ -194,8 +201,8 @@ linear_validation = linear.predict_proba(text[validation])
 linear_test = linear.predict_proba(text[test])
 
 # %% [markdown]
-# F1 depends on the threshold, and class weights move the right one (lesson 08). To be fair to every model, we choose a
-# threshold for each tag on the validation texts, for each model alike.
+# F1 depends on the threshold, and class weights move the best threshold (lesson 08). To be fair to every model, we
+# choose the thresholds of each in the same way: one for each tag, on the validation texts.
 
 # %%
 from course.topics.text import f1_by_tag
@@ -218,14 +225,14 @@ spread("17.linear", "macro F1 of the linear model", linear_macro)
 
 # %% [markdown]
 # The linear model reaches a macro F1 of {{17.linear}}. It knows neither the order of the
-# words nor that "picture" and "image" are related. Remember that figure. A network that does not reach it has cost you
-# time for nothing.
+# words nor that "picture" and "image" are related. Remember that figure. A network that is to take the place of this
+# model has to reach it.
 
 # %% [markdown]
 # ### Exercise 17.1: TF-IDF
 #
-# Write the weighting above. `counts` is (texts, words), and the texts are those that you count $n$ and $d_j$ on. Leave
-# a text without any word a row of zeros.
+# Write the formula above, with plain counts (no `sublinear_tf`) and with the scaling of the rows. `counts` has the
+# shape (texts, words); take $n$ and $d_j$ from these texts. A text without any word must stay a row of zeros.
 
 
 # %% tags=["solution"]
@@ -324,10 +331,11 @@ def tf_idf(counts):
 # %% [markdown]
 # ## From words to numbers
 #
-# A network needs numbers. `TextVectorization` writes all letters small, drops punctuation (that of ASCII), cuts the
-# text at spaces, and gives each word the number of its rank: the more frequent, the lower. The pieces are called
+# A network needs numbers. `TextVectorization` turns all letters into lowercase, drops ASCII punctuation, cuts the text
+# at spaces, and numbers the words by rank: the more frequent a word, the lower its number. The pieces are called
 # **tokens**. Two numbers are reserved: 1 stands for every word outside the vocabulary, and **0 fills short texts up**
-# to the common length. We let it count the *training* texts only.
+# to the common length, which is called *padding*. Longer texts are cut off. We let the layer count the words of the
+# *training* texts only.
 
 # %%
 vectorize = keras.layers.TextVectorization(vocabulary, output_sequence_length=words)
@@ -344,8 +352,9 @@ spread("17.cut", "texts that fill all places", 100 * cut, unit="%", digits=0)
 
 # %% [markdown]
 # The numbers have no meaning of their own: word 7 is not "more" than word 6. So the first layer is a table with a row
-# for each number, an **embedding**, and the rows are weights that training sets. The rest looks for groups of three
-# words, and passes on the greatest answer of each filter and the sum of the vectors.
+# for each number, an **embedding**, and the rows are weights that training sets. Then comes a convolution. Each of its
+# filters looks at three neighboring words at a time and answers with a number. Of all answers of a filter only the
+# greatest goes on. Besides, the sum of all word vectors goes on.
 
 # %%
 from course.topics.text_figures import from_words_to_tags
@@ -355,7 +364,8 @@ from_words_to_tags()
 # %% [markdown]
 # ### An error message, read together
 #
-# Here is that network, with a layer forgotten. (We run it eagerly, so that the message shows plain numbers.)
+# Here is the upper path of the figure, in small and with a layer forgotten. (We run it eagerly, so that the message
+# shows plain numbers.) Which layer is it? Decide before you read on below the message.
 
 # %%
 forgetful = keras.Sequential(
@@ -386,9 +396,10 @@ except ValueError as error:
 # %% [markdown]
 # ## The network
 #
-# Both networks of this lesson end alike. Of each filter the greatest answer goes on. And since many words say a little,
-# the sum of all vectors goes on as well, divided by the square root of the number of words, so that long texts do not
-# shout. Then come the sigmoids.
+# Two networks of this lesson end in the same way: the convolution below, and self-attention later. The greatest answer
+# of each filter goes on. Since many words say a little, the sum of all vectors goes on as well. It is divided by the
+# square root of the number of words, so that it does not grow too much with the length of the text. Then come the
+# sigmoids.
 
 # %%
 from keras import layers, ops
@@ -447,7 +458,7 @@ def answer(model, rows, x=tokens):
 
 
 # %% [markdown]
-# ## Padding that counts
+# ## A text alone, and in a batch
 
 # %% [markdown] tags=["predict"]
 # A short text reaches the trained network twice: alone, without any padding, and filled up with zeros, as it would be
@@ -483,11 +494,13 @@ fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 # %% [markdown] tags=["answer"]
 # Without the mask, padding changes a probability by up to {{17.padding_effect}}, in the twenty shortest validation
 # texts (with every seed, at least by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding
-# has a row for them, and every filter answers to them. So the answer to one text depends on *how long the others in its
-# batch are*. Nothing warns you, and the training looks fine. With the mask the difference is gone, up to rounding.
+# has a row for them, and every filter answers to them. If you pad each batch to its longest text, as is common, the
+# answer to one text depends on *how long the others in its batch are*. Nothing warns you, and the training looks fine.
+# With the mask the difference is gone, up to rounding.
 #
-# Both ways through the network are hit. Every zero adds its row to the sum, and to the number of words by which that is
-# divided. A maximum changes where the padding answers more than every word.
+# Both paths through the network are open to padding. In the sum, every zero adds its row, and it also counts as a word
+# in the divisor. A maximum changes where a filter answers more to padding than to every word. (The change above
+# comes from both paths together.)
 
 # %%
 unmasked_f1 = f1_by_tag(
@@ -501,16 +514,17 @@ mask_gain = masked_f1.mean() - unmasked_f1.mean()
 spread("17.mask_gain", "macro F1, with mask minus without", mask_gain)
 
 # %% [markdown]
-# Does it cost F1? Here all texts are padded to one length, in training and in the test alike, and macro F1 with the
-# mask differs by {{17.mask_gain}}: {{17.mask_gain:sign}}. That is what makes the error silent. It shows when lengths
-# change: in another batch, or in the program that uses your network.
+# Does the missing mask cost F1? Here all texts are padded to one length, in training and in the test alike. Macro F1
+# with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. The test figure hardly gives the error
+# away, and that is why we call it silent. It shows when lengths change: in another batch, or in the program that uses
+# your network.
 
 # %% [markdown]
-# ### A metric that counts padding
+# ### The masks of Keras
 #
 # Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, layers hand it on, and the
-# loss and the metrics of Keras leave out what is masked. Let us see, with a network that answers for each word: is it
-# outside the vocabulary? Ours is lazy and says no to every word.
+# loss and the metrics of Keras leave out what is masked. We try that with a network that answers one question for each
+# word: is this word outside the vocabulary? Our network is lazy and says no to every word.
 
 # %%
 unknown = (tokens == 1)[..., None].astype("float32")
@@ -559,8 +573,8 @@ print("warning:", str(caught[0].message)[:75] if caught else "none")
 # padded to twice the length, it would be better still.
 
 # %% [markdown]
-# The cure is to say yourself which words count. `sample_weight` may be (rows, words), and it must be among the
-# *weighted* metrics to reach one:
+# The cure is to say yourself which words count. `sample_weight` may have the shape (texts, words). It reaches only
+# those metrics that you list as `weighted_metrics`:
 
 # %%
 is_word = (tokens[validation] != 0).astype("float32")
@@ -587,7 +601,7 @@ fact(
 )
 
 # %% [markdown] tags=["quiz"]
-# Your texts have at most 120 words. You pad them to 240 in the place of 120, and the accuracy per word rises by three
+# Your texts have at most 120 words. You pad them to 240 instead of 120, and the accuracy per word rises by three
 # points. What is the likeliest reason?
 #
 # - [ ] The network sees more words of the long texts.
@@ -666,11 +680,12 @@ def word_accuracy(y_true, y_predicted, tokens):
 
 
 # %% [markdown]
-# ### Exercise 17.3: the greatest answer of a word
+# ### Exercise 17.3: the greatest answer to a word
 #
-# `found` is (texts, words, filters). Return the greatest answer of each filter to a *word* of the text, (texts,
-# filters). There was no `relu`, so all answers to words may be below 0. Every text has at least one word. Leave the
-# arrays that you are given as they are.
+# `found` holds the answers of filters, in the shape (texts, words, filters), and `tokens` is 0 where there is padding.
+# For each text and each filter, return the greatest answer to a *word*, in the shape (texts, filters). There was no
+# `relu`, so all answers to words may be below 0. Every text has at least one word. Do not change the arrays that you
+# are given.
 
 
 # %% tags=["solution"]
@@ -780,14 +795,17 @@ spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown] tags=["answer"]
 # In the figure, the convolution is behind for each tag whose square is left of the dot. Its macro F1 is
-# {{17.convolution}}. Minus that of the linear model it is {{17.gain}}: {{17.gain:sign}}.
-# Other test texts of the same kind could move this difference: the bootstrap puts its low end at {{17.gain_low}} and
-# its high end at {{17.gain_high}}, which is below 0 with every seed.
+# {{17.convolution}}. Minus that of the linear model, that makes {{17.gain}}: {{17.gain:sign}}.
+# With other test texts of the same kind, this difference would move. The low end of the bootstrap's 99% interval is at
+# {{17.gain_low}}, and its high end at {{17.gain_high}}: with every seed the whole interval is below 0. (The bootstrap
+# draws single texts, not families, and keeps the trained models and their thresholds. So the interval may be too
+# narrow.)
 
 # %% [markdown]
 # Before you blame the network, ask what would help it. It has to learn from a few thousand texts what each word means,
 # and most words stand in few of them. So what would more texts do? We cannot get more, but we can see what *fewer* do.
-# `reinitialize` takes the network back to its first weights (lesson 09).
+# The epochs stay the same, so with fewer texts the network takes fewer steps as well. `reinitialize` takes it back to
+# its first weights (lesson 09).
 
 # %%
 from course.training.reinitialize import reinitialize
@@ -840,18 +858,19 @@ bound(
 )
 
 # %% [markdown]
-# With a quarter of the texts, the difference between convolution and linear model is {{17.gap_quarter}}. With all texts
-# it is nearer to 0 with every seed, by {{17.gap_closes}}. So in this range, more texts help the network more than the
-# linear model. How many it would need to draw level, these data cannot tell.
+# With a quarter of the texts, the convolution's macro F1 minus the linear model's is {{17.gap_quarter}}. With all texts
+# the difference is nearer to 0 with every seed, by {{17.gap_closes}}. So in this range, more texts, and the steps that
+# come with them, help the network more than the linear model. How much of that is the texts and how much the steps, we
+# did not separate. Nor can these data tell how many texts the network would need to draw level.
 #
 # The convolution has another handicap: it reads only the first words of a text, as many as the parameter `words` says,
-# while TF-IDF reads all. {{17.cut}} of the texts fill all their places.
+# while TF-IDF reads all. {{17.cut}} of the texts fill all their places, so most of these are cut.
 #
 # ### The same rows for a network
 #
-# Is it the network that loses, or the word vectors that it has to learn first? To tell, give a network the very rows
-# that the linear model gets, the TF-IDF of the texts. It then has a weight for each word from the start, like the
-# linear model, and a hidden layer besides.
+# Does the convolution lose because it is a network, or because of what it is given? To tell, give a network the very
+# rows that the linear model gets, the TF-IDF of the texts. Then it knows from the start which words are rare, it reads
+# each text to the end, and it differs from the linear model by its hidden layer and its training.
 
 # %% [markdown] tags=["predict"]
 # Where will macro F1 of this network lie: near the convolution, near the linear model, or clearly above both?
@@ -885,23 +904,25 @@ spread(
 spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 
 # %% [markdown] tags=["answer"]
-# It reaches {{17.dense}}. Against the linear model that is {{17.dense_gain}}: {{17.dense_gain:sign}}. Against the
-# convolution it is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So most of what the convolution
-# lacks is in what it is given, not in its being a network.
+# It reaches {{17.dense}}. Minus the linear model's macro F1, that makes {{17.dense_gain}}: {{17.dense_gain:sign}}.
+# Minus the convolution's, it makes {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So networks as
+# such can come close here. Most of what the convolution lacks is in what it is given and in how it reads that: the
+# first words only, without the weights of TF-IDF.
 
 # %% [markdown]
 # ## Self-attention
 #
-# A convolution sees three words at a time. **Self-attention** lets each word read every other word of its text. Each
-# word's vector $x_t$ is multiplied by three matrices of weights: into a *query* $q_t$, what the word looks for; a *key*
-# $k_t$, what it offers to be found by; and a *value* $v_t$, what it hands over. Word $t$ then takes the mean of all
-# values, with weights from a softmax:
+# A convolution sees three words at a time. **Self-attention** lets each word read all words of its text. Three matrices
+# of weights (each with a bias) turn the word's vector $x_t$ into three others: a *query* $q_t$ says what the word looks
+# for, a *key* $k_t$ by what it can be found, and a *value* $v_t$ what it hands over. Word $t$ then takes a weighted
+# mean of all values. The weights $a_{ts}$ come from a softmax over the *scores* $q_t \cdot k_s / \sqrt{d}$:
 #
 # $$\text{attended}_t = \sum_s a_{ts} v_s, \qquad
 # a_{ts} = \frac{\exp(q_t \cdot k_s / \sqrt{d})}{\sum_r \exp(q_t \cdot k_r / \sqrt{d})}$$
 #
-# with $d$ numbers in a query. Padding must not be read: its score becomes hugely negative, so that its weight is 0.
-# *Heads* do this several times side by side, each with its own matrices, and one more matrix joins their results.
+# with $d$ numbers in a query. Padding must not be read, so we make its scores hugely negative, and no weight is left
+# for it. All this is one *head*. Several heads work side by side, each with its own matrices, and one more matrix
+# joins their results.
 
 
 # %%
@@ -970,8 +991,8 @@ fact(
 )
 
 # %% [markdown]
-# They do. Who reads whom? Here is the shortest of these texts, with the mean over the heads. `[UNK]` is any word
-# outside the vocabulary.
+# They do. Who reads whom? Here is the shortest of these texts. Each square is the weight $a_{ts}$ with which the word
+# at the left reads the word below, averaged over the heads. `[UNK]` is any word outside the vocabulary.
 
 # %%
 from course.topics.text_figures import attention_map
@@ -987,8 +1008,9 @@ attention_map(
 )
 
 # %% [markdown]
-# Each row of the figure sums to 1. It is tempting to read such a picture as the network's reasons. Be careful: other
-# weights often lead to the same answer (Jain and Wallace, in Further reading).
+# Each row of the figure sums to 1, and a dark column is a word that many others read. It is tempting to take such a
+# picture for the network's reasons. Be careful: other weights often lead to the same answer (Jain and Wallace, in
+# Further reading).
 
 # %% [markdown] tags=["predict"]
 # Shuffle the words of each text, and leave the padding at the end. Whose answers will change: those of the convolution,
@@ -1021,8 +1043,9 @@ fact(
 
 # %% [markdown] tags=["answer"]
 # Only those of the convolution change, by up to {{17.order_convolution}}. Look at the formula: it sums over all words,
-# and no sum knows an order. To self-attention a text is a *set* of words, like to the linear model. That is why real
-# networks of this kind add to each vector something that depends on its place.
+# and no sum knows an order. To self-attention a text is a *bag* of words, as it is to the linear model: how often a
+# word stands there counts, where it stands does not. That is why *transformers*, the large networks made of such
+# blocks, also tell each word its place.
 
 # %%
 attention_f1 = f1_by_tag(
@@ -1045,16 +1068,17 @@ bound(
 # ### Together
 #
 # Lesson 13 took the mean of several models. You have trained three networks (the convolution with its mask,
-# self-attention, and the network on TF-IDF) and a linear model. Take the mean of the three networks' probabilities, and
-# then the mean of that and the linear model's.
+# self-attention, and the network on TF-IDF) and a linear model. First take the mean of the three networks'
+# probabilities: we call it *three networks*. Then take the mean of that and the linear model's probabilities: we call
+# it *all together*. In it the linear model weighs as much as the three networks.
 #
-# F1 also carries the luck of the thresholds: that of a rare tag is chosen on few validation texts that have it. So we
-# add **average precision** (lesson 09). It needs no threshold, since it asks whether the texts that have the tag come
+# F1 also depends on luck with the thresholds: a rare tag has few validation texts to choose its threshold on. So we add
+# **average precision** (lesson 09). It needs no threshold, since it asks whether the texts that have the tag are ranked
 # first.
 
 # %% [markdown] tags=["predict"]
-# Which of these has a higher average precision than the linear model: the network on TF-IDF, the mean of the three
-# networks, the mean of all, or none of them?
+# Which of these have a higher average precision than the linear model: the network on TF-IDF, the three networks, all
+# together, or none of them?
 
 # %%
 from sklearn.metrics import average_precision_score
@@ -1104,23 +1128,24 @@ spread("17.three_gain", "macro F1, three networks minus linear", three_gain)
 spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 
 # %% [markdown] tags=["answer"]
-# Average precision of the linear model is {{17.ap_linear}}. Minus that of the linear model:
+# The average precision of the linear model is {{17.ap_linear}}. The table shows how far the others are from it:
 #
-# | | average precision | |
+# | | average precision minus the linear model's | sign over the seeds |
 # | --- | --- | --- |
 # | convolution | {{17.ap_convolution}} | {{17.ap_convolution:sign}} |
 # | network on TF-IDF | {{17.ap_dense}} | {{17.ap_dense:sign}} |
 # | three networks | {{17.ap_three}} | {{17.ap_three:sign}} |
 # | all together | {{17.ap_everyone}} | {{17.ap_everyone:sign}} |
 #
-# Neither of the two networks is above the linear model, nor is the mean of the three. But the mean of all is, with every
-# seed. So the networks and the linear model err, in part, in different places.
+# Neither the convolution nor the network on TF-IDF is above the linear model, nor are the three networks. But all
+# together are, with every seed. So the networks and the linear model err, in part, in different places.
 
 # %% [markdown]
-# So when does a network beat the linear model? With this many texts, and with nothing read before: not alone, but
-# beside it. In macro F1 the thresholds add noise, and the sign test can tell less:
+# So when does a network beat the linear model? With this many texts, and with nothing read before, none of our networks
+# beats it by itself. Together with the linear model, the networks rank the texts better than it does. In macro F1 the
+# thresholds add noise, and the sign test can tell less:
 #
-# | macro F1 on the test texts | | |
+# | | macro F1 on the test texts | sign over the seeds |
 # | --- | --- | --- |
 # | linear model | {{17.linear}} | |
 # | convolution | {{17.convolution}} | |
@@ -1133,25 +1158,30 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # | three networks minus linear | {{17.three_gain}} | {{17.three_gain:sign}} |
 # | all together minus linear | {{17.everyone_gain}} | {{17.everyone_gain:sign}} |
 #
-# When we planned this lesson, we wanted macro F1 of the best network to be at most 0.02 below that of the linear model,
-# with every seed. **Not reached:** the network on TF-IDF comes near it, yet is further below with some seeds, and so is
-# the mean of the three. Whether the network on TF-IDF is worse than the linear model at all, macro F1 cannot tell here;
-# average precision can.
+# Self-attention, which sees the whole text at once, is below the convolution, which sees three words: by little, but
+# with every seed. A newer layer is not by itself a better model.
 #
-# The comparison favors the networks, if anything. Their rates and epochs were tried on splits of these same programs,
-# while the strength of the linear model's penalty is scikit-learn's default. What networks usually win with is not
-# their shape but what they have read before, weights trained on millions of other texts (compare lesson 14). There are
-# none in this course, so we do not claim what they would reach here.
+# When we planned this lesson, we wanted macro F1 of the best network to be at most 0.02 below that of the linear model,
+# with every seed. **Not reached:** with some seeds the network on TF-IDF is further below, and so are the three
+# networks. Macro F1 cannot tell here whether the network on TF-IDF is worse than the linear model at all. Average
+# precision can.
+#
+# In its tuning the comparison favors the networks. Their rates and epochs were tried on splits of these same programs,
+# while the strength of the linear model's penalty is scikit-learn's default. In what they read it favors the linear
+# model, since the convolution and self-attention get the first words only. Networks usually win by what they have read
+# before: they start from weights trained on millions of other texts (compare lesson 14). There are none in this course,
+# so we do not claim what they would reach here.
 
 # %% [markdown]
 # ## A missing tag is not a no
 #
-# So far, a tag that nobody gave counted as a no. But volunteers give the tags that come to their minds. If a model says
-# `editing` of a photo organizer, and the volunteers did not, who is right? Precision blames the model.
+# So far, a tag that nobody gave counted as a no. But volunteers may forget a tag. If a model gives the tag `editing` to
+# a photo organizer, and the volunteers did not, who is right? Precision blames the model.
 #
-# The only way to find out is to look. Of the linear model's *false alarms* (seed 0, test texts, threshold 0.5) we drew
-# {{17.checked}} at random. One reader, who knew that the model had said yes, read each description and judged whether
-# the tag applies. Here is all of it, so that you can judge the judge:
+# The only way to find out is to look. A *false alarm* is a yes of the model where the labels say no. Of the linear
+# model's false alarms (seed 0, test texts, threshold 0.5 in place of the chosen ones) we drew {{17.checked}} at random.
+# One reader, who knew that the model had said yes, read each description and judged whether the tag applies. Here is
+# the whole sample, so that you can judge the judge:
 
 # %%
 checked = table("debian_checked")
@@ -1177,9 +1207,11 @@ fact("17.unclear", "of them unclear", verdicts["unclear"], equals=12)
 # %% [markdown]
 # By this reader, {{17.apply}} of {{17.checked}} "errors" were right, and {{17.unclear}} more could not be decided from
 # the description; we count those as errors. The interval says what the luck of the draw may have done. It does not say
-# what another reader would have found. If a share $P$ of its alarms agrees with the labels, and a share $s$ of the
-# others applies as well, then the precision is
-# $P + (1 - P)\,s$. (Here $P$ is that of all tags together, *micro* precision.)
+# what another reader would have found.
+#
+# Now let $P$ be the share of the model's yeses that agree with the labels, and $s$ the share of its false alarms whose
+# tag applies all the same. Then the precision is $P + (1 - P)\,s$. (Here $P$ is the precision over all tags together,
+# *micro* precision.)
 
 # %% [markdown] tags=["predict"]
 # By how much will the linear model's precision rise once you allow for missing tags: by less than five points, by about
@@ -1213,9 +1245,10 @@ spread("17.precision_low", "low end of the interval", corrected["low"])
 spread("17.precision_high", "high end of the interval", corrected["high"])
 
 # %% [markdown] tags=["answer"]
-# By about ten: {{17.precision_rise}}. By the labels it is {{17.precision}}. Allowing for missing tags it is about
-# {{17.precision_corrected}}; the luck of the draw alone leaves from {{17.precision_low}} to {{17.precision_high}}. If
-# our reader is right, a good part of what looked like the model's errors are gaps in the labels.
+# It rises by about ten points: {{17.precision_rise}}. By the labels, precision is {{17.precision}}. Allowing for
+# missing tags, it is about {{17.precision_corrected}}. The low end of the interval puts it at {{17.precision_low}}, the
+# high end at {{17.precision_high}}. If our reader is right, about a third of what looked like the model's errors are
+# gaps in the labels.
 
 # %% [markdown]
 # An expert would object, rightly:
@@ -1225,8 +1258,8 @@ spread("17.precision_high", "high end of the interval", corrected["high"])
 # - **One split.** The sample is from the test texts of seed 0. With other seeds we carry its share over.
 # - **The sample is of one model.** It says nothing about the false alarms of the networks: they may be better or worse.
 # - **Recall is wrong as well.** Tags that apply and that neither the volunteers nor the model gave are in no count.
-# - **The training labels have the same gaps.** The model has been taught to say no where yes was right, so it says yes
-#   too rarely.
+# - **The training labels have the same gaps.** The model has been taught to say no where yes was right. That has
+#   lowered some of its probabilities, and no correction of the test labels mends it.
 
 # %% [markdown] tags=["quiz"]
 # A colleague's network has a precision of 0.65 by these labels, your linear model one of 0.70. Whose is higher, once
@@ -1244,25 +1277,26 @@ spread("17.precision_high", "high end of the interval", corrected["high"])
 # %% [markdown]
 # ## What you have learned
 #
-# - `TextVectorization` turns words into numbers, counted on training texts only; an embedding turns numbers into
+# - `TextVectorization` turns words into numbers, by counts of the training texts only; an embedding turns numbers into
 #   vectors. With a sigmoid for each tag, the network answers with a set.
 # - Start with TF-IDF and logistic regression. Compare with the same split, with thresholds chosen in the same way, and
 #   with an interval. Keep siblings in one part. On a few thousand texts neither the convolution nor the network
 #   on TF-IDF ranked better than the linear model; the mean of all did.
-# - Padding is taken for words by layers and metrics that know no mask. Test it: the same text, alone and padded, must
-#   get the same answer. Where the mask is lost, pass weights.
+# - Layers and metrics that know no mask take padding for words. Test it: the same text, alone and padded, must get the
+#   same answer. Where the mask is lost, pass sample weights.
 # - Self-attention is three projections, a softmax and a mean; ours in NumPy equals that of Keras. It sees no order unless
 #   you add one.
-# - Labels that are missing are not noes. A sample checked by hand says what they do to precision, and an interval says
+# - A missing label is not a no. A sample checked by hand says what missing labels do to precision, and an interval says
 #   how much so few checks can tell.
-# - A message about shapes names two. Name each axis, and the one that is too many names the missing layer.
+# - A message about shapes names two shapes. Name each axis: the axis that is too many tells you which layer is missing.
 #
 # ## Try next
 #
 # - Deal the programs one by one: after the cell that makes `mixed`, add a cell with
 #   `test, validation, train = np.split(mixed, [one_fifth, 2 * one_fifth])`. How much of the linear model's F1 was due to
 #   siblings?
-# - Use `GlobalAveragePooling1D` in the place of the maximum, without the mask. How large is the effect of padding now?
+# - Use `GlobalAveragePooling1D` instead of `GlobalMaxPooling1D`, without the mask. How large is the effect of padding
+#   now?
 # - Add an embedding of the place to the vectors of `attentive`: `place = ops.cumsum(ops.ones_like(token), axis=1) - 1`
 #   numbers the words, and `layers.Embedding(words, 64)(place)` gives each number a vector. Do the answers now depend on
 #   the order? Is macro F1 higher?
