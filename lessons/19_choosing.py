@@ -927,7 +927,8 @@ def halving(curves, first, factor):
 # %% [markdown]
 # The course has the same as `halve`. Does it find what the whole grid finds? "The same" needs a measure. The error of
 # the grid's best is known only as well as its validation rows allow, so we ask whether the survivor's mean squared error
-# is within **one standard error** of that of the best.
+# is within **one standard error** of that of the best. (Samples of one mixture are alike, so the true standard error is
+# larger than the one computed from rows. Ours is the stricter.)
 
 # %% [markdown] tags=["predict"]
 # Halving trains the grid for a fraction of its epochs. Which fraction would you give it, so that its survivor is that
@@ -958,6 +959,8 @@ fact(
     "halving spends at most a third of the grid's epochs",
     found["quarter"][1] <= 1 / 3,
 )
+
+# %%
 spread("19.early_rank", "rank correlation, first cut and end", early_rank, digits=2)
 bound(
     "19.excess_quarter",
