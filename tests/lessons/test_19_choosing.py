@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from course.catalog import find
+from course.evidence import SIGNIFICANT, sign_test
 from course.parameters import check
 from course.runs.plan import split
 from course.topics.budget import best_of_normal
@@ -72,3 +73,19 @@ def test_the_values_that_the_text_gives_to_course_run_are_allowed():
     assert allowed == {"units": 8, "seed": 4, "fast": True}
     assert check(find("19").parameters, {"units": "32"}) == {"units": 32}
     assert '"19.noise"' in text  # the column that the text reads
+
+
+def test_halving_misses_one_standard_error_and_the_formula_ten_percent_with_some_seeds(full):
+    assert full("19.excess_quarter").high > 1
+    assert full("19.ratio_formula").low < 0.9
+
+
+@pytest.mark.parametrize("name", ["copied_shift", "lowest_over_best", "early_over_best"])
+def test_a_rate_that_is_said_to_be_higher_is_so_by_more_than_chance(name, full):
+    assert sign_test(np.log(full(f"19.{name}").values)) < SIGNIFICANT
+
+
+@pytest.mark.parametrize("name", ["flatters", "from_9_to_27"])
+def test_what_is_said_to_fall_falls_by_more_than_chance(name, full):
+    assert full(f"19.{name}").median > 0
+    assert sign_test(full(f"19.{name}").values) < SIGNIFICANT
