@@ -6,6 +6,7 @@
 #   - compute how many seeds it takes to tell two settings apart
 #   - compute by how much the best of n tries flatters, and how much of the gain remains on other rows
 #   - choose between a grid, random search and successive halving, and count the epochs that each one spends
+#   - run a search as recorded runs that go on where they stopped, as `course run` does
 #   - keep a test set sealed until one network is left
 # prerequisites:
 #   - "lesson 02 (Regression with Keras): training, validation and test rows; whole mixtures on one side"
@@ -327,11 +328,11 @@ spread(
 )
 
 # %% [markdown] tags=["answer"]
-# Well above it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb takes a tenth of
-# it. The one of our nine rates that is nearest to that adds {{19.tenth_costs}} to the error. So the test finds a
-# place to start. It is not a choice, because it looks at a few hundred steps and at the training loss. The best rate also
-# depends on how long you train: after a ninth of the epochs, the best of the nine was {{19.early_over_best}} times as
-# high as at the end.
+# Well above it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb
+# takes a tenth of it. The one of our nine rates that is nearest to that adds {{19.tenth_costs}} to the error. So the
+# test finds a place to start. It is not a choice, because it looks at a few hundred steps and at the training loss. The
+# best rate also depends on how long you train: after a ninth of the epochs, the best of the nine was
+# {{19.early_over_best}} times as high as at the end.
 
 # %% [markdown]
 # ## What is one seed worth?
@@ -458,7 +459,8 @@ def seeds_needed(difference, deviation):
 # have no reason at all: programs that answer yes-or-no questions by tossing a coin.
 
 # %% [markdown] tags=["predict"]
-# As many such programs as `best_of` says answer 200 questions each. How many does the *best* of them get right, on average?
+# As many such programs as `best_of` says answer 200 questions each. How many does the *best* of them get right, on
+# average?
 
 # %%
 from scipy.stats import binom
@@ -519,16 +521,16 @@ normal_gain = seen.std(ddof=1) * np.array([best_of_normal(n) for n in tries])
 
 # %% [markdown]
 # In the other half we measure: draw $n$ of the networks, take the one with the least validation error, and note by how
-# much it is below the mean, on both kinds of rows. There is no need to draw. The $i$-th best of $N$ networks is the best
-# of $n$ drawn ones when the other $n - 1$ come from the $N - i$ behind it:
+# much it is below the mean, on both kinds of rows. There is no need to draw. The $i$-th best of $N$ networks is the
+# best of $n$ drawn ones when the other $n - 1$ come from the $N - i$ behind it:
 #
 # $$P(i\text{-th is chosen}) = \binom{N - i}{n - 1} \Big/ \binom{N}{n}$$
 
 # %% [markdown]
 # ### Exercise 19.2: the expected best
 #
-# Write the mean of the least error among `n` networks that are drawn from `errors` without replacement. `math.comb(a, b)`
-# gives $\binom{a}{b}$. With `n = 1` the result is the mean, and with all of them it is the least error.
+# Write the mean of the least error among `n` networks that are drawn from `errors` without replacement.
+# `math.comb(a, b)` gives $\binom{a}{b}$. With `n = 1` the result is the mean, and with all of them it is the least error.
 
 # %% tags=["solution"]
 import math
@@ -676,10 +678,10 @@ spread(
 
 # %% [markdown] tags=["answer"]
 # On the later rows {{19.kept}} of the gain is left. The best of the tries is {{19.best_gain}} below the mean on the
-# rows that chose it, and it flatters by {{19.flatters}}: {{19.flatters:sign}}. Could you have computed that gain from the other half of the
-# networks? The formula for normal values needs only their standard deviation; measured over computed is
-# {{19.ratio_formula}}. We had hoped for 10%: **not reached**, since errors are not normal and have a short tail where it
-# is good. The chances of ranks from exercise 19.2 need no assumption; there it is {{19.ratio_ranks}}.
+# rows that chose it, and it flatters by {{19.flatters}}: {{19.flatters:sign}}. Could you have computed that gain from
+# the other half of the networks? The formula for normal values needs only their standard deviation; measured over
+# computed is {{19.ratio_formula}}. We had hoped for 10%: **not reached**, since errors are not normal and have a short
+# tail where it is good. The chances of ranks from exercise 19.2 need no assumption; there it is {{19.ratio_ranks}}.
 #
 # So a lucky seed is a little better in earnest, and much of its lead is the luck of these rows. The more tries, the
 # larger the lead and the flattery.
@@ -796,9 +798,14 @@ spread(
 # %% [markdown]
 # ## Successive halving
 #
-# What if bad settings show early that they are bad? Successive halving bets on it (Jamieson and Talwalkar, 2016). It trains
-# all settings for a few epochs and keeps the best third. Those are trained on until each has had three times as many
-# epochs, again the best third is kept, and so on. (The name is from keeping half.)
+# What if bad settings show early that they are bad? Successive halving bets on it (Jamieson and Talwalkar, 2016). It
+# trains all settings for a few epochs and keeps the best third. Those are trained on until each has had three times as
+# many epochs, again the best third is kept, and so on. (The name is from keeping half.)
+#
+# When should the first cut come? Late cuts judge better and cost more. Let us spend a third of what the grid spends. If
+# a whole training takes $N$ epochs and the first cut comes after $f$, then $27 f$ epochs are spent before it,
+# $9 \cdot 2f$ before the second cut, and the last three networks are trained to the end: $36 f + 3 N$ in all. That is a third of
+# $27 N$ when $f = N / 6$.
 #
 # We have the curves of all 27 settings of the grid, and a network does not feel the others. So we need not train again:
 # what halving would have seen is the beginning of each curve.
@@ -806,7 +813,7 @@ spread(
 # %%
 from course.topics.budget_figures import halving_plot
 
-first = most_epochs // 9
+first = most_epochs // 6
 
 # %% tags=["varies"]
 halving_plot(
@@ -946,13 +953,13 @@ def halving(curves, first, factor):
 
 # %% [markdown]
 # The course has the same as `halve`. Does it find what the whole grid finds? "The same" needs a measure. The error of
-# the grid's best is known only as well as its validation rows allow, so we ask whether the survivor's mean squared error
-# is within **one standard error** of that of the best. (Samples of one mixture are alike, so the true standard error is
-# larger than the one computed from rows. Ours is the stricter.)
+# the grid's best is known only as well as its validation rows allow, so we ask whether the survivor's mean squared
+# error is within **one standard error** of that of the best. (Samples of one mixture are alike, so the true standard
+# error is larger than the one computed from rows. Ours is the stricter.)
 
 # %% [markdown] tags=["predict"]
-# Halving trains the grid for a fraction of its epochs. Which fraction would you give it, so that its survivor is that
-# close to the grid's best: a half, a quarter, a tenth?
+# Halving spends a third of the grid's epochs. Will its survivor be that close to the grid's best with every seed? And
+# what if the first cut comes much earlier, so that it spends about a tenth?
 
 # %%
 from course.topics.budget import halve
@@ -964,58 +971,65 @@ standard_error = squares.std(ddof=1) / np.sqrt(len(squares))
 # %%
 from scipy.stats import spearmanr
 
-at_cut, at_end = grid_validation[:, first - 1], grid_validation[:, -1]
-early_rank = spearmanr(at_cut, at_end).statistic
-
 found = {}
-for name, begin_with in {"quarter": first, "ninth": max(1, first // 3)}.items():
-    survivor, spent = halve(grid_validation, begin_with)
+for name, cut in {"third": first, "ninth": max(1, most_epochs // 27)}.items():
+    survivor, spent = halve(grid_validation, cut)
     excess = grid_validation[survivor, -1] ** 2 - grid_validation[chosen, -1] ** 2
-    found[name] = excess / standard_error, spent / grid_validation.size
+    rank = spearmanr(grid_validation[:, cut - 1], grid_validation[:, -1]).statistic
+    found[name] = excess / standard_error, spent / grid_validation.size, rank
+
+survivor, _ = halve(grid_validation, first)
+lost_later = grid_later[survivor, -1] - grid_later[chosen, -1]
 
 # %%
 fact(
     "19.at_most_a_third",
     "halving spends at most a third of the grid's epochs",
-    found["quarter"][1] <= 1 / 3,
+    found["third"][1] <= 1 / 3,
 )
 
 # %%
-spread("19.early_rank", "rank correlation, first cut and end", early_rank, digits=2)
+for name, (excess, share, rank) in found.items():
+    words = f"above the grid's best for a {name} of its epochs"
+    spread(f"19.excess_{name}", f"standard errors {words}", excess, digits=2)
+    spread(f"19.spent_{name}", f"share of its epochs: about a {name}", share, digits=2)
+    words = f"rank correlation of first cut and end, for a {name}"
+    spread(f"19.rank_{name}", words, rank, digits=2)
+
+# %%
 spread(
-    "19.excess_quarter",
-    "survivor above the grid's best, in standard errors",
-    found["quarter"][0],
+    "19.beyond_third",
+    "standard errors beyond one, for a third",
+    found["third"][0] - 1,
     digits=2,
 )
 spread(
-    "19.excess_ninth",
-    "survivor of an earlier cut, in standard errors",
-    found["ninth"][0],
-    digits=2,
-)
-spread("19.spent_quarter", "share of the grid's epochs", found["quarter"][1], digits=2)
-spread(
-    "19.spent_ninth",
-    "share of the epochs with an earlier cut",
-    found["ninth"][1],
+    "19.lost_later",
+    "survivor of a third minus the grid's best, later rows",
+    lost_later,
+    unit="MPa",
     digits=2,
 )
 
 # %% [markdown] tags=["answer"]
-# With {{19.spent_quarter}} of the grid's epochs the survivor is {{19.excess_quarter}} standard errors above the grid's
-# best. We had hoped for at most one with every seed: **not reached**. With the first cut three times as early, {{19.spent_ninth}} of the epochs are spent, and it is
-# {{19.excess_ninth}}.
+# | first cut | share of the grid's epochs | survivor above the grid's best, in standard errors | rank correlation, first cut and end |
+# | --- | --- | --- | --- |
+# | after a sixth of the training | {{19.spent_third}} | {{19.excess_third}} | {{19.rank_third}} |
+# | after 1/27 of it | {{19.spent_ninth}} | {{19.excess_ninth}} | {{19.rank_ninth}} |
 #
-# It works as far as the order at the cut is that at the end. The rank correlation of the two is {{19.early_rank}}. What
-# can go wrong is a setting that starts slowly and ends well, such as a low rate. A cut that comes too early throws
-# it out. Hyperband (Li and others, 2018) therefore runs several searches with cuts at different times.
+# We had hoped for at most one standard error with every seed: **not reached**. If you subtract one from the values in
+# the first line, they are {{19.beyond_third:sign}}. On the later rows, which chose neither of the two, the survivor's
+# error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}.
+#
+# Halving works as far as the order at the cut is that at the end. What can go wrong is a setting that starts slowly and
+# ends well, such as a low rate. A cut that comes too early throws it out. Hyperband (Li and others, 2018) therefore
+# runs several searches with cuts at different times.
 
 # %% [markdown]
 # ## What a budget buys
 #
-# Now the question of the lesson: you have a number of epochs, what should you do with them? We use the whole pool
-# of random settings. A strategy draws some of them and picks one by the validation rows; what counts is its error on the
+# Now the question of the lesson: you have a number of epochs, what should you do with them? We use the whole pool of
+# random settings. A strategy draws some of them and picks one by the validation rows; what counts is its error on the
 # **later** rows. We average over many draws.
 
 # %%
@@ -1094,28 +1108,131 @@ spread(
 # %% [markdown]
 # ## The same with course run
 #
-# This course has an engine for such searches, and instructors use it for whole classes. `course run` takes a lesson and
-# values for its parameters, and runs the notebook for every combination. In a terminal:
+# All of this ran in one notebook. If the notebook dies, everything is lost, and nobody can look up later what was run.
+# This course has an engine for larger searches, and instructors use it for whole classes: `course run`. It takes a
+# notebook with parameters and runs it anew for each combination of their values.
+#
+# Give it a small notebook that trains one network and announces its error by `spread`. It knows nothing of our rows, so
+# it reads them from a file.
+
+# %%
+one_training = """
+import numpy as np
+from course.claims import spread
+from course.topics.budget import Networks, Setting
+
+x, y, x_validation, y_validation, units, scale = np.load(rows).values()
+network = Networks([Setting(learning_rate, int(units), 0.01)], [seed], inputs=8)
+judges = [(x_validation, y_validation)]
+errors = network.train(x, y, epochs=epochs, judges=judges)
+spread("search.error", "validation error", scale * errors[0, 0, -1], unit="MPa")
+"""
+
+# %%
+import tempfile
+from pathlib import Path
+
+workspace = tempfile.TemporaryDirectory()
+folder = Path(workspace.name)
+arrays = [x["training"], y["training"], x["validation"], y["validation"]]
+np.savez(folder / "rows.npz", *arrays, units, scale)
+
+# %% [markdown]
+# As in every lesson, the cell with the parameters comes first and is tagged `parameters`. The engine puts a cell below
+# it that assigns the values of the run.
+
+# %%
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+parameters = f"""
+learning_rate = 0.01
+seed = 0
+epochs = {most_epochs}
+rows = {str(folder / "rows.npz")!r}
+"""
+tagged = new_code_cell(parameters, metadata={"tags": ["parameters"]})
+kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+small = new_notebook(
+    cells=[tagged, new_code_cell(one_training)], metadata={"kernelspec": kernel}
+)
+nbformat.write(small, folder / "one_training.ipynb")
+
+# %% [markdown]
+# A job is the notebook and values of its parameters. We try the two best of the nine rates again, with two seeds each.
+# The engine leaves a record of each run and the executed notebook.
+
+# %%
+import itertools
+
+from course.runs import plan, runner
+from course.runs.records import Job
+
+two_best = nine[np.argsort(means)[:2]].tolist()
+two_seeds = [1_000 * seed, 1_000 * seed + 1]
+jobs = [
+    Job(folder / "one_training.ipynb", "one_training", {"learning_rate": r, "seed": s})
+    for r, s in itertools.product(two_best, two_seeds)
+]
+records = [runner.run(job, folder / "runs", timeout=300) for job in jobs]
+
+# %% [markdown]
+# The records become one table, with a row a run:
+
+# %% tags=["varies"]
+import pandas as pd
+
+plan.gather(records, folder / "runs.parquet")
+results = pd.read_parquet(folder / "runs.parquet")
+columns = ["parameter.learning_rate", "parameter.seed", "claim.search.error"]
+results = results.reindex(columns=["outcome", *columns])
+print(results.round(4).to_string(index=False))
+
+# %% [markdown] tags=["predict"]
+# Each of the four networks was trained before, among the nine rates. Will the four errors be the same? And what
+# happens if you ask for the same four jobs again?
+
+# %%
+before = final[np.argsort(means)[:2], :2].ravel()
+errors = results["claim.search.error"]
+left = [job for job in jobs if not plan.finished(job, folder / "runs")]
+passed = (results["outcome"] == "passed").sum()
+
+# %%
+fact("19.runs_passed", "runs that passed", passed, equals=4)
+fact(
+    "19.same_in_runs",
+    "their errors are those of the same trainings above (to a hundredth)",
+    np.allclose(errors, before, rtol=0.01),
+)
+fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
+
+# %% [markdown] tags=["answer"]
+# The errors are the same, since a setting and a seed decide everything. Asked again, the engine has {{19.left_to_run}}
+# runs to make: a run that passed, of the same notebook with the same values, is not made again. So a search that was
+# stopped goes on where it stopped.
+#
+# In a terminal you have the same for every lesson of the course, with several runs at a time:
 #
 #     course run 19 --fast -p units=8,32 -p seed=0..4 --out runs/units
 #
-# These are ten runs, as many at a time as the machine has cores for. Each leaves a record and its executed notebook. If
-# you stop the command, the same line goes on where it stopped. In the end `runs/units/runs.parquet` is a table with one
-# row a run, with parameters and results as columns:
-#
-#     import pandas as pd
+# These are ten runs. The command ends with a table of all results over the seeds, and writes `runs/units/report.html`
+# for people and `runs/units/runs.parquet` for you:
 #
 #     runs = pd.read_parquet("runs/units/runs.parquet")
 #     runs.groupby("parameter.units")["claim.19.noise"].describe()
 #
-# It is a grid, by design: it answers "does this hold for other values, and for other seeds?" For a search of your own,
-# write the loop, and keep what it does well: several seeds at every point, every run recorded, and nothing done twice.
+# It is a grid, by design: it answers "does this hold for other values, and for other seeds?" A random search is
+# another list of jobs, and halving is a list that grows while you look at the records. Each run starts a kernel of its
+# own. For hundreds of networks that train in a moment, a loop in one notebook is better; for trainings that take
+# minutes, the engine is.
 
 # %% [markdown]
 # ## The test rows, once
 #
-# We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one network
-# may now see the test rows. We fixed in advance which: the survivor of halving from the first 81 random settings.
+# We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one
+# network may now see the test rows. We fixed in advance which: the survivor of halving from the first 81 random
+# settings.
 
 # %%
 survivor, _ = halve(random_validation[:81], early)
@@ -1135,8 +1252,8 @@ spread(
 
 # %% [markdown]
 # The test error is {{19.test_error}}. Minus the validation error that chose the network it is {{19.test_above}}:
-# {{19.test_above:sign}}. Two things are in that difference: the flattery, which only goes one way, and the luck of which
-# mixtures are test rows, which goes both ways.
+# {{19.test_above:sign}}. Two things are in that difference: the flattery, which only goes one way, and the luck of
+# which mixtures are test rows, which goes both ways.
 #
 # If you do not like the result, you cannot go back and choose again: the test rows would become validation rows, and
 # nothing would be left to tell you how much your choice flatters.
@@ -1151,12 +1268,15 @@ spread(
 #   Compare methods at equal budgets, on rows that chose nothing.
 # - A grid tries few values of each setting, random search a new one each time. Successive halving spends its epochs on
 #   settings that look good early; cut too early and it throws out slow starters. Whether it pays is to be measured.
+# - A search whose runs are recorded can be stopped, continued and read later: `course run` makes one of every lesson.
 # - Open the test set once, for one network that was fixed before.
 #
 # ## Try next
 #
 # - Set `best_of` to 50. Does the share of the gain that is left on later rows change?
 # - Run `halve(grid_validation, 1)`. How much worse is its survivor, and which settings were thrown out wrongly?
+# - Halve for real: train the grid anew, `networks = Networks(grid, seeds[:27], inputs=8)`, for a few epochs at a time, and
+#   after each go on with the best alone by `networks.keep(places)`. Does the same setting survive?
 # - Import `budget` from `course.topics`, set `budget.HIGHEST = Setting(1e-3, 64, 1.0)`, and run the grid and the random
 #   search again. What is left of the statement about 60 random settings?
 # - Take the survivor's setting, and train it anew on training and validation rows together, with five seeds. Is its

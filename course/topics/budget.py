@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.training.fast_fit import epoch_order
+from course.training.order import epoch_order
 
 BATCH = 32
 MOMENTS = (0.9, 0.999)  # Keras' defaults of Adam, as is the next

@@ -76,7 +76,7 @@ def test_the_values_that_the_text_gives_to_course_run_are_allowed():
 
 
 def test_halving_misses_one_standard_error_and_the_formula_ten_percent_with_some_seeds(full):
-    assert full("19.excess_quarter").high > 1
+    assert full("19.excess_third").high > 1
     assert full("19.ratio_formula").low < 0.9
 
 

@@ -135,6 +135,19 @@ def test_halving_keeps_thirds_by_the_epochs_so_far_and_counts_no_epoch_twice():
     assert halve(curves[:1], 1) == (0, 3)
 
 
+@pytest.mark.parametrize("last", range(27, 244))
+def test_a_first_cut_after_a_sixth_spends_a_third_of_the_grid_and_no_more(last):
+    _, spent = halve(np.random.default_rng(last).random((27, last)), last // 6)
+    assert 0.29 < spent / (27 * last) <= 1 / 3
+
+
+@pytest.mark.parametrize("last", [27, 81])
+@pytest.mark.parametrize(("n", "cut", "trainings"), [(27, 1, 3), (81, 1, 9), (81, 3, 21)])
+def test_halving_costs_the_trainings_that_the_table_of_budgets_says(n, cut, trainings, last):
+    curves = np.random.default_rng(0).random((n, last))
+    assert halve(curves, cut * last // 27)[1] == trainings * last
+
+
 def test_the_mean_of_halving_over_draws_of_all_settings_is_that_of_its_survivor():
     curves = np.random.default_rng(4).random((9, 9))
     place, _ = halve(curves, 1)
