@@ -39,7 +39,7 @@ fast: bool = False  # fewer epochs and networks
 units: int = 32  # hidden units in the first sections, 4 to 64
 range_steps: int = 200  # steps of the range test, 100 to 400, fast 100
 repeats: int = 20  # trainings of each learning rate, 5 to 50, fast 5
-lucky: int = 3_000  # networks of one setting, 200 to 6000, fast 200
+lucky: int = 6_000  # networks of one setting, 200 to 20000, fast 200
 best_of: int = 20  # tries of which the best is taken, 2 to 50
 pool: int = 243  # random settings, 81 to 729, fast 81
 most_epochs: int = 81  # epochs of a whole training, 27 to 243, fast 27
@@ -1277,6 +1277,8 @@ spread(
 # - Run `halve(grid_validation, 1)`. How much worse is its survivor, and which settings were thrown out wrongly?
 # - Halve for real: train the grid anew, `networks = Networks(grid, seeds[:27], inputs=8)`, for a few epochs at a time, and
 #   after each go on with the best alone by `networks.keep(places)`. Does the same setting survive?
+# - Make each of the four jobs once more with `"epochs": 5` among its values, and run `plan.finished` on old and new ones
+#   together. Which are left to run?
 # - Import `budget` from `course.topics`, set `budget.HIGHEST = Setting(1e-3, 64, 1.0)`, and run the grid and the random
 #   search again. What is left of the statement about 60 random settings?
 # - Take the survivor's setting, and train it anew on training and validation rows together, with five seeds. Is its
