@@ -13,8 +13,8 @@ authoring/   from lessons/ to notebooks/: source, notebook, build, measure
 cli/         the command `course`: reads what was typed, calls, prints
 
 cli -> book, classroom -> learner -> authoring -> runs -> kernels, and topics -> training -> the protocol; nothing that
-a lesson imports reaches the tools (import-linter holds this, in pyproject.toml). Importing `course` itself loads
-nothing else.
+a lesson imports reaches the tools (import-linter holds this, in pyproject.toml); lesson 19, which teaches a search by
+runs, takes `course.runs` itself. Importing `course` itself loads nothing else.
 """
 
 from pathlib import Path

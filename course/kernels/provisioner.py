@@ -77,6 +77,14 @@ READ_ONCE = (
     ),
 )
 
+# What a kernel's imports set wherever it starts: to find them set, as in a kernel started by another, changes nothing.
+SET_BY_IMPORTS = {
+    "KMP_DUPLICATE_LIB_OK": "True",
+    "KMP_INIT_AT_FORK": "FALSE",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "TF2_BEHAVIOR": "1",
+}
+
 
 class WarmProvisioner(LocalProvisioner):
     """Starts kernels by forking the warm parent; signals, waiting and restarts are LocalProvisioner's."""
@@ -145,7 +153,11 @@ async def fork_kernel(
 
 def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
     """Connect to the warm parent that fits this process, environment and directory; start it if need be."""
-    inherited = {name: value for name, value in environment.items() if name.startswith(READ_ONCE)}
+    inherited = {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(READ_ONCE) and SET_BY_IMPORTS.get(name) != value
+    }
     if (
         "PYTHONPATH" in inherited
     ):  # relative entries mean the directory that the interpreter starts in

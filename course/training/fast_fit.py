@@ -20,6 +20,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from course.training.order import epoch_order
+
 # Steps of a fit from which XLA compiles it. When that pays, depends on machine and network:
 # `benchmarks.time_to_accuracy` and lesson 05 measure it.
 XLA_FROM = 1_000
@@ -68,11 +70,6 @@ def fast_fit(
 
     model.fit = fit
     return model
-
-
-def epoch_order(rows: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order of the rows in an epoch: a permutation of range(rows), a function of seed and epoch alone."""
-    return np.random.default_rng([seed, epoch]).permutation(rows)
 
 
 def _fit_whole_epochs(

@@ -270,6 +270,24 @@ def test_owners_share_a_parent_and_lose_nothing_when_another_is_killed():
         assert ask("import os; print(os.getppid())") == str(parent)
 
 
+NESTED = """
+import os
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel(kernel_name="course")
+show = lambda message: print(message["content"].get("text", ""))
+client.execute_interactive("import os; print(os.getppid())", output_hook=show, timeout=60)
+client.stop_channels()
+manager.shutdown_kernel(now=True)
+print(os.getppid())
+"""
+
+
+def test_a_kernel_that_a_kernel_starts_shares_its_parent():
+    with kernel() as (_, ask):
+        inner, outer = ask(NESTED).split()
+        assert inner == outer
+
+
 def test_an_owner_with_other_thread_settings_gets_its_own_parent_which_lingers_and_ends():
     pools = "{pool['num_threads'] for pool in threadpoolctl.threadpool_info()}"
     threads = f"import threadpoolctl; print({pools}, flush=True)"
