@@ -62,7 +62,7 @@ search_sketch()
 # ## Four parts of the rows
 #
 # The table is that of lesson 02: samples of concrete, and the pressure that each one withstood (in MPa). As there, all
-# rows of a mixture stay on one side. Concrete hardens fast at first and slowly later, so age enters as its logarithm.
+# rows of a mixture stay in one part. Concrete hardens fast at first and slowly later, so age enters as its logarithm.
 
 # %%
 import numpy as np
@@ -76,9 +76,12 @@ mixture = recipe.groupby(list(recipe)).ngroup().to_numpy()
 concrete["age"] = np.log(concrete["age"])
 
 # %% [markdown]
-# You know training, validation and test rows. This lesson needs a fourth part, which we call **later**. It plays the
-# future: no choice looks at it, but we do, to see how our ways to choose turn out. In your own work there is no such
-# part. The test rows stay sealed until the last section.
+# You know training, validation and test rows. This lesson needs a fourth part, which we call **later**. It stands for
+# the future: no choice looks at it, but we do, to see how well each way of choosing does. In your own work there is no
+# such part. The test rows stay sealed until the last section.
+#
+# We fix now, before any result, which network will see the test rows: the one that successive halving (explained below)
+# finds among the first 81 random settings, with the first cut after 1/27 of the training.
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -90,7 +93,7 @@ rows |= dict(zip(("validation", "later", "test"), hands[2:], strict=True))
 print({part: len(places) for part, places in rows.items()})
 
 # %% [markdown]
-# Inputs and strengths are standardized by the training rows. To have errors in MPa, we multiply them by `scale`.
+# Inputs and strengths are standardized by the training rows. Multiplying an error by `scale` turns it back into MPa.
 
 # %%
 training = rows["training"]
@@ -127,8 +130,8 @@ def keras_network(setting):
 # %% [markdown]
 # A search trains hundreds of networks. For networks as small as this one, `fit` spends most of its time outside the
 # arithmetic (lesson 05). So the course has `Networks`, which trains many small networks side by side in NumPy. Each
-# has a setting, first weights and an order of the rows of its own. Is it the same training? We give both the same
-# first weights and the same order, and compare all weights after five epochs.
+# network has its own setting, first weights and order of rows. Is this the same training as Keras'? We give both
+# the same first weights and the same order, and compare all weights after five epochs.
 
 # %%
 from course.training.fast_fit import fast_fit
@@ -140,7 +143,7 @@ model.set_weights(one.weights_of(0))
 
 five = {"epochs": 5, "verbose": 0, "batch_size": 32}
 fast_fit(model, seed=seed).fit(x["training"], y["training"][:, None], **five)
-one.train(x["training"], y["training"], epochs=5, judges=[])
+_ = one.train(x["training"], y["training"], epochs=5, judges=[])
 
 # %%
 pairs = zip(model.get_weights(), one.weights_of(0), strict=True)
@@ -156,8 +159,8 @@ fact(
 )
 
 # %% [markdown]
-# It is the same training. From here on one function trains a list of settings. It returns the networks and two arrays
-# of errors (networks, epochs): on the validation rows and on the later rows.
+# Up to rounding, it is the same training. From here on, one function trains a list of settings. It returns the networks
+# and two arrays of errors (networks, epochs): on the validation rows and on the later rows.
 
 # %%
 judges = [(x[part], y[part]) for part in ("validation", "later")]
@@ -174,8 +177,8 @@ def train(settings, seeds, epochs):
 # ## The range test
 #
 # Begin with the learning rate, for which there is a cheap test (Smith, 2017). Start with a rate that is far too
-# low. Raise it by the same factor after every batch, and watch the loss. At first nothing happens, then the loss falls,
-# and in the end it explodes.
+# low. Raise it after every batch, and watch the loss. At first nothing happens, then the loss falls, and in the end it
+# explodes. (Smith raised the rate by equal steps; today most programs multiply it by the same factor, and so do we.)
 
 # %%
 rates = np.geomspace(1e-5, 10, range_steps)
@@ -192,11 +195,12 @@ reinitialize(ranged, seed)
 losses = []
 for rate, *batch in zip(rates, x_batches, y_batches, strict=True):
     ranged.optimizer.learning_rate = rate
+    ranged.reset_metrics()  # before Keras 3.15, train_on_batch returns a running mean
     losses.append(float(ranged.train_on_batch(*batch)))
 
 # %% [markdown]
-# Most programs for this test are callbacks. A widely copied one (`surmenok/keras_lr_finder`) says `loss = logs['loss']`
-# at the end of a batch. The same lines in today's Keras:
+# Many programs for this test are callbacks. A widely copied one (`surmenok/keras_lr_finder`) says `loss = logs['loss']`
+# at the end of a batch. Here is the same idea, written for today's Keras:
 
 
 # %%
@@ -213,7 +217,8 @@ class CopiedFinder(keras.callbacks.Callback):
 
 
 # %% [markdown] tags=["predict"]
-# Both programs take the same steps on the same batches from the same first weights. Will they show the same curve?
+# Our loop and the callback take the same steps on the same batches from the same first weights. Will they show the same
+# curve?
 
 # %%
 import tensorflow as tf
@@ -268,8 +273,10 @@ spread(
 # batch until TensorFlow 2.2, which changed it without a word in its release notes (TensorFlow issue 58098;
 # ageron/handson-ml2 issue 188). A mean over the past is smooth, and it is late: it remembers the high losses of the
 # start, and it needs a while to notice that the loss goes up again. Its lowest point lies at {{19.copied_shift}} times
-# the rate of ours. Use `train_on_batch`, which returns the loss of its batch, or call `model.reset_metrics()`
-# before every batch.
+# the rate at which our mean of 15 batches is lowest. (That mean errs a little the other way: it is centered, so it sees
+# the explosion seven batches early.) Call `model.reset_metrics()` before every batch. `train_on_batch` does so itself
+# in the Keras of this course, but earlier versions of Keras 3 returned the running mean there, too (Keras pull request
+# 22617, merged in 2026).
 
 # %% [markdown]
 # What does the test tell us? To see that, train with nine rates to the end, each of them from many seeds. The seeds are
@@ -290,7 +297,7 @@ final = validation[:, -1].reshape(len(nine), repeats)
 plots.lines(
     nine,
     {"at the end of training": final.T},
-    title="Nine learning rates",
+    title="Nine learning rates, each with several seeds",
     x_label="learning rate",
     y_label="validation error (RMSE, MPa)",
     log="xy",
@@ -328,17 +335,17 @@ spread(
 )
 
 # %% [markdown] tags=["answer"]
-# Well above it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb
-# takes a tenth of it. The one of our nine rates that is nearest to that adds {{19.tenth_costs}} to the error. So the
-# test finds a place to start. It is not a choice, because it looks at a few hundred steps and at the training loss. The
-# best rate also depends on how long you train: after a ninth of the epochs, the best of the nine was
-# {{19.early_over_best}} times as high as at the end.
+# Well below it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb
+# takes a tenth of the rate with the lowest loss. Among our nine rates, the one nearest to that tenth adds
+# {{19.tenth_costs}} to the error of the best. So the test finds a place to start. It does not make the choice for you,
+# because it looks at a few hundred steps and at the training loss. The best rate also depends on how long you train:
+# after a ninth of the epochs, the best of the nine was {{19.early_over_best}} times as high as at the end.
 
 # %% [markdown]
 # ## What is one seed worth?
 #
-# The figure above has a band: with nothing changed but the seed, the errors of one setting differ. We compare the two
-# best of the nine rates.
+# The figure above has a band: with nothing changed but the seed, the errors of one setting differ. Let us compare the
+# two rates with the lowest mean errors. "Wrong" below means the one whose mean over all seeds is higher.
 
 # %%
 order = np.argsort(means)
@@ -372,17 +379,21 @@ spread(
 
 # %% [markdown] tags=["answer"]
 # In {{19.wrong}} of the pairs the worse one wins. The two differ by {{19.gap}} on average, and a single training
-# scatters by {{19.noise}}. (Even that is not the whole truth: these means decided which two we compare.)
+# scatters by {{19.noise}}. (Even the word "worse" is unsure: the same means decided which two rates we compare and
+# which of them is better.)
 #
 # With $n$ seeds each, the difference of two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard
 # deviation from seed to seed. It is half of the difference $d$ when $n = 8 (s / d)^2$: here that takes {{19.needed}}
-# seeds. And it speaks of these validation rows alone. To speak of other rows, draw the rows anew (lesson 09).
+# seeds. Where this is more than `repeats`, our own trainings do not tell which rate is better. Take the number as a
+# minimum: with so many new seeds, the difference that you measure is more than twice its standard error only about half
+# the time. And all this holds for these validation rows alone. To learn about other rows, draw the rows anew (lesson
+# 09).
 
 # %% [markdown]
 # ### Exercise 19.1: how many seeds
 #
-# Write the function that gives this number: the least whole number of seeds with which the difference of two means is
-# at least twice its standard error. The difference may be negative. (It is never 0.)
+# Write the function that gives this number: the smallest whole number of seeds of each setting with which the
+# difference of the two means is at least twice its standard error. The difference may be negative. (It is never 0.)
 
 
 # %% tags=["solution"]
@@ -455,12 +466,12 @@ def seeds_needed(difference, deviation):
 # %% [markdown]
 # ## How the best of n flatters
 #
-# A report shows the best of many tries. By how much is it better than the others for no reason? Begin with tries that
-# have no reason at all: programs that answer yes-or-no questions by tossing a coin.
+# A report shows the best of many tries. How much of its lead is luck? Begin with tries in which everything is luck:
+# programs that answer yes-or-no questions by tossing a coin.
 
 # %% [markdown] tags=["predict"]
-# As many such programs as `best_of` says answer 200 questions each. How many does the *best* of them get right, on
-# average?
+# Take `best_of` such programs (20, unless you changed it). Each answers 200 questions. How many does the *best* of them
+# get right, on average?
 
 # %%
 from scipy.stats import binom
@@ -486,8 +497,8 @@ spread("19.coins", "right answers of the best coin", tossed, digits=1)
 
 # %% [markdown] tags=["answer"]
 # The best has {{19.coins}} right, and knows nothing. The computation takes two lines. The chance that a program has at
-# most $k$ right is the binomial $F(k)$. That *all* $n$ have at most $k$ is $F(k)^n$. The mean of a count is the sum,
-# over $k = 0, 1, \dots$, of the chance that it is more than $k$:
+# most $k$ right is $F(k)$, from the binomial distribution. The chance that *all* $n$ have at most $k$ right is
+# $F(k)^n$. The mean of a count is the sum, over $k = 0, 1, \dots$, of the chance that the count is more than $k$:
 #
 # $$\mathrm{E}[\text{best of } n] = \sum_{k \ge 0} \left(1 - F(k)^n\right)$$
 #
@@ -495,8 +506,8 @@ spread("19.coins", "right answers of the best coin", tossed, digits=1)
 # selection bias.
 
 # %% [markdown]
-# Networks know something, and their luck has two parts. A lucky network may really be better, or it may only fit these
-# validation rows. To see both, train many networks with *one* setting, so that no choice between settings is in play.
+# Networks, unlike coins, know something. A network with a lucky seed may really be better, or it may only happen to fit
+# these validation rows. To tell the two apart, train many networks with *one* setting, so that only the seed differs.
 
 # %%
 _, *both = train(
@@ -507,9 +518,11 @@ _, *both = train(
 validation, later = (errors[:, -1] for errors in both)
 
 # %% [markdown]
-# One half of the networks serves to compute, the other to measure. For values that are normally distributed, the best
-# of $n$ lies $c_n$ standard deviations from the mean, and $c_n$ is known: it is the mean of the greatest of $n$ normal
-# values. What remains of it on other rows is the slope of a line, that of the later errors over the validation errors.
+# We compute the gain from one half of the networks and measure it in the other. For values that are normally
+# distributed, the best of $n$ lies $c_n$ standard deviations from the mean, on average. The number $c_n$ is known: it
+# is the mean of the greatest of $n$ standard normal values. To compute what remains on other rows, fit a line to the
+# later errors over the validation errors. Its slope is the share of the gain that remains, if the relation is a
+# straight line.
 
 # %%
 from course.topics.budget import best_of_normal
@@ -521,16 +534,17 @@ normal_gain = seen.std(ddof=1) * np.array([best_of_normal(n) for n in tries])
 
 # %% [markdown]
 # In the other half we measure: draw $n$ of the networks, take the one with the least validation error, and note by how
-# much it is below the mean, on both kinds of rows. There is no need to draw. The $i$-th best of $N$ networks is the
-# best of $n$ drawn ones when the other $n - 1$ come from the $N - i$ behind it:
+# much it is below the mean, on both kinds of rows. The average over all draws has a formula, so you need not draw. The
+# $i$-th best of $N$ networks is chosen when it is drawn and the other $n - 1$ come from the $N - i$ worse ones:
 #
 # $$P(i\text{-th is chosen}) = \binom{N - i}{n - 1} \Big/ \binom{N}{n}$$
 
 # %% [markdown]
 # ### Exercise 19.2: the expected best
 #
-# Write the mean of the least error among `n` networks that are drawn from `errors` without replacement.
-# `math.comb(a, b)` gives $\binom{a}{b}$. With `n = 1` the result is the mean, and with all of them it is the least error.
+# Write the function that returns the expected least error among `n` networks drawn from `errors` without replacement:
+# the mean over all possible draws. `math.comb(a, b)` gives $\binom{a}{b}$. With `n = 1` the result is the mean of
+# `errors`; with `n = len(errors)` it is the least of them.
 
 # %% tags=["solution"]
 import math
@@ -603,8 +617,8 @@ def expected_best(errors, n):
 
 
 # %% [markdown]
-# The course has the same as `expected_choice`, which takes two arrays: the errors that choose, and those by which what
-# was chosen is judged.
+# The course's own version is `expected_choice`. It takes two arrays: the errors by which a network is chosen, and the
+# errors by which the chosen network is judged.
 
 # %% [markdown] tags=["predict"]
 # You take the best of several by its validation error. It is better than the mean network, on the validation rows. How
@@ -678,13 +692,17 @@ spread(
 
 # %% [markdown] tags=["answer"]
 # On the later rows {{19.kept}} of the gain is left. The best of the tries is {{19.best_gain}} below the mean on the
-# rows that chose it, and it flatters by {{19.flatters}}: {{19.flatters:sign}}. Could you have computed that gain from
-# the other half of the networks? The formula for normal values needs only their standard deviation; measured over
-# computed is {{19.ratio_formula}}. We had hoped for 10%: **not reached**, since errors are not normal and have a short
-# tail where it is good. The chances of ranks from exercise 19.2 need no assumption; there it is {{19.ratio_ranks}}.
+# rows that chose it. What is gone on the later rows is flattery: {{19.flatters}}, {{19.flatters:sign}}.
 #
-# So a lucky seed is a little better in earnest, and much of its lead is the luck of these rows. The more tries, the
-# larger the lead and the flattery.
+# Could you have computed that gain from the other half of the networks? The formula for normal values needs only their
+# standard deviation. The measured gain divided by the computed one is {{19.ratio_formula}}. We had hoped to be within
+# 10% with every seed: **not reached**. Errors are not normally distributed: there are fewer very good networks than the
+# formula expects. The formula of exercise 19.2 does not assume a distribution, and the same ratio is
+# {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a standard
+# deviation.
+#
+# So part of a lucky seed's lead is real, and much of it is the luck of these rows. The more tries, the larger the lead
+# and the flattery.
 
 # %% [markdown] tags=["quiz"]
 # A paper reports: "our method, the best of 50 configurations, has an error of 5.1; the baseline, with its published
@@ -702,10 +720,10 @@ spread(
 # %% [markdown]
 # ## A grid, or at random?
 #
-# Now all three settings are open: the rate, the units and the weight decay, each within a wide range. Grid search tries
-# three values of each, in every combination: 27 trainings. Random search draws 27 settings, each value at random on
-# a logarithmic scale. To be fair, the grid was not placed by someone who knows the answer: its place in the ranges is
-# drawn, too.
+# Now all three values of a setting are open: the rate (0.0001 to 1), the units (4 to 64) and the weight decay (0.0001
+# to 1). Grid search tries three values of each, in every combination: 27 trainings. Random search draws 27 settings,
+# each value at random on a logarithmic scale. To be fair, nobody who knows the answer may place the grid: its place in
+# the ranges is drawn at random, too.
 
 # %%
 from course.topics.budget import grid_places, settings_at
@@ -737,11 +755,12 @@ fact(
 )
 
 # %% [markdown]
-# That is the argument for random search (Bergstra and Bengio, 2012). If one of the three values matters far more than
-# the others, the grid has tried {{19.grid_rates}} of it, nine times each, and random search {{19.random_rates}}.
+# That is the argument for random search (Bergstra and Bengio, 2012). Suppose the learning rate matters far more than
+# the other two. The grid has tried {{19.grid_rates}} rates, nine times each, and random search {{19.random_rates}}.
+# (Each dot of the grid is three settings, which differ in their units.)
 
 # %% [markdown] tags=["predict"]
-# Whose best of 27 will have the lower error?
+# Whose best of 27 will have the lower error: the grid's or random search's? Or will it depend on the seed?
 
 # %%
 seeds = (1_000 * seed + np.arange(27 + pool)).tolist()
@@ -780,8 +799,9 @@ spread(
 # | error on the validation rows | {{19.random_gain}} | {{19.random_gain:sign}} |
 # | error on later rows | {{19.random_gain_later}} | {{19.random_gain_later:sign}} |
 #
-# Above 0, random search found the better one. Whether a single grid is good depends on where it happens to lie; random
-# search depends on that less, and you can stop it after any number of tries.
+# Above 0, random search found the better one. The size and even the direction change from seed to seed. One grid is
+# good or bad by where it happens to lie. We averaged random search over its draws; a single one of 27 scatters, too.
+# What you can count on is that you can stop random search after any number of tries.
 
 # %% [markdown] tags=["quiz"]
 # "With 60 random settings you have a 95% chance to find one of the best 5%." Is that so?
@@ -804,11 +824,12 @@ spread(
 #
 # When should the first cut come? Late cuts judge better and cost more. Let us spend a third of what the grid spends. If
 # a whole training takes $N$ epochs and the first cut comes after $f$, then $27 f$ epochs are spent before it,
-# $9 \cdot 2f$ before the second cut, and the last three networks are trained to the end: $36 f + 3 N$ in all. That is a third of
-# $27 N$ when $f = N / 6$.
+# $9 \cdot 2f$ before the second cut, and the last three networks are trained to the end, each for $N - 3f$ more. That
+# is $36 f + 3 N$ in all, a third of $27 N$ when $f = N / 6$.
 #
-# We have the curves of all 27 settings of the grid, and a network does not feel the others. So we need not train again:
-# what halving would have seen is the beginning of each curve.
+# We have the curves of all 27 settings of the grid, and training one network does not affect the others. So we need not
+# train again: halving would have seen the beginning of each curve. (In a real search you would continue the kept
+# networks from checkpoints.)
 
 # %%
 from course.topics.budget_figures import halving_plot
@@ -826,8 +847,8 @@ halving_plot(
 # %% [markdown]
 # ### Exercise 19.3: halve
 #
-# Write successive halving on stored curves. Count the epochs that it would have trained, of all settings together.
-# When a setting is kept, its earlier epochs are not trained again.
+# Write successive halving on stored curves. Return the row that survives and the number of epochs that the search would
+# have trained, all settings together. When a setting is kept, its earlier epochs are not trained again.
 
 
 # %% tags=["solution"]
@@ -952,14 +973,15 @@ def halving(curves, first, factor):
 
 
 # %% [markdown]
-# The course has the same as `halve`. Does it find what the whole grid finds? "The same" needs a measure. The error of
-# the grid's best is known only as well as its validation rows allow, so we ask whether the survivor's mean squared
-# error is within **one standard error** of that of the best. (Samples of one mixture are alike, so the true standard
-# error is larger than the one computed from rows. Ours is the stricter.)
+# The course's own version is `halve`. Does it find a setting as good as the best of the whole grid? "As good" needs a
+# measure. The error of the grid's best is known only as well as its validation rows allow. So we ask whether the
+# survivor's mean squared error is at most **one standard error** above that of the best. (Samples of one mixture are
+# alike, so the true standard error of one network's error is larger than the one computed from rows. The standard error
+# of the *difference* of two networks on the same rows would be another measure, and is often smaller.)
 
 # %% [markdown] tags=["predict"]
-# Halving spends a third of the grid's epochs. Will its survivor be that close to the grid's best with every seed? And
-# what if the first cut comes much earlier, so that it spends about a tenth?
+# Halving spends a third of the grid's epochs. Will its survivor be that close to the grid's best with each of ten
+# seeds? And what if the first cut comes much earlier, so that halving spends a ninth?
 
 # %%
 from course.topics.budget import halve
@@ -1017,20 +1039,22 @@ spread(
 # | after a sixth of the training | {{19.spent_third}} | {{19.excess_third}} | {{19.rank_third}} |
 # | after 1/27 of it | {{19.spent_ninth}} | {{19.excess_ninth}} | {{19.rank_ninth}} |
 #
-# We had hoped for at most one standard error with every seed: **not reached**. If you subtract one from the values in
-# the first line, they are {{19.beyond_third:sign}}. On the later rows, which chose neither of the two, the survivor's
-# error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}.
+# We had hoped for at most one standard error with every seed: **not reached**. With how many seeds is the first line
+# below one? The excess minus one is {{19.beyond_third:sign}}. On the later rows, which chose neither of the two, the
+# survivor's error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}. (It is exactly 0 where
+# the survivor *is* the grid's best; the sign test leaves those seeds out.)
 #
-# Halving works as far as the order at the cut is that at the end. What can go wrong is a setting that starts slowly and
-# ends well, such as a low rate. A cut that comes too early throws it out. Hyperband (Li and others, 2018) therefore
-# runs several searches with cuts at different times.
+# Halving works to the extent that the settings have the same order at the cut as at the end. What can go wrong is a
+# setting that starts slowly and ends well, such as one with a low learning rate: you saw that the best rate after a
+# ninth of the epochs is higher than at the end. A cut that comes too early throws such a setting out. Hyperband (Li and
+# others, 2018) therefore runs several searches with cuts at different times.
 
 # %% [markdown]
 # ## What a budget buys
 #
-# Now the question of the lesson: you have a number of epochs, what should you do with them? We use the whole pool of
-# random settings. A strategy draws some of them and picks one by the validation rows; what counts is its error on the
-# **later** rows. We average over many draws.
+# Now the question of the lesson: you have a number of epochs. What should you do with them? We use the whole pool of
+# random settings. A strategy draws some of them and picks one by the validation rows. What counts is the error of that
+# one on the **later** rows. We average over many draws.
 
 # %%
 from course.topics.budget import mean_error_of_halving
@@ -1095,15 +1119,19 @@ spread(
 # | 9 | best of 9: {{19.full_9}} | from 81: {{19.halved_81}} |
 # | 27 (halving: 21) | best of 27: {{19.full_27}} | from 81, cut later: {{19.halved_81_long}} |
 #
-# The ranges are over seeds, each with a split, settings and first weights of its own. With a budget of three trainings,
-# training in full minus halving is {{19.gain_small}}: {{19.gain_small:sign}}. With nine it is {{19.gain_middle}}:
-# {{19.gain_middle:sign}}.
+# The ranges are over seeds, each with its own split, settings and first weights. They are wide mostly because some
+# splits are harder than others, so compare two strategies seed by seed. With a budget of three trainings, the error of
+# training in full minus that of halving is {{19.gain_small}}: {{19.gain_small:sign}}. With a budget of nine it is
+# {{19.gain_middle}}: {{19.gain_middle:sign}}.
 #
-# So halving is no free lunch. What it has to offer is more settings for the same epochs. That pays where good settings
-# are rare and show early. Here neither holds. Read the left column downward: from nine settings to 27 the error falls
-# by {{19.from_9_to_27}}, so a few tries already find a setting that is nearly as good as the best. And the order at the
-# first cut is not that at the end, as you saw. In other ranges, or with larger networks, the answer may be the
-# opposite. The table costs little to make for your own problem, since every strategy is read from the same curves.
+# So halving is no free lunch. It offers more settings for the same epochs. That pays where good settings are rare and
+# show early. Here neither seems to hold. Read the middle column downward: from nine settings to 27 the error falls by
+# {{19.from_9_to_27}}, so a few tries already find a setting that is nearly as good as that of many. And the order at
+# the first cut is not that at the end, as you saw. In other ranges, or with larger networks, the answer may be the
+# opposite.
+#
+# Such a table is a study of searches, not a search. It needs the whole pool trained to the end, many times the largest
+# budget in it, and rows that stand for the future. If you want one for your own problem, make it with small networks.
 
 # %% [markdown]
 # ## The same with course run
@@ -1112,8 +1140,8 @@ spread(
 # This course has an engine for larger searches, and instructors use it for whole classes: `course run`. It takes a
 # notebook with parameters and runs it anew for each combination of their values.
 #
-# Give it a small notebook that trains one network and announces its error by `spread`. It knows nothing of our rows, so
-# it reads them from a file.
+# Give it a small notebook that trains one network and announces its error by `spread`. The small notebook does not have
+# our arrays, so it reads them from a file.
 
 # %%
 one_training = """
@@ -1159,8 +1187,8 @@ small = new_notebook(
 nbformat.write(small, folder / "one_training.ipynb")
 
 # %% [markdown]
-# A job is the notebook and values of its parameters. We try the two best of the nine rates again, with two seeds each.
-# The engine leaves a record of each run and the executed notebook.
+# A job is a notebook together with values for its parameters. We try the two best of the nine rates again, with two
+# seeds each. For each run, the engine stores a record and the executed notebook.
 
 # %%
 import itertools
@@ -1174,14 +1202,31 @@ jobs = [
     Job(folder / "one_training.ipynb", "one_training", {"learning_rate": r, "seed": s})
     for r, s in itertools.product(two_best, two_seeds)
 ]
-records = [runner.run(job, folder / "runs", timeout=300) for job in jobs]
 
 # %% [markdown]
-# The records become one table, with a row a run:
+# Suppose that the search is stopped after two of the four runs. Started again, it asks which ones are missing and makes
+# only those:
+
+# %%
+import shutil
+
+runs = folder / "runs"
+shutil.rmtree(runs, ignore_errors=True)  # should this cell run a second time
+for job in jobs[:2]:
+    runner.run(job, runs, timeout=300)
+
+missing = [job for job in jobs if not plan.finished(job, runs)]
+print(f"{len(missing)} of {len(jobs)} runs are missing")
+for job in missing:
+    runner.run(job, runs, timeout=300)
+
+# %% [markdown]
+# The records become one table, with one row per run:
 
 # %% tags=["varies"]
 import pandas as pd
 
+records = [plan.finished(job, runs) for job in jobs]
 plan.gather(records, folder / "runs.parquet")
 results = pd.read_parquet(folder / "runs.parquet")
 columns = ["parameter.learning_rate", "parameter.seed", "claim.search.error"]
@@ -1195,7 +1240,7 @@ print(results.round(4).to_string(index=False))
 # %%
 before = final[np.argsort(means)[:2], :2].ravel()
 errors = results["claim.search.error"]
-left = [job for job in jobs if not plan.finished(job, folder / "runs")]
+left = [job for job in jobs if not plan.finished(job, runs)]
 passed = (results["outcome"] == "passed").sum()
 
 # %%
@@ -1208,9 +1253,9 @@ fact(
 fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 
 # %% [markdown] tags=["answer"]
-# The errors are the same, since a setting and a seed decide everything. Asked again, the engine has {{19.left_to_run}}
-# runs to make: a run that passed, of the same notebook with the same values, is not made again. So a search that was
-# stopped goes on where it stopped.
+# The errors are the same, since the rows, the setting, the seed and the number of epochs decide everything. Asked
+# again, the engine has {{19.left_to_run}} runs to make: it does not repeat a run that passed with the same notebook and
+# the same values. So a search that was stopped continues with the runs that are missing.
 #
 # In a terminal you have the same for every lesson of the course, with several runs at a time:
 #
@@ -1224,15 +1269,15 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 #
 # It is a grid, by design: it answers "does this hold for other values, and for other seeds?" A random search is
 # another list of jobs, and halving is a list that grows while you look at the records. Each run starts a kernel of its
-# own. For hundreds of networks that train in a moment, a loop in one notebook is better; for trainings that take
-# minutes, the engine is.
+# own, which takes seconds. So use a loop in one notebook for hundreds of networks that train in a moment, as this
+# lesson did, and the engine for trainings that take minutes.
 
 # %% [markdown]
 # ## The test rows, once
 #
 # We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one
-# network may now see the test rows. We fixed in advance which: the survivor of halving from the first 81 random
-# settings.
+# network may now see the test rows. We fixed at the start which: the survivor of halving among the first 81 random
+# settings. (To choose it by the table above would be a choice by the later rows.)
 
 # %%
 survivor, _ = halve(random_validation[:81], early)
@@ -1251,9 +1296,9 @@ spread(
 )
 
 # %% [markdown]
-# The test error is {{19.test_error}}. Minus the validation error that chose the network it is {{19.test_above}}:
-# {{19.test_above:sign}}. Two things are in that difference: the flattery, which only goes one way, and the luck of
-# which mixtures are test rows, which goes both ways.
+# The test error is {{19.test_error}}. The test error minus the validation error that chose the network is
+# {{19.test_above}}: {{19.test_above:sign}}. Two things are in that difference. The flattery, on average, goes one way.
+# The luck of which mixtures became test rows goes both ways, and here it is large.
 #
 # If you do not like the result, you cannot go back and choose again: the test rows would become validation rows, and
 # nothing would be left to tell you how much your choice flatters.
@@ -1261,22 +1306,24 @@ spread(
 # %% [markdown]
 # ## What you have learned
 #
-# - A range test finds a place to start for the learning rate within a few hundred steps. In Keras, take the loss from
-#   `train_on_batch`: in a callback `logs["loss"]` is the mean since the epoch began.
-# - Two settings differ by $d$, seeds scatter by $s$: it takes about $8 (s/d)^2$ seeds of each to see it.
-# - The best of $n$ lies $c_n$ standard deviations from the mean by luck. On other rows only a part of that is left.
-#   Compare methods at equal budgets, on rows that chose nothing.
-# - A grid tries few values of each setting, random search a new one each time. Successive halving spends its epochs on
-#   settings that look good early; cut too early and it throws out slow starters. Whether it pays is to be measured.
-# - A search whose runs are recorded can be stopped, continued and read later: `course run` makes one of every lesson.
+# - A range test finds a place to start for the learning rate within a few hundred steps. In Keras, reset the metrics
+#   before every batch: in a callback `logs["loss"]` is the mean since the epoch began.
+# - If two settings differ by $d$ and seeds scatter by $s$, you need at least $8 (s/d)^2$ seeds of each to tell them
+#   apart.
+# - The best of $n$ lies about $c_n$ standard deviations from the mean by luck, if errors are normally distributed; here
+#   it was less. On other rows only a part of that lead is left. Compare methods at equal budgets, on rows that chose
+#   nothing.
+# - A grid tries few values of each parameter; random search tries a new value each time. Successive halving spends its
+#   epochs on settings that look good early. If it cuts too early, it throws out slow starters. Measure whether it pays.
+# - A search whose runs are recorded can be stopped, continued and read later. `course run` does this for every lesson.
 # - Open the test set once, for one network that was fixed before.
 #
 # ## Try next
 #
 # - Set `best_of` to 50. Does the share of the gain that is left on later rows change?
 # - Run `halve(grid_validation, 1)`. How much worse is its survivor, and which settings were thrown out wrongly?
-# - Halve for real: train the grid anew, `networks = Networks(grid, seeds[:27], inputs=8)`, for a few epochs at a time, and
-#   after each go on with the best alone by `networks.keep(places)`. Does the same setting survive?
+# - Halve for real: start again with `halved_grid = Networks(grid, seeds[:27], inputs=8)`. Train for a few epochs at a
+#   time, and after each time go on with only the best by `halved_grid.keep(places)`. Does the same setting survive?
 # - Make each of the four jobs once more with `"epochs": 5` among its values, and run `plan.finished` on old and new ones
 #   together. Which are left to run?
 # - Import `budget` from `course.topics`, set `budget.HIGHEST = Setting(1e-3, 64, 1.0)`, and run the grid and the random
