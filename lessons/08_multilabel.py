@@ -16,7 +16,7 @@
 #   - "Zhang, Zhou, *A review on multi-label learning algorithms*, 2014, doi:10.1109/TKDE.2013.39 (the measures and how they are related)"
 #   - "Lipton, Elkan, Naryanaswamy, *Optimal thresholding of classifiers to maximize F1 measure*, 2014, doi:10.1007/978-3-662-44851-9_15"
 #   - "Opitz, Burst, *Macro F1 and macro F1*, 2019, arXiv:1911.03347 (two formulas with one name)"
-#   - "Joshua Chin, keras-team/keras pull request 3098, 2016, and tensorflow/tensorflow issue 41361, 2020 (what the string 'accuracy' meant, and when it changed)"
+#   - "Joshua Chin, keras-team/keras pull request 3098, 2016; tensorflow/tensorflow issues 41114 and 41361, 2020; keras-team/keras-io pull request 1133, 2022 (what the string 'accuracy' meant, and when it changed)"
 # ---
 
 # %% [markdown]
@@ -47,7 +47,7 @@ begin("08_multilabel", globals())
 # on it, but not where, and not how often.
 #
 # In real data, some labels are frequent and some are rare. So each digit is drawn 0.7 times as often as the one before
-# it: a 0 is common and a 9 is rare.
+# it: a 0 is common and a 9 is rare. (`compose` calls the 0.7 its `falloff`.)
 
 # %%
 import numpy as np
@@ -223,11 +223,11 @@ from course.training.batches import shuffled_batches
 from course.training.metrics import ExactMatch
 
 
-def train(loss, metrics=()):
+def train(loss, metrics=(), x=x_train, y=y_train):
     """Return a network fitted to the training canvases, and its history."""
     model = network()
     model.compile(keras.optimizers.Adam(0.003), loss=loss, metrics=list(metrics))
-    batches = shuffled_batches(x_train, y_train, batch_size=256, seed=seed)
+    batches = shuffled_batches(x, y, batch_size=256, seed=seed)
     validation = (x_validation, y_validation) if metrics else None
     settings = {"epochs": epochs, "shuffle": False, "verbose": 0}
     run = model.fit(batches, validation_data=validation, **settings)
@@ -374,20 +374,30 @@ bound(
 # They agree to within a millionth. But the five scores of this one network are far apart: its exact match is
 # {{08.exact_match}}, and its Hamming accuracy is {{08.binary_accuracy}}. Macro F1 lies {{08.micro_minus_macro}} below
 # micro F1. Which labels pull macro F1 down?
+#
+# Rare digits may be missed because they are rare, or because they are hard to read. To tell the two apart, we train the
+# same network on canvases with all digits equally common, and look at its recall on the same validation canvases.
+
+# %%
+rng_even = np.random.default_rng([seed, 2])
+even = compose(digits.x_train, digits.y_train, canvases, rng_even, falloff=1.0)
+evenly, _ = train("binary_crossentropy", x=even[0], y=even[1])
 
 # %%
 f1 = sk.f1_score(y_validation, predicted, average=None, zero_division=0)
 recall = sk.recall_score(y_validation, predicted, average=None, zero_division=0)
+yes = answer(evenly, x_validation) > 0.5
 of_digit = {
     "F1": f1,
     "recall": recall,
+    "recall, if equally common": sk.recall_score(y_validation, yes, average=None),
     "average precision": aps,
     "share of canvases": y_validation.mean(axis=0),
 }
 plots.lines(
     range(10),
     of_digit,
-    title="The rarest digits are missed most",
+    title="Ten labels of one network, from the common 0 to the rare 9",
     x_label="digit",
     y_label="share",
 )
@@ -401,8 +411,9 @@ bound(
 )
 
 # %% [markdown]
-# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. (Digits also differ in how hard they are
-# to read, so the curves are not smooth.) Micro F1 and Hamming accuracy hardly notice the right end of this figure.
+# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty, you read
+# from the curve of the second network: it has seen as many 9s as 0s, so whatever it loses from the 0 to the 9 does not
+# come from rarity. Micro F1 and Hamming accuracy hardly notice the right end of this figure.
 # Macro F1 counts it as much as the left end.
 
 # %% [markdown]
@@ -796,8 +807,20 @@ spread(
 )
 
 # %% [markdown]
-# For the weighted network 0.5 *is* far off, because after training with weights its probabilities are not calibrated.
-# The chosen thresholds repair much of the damage. Where should they lie?
+# For the weighted network 0.5 *is* far off, because training with weights has moved its probabilities. You can see that
+# on the new canvases: sort all answers by their probability, and count in each bin how many of the labels are on.
+
+# %% tags=["varies"]
+plots.reliability_curve(
+    y_new.ravel(),
+    {name: answers.ravel() for name, answers in new_answers.items()},
+    title="Are the probabilities calibrated?",
+    bins=20,
+)
+
+# %% [markdown]
+# On the diagonal, three in ten labels with the probability 0.3 are on. Below it, the network promises too much. The
+# thresholds chosen for the weighted network repair much of the damage. Where should they lie?
 
 # %% [markdown]
 # ### Exercise 08.3: the threshold that a weight asks for
@@ -866,20 +889,20 @@ def moved_threshold(threshold, weight):
     return threshold / (threshold + weight * (1 - threshold))
 
 
-# %% [markdown]
-# For a threshold of 0.5 the answer is $w / (1 + w)$. So you can say where the thresholds of the weighted network should
-# lie before you look at a single canvas.
+# %% [markdown] tags=["predict"]
+# With your formula, or by a guess: for which digits will the thresholds chosen for the weighted network differ most
+# from those of the plain one, and in which direction?
 
 # %%
 where = {
     "plain, for accuracy": plain_thresholds["for accuracy"],
     "weighted, for accuracy": weighted_thresholds["for accuracy"],
-    "w / (1 + w)": weights / (1 + weights),
+    "formula of exercise 08.3": multilabel.moved_half(weights),
 }
 plots.lines(
     range(10),
     where,
-    title="Weights push the chosen thresholds up",
+    title="Chosen thresholds without and with weights, and the formula",
     x_label="digit",
     y_label="threshold (probability)",
 )
@@ -898,11 +921,12 @@ bound(
     digits=2,
 )
 
-# %% [markdown]
-# The thresholds of the weighted network rise with the weight, roughly as the formula says. For common digits, whose
-# weight is near 1, they stay near 0.5. For the digits 5 to 9 they lie {{08.raised}} above those of the plain network on
-# average. The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a
-# few canvases decide.
+# %% [markdown] tags=["answer"]
+# For a threshold of 0.5 the formula is $w / (1 + w)$, so it is known before you look at a single canvas. The rarer the
+# digit, the larger its weight, and the higher its threshold. For the digits 5 to 9 the chosen thresholds of the weighted
+# network lie {{08.raised}} **above** those of the plain one on average. They follow the formula only roughly; in
+# between they may stay well below it. The two curves of chosen thresholds are jagged because accuracy is almost flat
+# around its best threshold: a few canvases decide.
 
 # %% [markdown] tags=["quiz"]
 # A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that the weights

@@ -14,12 +14,12 @@
 # vary: {more: [3, 4, 5, 6]}
 # reading:
 #   - "Keras developers, *Save, serialize, and export models*, https://keras.io/guides/serialization_and_saving/"
-#   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml)"
-#   - "CVE-2024-3660: code execution through Lambda layers (the hole that safe_mode closes)"
-#   - "CVE-2025-1550: safe_mode was passed by with a function named in a .keras file (mended in Keras 3.9)"
-#   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3)"
-#   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer"
-#   - "CVE-2026-1669: arrays in HDF5 that read other files of the reader (Keras 3.0.0 to 3.13.1)"
+#   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml), nvd.nist.gov/vuln/detail/CVE-2021-37678"
+#   - "CVE-2024-3660: code execution through Lambda layers (the hole that safe_mode closes), nvd.nist.gov/vuln/detail/CVE-2024-3660"
+#   - "CVE-2025-1550: safe_mode was passed by with a function named in a .keras file (mended in Keras 3.9), nvd.nist.gov/vuln/detail/CVE-2025-1550"
+#   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3), github.com/advisories/GHSA-36rr-ww3j-vrjv"
+#   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer, nvd.nist.gov/vuln/detail/CVE-2026-1462"
+#   - "CVE-2026-1669: arrays in HDF5 that read other files of the reader (Keras 3.0.0 to 3.13.1), nvd.nist.gov/vuln/detail/CVE-2026-1669"
 # ---
 
 # %% [markdown]
@@ -178,6 +178,9 @@ with h5py.File(folder / "model.weights.h5") as file:
 
 # %% [markdown]
 # ### Whole model: .keras
+#
+# Keras speaks through Python warnings and through a log. From here on `quoted` prints both, if there is anything to
+# print.
 
 
 # %%
@@ -186,8 +189,11 @@ def resume(model):
     return train(model, epochs, epochs + more)
 
 
-loaded = keras.models.load_model(folder / "model.keras")
-print("loaded: ", distance(flat(loaded), at_save))
+from course.topics.saving import quoted
+
+with quoted():
+    loaded = keras.models.load_model(folder / "model.keras")
+print("loaded:", distance(flat(loaded), at_save))
 
 resumed = {".keras": resume(loaded)}
 
@@ -209,17 +215,12 @@ fact(
 
 # %% [markdown]
 # ### Weights alone: .weights.h5
-#
-# Keras speaks through Python warnings and through a log. From here on `quoted` prints both, if there is anything to
-# print.
 
 # %% [markdown] tags=["predict"]
 # We build the same model and compile it with the same optimizer. We load `model.weights.h5`, which holds the
 # optimizer's arrays, as you saw, and train on. Will the largest difference from the uninterrupted training be 0?
 
 # %%
-from course.topics.saving import quoted
-
 loaded = compiled(build())
 with quoted():
     loaded.load_weights(folder / "model.weights.h5")
@@ -308,7 +309,8 @@ loaded = keras.models.model_from_json((folder / "model.json").read_text())
 print("same structure:", structure(loaded) == structure(model))
 print("same weights:  ", np.array_equal(flat(loaded), at_save))
 optimizer = loaded.optimizer
-print("trained by:    ", type(optimizer).__name__, "after", int(optimizer.iterations))
+print("optimizer:     ", type(optimizer).__name__)
+print("its steps:     ", int(optimizer.iterations))
 resumed["JSON"] = resume(loaded)
 
 # %% [markdown]
@@ -456,8 +458,8 @@ fact(
 #
 # Write the two functions that Keras lacks. `seed_states(model)` returns a dictionary: layer name -> seed state.
 # `restore_seed_states(model, states)` puts such states into another model of the same structure. Layers that draw
-# random numbers have an attribute `seed_generator`, the others do not. Return the states as NumPy arrays
-# (`keras.ops.convert_to_numpy`), ready for `np.savez`.
+# random numbers have an attribute `seed_generator`, the others do not. All layers stand directly in the model, none
+# within another. Return the states as NumPy arrays (`keras.ops.convert_to_numpy`), ready for `np.savez`.
 
 
 # %% tags=["solution"]
@@ -611,7 +613,7 @@ dropped_at_save = keras.models.load_model(folder / "dropout.keras")
 # .keras has dropped the seed state: put it back, so that the others may save it
 dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)
 (folder / "dropout.json").write_text(dropped_at_save.to_json())
-with quoted():
+with quoted(known="legacy"):  # what Keras said of .h5 files above
     dropped_at_save.save(folder / "dropout.h5")
 
 # %%
@@ -765,7 +767,8 @@ print(np.array_equal(copied, source.get_layer("hidden").get_weights()[0]))
 # One flaw is left. If the second entry of the map is wrong, the first has been copied already, and the target is
 # half old, half new. Write `transfer(source, target, names)` that checks *all* entries first. An entry does not fit if
 # one of the two models has no such layer, or if the shapes of the weights differ. For the first entry that does not
-# fit, `transfer` raises a `ValueError` whose text names the layer of the target, and the target stays as it was.
+# fit, `transfer` raises a `ValueError` whose text names the layer of the target, and the target stays as it was. With
+# `{"answer": "nowhere"}` it might say: layer 'answer': the source has no layer 'nowhere'.
 
 
 # %% tags=["solution"]
@@ -950,7 +953,7 @@ for file in files:
     (damaged / f"flipped_{file}").write_bytes(flipped(content))
 
 # %% [markdown] tags=["predict"]
-# Which of the six files will Keras refuse?
+# Which of the three halves will Keras refuse? And will its message tell you what is wrong with the file?
 
 
 # %%
@@ -975,8 +978,9 @@ with quoted():
 # does not recognize half of one. It says that the file was not *found*, although it is right there. HDF5 notices that
 # bytes are missing, but its message does not say in which file.
 
-# %% [markdown]
-# Now the bit:
+# %% [markdown] tags=["predict"]
+# Now the flipped bit. Nothing is missing from these files, and one number in them is wrong. Which of the three will
+# Keras refuse?
 
 # %% tags=["varies"]
 for path in sorted(damaged.glob("flipped_*")):
@@ -1188,7 +1192,7 @@ layer.function = lambda inputs: __import__("pathlib").Path("code_ran").touch() o
 stranger = empty_folder(folder / "stranger")
 trap.save(stranger / "trap.keras")
 (stranger / "trap.json").write_text(trap.to_json())
-with quoted():
+with quoted(known="legacy"):
     trap.save(stranger / "trap.h5")
 
 # %% [markdown]
@@ -1239,10 +1243,19 @@ print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 # In HDF5 an array may say that its numbers lie in another file, and Keras read that file of yours. Keras now refuses
 # such arrays: CVE-2026-1669.)
 #
-# So if you get a model from a stranger, take the weights and write the structure yourself. (Unzip a `.keras` file, and
-# you have its `model.weights.h5`.) Or load the file with an up-to-date Keras, with `safe_mode` on, in a process that
-# cannot reach your files or the network.
-#
+# So if you get a model from a stranger, take the weights and write the structure yourself. (Or load the file with an
+# up-to-date Keras, with `safe_mode` on, in a process that cannot reach your files or the network.) A `.keras` file has
+# its weights in a member of their own:
+
+# %%
+with zipfile.ZipFile(stranger / "trap.keras") as archive:
+    archive.extract("model.weights.h5", stranger)
+
+ours = keras.Sequential([keras.Input((4,)), Dense(1)])  # without the Lambda
+open_stranger(ours.load_weights, "model.weights.h5")
+print("same weights:", np.array_equal(flat(ours), flat(trap)))
+
+# %% [markdown]
 # In your own models, give functions a name. A registered function is stored by its name, and its code stays in your
 # program:
 

@@ -85,12 +85,12 @@ def _precision(y_true: NDArray, alarm: NDArray) -> float:
 
 def intervals(found: Mapping[str, tuple[float, Interval]], *, title: str, label: str) -> None:
     """Draw each difference with its interval and a line at 0; `label` names the difference and its unit."""
-    with drawing(title, size=(7.5, 1.3 + 0.45 * len(found))) as (figure, alt_text):
+    with drawing(title, size=(7.5, 1.3 + 0.5 * len(found))) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         axes = figure.add_subplot()
         axes.set(xlabel=label)
         axes.grid(visible=False, axis="y")
-        axes.axvline(0, color=GREY)
+        axes.axvline(0, color=GREY, zorder=1)
         axes.set_yticks(range(len(found)), list(found))
         axes.set_ylim(len(found) - 0.5, -0.5)
         for row, (name, (value, interval)) in enumerate(found.items()):
@@ -103,10 +103,12 @@ def intervals(found: Mapping[str, tuple[float, Interval]], *, title: str, label:
                 xytext=(0, 6),
                 textcoords="offset points",
                 ha="center",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                zorder=1.5,  # over the line at 0, under the dot
             )
             ends = f"{interval.low:.3f} to {interval.high:.3f}"
             verdict = "reaches over 0" if 0 in interval else "leaves out 0"
-            alt_text.append(f"{name}: {value:.3f}, {ends}, which {verdict}.")
+            alt_text.append(f"{' '.join(name.split())}: {value:.3f}, {ends}, which {verdict}.")
 
 
 def reliability(

@@ -1,7 +1,7 @@
 """Lesson 06: where a metric stands in training, as a sketch, and errors in different units, a panel each."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from course.figure import drawing, make_logarithmic, styled
 from course.plots import Series
@@ -29,7 +29,7 @@ def loss_and_metric() -> None:
         note(axes, (2.35, 2.3), "gradient: changes the weights", color=ORANGE)
         arrow(axes, (5.8, 0.35), (6.3, 0.35), color=GREEN)
         box(axes, (6.6, 0.35), "log", width=0.6, height=0.45, color=BLUE)
-        note(axes, (3.2, 0.35), "only reports to you", color=GREEN)
+        note(axes, (6.35, 0.8), "only reports to you", color=GREEN)
 
 
 def panels(series: Series, *, title: str, log: str = "y") -> None:
@@ -40,6 +40,10 @@ def panels(series: Series, *, title: str, log: str = "y") -> None:
         for axes, (style, values) in zip(row, styled(series), strict=True):
             epochs = np.arange(1, len(values) + 1)
             make_logarithmic(axes, log)
+            if (
+                "y" in log
+            ):  # numbers between the powers of ten also where the axis spans more than one
+                axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.4)))
             axes.plot(epochs, values, **style, markevery=max(1, len(values) // 8))
             axes.set_title(style["label"], fontsize=11)
             axes.set_xlabel("epoch")

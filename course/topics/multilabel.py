@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -29,6 +30,14 @@ def compose(
     row, cell = np.nonzero(filled)
     labels[row, names[drawn[row, cell]]] = 1
     return cells.transpose(0, 1, 3, 2, 4).reshape(canvases, 28, 28), labels
+
+
+def moved_half(weights: NDArray) -> NDArray:
+    """Return the threshold that does to a network whose positives weigh `weights` what 0.5 does without weights.
+
+    A weight multiplies the odds (Elkan, *The foundations of cost-sensitive learning*, 2001).
+    """
+    return weights / (1 + weights)
 
 
 def one_answer_or_ten() -> None:
@@ -94,4 +103,5 @@ def percent_dots(values: Mapping[str, Mapping[str, float]], *, title: str, label
                 alt_text.append(f"{names[-1]}: {value:.1f}.")
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.xaxis.set_major_locator(MultipleLocator(5))
         axes.margins(x=0.15)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from course.figure import COLORS, DASHES, GREY, add_axes, drawing
 from course.sketch import BLUE, LIGHT, ORANGE, note, sketch
@@ -32,6 +33,15 @@ PUBLISHED_TRAINING = dict(zip(CLASSES, TRAINING, strict=True))
 ANIMALS = ["cat", "dog", "fox"]
 COUNTS = np.array([[40, 6, 4], [30, 15, 5], [10, 5, 35]])  # true class, predicted class
 CELL = (0.8, 0.42)  # inches
+
+
+def create_variables(model: keras.Model, x: NDArray, y: NDArray) -> None:
+    """Create the variables of a compiled model's optimizer and metrics from a few rows, so that `fit` compiles once.
+
+    The metrics count these rows; `fit` resets them before its first epoch.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.compute_metrics(None, y, model(x))
 
 
 def recall_and_precision() -> None:

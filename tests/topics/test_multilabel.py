@@ -47,3 +47,10 @@ def test_canvases_and_dots_are_told_one_by_one(capsys):
     told = capsys.readouterr().out
     assert "2 canvases with the digits 1 3, 1 7." in told
     assert "plain, 0.5: 68.4. weighted, 0.5: 54.0." in told
+
+
+def test_the_moved_half_is_where_the_weighted_loss_of_an_even_chance_is_least():
+    answers = np.linspace(0.001, 0.999, 999)
+    weights = np.array([0.5, 1.0, 3.0, 20.0])
+    losses = -weights[:, None] * 0.5 * np.log(answers) - 0.5 * np.log(1 - answers)
+    assert np.allclose(multilabel.moved_half(weights), answers[losses.argmin(axis=1)], atol=0.001)

@@ -1,5 +1,6 @@
 """The figures of lesson 07 say what they show."""
 
+import keras
 import numpy as np
 from sklearn.metrics import precision_score, recall_score
 
@@ -34,3 +35,15 @@ def test_each_panel_tells_the_mean_of_the_last_five_of_each_series(capsys):
     told = capsys.readouterr().out
     assert "recall, with: 7 on average in the last five." in told
     assert "recall, without: 1 on average in the last five." in told
+
+
+def test_after_its_variables_are_created_a_model_makes_no_more_when_it_is_fitted():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, activation="softmax")])
+    loss = "sparse_categorical_crossentropy"
+    model.compile("adam", loss, metrics=["accuracy"], run_eagerly=True)
+    x, y = np.ones((4, 3), "float32"), np.array([0, 1, 1, 1])
+    per_class.create_variables(model, x[:1], y[:1])
+    before = [len(model.optimizer.variables), len(model.metrics_variables)]
+    history = model.fit(x, y, batch_size=4, verbose=0).history
+    assert [len(model.optimizer.variables), len(model.metrics_variables)] == before
+    assert history["accuracy"][0] in (0.25, 0.75)  # of four rows, without the one counted before

@@ -29,3 +29,10 @@ def test_what_was_said_before_an_error_is_still_printed(capsys):
 def test_the_sketch_asks_for_a_difference_of_exactly_0(capsys):
     format_test()
     assert "exactly 0?" in capsys.readouterr().out
+
+
+def test_what_is_known_is_not_printed_again(capsys):
+    with quoted(known="legacy"):
+        warnings.warn("this format is legacy", UserWarning, stacklevel=1)
+        warnings.warn("something new", UserWarning, stacklevel=1)
+    assert capsys.readouterr().out == "Keras says: something new\n"
