@@ -108,7 +108,15 @@ def make_logarithmic(axes: Axes, which: str) -> None:
         axis.set_major_formatter(
             lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value)
         )
-        axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
+        axis.set_minor_formatter(_PlainMinor(minor_thresholds=(1, 0.4)))
+
+
+class _PlainMinor(LogFormatter):
+    """Labels the ticks between powers of ten that Matplotlib would label, with a plain 0.03 in place of 3e-02."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        return f"{x:g}" if text and 1e-3 <= x < 1e5 else text
 
 
 def styled(series: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:

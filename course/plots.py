@@ -301,10 +301,12 @@ def bars(
     label: str,
     published: Mapping[str, float] | None = None,
     zero: bool = True,
+    most: float | None = None,
 ) -> None:
     """Draw named values, each a number or (runs,), with their range; a diamond marks the `published` figure.
 
     `zero=False` draws points without bars, on an axis that need not begin at 0 (a bar cut short would mislead).
+    `most` is where the axis ends, so that two figures can be compared.
     """
     published = published or {}
     with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, alt_text):
@@ -327,6 +329,8 @@ def bars(
                     label="published",
                 )
                 alt_text.append(f"Published: {published[name]:.3g}.")
+        if most is not None:
+            axes.set_xlim(right=most)
         handles, labels = axes.get_legend_handles_labels()
         entries = dict(zip(labels, handles, strict=True))  # one of each label
         if entries:

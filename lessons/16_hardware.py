@@ -193,8 +193,8 @@ def product_intensity(m, k, n, bytes_per_number=4):
 
 
 # %% [markdown]
-# Look at what your formula gives for square matrices of width $n$: $2n^3$ operations on $12n^2$ bytes, or $n / 6$. So
-# the intensity grows without limit. The other three kernels of the table stay below 1, however large they are.
+# Put square matrices of width $n$ into your formula: their intensity grows with $n$, without limit. The other three
+# kernels of the table stay below 1, however large they are.
 
 # %% [markdown]
 # ## Your machine
@@ -468,44 +468,40 @@ from course.topics.hardware import devices, sourced_figures
 
 figures = sourced_figures()
 print(f"{len(figures)} figures of {figures['device'].nunique()} cards")
-for row in figures[figures["device"] == "GeForce RTX 4090"].head(3).itertuples():
+for row in figures[figures["device"] == "H100 SXM"].head(3).itertuples():
     print(f"{row.quantity} = {row.value:g} {row.unit}\n    {row.source}")
 
 # %%
 cards = devices()
-table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
-table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s"]
-table["FP16 ridge, FLOP/byte"] = cards["fp16"] / cards["bandwidth"]
-print(table.round(1).to_string())
+
+
+def peak_table(cards):
+    """Return the published peaks of cards in the usual units, and their ridges."""
+    table = cards[["memory", "bandwidth", "fp32", "fp16"]].div([1e9, 1e9, 1e12, 1e12])
+    table.columns = ["memory, GB", "bandwidth, GB/s", "FP32, TFLOP/s", "FP16, TFLOP/s"]
+    table["FP16 ridge, FLOP/byte"] = cards["fp16"] / cards["bandwidth"]
+    return table.round(1).to_string()
+
+
+compared = ["GeForce RTX 4090", "A100 PCIe 40 GB", "A100 PCIe 80 GB"]
+print(peak_table(cards.drop(index=compared)))  # those three come later
 
 # %% [markdown]
 # "FP16" is the rate of the matrix units on half-precision numbers, for dense matrices, with the sums kept in FP32. It
 # is the figure that counts for mixed-precision training. All of these are published peaks. We measured none of them.
 
-# %%
-from course.topics.hardware_figures import card_rooflines
-
-consumer_cards = cards.loc[["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090"]]
-professional_cards = cards.loc[["A100 PCIe 80 GB", "L40S", "H100 SXM"]]
-markets = {"consumer": consumer_cards, "professional": professional_cards}
-card_rooflines(markets, title="Six cards in half precision (published peaks)")
-
 # %% [markdown]
-# (Each panel shows the cards of the other one in gray.) Compare the ridges in the last column of the table with that of
-# your core. **A card needs far more FLOP per byte to stay busy.** So a layer that keeps a core busy can leave a card
+# Compare the ridges in the last column of the table with that of your core. **A card needs far more FLOP per byte to stay busy.** So a layer that keeps a core busy can leave a card
 # idle, which is one reason why a small network often gains nothing from a card. (The comparison exaggerates the
 # difference in two ways. Half-precision numbers are half as large, so they double the intensity of a layer. And all
 # cores of a processor share its memory, so together they have a higher ridge than one.)
-#
-# On the slope, the bandwidth decides the order of the cards. Under the flat roof, the rate decides it. The two orders
-# differ: the L40S has the second-highest roof of the six and the lowest slope. So "which card is faster?" has no
-# answer until you know the intensity.
 
 # %% [markdown]
 # ## Claims put to the test
 #
 # Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS
-# (trillion FLOP per second). All four figures are those of the vendor. Does that make the consumer card four times as
+# (trillion FLOP per second). (The second page linked below does, and rounds the 82.6.) All four figures are those of
+# the vendor. Does that make the consumer card four times as
 # fast?
 
 # %%
@@ -536,7 +532,23 @@ compare("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink")
 # bandwidth, the 4090 has a little more than half of what the A100 has. So its whole roof, slope and flat part, is
 # lower by nearly the same factor, at *every* intensity.
 
+# %%
+print(peak_table(cards.loc[compared]))
+
+# %%
+from course.topics.hardware_figures import card_rooflines
+
+consumer_cards = cards.loc[["GeForce RTX 3090", "GeForce RTX 4090", "GeForce RTX 5090"]]
+professional_cards = cards.loc[["A100 PCIe 80 GB", "L40S", "H100 SXM"]]
+markets = {"consumer": consumer_cards, "professional": professional_cards}
+card_rooflines(markets, title="Six cards in half precision (published peaks)")
+
 # %% [markdown]
+# (Each panel shows the cards of the other one in gray.) On the slope, the bandwidth decides the order of the cards.
+# Under the flat roof, the rate decides it. The two orders differ: the L40S has the second-highest roof of the six and
+# the lowest slope. So "which card is faster?" has no answer until you know the intensity. For these two cards the
+# orders agree.
+#
 # The factor of four remains only for arithmetic that uses no matrix units and does not wait for memory. Three lines of
 # the table are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in networks), and NVLink,
 # a direct link to a second card, which the 4090 lacks.
@@ -617,7 +629,7 @@ for name, capability in cards["compute_capability"].items():
 # without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
-# A third is legal. A forum thread quotes the license of the GeForce driver: ["No Datacenter Deployment. The SOFTWARE is
+# A third is legal. A forum thread of 2018 quotes the license of the GeForce driver: ["No Datacenter Deployment. The SOFTWARE is
 # not licensed for datacenter
 # deployment"](https://deeptalk.lambdalabs.com/t/nvidia-geforce-datacenter-ban-january-eula-change/138). So you may put
 # a consumer card under your desk, but a provider may not rent it out from a data center on those terms.
@@ -927,27 +939,6 @@ for parameters in (124e6, 1.3e9, 7e9):
 # Ten times the parameters take a hundred times as long, because the number of tokens grows with them. (Both cards get
 # the same utilization here. Measure your own before you pay. The last two lines ignore that the model does not fit, so
 # read them as hours of several cards that share the state and the work.)
-#
-# It is easy to give such a formula the wrong unit, and the wrong answer looks like any other. So our calculator
-# refuses values that cannot be meant, and tells you what is allowed:
-
-# %%
-mistakes = {
-    "TFLOP/s instead of FLOP/s": {"rate": 312},
-    "percent": {"utilization": 40},
-    "billions": {"parameters": 0.124},
-    "a sign": {"tokens": -2.5e9},
-    "nothing": {"tokens": 0},
-    "text": {"parameters": "7B"},
-}
-good = {"parameters": 124e6, "tokens": 2.5e9, "rate": 312e12, "utilization": 0.4}
-
-# %%
-for mistake, wrong in mistakes.items():
-    try:
-        training_seconds(**good | wrong)
-    except ValueError as error:
-        print(f"{mistake:26} {error}")
 
 # %% [markdown]
 # ## The verdict

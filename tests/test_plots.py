@@ -370,6 +370,15 @@ def test_a_narrow_logarithmic_axis_reads_plain_numbers(drawn):
     outputs(lambda: plots.lines([1, 2], {"a": [3, 8]}, log="y", **options))
     ticks = drawn[0].axes[0].get_yminorticklabels()
     assert {tick.get_text() for tick in ticks} >= {"3", "4", "6"}
+    options |= {"x_label": "learning rate"}
+    outputs(lambda: plots.lines([0.003, 0.01, 0.03], {"a": [3, 8, 5]}, log="x", **options))
+    ticks = drawn[1].axes[0].get_xminorticklabels()
+    assert {tick.get_text() for tick in ticks} >= {"0.003", "0.03"}
+
+
+def test_bars_of_two_figures_can_be_compared_on_one_scale(drawn):
+    outputs(lambda: plots.bars({"a": 0.2}, title="A title", label="share", most=1))
+    assert drawn[0].axes[0].get_xlim() == (0, 1)
 
 
 def test_a_plain_script_prints_the_description_and_does_not_load_tensorflow():

@@ -1,10 +1,14 @@
 """Lesson 11: what a kill costs a training run, and how far resumed runs end from the one that was left alone."""
 
+import tomllib
 from collections.abc import Mapping
 
+from course import ROOT
+from course.claims import Band
 from course.figure import COLORS, add_axes, drawing
 from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
 
+IN_PYTORCH = ROOT / "lessons" / "pytorch.toml"  # written by benchmarks/pytorch_resume.py
 FIRST_LINE = 1.85  # inches from below: the first process
 SECOND_LINE = 0.75  # the second
 SAVES = (1.9, 3.1, 4.3)  # inches from the left
@@ -56,3 +60,13 @@ def distances(found: Mapping[str, float], *, title: str) -> None:
             text = f"{value:.2g}" if value else "0, to the last bit"
             axes.text(value, place, f" {text}", va="center")
             alt_text.append(f"{name}: {text}.")
+
+
+def measured_in_pytorch() -> None:
+    """Print how far runs resumed in PyTorch ended from the run left alone, as `benchmarks.pytorch_resume` stored it."""
+    record = tomllib.loads(IN_PYTORCH.read_text(encoding="utf-8"))
+    ways = {name: Band(values) for name, values in record["distances"].items()}
+    seeds = next(iter(ways.values())).seeds
+    print(f"PyTorch {record['torch']}, {seeds} seeds: largest difference of any weight")
+    for name, band in ways.items():
+        print(f"{name:20} {band if band.high else '0, to the last bit'}")

@@ -57,6 +57,12 @@ class RunningAverage:
             average += share * (array - average)
 
 
+def at_best_length(validation: ArrayLike, test: ArrayLike) -> Array:
+    """Return each run's `test` accuracy at the length that is best for it on `validation`: both (lengths, runs)."""
+    best = np.argmax(validation, axis=0, keepdims=True)
+    return np.take_along_axis(np.asarray(test), best, axis=0)[0]
+
+
 def stack(networks: Sequence[Sequence[ArrayLike]]) -> Weights:
     """Put the weights of dense networks, each as from `get_weights()`, behind one axis of members."""
     arrays = [np.stack(same) for same in zip(*networks, strict=True)]

@@ -11,6 +11,7 @@ from course.figure import COLORS, GREY, add_axes, add_rows, drawing, styled
 from course.sketch import GREEN, ORANGE, arrow, box, circle, note, sketch
 
 APART = 0.3  # of a row, between the first and the last run
+LEAST_SPAN = 1.0  # of an axis in points, so that next to nothing looks like it
 
 
 def averaging_sketch() -> None:
@@ -97,15 +98,11 @@ def gains_by_length(gains: Mapping[str, ArrayLike], *, title: str, y_label: str)
             median = np.median(runs, axis=1)
             axes.set_title(name, fontsize=10)
             axes.axhline(0, color=GREY, linewidth=1)
-            axes.plot(lengths, runs, color=COLORS[5], linewidth=0.8)
-            axes.plot(lengths, median, color=COLORS[0], linewidth=2.5)
-            axes.annotate(
-                "median",
-                (lengths[-1], median[-1]),
-                xytext=(-4, 6),
-                ha="right",
-                textcoords="offset points",
-            )
+            single, *_ = axes.plot(lengths, runs, color=COLORS[5], linewidth=0.8)
+            (thick,) = axes.plot(lengths, median, color=COLORS[0], linewidth=2.5)
+            low, high = axes.get_ylim()
+            room = max(0.0, LEAST_SPAN - (high - low)) / 2
+            axes.set_ylim(low - room, high + room)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             last = runs[-1]
             alt_text.append(
@@ -113,6 +110,8 @@ def gains_by_length(gains: Mapping[str, ArrayLike], *, title: str, y_label: str)
                 f" and they lie between {last.min():.3g} and {last.max():.3g}."
             )
         figure.supxlabel("snapshots averaged, n", fontsize=10)
+        names = ["one run", "median"]
+        figure.legend([single, thick], names, loc="outside upper right", ncols=2)
         panels[0].set_ylabel(y_label)
 
 
@@ -129,11 +128,12 @@ def _dots(axes: Axes, row: int, name: str, runs: NDArray) -> str:
     heights = row + APART * np.linspace(-0.5, 0.5, len(runs)) if len(runs) > 1 else [row]
     axes.plot(runs, heights, "o", color=COLORS[5], markersize=4)
     median = np.median(runs)
+    if len(runs) == 1:
+        axes.annotate(f"{median:.4g}", (median, row - 0.12), ha="center", va="bottom", fontsize=9)
+        return f"{name}: {median:.4g}."
     axes.plot([median, median], [row - 0.25, row + 0.25], color=COLORS[0], linewidth=2.5)
     axes.annotate(
         f"{median:.3g}", (median, row - 0.27), ha="center", va="bottom", fontsize=9, color=COLORS[0]
     )
-    if len(runs) == 1:
-        return f"{name}: {median:.3g}."
     span = f"{len(runs)} runs between {runs.min():.3g} and {runs.max():.3g}"
     return f"{name}: median {median:.3g}, {span}."

@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from course.figure import GREY, add_axes, drawing, styled
 from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
 from course.topics.hardware import Kernel, Machine, training_bytes
+
+POINTS = {"linestyle": "", "label": "_"}  # markers alone, and not in the legend
+MODELS = {"124 million": 124e6, "1.3 billion": 1.3e9, "7 billion": 7e9}  # of the lesson
 
 
 def two_limits() -> None:
@@ -97,6 +101,7 @@ def card_rooflines(markets: Mapping[str, pd.DataFrame], *, title: str) -> None:
                     xytext=(0, -3 if close else 3),  # below, where another roof is just above
                     textcoords="offset points",
                     color=style["color"],
+                    path_effects=[withStroke(linewidth=3, foreground="white")],
                     ha="right",
                     va="top" if close else "bottom",
                 )
@@ -110,15 +115,23 @@ def memory_needed(memories: Mapping[str, float], *, title: str) -> None:
     """Draw what weights, gradients and optimizer need of memory, and the `memories` of cards in bytes, by name."""
     sizes = np.geomspace(1e7, 1e11, 50)
     with drawing(title) as (figure, alt_text):
-        axes = add_axes(figure, title, "parameters (billions)", "memory (GB)")
-        axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.1, 2000))
+        axes = add_axes(
+            figure, title, "parameters (billions), logarithmic", "memory (GB), logarithmic"
+        )
+        axes.set(xscale="log", yscale="log", xlim=(0.01, 100), ylim=(0.05, 2000))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_major_formatter("{x:g}")
         for style, optimizer in styled({"Adam": "adam", "SGD": "sgd"}):
             need = [_gigabytes(size, optimizer) for size in sizes]
-            axes.plot(sizes / 1e9, need, **style, markevery=8)
+            axes.plot(sizes / 1e9, need, **style | {"marker": ""})
+            drawn = [_gigabytes(size, optimizer) for size in MODELS.values()]
+            axes.plot(np.array([*MODELS.values()]) / 1e9, drawn, **style | POINTS)
             ends = f"{need[0]:.3g} GB for 0.01 billion parameters to {need[-1]:.4g} GB for 100"
             alt_text.append(f"{style['label']}: {ends}.")
+        for name, parameters in MODELS.items():
+            place = (parameters / 1e9, _gigabytes(parameters, "adam"))
+            axes.annotate(name, place, xytext=(-6, 5), textcoords="offset points", ha="right")
+            alt_text.append(f"Marked: {name} parameters need {place[1]:.3g} GB with Adam.")
         for name, size in memories.items():
             memory = size / 1e9
             label = name if "GB" in name else f"{name} {memory:g} GB"

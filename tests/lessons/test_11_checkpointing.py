@@ -4,13 +4,16 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 
 import keras
 import numpy as np
 import pytest
 
+from benchmarks import pytorch_resume
 from course import ROOT
 from course.authoring.source import read
+from course.topics.checkpointing import IN_PYTORCH
 from course.training.batches import shuffled_batches
 from course.training.fast_fit import epoch_order
 
@@ -42,7 +45,7 @@ def pytorch_run(torch):
         "every": 4,
         "epoch_order": epoch_order,
     }
-    exec("\n".join(cells("def pytorch_")), names)
+    exec(pytorch_resume.cells(), names)
     return names["pytorch_run"]
 
 
@@ -65,6 +68,20 @@ def test_the_tutorials_way_ends_elsewhere_after_a_kill_although_it_repeats_witho
         np.testing.assert_array_equal(one, other)
     pytorch_run(tmp_path / "killed.pt", BATCHES + 1, False)
     assert farthest(pytorch_run(tmp_path / "killed.pt", end, False), whole) > 0.01
+
+
+def test_what_the_lesson_shows_of_pytorch_was_made_by_its_cells_of_today():
+    stored = tomllib.loads(IN_PYTORCH.read_text())
+    assert stored["cells"] == pytorch_resume.digest(), "run python -m benchmarks.pytorch_resume"
+    tutorial, complete = stored["distances"].values()
+    assert min(tutorial) > 0.01
+    assert set(complete) == {0}
+
+
+def test_in_pytorch_the_lessons_cells_do_again_what_is_stored(torch):
+    tutorial, complete = pytorch_resume.distances(seed=0).values()
+    assert tutorial > 0.01
+    assert complete == 0
 
 
 @pytest.mark.parametrize("forgotten", ["set_rng_state", "Generator"])

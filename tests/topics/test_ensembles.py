@@ -10,6 +10,7 @@ import pytest
 
 from course.topics.ensembles import (
     RunningAverage,
+    at_best_length,
     equal,
     exponential,
     initialize,
@@ -101,6 +102,12 @@ def test_a_snapshot_of_another_shape_is_refused():
     running.update([np.zeros((2, 3))])
     with pytest.raises(ValueError, match=r"\(3, 3\).*must be those of the first"):
         running.update([np.zeros((3, 3))])
+
+
+def test_each_run_is_reported_at_its_own_best_length_and_the_first_of_equal_ones():
+    validation = [[0.5, 0.9, 0.1], [0.7, 0.2, 0.3], [0.7, 0.8, 0.2]]
+    test = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert at_best_length(validation, test).tolist() == [4, 2, 6]
 
 
 def test_stacked_networks_predict_what_each_keras_model_predicts_and_their_mean_what_keras_averages(
