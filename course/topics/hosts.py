@@ -11,6 +11,24 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+# The beginning of lesson 15's program for JAX: what trains without any distribution.
+PLAIN_TRAINING = """
+import keras, numpy as np
+
+def trained():
+    keras.utils.set_random_seed(0)
+    hidden = keras.layers.Dense(32, activation="relu", name="hidden")
+    model = keras.Sequential([keras.Input((784,)), hidden, keras.layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    model.fit(x, y, batch_size=size, shuffle=False, verbose=0)
+    return model
+
+data = np.load("data.npz")
+x, y, size = data["x"], data["y"], 64
+plain = trained()
+"""
+
 
 def jax_on_cpu(devices: int) -> dict[str, str]:
     """Return the environment in which Keras runs on JAX, and a CPU poses as several devices."""

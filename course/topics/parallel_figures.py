@@ -45,50 +45,71 @@ def ways_to_split() -> None:
             )
 
 
-def scaling_lines(
+def efficiency_lines(
+    x: Sequence[int], series: Mapping[str, Sequence[float]], *, title: str, x_label: str
+) -> None:
+    """Draw efficiencies against `x`, from 0 to a little above the ideal of 1."""
+    with drawing(title, size=(7.0, 4.2)) as (figure, alt_text):
+        axes = add_axes(figure, title, x_label, "efficiency (share of twice the speed)")
+        _logarithmic(axes, "x", x)
+        axes.set_ylim(0, max(1.1, 1.05 * max(map(max, series.values()))))
+        axes.axhline(1, color=GREY, linewidth=1)
+        axes.text(x[0], 1.02, "ideal: twice the speed", color=GREY, size=9)
+        _draw(axes, x, series, alt_text)
+
+
+def epochs_lines(
     x: Sequence[int],
-    series: Mapping[str, Sequence[float]],
+    series: Mapping[str, Sequence[Sequence[float]]],
     *,
     title: str,
     x_label: str,
-    y_label: str,
     y_ticks: Sequence[float],
-    gave_up: float | None = None,
+    gave_up: float,
 ) -> None:
-    """Draw `series` against `x` on logarithmic axes with a tick at each x, each line named where it ends.
+    """Draw the median of the trials at each x on logarithmic axes, and a band from the least to the greatest.
 
-    Infinite values are trials that gave up: they are marked on a line at `gave_up`, and joined to nothing.
+    Infinite values are trials that gave up: as medians they are marked on a line at `gave_up`, and joined to nothing.
     """
     with drawing(title, size=(7.0, 4.2)) as (figure, alt_text):
-        axes = add_axes(figure, title, x_label, y_label)
-        _ticks(axes, x, y_ticks)
-        _draw(axes, x, series, alt_text)
-        if gave_up:
-            top = 1.25 * gave_up
-            axes.axhline(gave_up, color=GREY, linewidth=1)
-            axes.text(x[0], 1.03 * gave_up, f"a trial gives up at {gave_up:g}", color=GREY, size=9)
-            for style, values in styled(series):
-                missing = [place for place, value in zip(x, values, strict=True) if np.isinf(value)]
-                axes.plot(missing, [top] * len(missing), **style | {"linestyle": "", "label": None})
-                for place in missing:
-                    axes.text(place, 1.06 * top, f"> {gave_up:g}", ha="center", size=9)
-                alt_text += [
-                    f"{style['label']}, {place}: more than {gave_up:g}." for place in missing
-                ]
-            axes.set_ylim(top=1.6 * gave_up)
+        axes = add_axes(figure, title, x_label, "epochs")
+        _logarithmic(axes, "x", x)
+        _logarithmic(axes, "y", y_ticks)
+        top = 1.25 * gave_up
+        _draw(axes, x, series, alt_text, most=top)
+        axes.axhline(gave_up, color=GREY, linewidth=1)
+        axes.text(x[0], 1.03 * gave_up, f"a trial gives up at {gave_up:g}", color=GREY, size=9)
+        for style, trials in styled(series):
+            medians = np.median(trials, axis=1)
+            missing = [place for place, value in zip(x, medians, strict=True) if np.isinf(value)]
+            axes.plot(missing, [top] * len(missing), **style | {"linestyle": "", "label": None})
+            for place in missing:
+                axes.text(place, 1.06 * top, f"> {gave_up:g}", ha="center", size=9)
+            alt_text += [f"{style['label']}, {place}: more than {gave_up:g}." for place in missing]
+        axes.set_ylim(top=1.6 * gave_up)
 
 
 def crossovers(
-    counts: Sequence[int], panels: Mapping[str, Mapping[str, Sequence[float]]], *, title: str
+    counts: Sequence[int],
+    panels: Mapping[str, Mapping[str, Sequence[Any]]],
+    *,
+    title: str,
 ) -> None:
-    """Draw, a panel for each way of exchanging, the speed-up of each way of training on `counts` devices."""
+    """Draw, a panel for each way of exchanging, the speed-up of each way of training on `counts` devices.
+
+    Where each count has several speed-ups, the line is their median, with a band from the least to the greatest.
+    """
+    every = [np.ravel(values) for series in panels.values() for values in series.values()]
+    least = min(np.concatenate(every), default=1.0)
+    ticks = [2.0**power for power in range(min(-1, int(np.floor(np.log2(least)))), 6)]
     with drawing(title, size=(8.6, 4.2)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         both = figure.subplots(1, 2, sharey=True)
         for axes, (name, series) in zip(both, panels.items(), strict=True):
             axes.set_title(name, fontsize=10)
             axes.set(xlabel="devices")
-            _ticks(axes, counts, [0.25, 0.5, 1, 2, 4, 8, 16, 32])
+            _logarithmic(axes, "x", counts)
+            _logarithmic(axes, "y", ticks)
             alt_text.append(f"{name}:")
             _draw(axes, counts, series, alt_text, names=axes is both[-1])
             axes.axhline(1, color=GREY, linewidth=1)
@@ -98,29 +119,47 @@ def crossovers(
 def _draw(
     axes: Axes,
     x: Sequence[int],
-    series: Mapping[str, Sequence[float]],
+    series: Mapping[str, Sequence[Any]],
     alt_text: list[str],
     *,
     names: bool = True,
+    most: float = np.inf,
 ) -> None:
-    """Draw lines with their names at their right ends, moved apart where they would touch."""
+    """Draw lines with their names at their right ends, moved apart where they would touch.
+
+    Several values at an x are drawn as their median and a band, which ends at `most`.
+    """
     ends = []
     for style, values in styled(series):
-        known = np.where(np.isfinite(values), values, np.nan)
+        trials = np.asarray(values, float)
+        if trials.ndim == 1:
+            trials = trials[:, np.newaxis]
+        median = np.median(trials, axis=1)
+        known = np.where(np.isfinite(median), median, np.nan)
         axes.plot(x, known, **style)
-        listed = ", ".join(f"{value:.3g}" for value in known if not np.isnan(value))
+        low, high = trials.min(axis=1), trials.max(axis=1)
+        if np.any(low < high):
+            seen = np.isfinite(low)
+            axes.fill_between(
+                x, low, np.minimum(high, most), where=seen, color=style["color"], alpha=0.15, lw=0
+            )
+        listed = ", ".join(
+            _with_range(*place) for place in zip(known, low, high, strict=True) if place[0] > 0
+        )
         alt_text.append(f"{style['label']}: {listed}.")
         last = np.flatnonzero(~np.isnan(known))
         if len(last):
             ends.append((known[last[-1]], x[last[-1]], style))
     if not names:
         return
-    low, high = np.log(axes.get_ylim())
-    heights = _apart([np.log(value) for value, _, _ in ends], 0.055 * (high - low))
-    for (_, place, style), height in zip(ends, heights, strict=True):
+    to_screen = axes.transData.transform
+    to_data = axes.transData.inverted().transform
+    heights = [to_screen((place, value))[1] for value, place, _ in ends]
+    room = 0.055 * axes.bbox.height
+    for (_, place, style), height in zip(ends, _apart(heights, room), strict=True):
         axes.annotate(
             style["label"],
-            (place, np.exp(height)),
+            (place, to_data((0, height))[1]),
             xytext=(8, 0 if place == x[-1] else -12),  # elsewhere below what may go on above
             textcoords="offset points",
             va="center",
@@ -128,6 +167,11 @@ def _draw(
             color=style["color"],
             annotation_clip=False,
         )
+
+
+def _with_range(value: float, low: float, high: float) -> str:
+    most = f"{high:.3g}" if np.isfinite(high) else "one that gave up"
+    return f"{value:.3g}" + (f" ({low:.3g} to {most})" if low < high else "")
 
 
 def _apart(places: Sequence[float], least: float) -> list[float]:
@@ -139,25 +183,27 @@ def _apart(places: Sequence[float], least: float) -> list[float]:
     return moved
 
 
-def _ticks(axes: Axes, x: Sequence[float], y: Sequence[float]) -> None:
-    """Make both axes logarithmic, with ticks where something was measured."""
-    for axis, scale, ticks in ((axes.xaxis, "x", x), (axes.yaxis, "y", y)):
-        getattr(axes, f"set_{scale}scale")("log")
-        axis.set_ticks(list(ticks), [f"{tick:g}" for tick in ticks])
-        axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
+def _logarithmic(axes: Axes, which: str, ticks: Sequence[float]) -> None:
+    """Make one axis, "x" or "y", logarithmic, with these ticks alone."""
+    axis = {"x": axes.xaxis, "y": axes.yaxis}[which]
+    getattr(axes, f"set_{which}scale")("log")
+    axis.set_ticks(list(ticks), [f"{tick:g}" for tick in ticks])
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
 
 
 def plan_and_run(
-    plan: Placement, costs: Mapping[str, float], clock: NDArray, *, title: str
+    plan: Placement, costs: Mapping[str, float], clock: NDArray, *, overhead: float, title: str
 ) -> None:
-    """Draw the planned step of two workers above one that was measured: the step of median length.
+    """Draw the planned step of two workers above one that was measured: the fastest.
 
-    `clock` (workers, steps, 5) is that of `train`; `costs` names the tasks "forward 0", "sum", "backward 0".
+    After the plan comes the `overhead` of a step, what no task of the plan is. `clock` (workers, steps, 5) is that of
+    `train`; `costs` names the tasks "forward 0", "sum", "backward 0".
     """
     lengths = clock[..., -1].max(axis=0) - clock[..., 0].min(axis=0)
-    median = np.argsort(lengths)[len(lengths) // 2]
-    step = 1000 * (clock[:, median] - clock[:, median].min())
+    fastest = np.argmin(lengths)
+    step = 1000 * (clock[:, fastest] - clock[:, fastest].min())
+    room = 0.011 * max(plan.end + overhead, step.max())  # for a letter
     with drawing(title, size=(7.4, 4.0)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         above, below = figure.subplots(2, 1, sharex=True)
@@ -172,8 +218,23 @@ def plan_and_run(
             begin = plan.begin[task]
             worker = plan.device[task]
             above.barh(worker, cost, left=begin, color=SHADES[kind], edgecolor="black")
-            above.text(begin + cost / 2, worker, number, ha="center", va="center", size=8)
+            if cost > room * len(number):
+                above.text(begin + cost / 2, worker, number, ha="center", va="center", size=8)
             alt_text.append(f"Planned: {task} on worker {worker} from {begin:.2g} for {cost:.2g}.")
+        other: dict[str, Any] = {"color": "#D9D9D9", "edgecolor": GREY, "linewidth": 0.5}
+        held = [
+            " ".join(
+                sorted(
+                    task[8:]
+                    for task in costs
+                    if task.startswith("forward") and plan.device[task] == worker
+                )
+            )
+            for worker in (0, 1)
+        ]
+        if overhead > 0:
+            above.barh([0, 1], overhead, left=plan.end, **other)
+            alt_text.append(f"Planned: overhead to {plan.end + overhead:.2g}.")
         summing = plan.device["sum"]
         for worker, (begin, forward, others, error, end) in enumerate(step):
             pieces = {
@@ -187,11 +248,16 @@ def plan_and_run(
                 if kind in SHADES:
                     style = {"color": SHADES[kind], "edgecolor": "black"}
                 below.barh(worker, right - left, left=left, **style)
+                has_room = right - left > room * len(held[worker])
+                if kind in ("forward", "backward") and has_room:
+                    middle = (left + right) / 2
+                    below.text(middle, worker, held[worker], ha="center", va="center", size=8)
                 alt_text.append(f"Run: worker {worker} {kind} from {left:.2g} to {right:.2g}.")
         for kind, color in SHADES.items():
             above.barh(0, 0, color=color, edgecolor="black", label=kind)
         above.barh(0, 0, label="waits", **WAITING)
-        figure.legend(loc="outside lower right", ncols=4)
+        above.barh(0, 0, label="overhead", **other)
+        figure.legend(loc="outside lower right", ncols=5)
 
 
 def timetables(tables: Mapping[str, Sequence[Sequence[Task | None]]], *, title: str) -> None:

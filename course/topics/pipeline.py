@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course.topics.parallel_training import Branch, cross_entropy_error, least_block_mean
+from course.topics.parallel_training import Branch, cross_entropy_error, least_step
 from course.topics.workers import Worker, run_workers
 
 
@@ -76,7 +76,7 @@ def train_pipeline(
     )
     clocks, weights, gradients = zip(*results, strict=True)
     begin, end = np.moveaxis(np.array(clocks), -1, 0)
-    step_time = 1000 * least_block_mean(begin, end)
+    step_time = 1000 * least_step(begin, end)
     return PipelineRun(step_time, np.concatenate(weights), np.concatenate(gradients))
 
 

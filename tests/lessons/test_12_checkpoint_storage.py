@@ -135,8 +135,9 @@ def test_a_plan_by_hand(lesson):
     assert made.mtbf == 50_000  # ten nodes, any of which stops the run
     assert made.interval == pytest.approx(1264.911)  # the root of 1,600,000
     assert made.storage == 64e9  # three checkpoints, and one being written
+    assert made.lost_by_restarts == pytest.approx(116 / 50_000, rel=0.01)  # 16 s of them to read
     # To first order: 16 of every 1265 s for saving, half an interval and a restart for every 50,000 s.
-    assert made.share_lost == pytest.approx(16 / 1264.911 + (1264.911 / 2 + 100) / 50_000, rel=0.02)
+    assert made.share_lost == pytest.approx(16 / 1264.911 + (1264.911 / 2 + 116) / 50_000, rel=0.02)
 
 
 def test_a_plan_for_one_node_by_hand(lesson):

@@ -6,8 +6,9 @@ import pytest
 from course.topics.parallel_figures import (
     _apart,
     crossovers,
+    efficiency_lines,
+    epochs_lines,
     plan_and_run,
-    scaling_lines,
     timetables,
     ways_to_split,
 )
@@ -23,26 +24,40 @@ def test_a_plan_and_its_run_are_read_out_with_what_waits(capsys):
     )
     costs = {"forward 0": 1.0, "sum": 0.5, "backward 0": 2.0}
     step = np.array([[5.0, 6, 7, 8, 10], [5.5, 6, 7, 8, 9]]) / 1000
-    clock = np.stack([step, step * 3, step * 2], axis=1)  # of these three, the last is the median
-    plan_and_run(plan, costs, clock, title="A step")
+    clock = np.stack([step * 2, step * 3, step], axis=1)  # of these three, the last is the fastest
+    plan_and_run(plan, costs, clock, overhead=0.5, title="A step")
     said = capsys.readouterr().out
     assert "Planned: sum on worker 0 from 1 for 0.5." in said
-    assert "Run: worker 0 sum from 4 to 6." in said
-    assert "Run: worker 1 waits from 2 to 4." in said
-    assert "Run: worker 1 waits for the error from 4 to 6." in said
+    assert "Planned: overhead to 4." in said
+    assert "Run: worker 0 sum from 2 to 3." in said
+    assert "Run: worker 1 waits from 1 to 2." in said
+    assert "Run: worker 1 waits for the error from 2 to 3." in said
 
 
 def test_a_trial_that_gave_up_is_named_and_not_drawn_as_a_count(capsys):
-    labels = {"x_label": "rows", "y_label": "epochs", "y_ticks": [1, 2, 4]}
-    scaling_lines([64, 128], {"one rate": [2, np.inf]}, title="Epochs", gave_up=40, **labels)
+    labels = {"x_label": "rows", "y_ticks": [1, 2, 4]}
+    trials = [[1, 2, np.inf], [3, np.inf, np.inf]]
+    epochs_lines([64, 128], {"one rate": trials}, title="Epochs", gave_up=40, **labels)
     said = capsys.readouterr().out
-    assert "one rate: 2." in said
+    assert "one rate: 2 (1 to one that gave up)." in said
     assert "one rate, 128: more than 40." in said
 
 
-def test_both_panels_of_a_crossover_are_read_out(capsys):
-    crossovers([2, 4], {"all": {"data": [1, 2]}, "ring": {"data": [1.5, 3]}}, title="Speed")
-    assert capsys.readouterr().out == "Speed. all: data: 1, 2. ring: data: 1.5, 3.\n"
+def test_efficiencies_are_read_out(capsys):
+    efficiency_lines([64, 128], {"weak": [0.5, 0.75]}, title="Kept", x_label="rows")
+    assert capsys.readouterr().out == "Kept. weak: 0.5, 0.75.\n"
+
+
+def test_both_panels_of_a_crossover_are_read_out_with_the_range_of_the_orders(capsys):
+    panels = {"all": {"data": [[1, 2, 4], [2, 2, 2]]}, "ring": {"data": [1.5, 3]}}
+    crossovers([2, 4], panels, title="Speed")
+    said = capsys.readouterr().out
+    assert said == "Speed. all: data: 2 (1 to 4), 2. ring: data: 1.5, 3.\n"
+
+
+def test_where_every_trial_gave_up_there_is_nothing_to_project(capsys):
+    crossovers([], {"all": {"data": []}, "ring": {"data": []}}, title="Speed")
+    assert capsys.readouterr().out == "Speed. all: data: . ring: data: .\n"
 
 
 def test_a_pipelines_bubble_is_read_out(capsys):

@@ -12,8 +12,8 @@ from course.topics.parallel_training import (
     Branch,
     Run,
     cross_entropy_error,
-    least_block_mean,
     least_model_speedup,
+    least_step,
     random_branch,
     speedup,
     train,
@@ -143,14 +143,12 @@ def test_split_state_arrives_at_the_same_bits_with_a_part_of_the_state_each(shar
     assert max(split.state) - min(split.state) <= len(WIDTHS)
 
 
-def test_a_block_of_steps_counts_what_the_others_did_while_a_worker_was_held_up():
+def test_the_least_step_counts_what_the_others_did_while_a_worker_was_held_up():
     """Two workers share a core and take 1 + 1 a step; worker 0 is held up before it notes the third of four ends."""
     begin = np.array([[0.0, 2, 4, 7.5], [0.0, 2, 4, 6]])
     end = np.array([[2.0, 4, 7.5, 8], [2.0, 4, 6, 8]])
     assert min(end[0] - begin[0]) == 0.5  # what the least step of one worker would say
-    assert least_block_mean(begin, end, block=2) == 2.0
-    assert least_block_mean(begin, end, block=3) >= 2.0
-    assert least_block_mean(begin, end, block=20) == 2.0  # fewer steps than a block: all of them
+    assert least_step(begin, end) == 2.0
 
 
 ON_ONE_CORE = """
