@@ -40,7 +40,6 @@ STYLE = {
     "legend.framealpha": 0.9,
     "lines.markersize": 5,
 }
-_POWER = LogFormatterMathtext()
 TITLE_LETTER = 0.085  # inches
 CSS_PIXELS = 96  # an inch, so that 10 points of type are 10 points in a notebook
 SHARPNESS = 1.5  # pixels of the picture for one of CSS
@@ -100,14 +99,21 @@ def add_rows(
     return axes
 
 
+class _OneNotation(LogFormatterMathtext):
+    """Plain numbers where all powers of ten on an axis lie from 0.001 to 10,000, else powers for all."""
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        low, high = self.axis.get_view_interval()
+        plain = low > 1e-4 and high < 1e5
+        return f"{value:g}" if plain else super().__call__(value, pos)
+
+
 def make_logarithmic(axes: Axes, which: str) -> None:
-    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, with a plain 6 or 100 for 6 x 10^0 and 10^2."""
+    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, its numbers in one notation."""
     for name in which:
         getattr(axes, f"set_{name}scale")("log")
         axis: Axis = getattr(axes, f"{name}axis")
-        axis.set_major_formatter(
-            lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value)
-        )
+        axis.set_major_formatter(_OneNotation())
         axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
 
 
