@@ -102,10 +102,11 @@ def add_rows(
 class _OneNotation(LogFormatterMathtext):
     """Plain numbers where all powers of ten on an axis lie from 0.001 to 10,000, else powers for all."""
 
-    def __call__(self, value: float, pos: int | None = None) -> str:
-        low, high = self.axis.get_view_interval()
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        assert self.axis is not None  # set when the axis takes its formatter
+        low, high = sorted(self.axis.get_view_interval())
         plain = low > 1e-4 and high < 1e5
-        return f"{value:g}" if plain else super().__call__(value, pos)
+        return f"{x:g}" if plain else super().__call__(x, pos)
 
 
 def make_logarithmic(axes: Axes, which: str) -> None:
