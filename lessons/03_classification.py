@@ -770,6 +770,7 @@ plots.lines(
     title="Which island? A fit to the end",
     x_label="epoch",
     y_label="cross-entropy (nats)",
+    names_below=True,
 )
 
 # %% [markdown] tags=["answer"]
