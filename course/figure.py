@@ -40,7 +40,6 @@ STYLE = {
     "legend.framealpha": 0.9,
     "lines.markersize": 5,
 }
-_POWER = LogFormatterMathtext()
 TITLE_LETTER = 0.085  # inches
 CSS_PIXELS = 96  # an inch, so that 10 points of type are 10 points in a notebook
 SHARPNESS = 1.5  # pixels of the picture for one of CSS
@@ -100,15 +99,14 @@ def add_rows(
     return axes
 
 
-def make_logarithmic(axes: Axes, which: str) -> None:
-    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, with a plain 6 or 100 for 6 x 10^0 and 10^2."""
-    for name in which:
-        getattr(axes, f"set_{name}scale")("log")
-        axis: Axis = getattr(axes, f"{name}axis")
-        axis.set_major_formatter(
-            lambda value, _: f"{value:g}" if 1e-3 <= value < 1e5 else _POWER(value)
-        )
-        axis.set_minor_formatter(_PlainMinor(minor_thresholds=(1, 0.4)))
+class _OneNotation(LogFormatterMathtext):
+    """Plain numbers where all powers of ten on an axis lie from 0.001 to 10,000, else powers for all."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        assert self.axis is not None  # set when the axis takes its formatter
+        low, high = sorted(self.axis.get_view_interval())
+        plain = low > 1e-4 and high < 1e5
+        return f"{x:g}" if plain else super().__call__(x, pos)
 
 
 class _PlainMinor(LogFormatter):
@@ -117,6 +115,15 @@ class _PlainMinor(LogFormatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         text = super().__call__(x, pos)
         return f"{x:g}" if text and 1e-3 <= x < 1e5 else text
+
+
+def make_logarithmic(axes: Axes, which: str) -> None:
+    """Make the axes named in `which`, "x", "y" or "xy", logarithmic, its numbers in one notation."""
+    for name in which:
+        getattr(axes, f"set_{name}scale")("log")
+        axis: Axis = getattr(axes, f"{name}axis")
+        axis.set_major_formatter(_OneNotation())
+        axis.set_minor_formatter(_PlainMinor(minor_thresholds=(1, 0.4)))
 
 
 def styled(series: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:

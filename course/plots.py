@@ -35,13 +35,16 @@ def lines(
     y_label: str,
     log: str = "",
     marked: Mapping[str, float] | None = None,
+    names_below: bool = False,
 ) -> None:
     """Draw named series, each (points,) or (runs, points), against `x` (points,).
 
-    `log` names the logarithmic axes, "x", "y" or "xy"; `marked` names places on the x axis.
+    `log` names the logarithmic axes, "x", "y" or "xy"; `marked` names places on the x axis. A single series of few
+    points has a marker at each. `names_below` puts the names below the axes, where they can hide no curve.
     """
     x = np.asarray(x)
-    spacing = max(1, len(x) // 8)  # of markers
+    few = len(series) == 1 and len(x) <= 24
+    spacing = 1 if few else max(1, len(x) // 8)  # of markers
     band = None
     with drawing(title) as (figure, alt_text):
         axes = add_axes(figure, title, x_label, y_label)
@@ -64,7 +67,10 @@ def lines(
         for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
             alt_text.append(f"Marked: {name} at {place:.3g}.")
-        axes.legend(title=band)
+        if names_below:
+            figure.legend(title=band, loc="outside lower center", ncols=2)
+        else:
+            axes.legend(title=band)
 
 
 def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
@@ -279,7 +285,7 @@ def predicted_vs_measured(
     values = {name: np.ravel(made) for name, made in predictions.items()}
     ends = np.concatenate([measured, *values.values()])
     limits = ends.min() - 0.05 * np.ptp(ends), ends.max() + 0.05 * np.ptp(ends)
-    with drawing(title, size=(4.0 * len(values), 5.0)) as (figure, alt_text):
+    with drawing(title, size=(4.0 * len(values), 4.6)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         panels = figure.subplots(1, len(values), squeeze=False, sharey=True)
         for axes, (style, predicted) in zip(panels.flat, styled(values), strict=True):
@@ -314,7 +320,7 @@ def bars(
         for row, (name, value) in enumerate(values.items()):
             runs = np.ravel(np.asarray(value, dtype=float))
             if zero:
-                _bar(axes, row, np.median(runs))
+                _bar(axes, row, np.median(runs), named=runs.size == 1)
             if runs.size > 1 or not zero:
                 _points(axes, row, runs)
             alt_text.append(f"{name}: {_runs_in_words(runs)}.")
@@ -337,10 +343,12 @@ def bars(
             figure.legend(entries.values(), entries, loc="outside lower right", ncols=len(entries))
 
 
-def _bar(axes: Axes, row: int, length: float) -> None:
+def _bar(axes: Axes, row: int, length: float, *, named: bool) -> None:
+    """Draw a bar, its length in figures at its end where `named`, and where it would seem to be missing."""
     bar = axes.barh(row, length, height=0.6, color=COLORS[5])
-    if length == 0:
-        axes.bar_label(bar, ["0"], padding=4)  # else the bar would seem to be missing
+    if named or length == 0:
+        axes.margins(x=0.12)
+        axes.bar_label(bar, [f"{length:.3g}"], padding=4)
 
 
 def _points(axes: Axes, row: int, runs: NDArray) -> None:

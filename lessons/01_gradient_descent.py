@@ -24,7 +24,7 @@
 # Every network in this course learns by the rule you meet in this lesson: measure the error, take a small step
 # downhill, and repeat. You start with a model so small that you can compute its exact answer. That lets you ask
 # questions that are hard to ask about a network. Did the training arrive at the best weights? How fast could it have
-# been? When it fails, why? You write everything in NumPy.
+# been? When it fails, why? You write the descent itself in NumPy.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the noise and of the random rows, 0 to 1000000
@@ -126,6 +126,8 @@ log = fit(X, y, learning_rate=1e-4, threshold=1e-4)
 print(len(log) - 1, "iterations, final weights", log[-1, :3].round(4))
 
 # %% [markdown]
+# The descent has found the plane: the table was made with the weights 1.5, -2 and 0.75, and without noise.
+#
 # The course comes with a reference log for these data, rounded to 4 decimals. Does ours agree with it in every row?
 # (`verified` checks a file of the course against its checksum and returns its path.) `fact` records a result that must
 # be the same with every seed and on every machine.
@@ -468,7 +470,7 @@ from course.topics.linear_regression import stability_limit
 
 
 def paths_at(shares, X, steps):
-    """Take so many steps at each rate, given as a share of the limit."""
+    """Take `steps` steps at each rate. The rates are given as shares of the limit."""
     limit = stability_limit(X)
     return {
         f"{share:g} x limit": path(X, resistance, share * limit, steps)
@@ -491,9 +493,10 @@ valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the
 # If you run this notebook yourself, you also get a slider for the rate.
 
 # %%
-for name, steps in paths_at((0.1, 0.5, 0.9, 0.99, 1.0, 1.01, 1.1), S, 25).items():
+print(f"{'SSE at the start':33}{resistance @ resistance:12,.0f}")
+for name, steps in paths_at((0.1, 0.3, 0.7, 0.99, 1.0, 1.01, 1.1), S, 25).items():
     sse = np.sum((resistance - S @ steps[-1]) ** 2)
-    print(f"{name:12}: SSE after 25 steps {sse:11,.0f}")
+    print(f"SSE after 25 steps, {name:13}{sse:12,.0f}")
 
 # %% tags=["widget"]
 from course.topics.slider import slider
@@ -569,6 +572,7 @@ plots.lines(
 # $\eta = 2 / (\lambda_{\min} + \lambda_{\max})$.
 
 # %%
+# 2 / (smallest + largest eigenvalue), as a share of the limit, which is 2 / largest
 best = eigenvalues[-1] / (eigenvalues[0] + eigenvalues[-1])
 fastest = shares[np.argmin(iterations)]
 print(f"best rate in the long run: {best:.2f} x limit")
@@ -790,7 +794,8 @@ with np.errstate(over="ignore", invalid="ignore"):  # NumPy would warn
     too_fast = path(raw, resistance, 0.1, 150)
     sse = ((resistance - too_fast @ raw.T) ** 2).sum(axis=1)
 first = np.argmax(np.isinf(sse))
-print("The SSE is infinite from iteration", first, "on. At the end it is", sse[-1])
+print(f"The SSE first reaches infinity at iteration {first}.")
+print(f"After 150 iterations it is {sse[-1]}.")
 
 # %% [markdown]
 # The weights grow until their SSE no longer fits into a 64-bit floating-point number: it becomes infinite, and later

@@ -127,7 +127,8 @@ bound("02.plane_test_rmse", words, np.sqrt(test_mse), at_most=1e-5, digits=7)
 
 # %% [markdown] tags=["predict"]
 # You can make Keras take exactly those steps: one batch of 1,000 rows, weights from 0. But the loss of Keras is the
-# *mean* squared error. Which learning rate does Keras need: 1e-4, 0.05, 0.1 or 0.2?
+# *mean* squared error over $N$ rows. Which learning rate does Keras need: 1e-4,
+# $1e{-4} \cdot N$, $1e{-4} \cdot N / 2$ or $1e{-4} \cdot 2 / N$?
 
 # %% [markdown] tags=["answer"]
 # The gradient of the mean is $-\frac{2}{N} \sum (y - f(x))\, x$. A step of the same length therefore needs
@@ -174,7 +175,7 @@ plots.lines(
     {
         "lesson 01: NumPy, all rows in a step": log[:10, 4] / len(x),
         "Keras, all rows in a step": whole.history["loss"][:10],
-        "the program: Keras, 32 rows in a step": history.history["loss"],
+        "Keras, 32 rows in a step (mean during the pass)": history.history["loss"],
     },
     title="The same number of passes, more steps",
     x_label="passes over the rows so far",
@@ -320,9 +321,9 @@ from sklearn.base import clone
 from sklearn.model_selection import KFold
 
 
-def cross_validate(pipeline, inputs, target, splits):
-    """Fit a clone of the pipeline for each split;
-    predict every row by the one that was fitted without it."""
+def predict_held_out(pipeline, inputs, target, splits):
+    """Fit a clone of the pipeline for each split.
+    Predict every row with the clone that was fitted without that row."""
     predicted, fitted = np.empty(len(target)), []
     for train, test in splits:
         fitted.append(clone(pipeline).fit(inputs.iloc[train], target[train]))
@@ -360,7 +361,7 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. It changes the error by something between {{02.gain_by_peeking:limit}}.
+# Peeking at the test cars hardly matters here. What it takes off the error is {{02.gain_by_peeking}}.
 # The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
 # nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at the end of
 # this lesson has a leak that does harm.
@@ -371,7 +372,7 @@ bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 from sklearn.linear_model import LinearRegression
 
 linear = make_pipeline(preparation, LinearRegression())
-line, lines = cross_validate(linear, cars, mpg, splits)
+line, lines = predict_held_out(linear, cars, mpg, splits)
 plots.predicted_vs_measured(
     mpg,
     {"linear regression": line},
@@ -454,8 +455,8 @@ def build(inputs, hidden, activation):
     return keras.Sequential([keras.Input((inputs,)), *layers, keras.layers.Dense(1)])
 
 
-print("weights of a line:          ", build(9, (), None).count_params())
-print("weights of a 64-64 network: ", build(9, (64, 64), "relu").count_params())
+print("parameters of a line:         ", build(9, (), None).count_params())
+print("parameters of a 64-64 network:", build(9, (64, 64), "relu").count_params())
 
 # %% [markdown]
 # To be cross-validated like the linear model, a network has to behave like a scikit-learn model. Keras has a wrapper
@@ -478,8 +479,8 @@ from functools import cache
 
 @cache
 def compiled(inputs, hidden, activation, epochs, steps):
-    """Return a network that is ready to train for `epochs` passes of `steps` batches;
-    made once for these arguments."""
+    """Return a network that is ready to train for `epochs` passes of `steps` batches.
+    A second call with the same arguments returns the same network."""
     network = build(inputs, hidden, activation)
     rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * steps)
     optimizer = keras.optimizers.Adam(rate)
@@ -545,7 +546,7 @@ def standardized(model):
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 prepared_network = make_pipeline(preparation, standardized(Network()))
-network, networks = cross_validate(prepared_network, cars, mpg, splits)
+network, networks = predict_held_out(prepared_network, cars, mpg, splits)
 
 # %% [markdown] tags=["predict"]
 # On the first split we train two more networks: a single unit, which has 10 weights, and the same hidden layers
@@ -557,7 +558,7 @@ train, test = splits[0]
 trained = {}
 for name, model in {
     "one unit": Network(hidden=()),
-    "hidden layers": Network(activation=None),
+    "hidden layers, no activation": Network(activation=None),
 }.items():
     keras.utils.set_random_seed(seed)
     pipeline = make_pipeline(preparation, standardized(model))
@@ -599,20 +600,8 @@ spread("02.one_unit_farther", words, one_unit - straight, **shown)
 # The layers without activation are closer. Their predictions end {{02.no_activation_from_line}} from those of least
 # squares: a tenth or less in most runs. Their loss does not fall below the level of least squares. They have thousands
 # of weights and are still a line. It cannot be otherwise. Without an activation, a layer multiplies by a matrix and
-# adds a bias, and several such layers in a row do no more than one.
-
-# %% [markdown]
-# You can multiply the layers out:
-
-# %%
-deep = trained["hidden layers"][-1].regressor_.network_
-W1, b1, W2, b2, W3, b3 = deep.get_weights()
-weights, bias = W1 @ W2 @ W3, (b1 @ W2 + b2) @ W3 + b3
-inputs = trained["hidden layers"][0].transform(cars.iloc[test])
-same = np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4)
-print(weights.size, "weights and", bias.size, "bias predict the same:", same)
-
-# %% [markdown] tags=["answer"]
+# adds a bias, and several such layers in a row do no more than one. (The next cell multiplies them out.)
+#
 # With `relu`, the training loss of the same layers falls below the least that any line can reach. The predictions of
 # that network end {{02.relu_from_line}} away from the line.
 #
@@ -626,6 +615,17 @@ print(weights.size, "weights and", bias.size, "bias predict the same:", same)
 # distance, too short for a weight that starts far from its goal. In the layers without activation, each step moves
 # thousands of weights a little, and together they move the product of the matrices farther. For a linear model there is
 # a simpler cure than more layers: a larger rate, or more epochs.
+
+# %% [markdown]
+# You can multiply the layers without activation out, and get one matrix and one bias:
+
+# %%
+deep = trained["hidden layers, no activation"][-1].regressor_.network_
+W1, b1, W2, b2, W3, b3 = deep.get_weights()
+weights, bias = W1 @ W2 @ W3, (b1 @ W2 + b2) @ W3 + b3
+inputs = trained["hidden layers, no activation"][0].transform(cars.iloc[test])
+same = np.allclose(inputs @ weights + bias, deep(inputs), atol=1e-4)
+print(weights.size, "weights and", bias.size, "bias predict the same:", same)
 
 # %% [markdown]
 # ### Exercise 02.2: a network by hand
@@ -687,7 +687,7 @@ def check(forward):
         expect_close(
             answer.reshape(right.shape),
             right,
-            f"{layers} the outputs differ from those of Keras. {rule}",
+            f"{layers}, the outputs differ from those of Keras. {rule}",
             mistakes,
         )
 
@@ -707,7 +707,7 @@ def forward(weights, X):
     return X @ last
 
 
-# %% tags=["wrong"] hint="With 1 hidden layer the outputs differ"
+# %% tags=["wrong"] hint="With 1 hidden layer, the outputs differ"
 def forward(weights, X):
     for matrix, bias in zip(weights[::2], weights[1::2], strict=True):
         X = X @ matrix + bias
@@ -734,7 +734,7 @@ boosting = GradientBoostingRegressor(
     max_features=0.5,
     random_state=seed,
 )
-boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, splits)
+boosted, _ = predict_held_out(make_pipeline(preparation, boosting), cars, mpg, splits)
 
 # %% [markdown]
 # One more rival costs a few lines: the same linear regression, fitted to the *logarithm* of the mileage. When you turn
@@ -744,7 +744,7 @@ boosted, _ = cross_validate(make_pipeline(preparation, boosting), cars, mpg, spl
 log_line = TransformedTargetRegressor(
     LinearRegression(), func=np.log, inverse_func=np.exp
 )
-bent, _ = cross_validate(make_pipeline(preparation, log_line), cars, mpg, splits)
+bent, _ = predict_held_out(make_pipeline(preparation, log_line), cars, mpg, splits)
 
 
 # %%
@@ -778,14 +778,14 @@ for name in ("line", "line of logarithms", "boosting"):
 by_line, by_log, by_boosting, by_network = mean_errors.values()
 words = "error of the network"
 bound("02.rmse_network", words, by_network, at_most={"full": 2.98}, **shown)
-words = "share that the logarithm brings"
+words = "logarithm's share of the network's gain over the line"
 share = (by_line - by_log) / (by_line - by_network)
 bound("02.share_by_logarithm", words, share, at_least={"full": 0.3}, digits=2)
 words = "network's error above boosting's"
 extra = 100 * (by_network / by_boosting - 1)
 limit = {"full": 10}
 bound("02.network_above_boosting", words, extra, at_most=limit, unit="%", digits=1)
-words = "range of the network's folds, beyond its distance from boosting"
+words = "range of the network's folds minus its distance from boosting"
 beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
 bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 
@@ -798,7 +798,7 @@ bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 # | network | {{02.rmse_network}} |
 #
 # The network's error is lower than that of the line. But the logarithm, which the bent cloud suggested, is enough for a
-# share of at least {{02.share_by_logarithm:limit}} of that gain, and the model still has only ten weights, which you
+# share of {{02.share_by_logarithm}} of that gain, and the model still has only ten weights, which you
 # can read. Try the simple remedy before the large model.
 
 # %% [markdown]
@@ -859,7 +859,7 @@ plots.predicted_vs_measured(
 worst = max(map(abs, misses(network).values()))
 
 # %%
-words = "missed by the network, worst of three"
+words = "mean miss of the network, worst of three"
 limit = {"full": 1.2}
 bound("02.network_misses", words, worst, at_most=limit, unit="mpg", digits=1)
 
@@ -917,8 +917,8 @@ extra = unscaled_error - scaled_error
 spread("02.unscaled_minus_scaled", words, extra, unit="mpg", digits=2)
 
 # %% [markdown]
-# On the target as it is, the error of the first epoch is at least {{02.unscaled_first_epoch:limit}}; on the
-# standardized target it is at most {{02.scaled_first_epoch:limit}}. Without scaling, the network has to find the level
+# On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}. On the standardized target it is
+# {{02.scaled_first_epoch}}. Without scaling, the network has to find the level
 # of the target first. And at the end? The error on the *test* cars without scaling minus that with scaling is
 # {{02.unscaled_minus_scaled}}. That is one fold of some 80 cars, which cannot tell whether the difference is real.
 # Scaling the target buys a head start of some epochs. How much of it is left at the end depends on how long you train.
@@ -950,7 +950,7 @@ words = "share of test rows of a known mixture"
 bound("02.known_mixtures", words, np.mean(known), at_least=0.5, digits=2)
 
 # %% [markdown]
-# More than half of the test rows belong to a mixture that is also among the training rows. The alternative is to keep
+# A share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training rows. The alternative is to keep
 # the rows of a mixture together, and to deal whole mixtures to the folds:
 
 # %%
@@ -978,7 +978,7 @@ strength_errors = {}
 for name, model in models.items():
     pipeline = make_pipeline(StandardScaler(), model)
     for way, parts in ways.items():
-        predicted, _ = cross_validate(pipeline, concrete, strength, parts)
+        predicted, _ = predict_held_out(pipeline, concrete, strength, parts)
         strength_errors[name, way] = fold_errors(strength, predicted, parts)
 
 # %%

@@ -6,8 +6,8 @@
 #   - explain what epochs, batch_size, validation_data, callbacks and verbose do, and count the steps of a fit
 #   - find out which rows `fit` puts into its batches, and choose their order yourself
 #   - compare a network with logistic regression on the same folds
-#   - write one model as Sequential, functional and subclass, and test that the three agree
-#   - catch a validation split that misleads you, and split by class instead
+#   - write one model as Sequential, functional and subclass, and compare the three
+#   - say which rows a validation split holds back, and choose them yourself
 #   - recognize outdated names and arguments that Keras 3 rejects or ignores
 # prerequisites:
 #   - "lesson 02 (Regression with Keras): build, compile, fit, evaluate, predict; cross-validation"
@@ -308,9 +308,8 @@ print("steps so far:", int(model.optimizer.iterations.numpy()))
 # 0 prints nothing, 1 draws a progress bar that moves while you watch, and 2 prints one line per epoch. So 2 prints
 # *less* than 1. Choose 1 when you watch, and 2 when the output goes to a file.
 #
-# The 205 rows make 13 batches per epoch, the last one with only 13 rows, so three epochs took 39 steps. The training
-# figures are averages over an epoch in which the weights still change. The validation figures are computed at the end
-# of the epoch, with better weights. That is why validation may look better at first.
+# The 205 rows make 13 batches per epoch, the last one with only 13 rows, so three epochs took 39 steps. (Validation may
+# look better than training at first. Lesson 04 shows why.)
 
 # %% [markdown]
 # ### Exercise 03.2: count the steps
@@ -411,6 +410,7 @@ class Recorder(keras.Model):
 # many of the three batches of the first will come back with the same four rows: none, some, or all?
 
 # %%
+keras.utils.set_random_seed(seed)
 rows = np.arange(12).reshape(12, 1)
 
 
@@ -422,10 +422,11 @@ def batches_by_epoch(*data, **options):
     return [recorder.batches[start : start + 3] for start in (0, 3, 6)]
 
 
-keras.utils.set_random_seed(seed)
 by_fit = batches_by_epoch(rows, rows, batch_size=4)
 for epoch in by_fit:
     print(epoch)
+later_fit = batches_by_epoch(rows, rows, batch_size=4)
+print("Does a later fit have the same batches?", later_fit == by_fit)
 
 # %%
 from course.claims import bound, fact, spread
@@ -488,9 +489,12 @@ fact(
 # ## Does the order matter?
 #
 # Twelve rows are a toy. Does the order matter on real images? We take handwritten digits and a network with two hidden
-# layers of 128 units.
+# layers of 128 units. It is compiled once and trained twice: `reinitialize`, from this course, takes a compiled network
+# back to its first weights, which saves compiling another one.
 
 # %%
+from course.training.reinitialize import reinitialize
+
 images = load("mnist", fast=fast)
 
 
@@ -501,7 +505,7 @@ def pixels(pictures):
 
 x_digits = pixels(images.x_train[:order_rows])
 y_digits = images.y_train[:order_rows].astype(int)
-judges = (pixels(images.x_validation), images.y_validation.astype(int))
+validation_digits = (pixels(images.x_validation), images.y_validation.astype(int))
 
 # %% [markdown] tags=["predict"]
 # Two copies of the network start from the same weights and train on the same digits, for the same number of steps. One
@@ -514,22 +518,23 @@ def digit_network():
     """A network for digits with two hidden layers, always from the same weights."""
     model = network(784, 10, hidden=(128, 128), rate=0.001)
     # All steps of an epoch in one call. This only saves time (lesson 05).
-    model.steps_per_execution = -(-len(x_digits) // 128)
+    model.steps_per_execution = math.ceil(len(x_digits) / 128)
     return model
 
 
-settings = {"epochs": order_epochs, "verbose": 0}
-settings |= {"validation_data": judges, "validation_batch_size": 2000}
-by_arrays = digit_network().fit(x_digits, y_digits, batch_size=128, **settings)
+settings = {"epochs": order_epochs, "verbose": 0, "validation_batch_size": 2000}
+settings["validation_data"] = validation_digits
+model = digit_network()
+repeated = model.fit(x_digits, y_digits, batch_size=128, **settings).history
+reinitialize(model, seed)
 data = shuffled_batches(x_digits, y_digits, batch_size=128, seed=seed)
-dealt_anew = digit_network().fit(data, shuffle=False, **settings)
-repeated, dealt = by_arrays.history, dealt_anew.history
+reshuffled = model.fit(data, shuffle=False, **settings).history
 
 # %%
 from course import plots
 
 orders = {"the same batches in every epoch": repeated["val_loss"]}
-orders["new batches in every epoch"] = dealt["val_loss"]
+orders["new batches in every epoch"] = reshuffled["val_loss"]
 plots.lines(
     range(1, order_epochs + 1),
     orders,
@@ -540,17 +545,18 @@ plots.lines(
 
 # %%
 words = "validation loss saved by new batches"
-saved = repeated["val_loss"][-1] - dealt["val_loss"][-1]
+saved = repeated["val_loss"][-1] - reshuffled["val_loss"][-1]
 spread("03.order_loss_saved", words, saved, unit="nats")
 words = "validation accuracy gained by new batches"
-gain = 100 * (dealt["val_accuracy"][-1] - repeated["val_accuracy"][-1])
+gain = 100 * (reshuffled["val_accuracy"][-1] - repeated["val_accuracy"][-1])
 spread("03.order_accuracy_gain", words, gain, unit="points", digits=2)
 
 # %% [markdown] tags=["answer"]
 # New batches save {{03.order_loss_saved}} of validation loss: {{03.order_loss_saved:sign}}. In accuracy they gain
 # {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. (The p of a sign test says how likely signs as
 # unequal as these would be if each seed tossed a fair coin.) The gain is small, and one run may not show it at all. But
-# the repeated order has no advantage to set against it, and the cure is one line. So from here on the course shuffles
+# the repeated order has no advantage to set against it, and the cure is one line. (All seeds share these digits and this
+# network. "Try next" asks about others.) So from here on the course shuffles
 # the rows anew in every epoch, unless it only measures time or shows the repeated order itself.
 
 # %% [markdown]
@@ -721,17 +727,19 @@ guess = species[mine.predict(stranger, verbose=0).argmax()]
 # Gentoos and Chinstraps live on one island each, but Adelies live on all three.
 #
 # What can be known without a network? Among the training penguins, count how often each species was measured on each
-# island, and take the shares as probabilities. (We add one penguin to every count, so that no probability is 0.) In the
-# table below each row is a species, and each column an island.
+# island, and take the shares as probabilities. (We add one penguin to every count, so that no probability is 0.)
 
 # %%
+import pandas as pd
+
 counts = np.ones((len(species), len(islands)))
 np.add.at(counts, (y_train, island_train), 1)
 shares = counts / counts.sum(axis=1, keepdims=True)
-floor = -np.log(shares[y_val, island_val]).mean()
-print("islands:", *islands)
-print(shares.round(2))
-print("validation loss of this table:", floor.round(3))
+table_loss = {
+    "training": -np.log(shares[y_train, island_train]).mean(),
+    "validation": -np.log(shares[y_val, island_val]).mean(),
+}
+pd.DataFrame(shares.round(2), index=species, columns=islands)
 
 # %% [markdown] tags=["predict"]
 # The network gets the measurements and has 64 hidden units. Its training loss will fall and fall. What will the
@@ -740,13 +748,15 @@ print("validation loss of this table:", floor.round(3))
 
 # %%
 def island_batches():
-    """The training penguins with their islands, dealt anew in every epoch."""
+    """The training penguins with their islands, in a new order in every epoch."""
     return shuffled_batches(x_train, island_train, batch_size=16, seed=seed)
 
 
 whole = network(4, len(islands), hidden=(64,), rate=0.01)
 settings = {"validation_data": (x_val, island_val), "shuffle": False, "verbose": 0}
 curves = whole.fit(island_batches(), epochs=most_epochs, **settings).history
+at_the_end = keras.models.clone_model(whole)  # a copy, since `whole` will train again
+at_the_end.set_weights(whole.get_weights())
 
 # %%
 plots.lines(
@@ -754,11 +764,13 @@ plots.lines(
     {
         "training": curves["loss"],
         "validation": curves["val_loss"],
-        "species alone, validation": np.full(most_epochs, floor),
+        "species alone, training": np.full(most_epochs, table_loss["training"]),
+        "species alone, validation": np.full(most_epochs, table_loss["validation"]),
     },
     title="Which island? A fit to the end",
     x_label="epoch",
     y_label="cross-entropy (nats)",
+    names_below=True,
 )
 
 # %% [markdown] tags=["answer"]
@@ -766,9 +778,9 @@ plots.lines(
 # late is true of the training penguins only. This is **overfitting**.
 
 # %% [markdown]
-# The dash-dotted line is the loss of the table, which knows the species alone, on the validation rows. The validation
-# loss of the network stays near that line or above it, while its training loss falls far below. So what the network
-# learns beyond the species does not help it with penguins that it has not seen.
+# The two level lines are the losses of the table, which knows the species alone. The validation loss of the network
+# stays near the table's validation loss or above it. Its training loss falls far below the table's training loss. So
+# what the network learns beyond the species does not help it with penguins that it has not seen.
 #
 # A callback can end a fit early. `EarlyStopping` watches `val_loss`. Here it ends the fit when `val_loss` has not
 # improved for five epochs, and it restores the weights of the best epoch.
@@ -777,7 +789,7 @@ plots.lines(
 stop = keras.callbacks.EarlyStopping(
     monitor="val_loss", patience=5, restore_best_weights=True
 )
-stopped = network(4, len(islands), hidden=(64,), rate=0.01)
+stopped = reinitialize(whole, seed)
 stopped.fit(island_batches(), epochs=most_epochs, callbacks=[stop], **settings)
 print("epochs:", len(stopped.history.epoch), " best:", stop.best_epoch + 1)
 
@@ -789,8 +801,8 @@ x_test, species_test, island_test = measured(parts.x_test, parts.y_test)
 x_test = scaled(x_test)
 chances = {
     "species alone": shares[species_test],
-    "fit to the end": whole.predict(x_test, verbose=0),
-    "stopped": stopped.predict(x_test, verbose=0),
+    "fit to the end": at_the_end(x_test).numpy(),
+    "stopped": stopped(x_test).numpy(),
 }
 by_penguin = {}
 for way, probabilities in chances.items():
@@ -851,9 +863,13 @@ bound(
 )
 spread("03.loss_saved_low", "saved, other penguins, low end", saved_range.low)
 spread("03.loss_saved_high", "saved, other penguins, high end", saved_range.high)
-spread("03.above_table", "stopped network above the table", above_table, unit="nats")
-spread("03.above_table_low", "the same, other penguins, low end", table_range.low)
-spread("03.above_table_high", "the same, other penguins, high end", table_range.high)
+
+# %%
+words = "stopped network above the table"
+spread("03.above_table", words, above_table, unit="nats")
+words += ", other penguins"
+spread("03.above_table_low", f"{words}, low end", table_range.low)
+spread("03.above_table_high", f"{words}, high end", table_range.high)
 
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five epochs after the best one. On the test penguins
@@ -886,10 +902,13 @@ splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, y
 predicted = {name: np.empty_like(y) for name in ("network", "logistic", "weak")}
 
 
+trained = network(4, 3)
+
+
 def named_by_network(known, labels, unknown):
     """The species that a network names, fitted to the known penguins."""
+    reinitialize(trained, seed)
     data = shuffled_batches(known, labels, batch_size=16, seed=seed)
-    trained = network(4, 3)
     trained.fit(data, epochs=epochs, shuffle=False, verbose=0)
     return np.argmax(trained(unknown), axis=1)
 
@@ -930,9 +949,10 @@ spread("03.margin_low", f"{words}, low end", other_penguins.low, digits=4)
 spread("03.margin_high", f"{words}, high end", other_penguins.high, digits=4)
 
 # %%
-counts = np.zeros((3, 3), dtype=int)
-np.add.at(counts, (y, predicted["network"]), 1)
-plots.confusion_matrix(counts, species.tolist(), title="Penguins, each held out once")
+confusion = np.zeros((3, 3), dtype=int)
+np.add.at(confusion, (y, predicted["network"]), 1)
+title = "The network's answers, each penguin held out once"
+plots.confusion_matrix(confusion, species.tolist(), title=title)
 
 # %% [markdown]
 # The picture is a confusion matrix of the network: it counts, for each true species, what the network said. The
@@ -1033,7 +1053,8 @@ print(len(digits), "digits; the first and the last:", labels[:3], labels[-3:])
 
 # %% [markdown] tags=["predict"]
 # `fit` shuffles the rows that it trains on. So does the order of the files matter? Guess training and validation
-# accuracy after one epoch: both near 0.9, or something else?
+# accuracy after one epoch: both near 0.9, training near 0.9 and validation near 0.5, or training near 0.9 and validation
+# near 0?
 
 # %%
 sorted_reader = network(784, 10, hidden=(64,), rate=0.005)
@@ -1083,7 +1104,7 @@ class_counts(
 )
 
 # %%
-reader = network(784, 10, hidden=(64,), rate=0.005)
+reader = reinitialize(sorted_reader, seed)
 reader.fit(x_fit, y_fit, batch_size=16, verbose=0)
 by_class = reader.evaluate(x_judge, y_judge, verbose=0)
 
@@ -1217,7 +1238,7 @@ import warnings
 
 
 def attempt(code, action):
-    """Print what an outdated line does now: nothing special, a warning or an error."""
+    """Print what an outdated line does now: it works, warns or raises an error."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:

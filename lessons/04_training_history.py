@@ -135,7 +135,8 @@ def network(run, learning_rate=0.01, **remedies):
 
 # %% [markdown]
 # The rows come from a `tf.data.Dataset`. Its `shuffle` puts the rows into a new order in every epoch, where `fit` with
-# arrays would repeat one order after `set_random_seed` (lesson 03). `dataset`, from this course, makes such a data set
+# arrays would repeat one order after `set_random_seed` (lesson 03). It has no seed of its own, so it follows the one that
+# `reinitialize` sets for each run. `dataset`, from this course, makes such a data set
 # and leaves out optimizations that only pay for large data.
 
 # %%
@@ -174,7 +175,8 @@ print({name: len(values) for name, values in history.items()})
 
 # %% [markdown] tags=["predict"]
 # A network with both remedies (a dropout of 0.5 and weight decay) learns the training rows. It is judged on validation
-# rows that it never saw. Which loss will Keras log as the lower one for the first epoch, training or validation?
+# rows that it never saw. Which loss will Keras log as the lower one for the first epoch, training or validation? And will
+# the other be higher by a tenth, higher by half, or twice as high?
 
 # %%
 import numpy as np
@@ -216,7 +218,8 @@ plots.learning_curves(
 )
 
 # %% [markdown] tags=["answer"]
-# In the first epoch the **validation** loss is much lower. Are rows that the network never saw easier than those that it
+# In the first epoch the **validation** loss is lower: {{04.first_validation}}, against {{04.first_logged}} for training,
+# about **twice as high**. Are rows that the network never saw easier than those that it
 # learns? No. The two curves are measured differently:
 #
 # - The logged training loss is a **running mean** over the batches of the epoch. Each batch is measured just *before* the
@@ -340,7 +343,7 @@ bound(
 #
 # | logged above measured again | first epoch | last five epochs |
 # | --- | --- | --- |
-# | no remedy: the running mean | {{04.excess_first_plain}} | {{04.excess_late_plain}} |
+# | no remedy: the running mean | {{04.excess_first_plain}} | at most {{04.excess_late_plain:limit}} |
 # | both remedies: the running mean, and dropout on | {{04.excess_first_dropout}} | {{04.excess_late_dropout}} |
 #
 # In the first epoch the difference is large in both rows of the table. The running mean matters while the network
@@ -1047,11 +1050,11 @@ from course.topics.history import run_dots
 
 run_dots(
     {
-        "both remedies": 100 * (1 - accuracy_with),
-        "no remedy": 100 * (1 - accuracy_without),
+        "both remedies": 100 * accuracy_with,
+        "no remedy": 100 * accuracy_without,
     },
-    title="Validation error after the last epoch, a dot for each run",
-    label="validation error (% of rows)",
+    title="Validation accuracy after the last epoch, a dot for each run",
+    label="validation accuracy (% of rows)",
 )
 
 # %%
@@ -1100,6 +1103,8 @@ bound(
 # | more accurate | {{04.pairs_better}} |
 # | equally accurate | {{04.pairs_equal}} |
 # | less accurate | {{04.pairs_worse}} |
+#
+# (Each share is a median over the seeds, so the three need not add up to 1.)
 #
 # With one run of each, luck has a large part in the story that you tell. The pairs lean to "less accurate". But the
 # mean over all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
@@ -1338,6 +1343,7 @@ print(f"{sum(equal)} of {len(equal)} columns equal the history, to the last bit"
 # %%
 import tensorflow as tf
 
+# the old name, since `tf.summary.scalar` needs the package tensorboard
 scalars = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 
 

@@ -1076,7 +1076,7 @@ def pytorch_run(path, until, complete=True):
 
 # %%
 def pytorch_distances(files):
-    """Kill a run and resume it, both ways; return how far it ends from an unkilled one."""
+    """Kill a run and resume it, both ways; return how far it ends from one unkilled."""
     away = {}
     for complete, name in ((False, "the tutorial's way"), (True, "all of it")):
         whole = pytorch_run(files / f"{name}, alone.pt", last, complete)

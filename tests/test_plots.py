@@ -350,9 +350,9 @@ def test_bars_begin_at_zero_and_points_need_not(drawn):
     assert labels == ["median and range", "published"]
 
 
-def test_a_bar_of_no_length_is_marked_by_its_number(drawn):
+def test_a_bar_has_its_number_at_its_end_also_where_it_has_no_length(drawn):
     plots.bars({"a": 0.0, "b": 2.0}, title="A title", label="difference")
-    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["0"]
+    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["0", "2"]
 
 
 def test_a_figure_is_as_wide_as_its_title(drawn):
@@ -363,6 +363,38 @@ def test_a_figure_is_as_wide_as_its_title(drawn):
     )
     [figure] = drawn
     assert figure.axes[0].title.get_window_extent().x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"), [([0.002, 800], {"0.01", "100"}), ([1e-5, 10], {"-4", "0"})]
+)
+def test_a_logarithmic_axis_has_its_numbers_in_one_notation(drawn, values, wanted):
+    options = {"title": "A title", "x_label": "epoch", "y_label": "loss (1)"}
+    outputs(lambda: plots.lines([1, 2], {"a": values}, log="y", **options))
+    axes = drawn[0].axes[0]
+    low, high = axes.get_ylim()
+    shown = [
+        label.get_text()
+        for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
+        if low <= place <= high
+    ]
+    powers = ["10^" in text for text in shown]
+    assert all(powers) or not any(powers)
+    assert all(any(text in label for label in shown) for text in wanted)
+
+
+def test_a_single_series_of_few_points_has_a_marker_at_each(drawn):
+    options = {"title": "A title", "x_label": "rate", "y_label": "steps (1)"}
+    outputs(lambda: plots.lines(range(20), {"a": range(20)}, **options))
+    assert drawn[0].axes[0].lines[0].get_markevery() == (0, 1)
+
+
+def test_names_below_leave_the_axes_free(drawn):
+    options = {"title": "A title", "x_label": "epoch", "y_label": "loss (1)", "names_below": True}
+    outputs(lambda: plots.lines([1, 2], {"a": [3, 8], "b": [4, 5]}, **options))
+    [figure] = drawn
+    assert figure.axes[0].get_legend() is None
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
 
 
 def test_a_narrow_logarithmic_axis_reads_plain_numbers(drawn):

@@ -37,7 +37,7 @@ def dropout_sketch() -> None:
         "in the next step two others, and in use none."
     )
     steps = {"training, one step": {1, 4}, "training, the next step": {0, 3}, "in use": set()}
-    with sketch("Dropout: other units are missing in every step", alt, size=(8.1, 2.4)) as axes:
+    with sketch("Dropout: different units are missing in each step", alt, size=(8.1, 2.4)) as axes:
         for number, (name, dropped) in enumerate(steps.items()):
             left = 0.7 + 2.75 * number
             hidden = _column(axes, left + 0.6, 5, GREEN, dropped=dropped, middle=1.3)

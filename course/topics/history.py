@@ -9,7 +9,7 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from course.figure import COLORS, GREY, add_axes, drawing, make_logarithmic
+from course.figure import COLORS, DASHES, GREY, add_axes, drawing, make_logarithmic
 from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
 
 
@@ -34,16 +34,16 @@ def with_variables(model: keras.Model, x: Any, y: Any) -> keras.Model:
 def epoch_sketch() -> None:
     """Draw one epoch: the training loss is measured on the way, the validation loss at the end."""
     alt = (
-        "An epoch as a line of boxes: batch 1, batch 2, batch 3. At each batch the loss is measured with dropout on, "
-        "then the weights take a step. The mean of the three is logged as loss. After the last step the validation "
-        "rows are measured with dropout off, and logged as val_loss."
+        "An epoch as a line of boxes: batch 1 of 32 rows, batch 2 of 28 rows. At each batch the loss is measured with "
+        "dropout on, then the weights take a step. The mean of the two is logged as loss. After the last step the "
+        "validation rows are measured with dropout off, and logged as val_loss."
     )
     with sketch("One epoch: when the two losses are measured", alt, size=(8.1, 2.4)) as axes:
-        for number in range(3):
-            place = 0.9 + 2.0 * number
-            box(axes, (place, 1.2), f"batch {number + 1}", width=1.0)
+        for number, rows in enumerate((32, 28)):
+            place = 1.2 + 2.9 * number
+            box(axes, (place, 1.2), f"batch {number + 1}: {rows} rows", width=1.6)
             arrow(axes, (place, 1.45), (2.9, 1.95), color=BLUE)
-            arrow(axes, (place + 0.5, 1.2), (place + 1.5, 1.2), "step")
+            arrow(axes, (place + 0.8, 1.2), (place + 2.1, 1.2), "step")
         box(axes, (2.9, 2.15), "loss: mean of the batches, dropout on", width=3.2, height=0.4)
         box(axes, (7.1, 1.2), "validation\nrows", width=1.2, height=0.6, color=ORANGE)
         arrow(axes, (7.1, 1.5), (7.1, 1.95), color=ORANGE)
@@ -54,7 +54,7 @@ def epoch_sketch() -> None:
 
 
 def run_curves(histories: Sequence[Mapping[str, Any]], *, title: str, lowest: float = 0) -> None:
-    """Draw the loss of every run as a thin line, training on the left and validation on the right.
+    """Draw the loss of every run as a thin line with a dash of its own, training left and validation right.
 
     With `lowest` above 0 the axis is logarithmic, and what lies below is drawn there.
     """
@@ -77,8 +77,10 @@ def run_curves(histories: Sequence[Mapping[str, Any]], *, title: str, lowest: fl
 
 
 def _thin(axes: Axes, runs: Sequence[Any], color: str) -> None:
-    for run in runs:
-        axes.plot(range(1, len(run) + 1), run, color=color, linewidth=1, alpha=0.7)
+    for number, run in enumerate(runs):
+        dash = DASHES[number % len(DASHES)]
+        epochs = range(1, len(run) + 1)
+        axes.plot(epochs, run, color=color, linestyle=dash, linewidth=1.2, alpha=0.8)
 
 
 def run_dots(values: Mapping[str, Any], *, title: str, label: str) -> None:

@@ -125,7 +125,9 @@ def descend(
                 sse = np.array([step.sse for step in log])
                 return Log(weights, sse)
     left = f"{stop.__name__} is still {measured:.4g} after {max_iterations} iterations"
-    cure = f"raise it, or the learning rate (limit {stability_limit(X):.4g})"
+    cure = "raise it"
+    if stop is not sse_itself:  # noise keeps the error itself large, whatever the rate
+        cure += f", or the learning rate (limit {stability_limit(X):.4g})"
     raise DescentError(f"threshold = {threshold:g}: {left}; {cure}", max_iterations)
 
 

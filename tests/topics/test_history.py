@@ -48,11 +48,12 @@ def test_runs_of_equal_value_stand_side_by_side(shown):
     assert alt.endswith("one: 2, 2, 3.")
 
 
-def test_an_epoch_measures_three_batches_on_the_way_and_the_validation_rows_at_the_end(shown):
+def test_an_epoch_measures_two_batches_on_the_way_and_the_validation_rows_at_the_end(shown):
     history.epoch_sketch()
     picture, _, alt = shown[0]
     texts = [text.get_text() for text in picture.axes[0].texts]
-    assert [text for text in texts if text.startswith("batch")] == ["batch 1", "batch 2", "batch 3"]
+    batches = [text for text in texts if text.startswith("batch")]
+    assert batches == ["batch 1: 32 rows", "batch 2: 28 rows"]
     assert "validation\nrows" in texts
     assert "dropout off" in alt
 

@@ -266,3 +266,11 @@ def test_a_threshold_out_of_reach_ends_by_itself():
         DescentError, match=r"still .* after 50 iterations; raise it, or the learning rate"
     ):
         descend(X, y, learning_rate=1e-6, threshold=0, max_iterations=50)
+
+
+def test_where_the_error_itself_stays_large_no_other_rate_is_advised():
+    X, y = plane()
+    noisy = y + np.where(np.arange(len(y)) % 2, 1.0, -1.0)
+    options = {"learning_rate": 1e-4, "threshold": 1e-4, "max_iterations": 50}
+    with pytest.raises(DescentError, match=r"after 50 iterations; raise it$"):
+        descend(X, noisy, stop=sse_itself, **options)
