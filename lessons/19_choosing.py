@@ -1096,7 +1096,7 @@ spread(
 # | 27 (halving: 21) | best of 27: {{19.full_27}} | from 81, cut later: {{19.halved_81_long}} |
 #
 # The ranges are over seeds, each with a split, settings and first weights of its own. With a budget of three trainings,
-# training in full minus halving is {{19.gain_small}}: {{19.gain_small:sign}}. With nine it is {{19.gain_middle}}:
+# training in full minus halving is {{19.gain_small}}: {{19.gain_small:sign}}. With nine the difference is
 # {{19.gain_middle:sign}}.
 #
 # So halving is no free lunch. What it has to offer is more settings for the same epochs. That pays where good settings
@@ -1211,7 +1211,8 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 # The errors are the same, since a setting and a seed decide everything. Asked again, the engine has {{19.left_to_run}}
 # runs to make: a run that passed, of the same notebook with the same values, is not made again. So a search that was
 # stopped goes on where it stopped.
-#
+
+# %% [markdown]
 # In a terminal you have the same for every lesson of the course, with several runs at a time:
 #
 #     course run 19 --fast -p units=8,32 -p seed=0..4 --out runs/units
