@@ -115,10 +115,10 @@ def _time(source: Source) -> str:
     """Return reading and exercise time estimated from the text, run time as measured."""
     reading, exercises = minutes(source)
     text = f"about {reading} minutes to work through and {exercises} for the exercises"
-    modes = ("full", "fast")
-    measured = times().get(source.number, {})
-    if measured.keys() >= set(modes):  # a lesson may have its costs and not yet its times
-        full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in modes)
+    if measured := times().get(source.number):
+        full, fast = (
+            next(limit for limit in LIMITS if measured[mode] < limit) for mode in ("full", "fast")
+        )
         quick = f" (with `fast = True` {fast})" if fast < full else ""
         text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
     return text + "."
