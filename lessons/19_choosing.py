@@ -1256,7 +1256,8 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 # The errors are the same, since the rows, the setting, the seed and the number of epochs decide everything. Asked
 # again, the engine has {{19.left_to_run}} runs to make: it does not repeat a run that passed with the same notebook and
 # the same values. So a search that was stopped continues with the runs that are missing.
-#
+
+# %% [markdown]
 # In a terminal you have the same for every lesson of the course, with several runs at a time:
 #
 #     course run 19 --fast -p units=8,32 -p seed=0..4 --out runs/units
