@@ -13,6 +13,7 @@
 #   - reading a pandas table
 #   - what scikit-learn's `fit` and `predict` do
 # data: [linreg_plane, auto_mpg, concrete]
+# vary: {hidden_units: [48, 64, 80, 96]}
 # reading:
 #   - "Quinlan, *Combining Instance-Based and Model-Based Learning*, ICML 1993 (the cars), doi:10.24432/C5859H (the data)"
 #   - "Yeh, *Modeling of strength of high-performance concrete using artificial neural networks*, Cement and Concrete Research 28, 1998, doi:10.1016/S0008-8846(98)00165-3"

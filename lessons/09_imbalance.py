@@ -13,6 +13,7 @@
 #   - "lesson 06 (Metrics): why a mean over batches may be wrong"
 #   - "lesson 07 (Per-class metrics): precision, recall, F1"
 # data: [hypothyroid, abalone, mnist]
+# vary: {wrong_share: [0.5, 0.6, 0.7]}
 # reading:
 #   - "Chollet, *Imbalanced classification: credit card fraud detection*, keras.io/examples/structured_data/imbalanced_classification"
 #   - "TensorFlow authors, *Classification on imbalanced data*, tensorflow.org/tutorials/structured_data/imbalanced_data"

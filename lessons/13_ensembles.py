@@ -12,6 +12,7 @@
 #   - "lesson 04 (Training history): validation and learning curves"
 #   - "lesson 05 (Digits): choosing on validation rows, standard errors"
 # data: [mnist]
+# vary: {noisy_rate: [0.05, 0.1, 0.2]}
 # reading:
 #   - "Brownlee, *Ensemble Neural Network Model Weights in Keras (Polyak Averaging)*, machinelearningmastery.com/polyak-neural-network-model-weight-ensemble, 2019"
 #   - "Polyak, Juditsky, *Acceleration of stochastic approximation by averaging*, SIAM J. Control Optim. 30, 1992, doi:10.1137/0330046"

@@ -11,6 +11,7 @@
 #   - "lesson 01 (Gradient descent): the gradient of a matrix product"
 #   - "lesson 05 (Digits): dense layers, their parameters, Adam"
 # data: [hardware, mnist]
+# vary: {utilization: [0.3, 0.35, 0.45, 0.5]}
 # reading:
 #   - "Williams, Waterman, Patterson, *Roofline: an insightful visual performance model for multicore architectures*, CACM 52(4), 2009, doi:10.1145/1498765.1498785"
 #   - "Micikevicius et al., *Mixed precision training*, 2018, arXiv:1710.03740"
