@@ -152,8 +152,8 @@ bound("18.sigmoid", "accuracy, 20 layers", read["sigmoid"], at_most=0.2)
 # %% [markdown] tags=["answer"]
 # With two layers {{18.shallow}} of the digits are read correctly. With twenty it is {{18.sigmoid}}, which is what you
 # get by always naming the same digit. This is no overfitting: the deep network does not learn its *training* digits
-# either. A network with eighteen layers more could do all that the shallow one does, but gradient descent does not
-# find the way.
+# either. It could compute nearly what the shallow one computes, if its upper layers only passed on what they get. But
+# gradient descent does not find such weights.
 
 # %% [markdown]
 # ## Where the gradient is lost
@@ -205,8 +205,7 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # The gradient of the first layer is $10^x$ times that of the last, where $x$ is {{18.gradient_lost}}. Nineteen factors
-# of 1/4 alone give $4^{-19}$, that is, $10^{-11.4}$. With such gradients the first layers keep their random weights:
-# in millions of steps they would hardly move.
+# of 1/4 alone give $4^{-19}$, that is, $10^{-11.4}$. With such gradients the first layers keep their random weights.
 #
 # **This is the vanishing gradient.** Note that the figure is a straight line on a logarithmic axis. So each layer takes
 # the same factor, and the trouble is not any one layer, but the *number* of them. A factor of 1 would be harmless in any
@@ -404,8 +403,8 @@ spread(
 # network, each layer misses the factor a little, and the misses multiply. Wider layers miss it less.
 
 # %% [markdown] tags=["quiz"]
-# A layer with ReLU has 400 inputs and 100 units. With which variance of its weights do the sums of the *next* layer, of
-# He's kind, get the mean square that the sums of this layer's inputs had?
+# The layer below has 400 units with ReLU, this one has 100. Which variance of its weights gives its sums the mean square
+# that the sums of the layer below have?
 #
 # - [ ] 1/400
 #   That holds the mean square only without an activation. ReLU then halves it.
@@ -623,7 +622,7 @@ fact("18.normalized", "Keras' two layers equal NumPy's to 1e-5", difference <= 1
 # %% [markdown]
 # One consequence is easily forgotten. With batch normalization, what a row becomes depends on *the other rows of its
 # batch*. So in use, where a row may come alone, Keras takes averages kept during training. These follow slowly: with
-# Keras' default `momentum=0.99` they need some hundred steps to forget the start. We use 0.9. Layer normalization has
+# Keras' default `momentum=0.99` they need a few hundred steps to forget the start. We use 0.9. Layer normalization has
 # no such averages, and does the same in training and in use.
 
 # %%
@@ -1207,12 +1206,12 @@ def accumulated(gradients, rows):
 
 # %% tags=["wrong"] hint="gradient of the *sum*"
 def accumulated(gradients, rows):
-    return sum(n * each for n, each in zip(rows, gradients))
+    return sum(n * each for n, each in zip(rows, gradients, strict=True))
 
 
 # %% tags=["wrong"] hint="Divide by the number of rows"
 def accumulated(gradients, rows):
-    return sum(n * each for n, each in zip(rows, gradients)) / len(rows)
+    return sum(n * each for n, each in zip(rows, gradients, strict=True)) / len(rows)
 
 
 # %% tags=["wrong"] hint="A single number came back"
