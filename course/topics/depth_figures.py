@@ -18,8 +18,8 @@ def factor_by_layer() -> None:
     alt = (
         "From left to right: pixels, layer 1, layer 2, dots, layer 20, loss. Arrows above lead to the right, from "
         "layer to layer, each marked: mean square of the signal times n_in v / 2. Arrows below lead back to the "
-        "left, each marked: mean square of the gradient times n_out v / 2. At the right it says that twenty factors of one half "
-        "make a millionth, and at the left that twenty factors of 1 make 1."
+        "left, each marked: mean square of the gradient times n_out v / 2. A note says that "
+        "twenty factors of one half make a millionth, another that twenty factors of 1 make 1."
     )
     with sketch(
         "Every layer multiplies: the signal up, the gradient down", alt, size=(7.0, 2.6)
