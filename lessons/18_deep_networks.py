@@ -37,9 +37,9 @@
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the digits, 0 to 1000000
 fast: bool = False  # fewer digits, passes and random networks
-rows: int = 20_000  # training digits, 1000 to 50000, fast 1000
-epochs: int = 4  # passes over these digits in each training, 1 to 50, fast 1
-random_networks: int = 20  # networks that measure a variance, 5 to 200, fast 6
+rows: int = 10_000  # training digits, 1000 to 50000, fast 1000
+epochs: int = 5  # passes over these digits in each training, 1 to 50, fast 1
+random_networks: int = 40  # networks that measure a variance, 20 to 200, fast 30
 watched_steps: int = 40  # steps in the section on clipping, 10 to 50, fast 12
 
 # %%
@@ -314,7 +314,7 @@ def sigmoid_slope(z):
 # have.
 
 # %%
-units = 200
+units = 100
 
 
 def mean_squares(activation, slope, variance):
@@ -503,8 +503,8 @@ def growth(depth, inputs, variance, activation):
 # ## First weights that fit
 #
 # A factor of 1 at the start is no promise that training works. So we train. We compare ReLU with Glorot's and with He's
-# rule, by plain SGD. Each gets three learning rates, since a rate that suits one network need not suit the other, and
-# counts with the best of the three (chosen on the validation digits, a favor to both).
+# rule, by plain SGD. Each gets two learning rates, since a rate that suits one network need not suit the other, and
+# counts with the better of the two (chosen on the validation digits, a favor to both).
 #
 # `reinitialize`, from this course, takes a compiled network back to its first weights, so that it need not be compiled
 # anew for each rate.
@@ -516,7 +516,7 @@ def growth(depth, inputs, variance, activation):
 # %%
 from course.training.reinitialize import reinitialize
 
-rates = (0.01, 0.1, 1.0)
+rates = (0.01, 0.1)
 
 
 def at_each_rate(model):
@@ -554,9 +554,19 @@ plots.lines(
 # %%
 spread("18.best_glorot", "accuracy, ReLU and Glorot", max(reached["glorot"]))
 spread("18.best_he", "accuracy, ReLU and He", max(reached["he"]))
+spread(
+    "18.gain_he",
+    "He's rule minus Glorot's",
+    100 * (max(reached["he"]) - max(reached["glorot"])),
+    unit="points",
+    digits=1,
+)
 
 # %% [markdown] tags=["answer"]
-# PLACEHOLDER {{18.best_glorot}} {{18.best_he}}
+# It reads {{18.best_glorot}} of the digits correctly, at its better rate. So with ReLU and Glorot's rule the network is
+# not dead, as that with sigmoids is: gradients that are a thousand times too small still move weights, and as the
+# weights grow, so do the gradients. With He's rule the network reads {{18.best_he}}. The difference is
+# {{18.gain_he}}, {{18.gain_he:sign}}.
 
 # %% [markdown]
 # ## A way past the layer
@@ -680,17 +690,30 @@ names = {
 plots.lines(
     range(1, epochs + 1),
     {words: losses[name] for name, words in names.items()},
-    title="Twenty layers of ReLU, each at the best of three rates",
+    title="Twenty layers of ReLU, each at the better of two rates",
     x_label="epoch",
     y_label="mean training loss in the epoch (nats)",
 )
 
 # %%
 for name in ("residual", "batch", "layer"):
-    spread(f"18.best_{name}", f"accuracy, {names[name]}", max(reached[name]))
+    best = max(reached[name])
+    gain = 100 * (best - max(reached["glorot"]))
+    spread(f"18.best_{name}", f"accuracy, {names[name]}", best)
+    spread(
+        f"18.gain_{name}", f"{names[name]} minus plain", gain, unit="points", digits=1
+    )
 
 # %% [markdown] tags=["answer"]
-# PLACEHOLDER {{18.best_residual}} {{18.best_batch}} {{18.best_layer}}
+# | remedy | accuracy | minus plain | direction over the seeds |
+# | --- | --- | --- | --- |
+# | He's rule | {{18.best_he}} | {{18.gain_he}} | {{18.gain_he:sign}} |
+# | residual connections | {{18.best_residual}} | {{18.gain_residual}} | {{18.gain_residual:sign}} |
+# | batch normalization | {{18.best_batch}} | {{18.gain_batch}} | {{18.gain_batch:sign}} |
+# | layer normalization | {{18.best_layer}} | {{18.gain_layer}} | {{18.gain_layer:sign}} |
+#
+# Read the first column of the table with the last one: it says of which remedies these seeds tell anything. And mind what
+# was compared: few epochs, two rates, one width. A remedy that is best here need not be best for your network.
 
 # %% [markdown]
 # ## Clipping, and what it hides
@@ -762,7 +785,7 @@ bound("18.steps_clipped", "share of steps clipped", clipped, at_least=0.9, digit
 bound("18.clipped_behind", "last losses, clipped over He's", behind, at_least=1)
 
 # %% [markdown] tags=["answer"]
-# PLACEHOLDER Without clipping the loss is soon no number at all. With it the loss stays finite, but after the last steps
+# Without clipping the loss is soon no number at all. With it the loss stays finite, but after the last steps
 # it is still {{18.clipped_behind}} times that of He's weights. Of all steps {{18.steps_clipped}} were clipped.
 #
 # **Clipping has hidden the fault, not mended it.** When nearly every step is clipped, each step has the length of
@@ -1018,7 +1041,8 @@ spread(
 # | cosine minus constant | {{18.cosine}} | {{18.cosine:sign}} |
 # | warm-up and cosine minus cosine alone | {{18.warmup}} | {{18.warmup:sign}} |
 #
-# PLACEHOLDER
+# One peak rate, one network, one length of training: other choices may order the three differently. With a low peak there
+# is little for a warm-up to protect.
 
 # %% [markdown]
 # ## Weight decay is not L2
@@ -1057,11 +1081,12 @@ sgd, adam, decay = np.array(list(moved.values())).T
 
 # %%
 fact("18.sgd_same", "L2 in SGD equals decay", np.allclose(sgd, decay, atol=1e-6))
-fact("18.adam_same", "Adam's steps differ by 0.2% at most", adam[0] / adam[1] < 1.002)
+fact("18.adam_same", "Adam's steps differ by 2% at most", adam[0] / adam[1] < 1.02)
 
 # %% [markdown] tags=["answer"]
-# **Not at all.** Adam divides each gradient by its usual size. Here the penalty *is* the whole gradient, so the step has
-# the length of the learning rate, whatever $\lambda$ is. SGD moves the weight by $2 \eta \lambda$ of itself, and AdamW,
+# **Hardly at all**, by 2% at most. Adam divides each gradient by its usual size. Here the penalty *is* the whole gradient,
+# so the step has the length of the learning rate, whatever $\lambda$ is. (What little is missing is due to the
+# $\varepsilon$ that Adam adds so as not to divide by 0.) SGD moves the weight by $2 \eta \lambda$ of itself, and AdamW,
 # with $\lambda' = 2 \lambda$, by the same.
 #
 # In a real network the loss has gradients too, and Adam divides the penalty by *their* size. So L2 shrinks those weights
@@ -1241,7 +1266,7 @@ def in_precision(policy):
     model = network(layer_normalized)
     outputs = layers.Activation("linear", dtype="float32")(model.outputs[0])
     model = keras.Model(model.inputs, outputs)
-    model.compile(SGD(0.1), cross_entropy, jit_compile=False)  # wraps the optimizer
+    model.compile(SGD(0.01), cross_entropy, jit_compile=False)  # may wrap SGD
     keras.config.set_dtype_policy("float32")
     return fast_fit(model, seed=seed, xla_from=1_000_000)
 
@@ -1275,7 +1300,8 @@ for bits in ("float16", "bfloat16"):
 # | `float16` minus `float32` | {{18.loss_float16}} | {{18.loss_float16:sign}} |
 # | `bfloat16` minus `float32` | {{18.loss_bfloat16}} | {{18.loss_bfloat16:sign}} |
 #
-# PLACEHOLDER
+# Compare the size of the differences with the range of the first row, which is what another seed does. Rounding changes
+# every step a little, and in a deep network little changes grow, so no two precisions end at the same weights.
 
 # %% [markdown]
 # ## What you have learned
