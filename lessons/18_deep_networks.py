@@ -565,7 +565,9 @@ spread(
 # %% [markdown] tags=["answer"]
 # It reads {{18.best_glorot}} of the digits correctly, at its better rate. So with ReLU and Glorot's rule the network is
 # not dead, as that with sigmoids is: gradients that are a thousand times too small still move weights, and as the
-# weights grow, so do the gradients. With He's rule the network reads {{18.best_he}}. The difference is
+# weights grow, so do the gradients. Note that its line in the figure is *flat*, only low. The gradient of a weight is the
+# signal below it times the gradient above it. One is halved on its way up, the other on its way down, and each layer
+# sees the same product of both. So a flat line alone is no proof of health: look at its height, too. With He's rule the network reads {{18.best_he}}. The difference is
 # {{18.gain_he}}, {{18.gain_he:sign}}.
 
 # %% [markdown]
@@ -751,9 +753,10 @@ def watch(optimizer, initializer):
 # weights?
 
 # %%
+limit = 10.0
 seen = {
     "large weights": watch(SGD(0.05), large),
-    "large weights, clipped": watch(SGD(0.05, global_clipnorm=1.0), large),
+    "large weights, clipped": watch(SGD(0.05, global_clipnorm=limit), large),
     "He's weights": watch(SGD(0.05), "he_uniform"),
 }
 
@@ -775,18 +778,21 @@ for axis, (title, label) in enumerate(
 
 # %%
 broken = np.isnan(seen["large weights"]).any()
-clipped = np.mean(seen["large weights, clipped"][:, 1] > 1)
+clipped = np.mean(seen["large weights, clipped"][:, 1] > limit)
+above = np.mean(seen["He's weights"][:, 1] > limit)
 last = {name: np.median(each[-5:, 0]) for name, each in seen.items()}
 behind = last["large weights, clipped"] / last["He's weights"]
 
 # %%
 fact("18.exploded", "without clipping, a loss that is no number", broken)
 bound("18.steps_clipped", "share of steps clipped", clipped, at_least=0.9, digits=2)
+spread("18.he_above", "He's weights: share of steps above the limit", above, digits=2)
 bound("18.clipped_behind", "last losses, clipped over He's", behind, at_least=1)
 
 # %% [markdown] tags=["answer"]
 # Without clipping the loss is soon no number at all. With it the loss stays finite, but after the last steps
-# it is still {{18.clipped_behind}} times that of He's weights. Of all steps {{18.steps_clipped}} were clipped.
+# it is still {{18.clipped_behind}} times that of He's weights. Of all steps {{18.steps_clipped}} were clipped. (With He's
+# weights, {{18.he_above}} of the steps exceed the same limit.)
 #
 # **Clipping has hidden the fault, not mended it.** When nearly every step is clipped, each step has the length of
 # rate times limit, whatever the gradient says: the limit has become the learning rate. So clip, if rare batches have
@@ -1307,7 +1313,7 @@ for bits in ("float16", "bfloat16"):
 # ## What you have learned
 #
 # - Each layer multiplies signal and gradient by a factor, and the depth is its exponent. Measure the gradient of each
-#   layer before you train: a slope on the logarithmic axis is the fault.
+#   layer before you train: a slope on the logarithmic axis is a fault, and so is a line that is flat but far too low.
 # - Up, the factor of the mean square is $n_{\text{in}} v / 2$ with ReLU; down, it is $n_{\text{out}} v / 2$. He's rule
 #   makes the first one 1, Glorot's rule halves both. With the sigmoid a layer leaves at most 1/16 of the mean squared
 #   gradient.
@@ -1323,6 +1329,6 @@ for bits in ("float16", "bfloat16"):
 #
 # - Give the network of sigmoids residual connections: `network(residual, activation="sigmoid")`. Does it train?
 # - Let Adam train the plain network with Glorot's rule. It divides gradients by their size; does it need He's rule?
-# - Set the limit of `global_clipnorm` to 0.1 and the rate to 0.5. What do you expect of the losses, and why?
+# - Set the limit of `global_clipnorm` to 1 and the rate to 0.5. What do you expect of the losses, and why?
 # - Leave `momentum` of batch normalization at 0.99, train for one epoch, and compare `model(x_validation)` with
 #   `model(x_validation, training=True)`.
