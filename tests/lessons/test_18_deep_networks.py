@@ -87,7 +87,7 @@ def test_gradients_left_over_stay_and_batches_are_not_weighed_by_their_rows():
 def test_sixteen_bits_change_the_loss_by_less_than_another_seed_does(bits, full):
     seeds = full("18.loss_float32")
     changed = np.abs(full(f"18.loss_{bits}").values)
-    assert np.median(changed) < seeds.high - seeds.low
+    assert changed.max() < seeds.high - seeds.low
 
 
 @pytest.mark.parametrize("remedy", ["he", "residual", "batch", "layer"])
