@@ -19,7 +19,7 @@ def factor_by_layer() -> None:
         "From left to right: pixels, layer 1, layer 2, dots, layer 20, loss. Arrows above lead to the right, from "
         "layer to layer, each marked: mean square of the signal times n_in v / 2. Arrows below lead back to the "
         "left, each marked: mean square of the gradient times n_out v / 2. A note says that "
-        "twenty factors of one half make a millionth, another that twenty factors of 1 make 1."
+        "twenty factors of 0.9 make 0.12, another that twenty factors of 1 make 1."
     )
     with sketch(
         "Every layer multiplies: the signal up, the gradient down", alt, size=(7.0, 2.6)
@@ -37,7 +37,7 @@ def factor_by_layer() -> None:
             note(axes, (place, 0.56), "× $n_{out}v/2$", color=ORANGE)
         note(axes, (0.2, 2.4), "signal", color=BLUE, align="left")
         note(axes, (0.2, 0.2), "gradient", color=ORANGE, align="left")
-        note(axes, (6.8, 2.4), "twenty factors of ½ make a millionth", align="right")
+        note(axes, (6.8, 2.4), "twenty factors of 0.9 make 0.12", align="right")
         note(axes, (6.8, 0.2), "twenty factors of 1 make 1", align="right")
 
 
