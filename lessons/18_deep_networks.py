@@ -688,9 +688,9 @@ for name, model in remedies.items():
 names = {
     "glorot": "plain",
     "he": "He's rule",
-    "residual": "residual connections",
-    "batch": "batch normalization",
-    "layer": "layer normalization",
+    "residual": "residual",
+    "batch": "batch norm",
+    "layer": "layer norm",
 }
 plots.lines(
     range(1, epochs + 1),
@@ -698,13 +698,14 @@ plots.lines(
     title=f"{depth} layers of ReLU, each at the better of two rates",
     x_label="epoch",
     y_label="mean training loss in the epoch (nats)",
+    log="y",
 )
 
 # %%
 plots.lines(
     range(1, depth + 1),
     {words: sizes[name] for name, words in names.items()},
-    title="Typical gradients before training",
+    title="Typical gradients before training, with each remedy",
     x_label="hidden layer (1 is next to the pixels)",
     y_label="typical gradient of a weight",
     log="y",
@@ -723,7 +724,7 @@ for name in ("residual", "batch", "layer"):
 others = max(max(reached[name]) for name in ("he", "batch", "layer"))
 spread(
     "18.residual_ahead",
-    "residual connections minus the best other remedy",
+    "residual minus the best other remedy",
     100 * (max(reached["residual"]) - others),
     unit="points",
     digits=1,
