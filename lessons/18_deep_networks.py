@@ -502,15 +502,16 @@ def growth(depth, inputs, variance, activation):
 # ## First weights that fit
 #
 # A factor of 1 at the start is no promise that training works. So we train. We say that a network *trains* if it reads at
-# least half of the validation digits correctly. We compare ReLU with Glorot's and with He's rule, by plain SGD. Each gets two learning rates, since a rate that suits one network need not suit the other, and
-# counts with the better of the two (chosen on the validation digits, a favor to both).
+# least half of the validation digits correctly. We compare ReLU with Glorot's and with He's rule, by plain SGD. Each gets
+# two learning rates, since a rate that suits one network need not suit the other, and counts with the better of the two
+# (chosen on the validation digits, a favor to both).
 #
 # `reinitialize`, from this course, takes a compiled network back to its first weights, so that it need not be compiled
 # anew for each rate.
 
 # %% [markdown] tags=["predict"]
-# Will the network with Glorot's rule learn anything? Remember that its gradients are a thousand times too small, not a
-# hundred billion times as with the sigmoid.
+# Will the network with Glorot's rule train? Remember that its gradients are a thousand times too small, but not as tiny
+# as those of the sigmoids.
 
 # %%
 from course.training.reinitialize import reinitialize
@@ -760,9 +761,9 @@ for name in ("he", "residual", "batch", "layer"):
 # %% [markdown]
 # ## Clipping, and what it hides
 #
-# When the factor is above 1, the gradient *explodes*. The usual answer is to **clip**: when the norm of the gradient,
-# over all weights together, exceeds a limit $c$, multiply the gradient by $c$ over its norm. Its direction stays. In
-# Keras that is `global_clipnorm=c`. (`clipnorm=c` clips each array of weights by itself. Then the direction of the whole
+# When the factor is above 1, the gradient *explodes*. The usual answer is **gradient clipping**: when the norm of the
+# gradient, over all weights together, exceeds a limit $c$, multiply the gradient by $c$ over its norm. Its direction
+# stays. In Keras that is `global_clipnorm=c`. (`clipnorm=c` clips each array of weights by itself. Then the direction of the whole
 # changes.)
 #
 # We make a network explode: He's rule with weights one and a half times as large, a factor of 2.25 a layer. Then we take
@@ -895,6 +896,8 @@ def check(clip):
         np.allclose(within, [3, 0, 0, 4]),
         "Gradients within the limit must stay as they are. Yours grew up to it.",
     )
+    (small,) = clip([np.array([0.3, 0.4])], 0.25)
+    expect_close(small, [0.15, 0.2], f"For a norm of 0.5, limit 0.25: {small}.")
     with np.errstate(all="ignore"):
         zeros = clip([np.zeros(2)], 1.0)
     expect(
