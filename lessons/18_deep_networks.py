@@ -40,7 +40,7 @@ fast: bool = False  # fewer digits, passes and layers
 depth: int = 20  # hidden layers of the deep networks that are trained, 4 to 30, fast 4
 rows: int = 4_000  # training digits, 500 to 50000, fast 500
 epochs: int = 5  # passes over these digits in each training, 1 to 50, fast 1
-watched_steps: int = 30  # steps in the section on clipping, 5 to 50, fast 6
+watched_steps: int = 25  # steps in the section on clipping, 5 to 25, fast 6
 
 # %%
 from course.lesson import begin
@@ -71,18 +71,27 @@ print(len(x_train), "training digits,", len(x_validation), "validation digits")
 # Every network of this lesson has hidden layers of 64 units. One function makes a *plain* layer: weighted sums, then an
 # activation. A second one stacks layers. Because it is given the function that makes a layer, you can use it again with
 # other layers below.
+#
+# Mind `clone`. An initializer of Keras draws the same numbers whenever it is called. Layers that share one would all begin
+# with the same weights.
 
 # %%
 import keras
+import numpy as np
 from keras import layers
 
 width = 64
 
 
+def weighted(x, initializer):
+    """Weighted sums of x, by weights of their own."""
+    initializer = keras.initializers.get(initializer).clone()
+    return layers.Dense(width, kernel_initializer=initializer)(x)
+
+
 def plain(x, activation="relu", initializer="glorot_uniform"):
     """A dense layer on top of x."""
-    sums = layers.Dense(width, kernel_initializer=initializer)(x)
-    return layers.Activation(activation)(sums)
+    return layers.Activation(activation)(weighted(x, initializer))
 
 
 def network(layer=plain, hidden=depth, **options):
@@ -96,13 +105,23 @@ def network(layer=plain, hidden=depth, **options):
     return keras.Model(inputs, layers.Dense(10)(x))
 
 
+# %%
+initializer = keras.initializers.HeUniform()
+first, second = initializer((width, width)), initializer((width, width))
+drawn_again = np.array_equal(first, second)
+other_numbers = not np.array_equal(first, initializer.clone()((width, width)))
+
+# %%
+from course.claims import bound, fact, spread
+
+fact("18.drawn_again", "an initializer repeats its numbers", drawn_again)
+fact("18.clone_differs", "its clone draws others", other_numbers)
+
 # %% [markdown]
 # The output layer returns ten numbers without a softmax, and the loss takes the softmax itself (`from_logits=True`),
 # which rounds less. `fast_fit`, from this course, makes `fit` several times faster (lesson 05).
 
 # %%
-import numpy as np
-
 from course.training.fast_fit import fast_fit
 
 cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -141,8 +160,6 @@ read = {"shallow": accuracy(shallow), "sigmoid": accuracy(sigmoid)}
 print({name: round(float(share), 3) for name, share in read.items()})
 
 # %%
-from course.claims import bound, fact, spread
-
 bound("18.shallow", "accuracy, 2 layers", read["shallow"], at_least={"full": 0.8})
 bound("18.sigmoid", "accuracy, 20 layers", read["sigmoid"], at_most={"full": 0.2})
 
@@ -660,13 +677,13 @@ fact(
 
 # %%
 def batch_normalized(x, activation="relu", initializer="glorot_uniform"):
-    sums = layers.Dense(width, kernel_initializer=initializer)(x)
-    return layers.Activation(activation)(layers.BatchNormalization(momentum=0.9)(sums))
+    sums = layers.BatchNormalization(momentum=0.9)(weighted(x, initializer))
+    return layers.Activation(activation)(sums)
 
 
 def layer_normalized(x, activation="relu", initializer="glorot_uniform"):
-    sums = layers.Dense(width, kernel_initializer=initializer)(x)
-    return layers.Activation(activation)(layers.LayerNormalization()(sums))
+    sums = layers.LayerNormalization()(weighted(x, initializer))
+    return layers.Activation(activation)(sums)
 
 
 # %% [markdown] tags=["predict"]
