@@ -57,6 +57,11 @@ EQUIVALENT = {  # the exercise, and the line as the mutant has it: why it does t
     "16.3 4: return (4 + 4 if precision != 'full' else 2 + 2 + 4) + moments": "both precisions take 8 bytes",
     "17.1 6: return weighted / np.where(length > 0, length, 2)": "a text without words is 0, divided by anything",
     "17.1 6: return weighted / np.where(length > 1, length, 1)": "a text with words has at least the length 1",
+    "18.2 4: factor = min(1.0, limit / norm)": "for NumPy a limit over 0 is infinite",
+    "18.2 4: factor = min(1.0, limit / norm) if norm >= 0 else 1.0": "for NumPy a limit over 0 is infinite",
+    "18.2 4: factor = min(1.0, limit / norm) if norm > 0 else 2.0": "any factor leaves 0 at 0",
+    "18.2 4: factor = min(1.0, limit / norm) if norm > 0 else 0": "any factor leaves 0 at 0",
+    "18.3 3: if step <= warmup:": "at that step both give the peak",
 }
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt),

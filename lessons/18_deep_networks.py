@@ -1,0 +1,1414 @@
+# ---
+# title: Deep networks that train
+# part: 5 Text, depth and choice
+# objectives:
+#   - say why twenty layers of sigmoids do not train, and measure at which layer the gradient is lost
+#   - derive how far the first weights of a layer must spread, and check Keras' initializers against it
+#   - build residual connections, batch normalization and layer normalization, and say what each does to the gradient
+#   - clip gradients, and tell when clipping hides a fault
+#   - write a learning rate that warms up and then falls, and tell weight decay from L2 in Adam
+#   - train in mixed precision, and with a batch that is larger than memory
+# prerequisites:
+#   - "lesson 03 (Classification): softmax and cross-entropy"
+#   - "lesson 05 (Digits): networks of several layers, SGD and Adam"
+#   - "lesson 16 (Hardware): float16, bfloat16 and why the loss is scaled"
+#   - the chain rule, mean and variance
+# data: [mnist]
+# reading:
+#   - "Glorot, Bengio, *Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010"
+#   - "He, Zhang, Ren, Sun, *Delving deep into rectifiers*, 2015, arXiv:1502.01852 (the factor of two for ReLU)"
+#   - "He, Zhang, Ren, Sun, *Deep residual learning for image recognition*, 2015, arXiv:1512.03385"
+#   - "Zhang, Dauphin, Ma, *Fixup initialization: residual learning without normalization*, 2019, arXiv:1901.09321"
+#   - "Ioffe, Szegedy, *Batch normalization*, 2015, arXiv:1502.03167"
+#   - "Ba, Kiros, Hinton, *Layer normalization*, 2016, arXiv:1607.06450"
+#   - "Pascanu, Mikolov, Bengio, *On the difficulty of training recurrent neural networks*, 2013, arXiv:1211.5063 (clipping by the norm)"
+#   - "Loshchilov, Hutter, *Decoupled weight decay regularization*, 2019, arXiv:1711.05101"
+#   - "Micikevicius and others, *Mixed precision training*, 2018, arXiv:1710.03740"
+# ---
+
+# %% [markdown]
+# A network with more layers can compute more. So why not stack twenty layers? For a long time such networks were hard
+# to train. In this lesson you will find the cause with one line of algebra. Every layer multiplies the signal by a
+# factor $f$, and twenty layers multiply it by $f^{20}$. Many of the remedies in use today bring that factor close to 1.
+#
+# The text quotes results of full mode; your run prints its own beside them.
+
+# %% tags=["parameters"]
+seed: int = 0  # seed of the first weights and the order of the digits, 0 to 1000000
+fast: bool = False  # fewer digits, passes and layers
+depth: int = 20  # hidden layers of the deep networks that are trained, 4 to 30, fast 4
+rows: int = 4_000  # training digits, 500 to 50000, fast 500
+epochs: int = 5  # passes over these digits in each training, 1 to 50, fast 1
+watched_steps: int = 25  # steps in the section on clipping, 5 to 25, fast 6
+
+# %%
+from course.lesson import begin
+
+begin("18_deep_networks", globals())
+
+# %% [markdown]
+# ## Twenty layers
+#
+# The data are the digits of lesson 05. We shift and scale all pixels by one mean and one standard deviation, so that
+# the inputs have a mean square of 1. You will see why that matters.
+
+# %%
+from course.data import load
+
+digits = load("mnist", fast=fast)
+pixels = digits.x_train[:rows].reshape(-1, 784).astype("float32") / 255
+mean, deviation = pixels.mean(), pixels.std()
+x_train = (pixels - mean) / deviation
+y_train = digits.y_train[:rows].astype("int32")
+
+pixels = digits.x_validation.reshape(-1, 784).astype("float32") / 255
+x_validation = (pixels - mean) / deviation
+y_validation = digits.y_validation
+print(len(x_train), "training digits,", len(x_validation), "validation digits")
+
+# %% [markdown]
+# Every network of this lesson has hidden layers of 64 units. One function makes a *plain* layer: weighted sums, then an
+# activation. A second one, `network`, stacks layers. You hand it the function that makes a layer, so the same `network`
+# serves for the other kinds of layers below.
+#
+# Mind `clone`. A Keras initializer draws the same numbers whenever it is called. Layers that share one initializer
+# would all begin with the same weights.
+
+# %%
+import keras
+import numpy as np
+from keras import layers
+
+width = 64
+
+
+def weighted(x, initializer):
+    """Weighted sums of x, by weights of their own."""
+    initializer = keras.initializers.get(initializer).clone()
+    return layers.Dense(width, kernel_initializer=initializer)(x)
+
+
+def plain(x, activation="relu", initializer="glorot_uniform"):
+    """A dense layer on top of x."""
+    return layers.Activation(activation)(weighted(x, initializer))
+
+
+def network(layer=plain, hidden=depth, **options):
+    """A classifier with `hidden` layers, of which all but the first are made by
+    `layer`."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((784,))
+    x = plain(inputs, **options)
+    for _ in range(hidden - 1):
+        x = layer(x, **options)
+    return keras.Model(inputs, layers.Dense(10)(x))
+
+
+# %%
+initializer = keras.initializers.HeUniform()
+first, second = initializer((width, width)), initializer((width, width))
+drawn_again = np.array_equal(first, second)
+other_numbers = not np.array_equal(first, initializer.clone()((width, width)))
+
+# %%
+from course.claims import bound, fact, spread
+
+fact("18.drawn_again", "an initializer repeats its numbers", drawn_again)
+fact("18.clone_differs", "its clone draws others", other_numbers)
+
+# %% [markdown]
+# The output layer returns ten numbers without a softmax, and the loss takes the softmax itself (`from_logits=True`),
+# which rounds less. `fast_fit`, from this course, makes `fit` several times faster (lesson 05).
+
+# %%
+from course.training.fast_fit import fast_fit
+
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def compiled(model, optimizer):
+    """Compile `model` for `fast_fit`."""
+    model.compile(optimizer, loss=cross_entropy, jit_compile=False)
+    optimizer.build(model.trainable_variables)  # else traced twice
+    return fast_fit(model, seed=seed, xla_from=1_000_000)
+
+
+def train(model):
+    """Fit to the training digits; return the mean loss of each epoch."""
+    settings = {"batch_size": 50, "epochs": epochs, "verbose": 0}
+    return model.fit(x_train, y_train, **settings).history["loss"]
+
+
+def accuracy(model):
+    """The share of validation digits read correctly."""
+    return np.mean(np.argmax(model(x_validation), axis=1) == y_validation)
+
+
+# %% [markdown] tags=["predict"]
+# Two networks with sigmoids are trained by plain SGD, for equally many steps: one with two hidden layers, one with
+# twenty. The second has the more parameters. Which reads more validation digits, and about how many?
+
+# %%
+from keras.optimizers import SGD
+
+shallow = compiled(network(hidden=2, activation="sigmoid"), SGD(0.1))
+sigmoid = compiled(network(activation="sigmoid"), SGD(0.1))
+for model in (shallow, sigmoid):
+    train(model)
+read = {"shallow": accuracy(shallow), "sigmoid": accuracy(sigmoid)}
+print({name: round(float(share), 3) for name, share in read.items()})
+
+# %%
+bound("18.shallow", "accuracy, 2 layers", read["shallow"], at_least={"full": 0.8})
+bound("18.sigmoid", "accuracy, 20 layers", read["sigmoid"], at_most={"full": 0.2})
+
+# %% [markdown] tags=["answer"]
+# With two layers {{18.shallow}} of the digits are read correctly. With twenty it is {{18.sigmoid}}, which is what you
+# get by always naming the same digit. This is no overfitting: the deep network does not learn its *training* digits
+# either (a training loss near $\ln 10 = 2.3$ is what guessing costs). Yet if its upper layers only passed on what they
+# get, it could compute nearly what the shallow network computes. Gradient descent does not find such weights.
+
+# %% [markdown]
+# ## Where the gradient is lost
+#
+# Gradient descent moves each weight by the learning rate times its gradient. So look at the gradients, layer by layer,
+# before the first step. For each layer we take the *root mean square* of the gradients of its weights: a typical size.
+# Then we compare two layers. The gradient reaches the last hidden layer first, next to the loss. It reaches the first
+# layer last, next to the pixels.
+
+# %%
+import tensorflow as tf
+
+
+def gradient_sizes(model, x=x_train[:500], y=y_train[:500]):
+    """The typical gradient in the weights of each hidden layer, the first layer
+    first."""
+    kernels = [each.kernel for each in model.layers if isinstance(each, layers.Dense)]
+    with tf.GradientTape() as tape:
+        loss = cross_entropy(y, model(x, training=True))
+    gradients = tape.gradient(loss, kernels[:-1])
+    return [float(np.sqrt(np.mean(np.square(each)))) for each in gradients]
+
+
+# %% [markdown] tags=["predict"]
+# The slope of a sigmoid is at most 1/4. A gradient comes from the loss at the top, and on its way down it is multiplied
+# by the slope of each layer that it passes. About how many times smaller is it next to the pixels than next to the
+# loss?
+
+# %%
+from course import plots
+
+from_loss_to_pixels = gradient_sizes(network(hidden=20, activation="sigmoid"))
+plots.lines(
+    range(1, 21),
+    {"20 layers of sigmoids": from_loss_to_pixels},
+    title="The gradient on its way down, before training",
+    x_label="hidden layer (1 is next to the pixels)",
+    y_label="typical gradient of a weight",
+    log="y",
+)
+lost = from_loss_to_pixels[0] / from_loss_to_pixels[-1]
+
+# %%
+bound(
+    "18.gradient_lost",
+    "log10 of the gradient next to the pixels over that next to the loss, sigmoids",
+    np.log10(lost),
+    at_most=-4,
+    digits=1,
+)
+
+# %% [markdown] tags=["answer"]
+# Divide the gradient next to the pixels by the one next to the loss: the ratio is a power of ten, and its exponent is
+# {{18.gradient_lost}}. Between the two layers lie nineteen slopes. If each were 1/4, the largest that it can be, they
+# would give $4^{-19}$, that is, $10^{-11.4}$. With such gradients the first layers keep their random weights.
+#
+# **This is the vanishing gradient.** Note that the figure is a straight line on a logarithmic axis. So each layer takes
+# about the same factor, and the trouble is not any one layer, but the *number* of them. A factor of 1 would be harmless
+# at any depth.
+
+# %% [markdown]
+# ## One factor a layer
+#
+# What decides the factor? Follow the signal up through a layer. A sum $z = \sum_i w_i a_i$ adds the outputs $a_i$ of
+# the $n$ units below. When weights are drawn independently with mean 0 and variance $v$, the products with different
+# $i$ are uncorrelated. So their mean squares add up:
+#
+# $$\mathrm{E}[z^2] = n \, v \, \mathrm{E}[a^2]$$
+#
+# For a ReLU, $a = \max(z, 0)$. A sum $z$ is as likely to be above 0 as equally far below it, so ReLU removes half of
+# the mean square: $\mathrm{E}[a^2] = \mathrm{E}[z^2] / 2$. So a layer multiplies the mean square of the sums by
+#
+# $$n_{\text{in}} \, v \cdot \tfrac{1}{2}$$
+#
+# On the way down the same happens with the gradient $\delta$ of the loss with respect to the sums. Each unit adds up
+# what comes from the $n_{\text{out}}$ units above, and multiplies it by its slope $f'(z)$. So a layer multiplies the mean
+# square of $\delta$ by
+#
+# $$n_{\text{out}} \, v \cdot \mathrm{E}[f'(z)^2]$$
+#
+# The slope of a ReLU is 1 or 0, each half of the time, so the last factor is again one half. The sketch shows both
+# factors for ReLU.
+
+# %%
+from course.topics.depth_figures import factor_by_layer
+
+factor_by_layer()
+
+# %% [markdown]
+# From this follow the two most used rules for first weights:
+#
+# | rule | variance $v$ | what gets a factor of 1 |
+# | --- | --- | --- |
+# | Glorot and Bengio (2010) | $2 / (n_{\text{in}} + n_{\text{out}})$ | a compromise between up and down, for activations with a slope near 1, such as tanh near 0 |
+# | He and others (2015) | $2 / n_{\text{in}}$ | the way up, with ReLU |
+#
+# `Dense` uses Glorot's rule unless you tell it otherwise. First, do Keras' initializers keep to the rules?
+
+# %%
+rules = {
+    "glorot": (keras.initializers.GlorotUniform(seed), 2 / (600 + 200)),
+    "he": (keras.initializers.HeNormal(seed), 2 / 600),
+}
+variances = {
+    name: np.var(initializer((600, 200))) / variance
+    for name, (initializer, variance) in rules.items()
+}
+
+# %%
+for name, ratio in variances.items():
+    bound(
+        f"18.rule_{name}",
+        f"variance of Keras' weights over that of the rule, {name}",
+        ratio,
+        at_least=0.95,
+        at_most=1.05,
+    )
+
+# %% [markdown]
+# They do: the variances are {{18.rule_glorot}} and {{18.rule_he}} times those of the rules. Now for the factors. We send
+# random inputs up through random networks, and random gradients down, in NumPy. All layers have equally many units, so
+# Glorot's rule becomes $v = 1/n$.
+
+
+# %%
+def upward(x, weights, activation):
+    """The sums of every layer, for inputs x (rows, units)."""
+    sums = []
+    for each in weights:
+        sums.append(x @ each)
+        x = activation(sums[-1])
+    return sums
+
+
+def downward(gradient, weights, sums, slope):
+    """The loss's gradients by every layer's sums, given that by the last outputs."""
+    found = [gradient * slope(sums[-1])]
+    for each, below in zip(weights[:0:-1], sums[-2::-1], strict=True):
+        found.append(found[-1] @ each.T * slope(below))
+    return found[::-1]
+
+
+# %%
+from scipy.special import expit
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+def relu_slope(z):
+    return (z > 0).astype(float)
+
+
+def sigmoid_slope(z):
+    return expit(z) * (1 - expit(z))
+
+
+# %% [markdown]
+# For each network we keep the mean squares of its layers. For the sigmoid, the formula needs $\mathrm{E}[f'(z)^2]$. A
+# sum of many terms is nearly normal, so we take that mean over a normal distribution with the variance that the sums
+# have.
+
+# %%
+units = 100
+
+
+def mean_squares(activation, slope, variance):
+    """Mean squares of sums and gradients in 40 networks, each (networks, layers)."""
+    rng = np.random.default_rng(seed)
+    up, down = [], []
+    for _ in range(40):
+        weights = rng.normal(0, np.sqrt(variance), (20, units, units))
+        sums = upward(rng.normal(size=(50, units)), weights, activation)
+        gradients = downward(rng.normal(size=(50, units)), weights, sums, slope)
+        up.append([np.mean(each**2) for each in sums])
+        down.append([np.mean(each**2) for each in gradients])
+    return np.array(up), np.array(down)
+
+
+# %% [markdown] tags=["predict"]
+# A ReLU network gets its first weights by Glorot's rule, Keras' default. By which factor does the mean square of its
+# sums change from the first layer to the twentieth? And what is left of the gradient on its way down?
+
+# %%
+kinds = {
+    "ReLU, Glorot": (relu, relu_slope, 1 / units),
+    "ReLU, He": (relu, relu_slope, 2 / units),
+    "sigmoid, Glorot": (expit, sigmoid_slope, 1 / units),
+}
+measured = {name: mean_squares(*kind) for name, kind in kinds.items()}
+
+# %%
+normal = np.random.default_rng(seed).normal(size=100_000)
+spread_of_sums = np.sqrt(measured["sigmoid, Glorot"][0][:, 1:].mean())
+expected = {
+    "ReLU, Glorot": 1 / 2,
+    "ReLU, He": 2 * 1 / 2,
+    "sigmoid, Glorot": np.mean(sigmoid_slope(spread_of_sums * normal) ** 2),
+}
+
+# %%
+from course.topics.depth_figures import up_and_down
+
+up_and_down(measured, expected, title="What twenty layers make of a signal")
+
+# %%
+factors = {}
+for name, (up, down) in measured.items():
+    factors[name, "up"] = np.mean(up[:, 1:] / up[:, :-1])
+    factors[name, "down"] = np.mean(down[:, :-1] / down[:, 1:])
+
+# %%
+for name, short in {"ReLU, Glorot": "glorot", "ReLU, He": "he"}.items():
+    bound(
+        f"18.up_{short}",
+        f"{name}: factor of the sums, measured over formula",
+        factors[name, "up"] / expected[name],
+        at_least=0.95,
+        at_most=1.05,
+    )
+
+# %%
+shorts = {"ReLU, Glorot": "glorot", "ReLU, He": "he", "sigmoid, Glorot": "sigmoid"}
+for name, short in shorts.items():
+    bound(
+        f"18.down_{short}",
+        f"{name}: factor of the gradient, measured over formula",
+        factors[name, "down"] / expected[name],
+        at_least=0.95,
+        at_most=1.05,
+    )
+spread(
+    "18.sigmoid_factor",
+    "factor of the mean squared gradient, sigmoid",
+    factors["sigmoid, Glorot", "down"],
+    digits=4,
+)
+
+# %% [markdown] tags=["answer"]
+# Glorot's rule with ReLU **halves** the mean square in every layer, upward and downward. From the first layer to the
+# twentieth that leaves $2^{-19}$, two millionths, and so about a thousandth of the typical size. With He's rule the
+# factor is 1. Measured over formula, the factors upward are {{18.up_glorot}} and {{18.up_he}}, the factors downward
+# {{18.down_glorot}} and {{18.down_he}}.
+#
+# With the sigmoid a layer leaves {{18.sigmoid_factor}} of the mean squared gradient. That is {{18.down_sigmoid}} times
+# what the formula says, and below $(1/4)^2 = 0.0625$, the most that Glorot's rule allows here. The *sums* of the
+# sigmoid network do not vanish, since a sigmoid returns about one half for small sums. So you cannot see its trouble on
+# the way up.
+#
+# The bands in the figure widen from layer to layer. The formula speaks of the mean over many networks. In a single
+# network, each layer misses the factor a little, and the misses multiply. Wider layers miss it less.
+
+# %% [markdown] tags=["quiz"]
+# A layer of 100 units stands on a layer of 400 units with ReLU. Its sums should have the same mean square as those of
+# the layer below. Which variance must its weights have?
+#
+# - [ ] 1/400
+#   That holds the mean square only without an activation. ReLU then halves it.
+# - [x] 2/400
+#   A sum adds one product for each of the 400 *inputs*, and ReLU keeps half of the square. The number of units does not
+#   enter on the way up.
+# - [ ] 2/100
+#   That is the rule for the way down, where each input adds up what comes from 100 units.
+# - [ ] 2/500
+#   That is Glorot's compromise between the two ways, and it leaves out ReLU.
+
+# %% [markdown]
+# ### Exercise 18.1: the power
+#
+# Write the factor by which the mean square of the sums changes from one layer to the one `depth` layers above it. Each
+# layer has `inputs` inputs and weights of variance `variance`. The activation is "relu" or "linear" (none at all). For
+# example, 2 layers with 100 inputs, a variance of 0.02 and "linear" multiply it by 4.
+
+
+# %% tags=["solution"]
+def growth(depth, inputs, variance, activation):
+    """Return the factor on the mean square of the sums after `depth` layers."""
+    kept = {"relu": 0.5, "linear": 1.0}
+    return (inputs * variance * kept[activation]) ** depth
+
+
+# %% tags=["check"]
+from course.exercises import exercise, expect, expect_close
+
+
+def draw(rng):
+    inputs = int(rng.integers(2, 500))
+    variance = rng.uniform(0.5, 3) / inputs
+    return (
+        int(rng.integers(1, 8)),
+        inputs,
+        variance,
+        str(rng.choice(["relu", "linear"])),
+    )
+
+
+@exercise("18.1", growth, draw=draw)
+def check(growth):
+    for activation, kept in {"linear": 1.0, "relu": 0.5}.items():
+        found = growth(3, 100, 0.03, activation)
+        true = (3 * kept) ** 3
+        mistakes = {
+            "Layers multiply: three layers with a factor of 3 give 27, not 9.": 9
+            * kept,
+            "This is the factor of one layer. There are `depth` of them.": 3 * kept,
+            "This is the typical size. The mean square is its square.": true**0.5,
+            "The number of inputs is missing: a sum adds one product for each.": (
+                (0.03 * kept) ** 3
+            ),
+            "The variance is that of a weight already. Do not square it.": (
+                (100 * 0.03**2 * kept) ** 3
+            ),
+        }
+        if activation == "linear":
+            mistakes["Without an activation nothing is cut away."] = 1.5**3
+        else:
+            mistakes["ReLU cuts half of the square away, in every layer."] = 3.0**3
+            mistakes["ReLU cuts half away in *every* layer, not once."] = 3.0**3 / 2
+        expect_close(
+            found,
+            true,
+            f"For 3 layers, 100 inputs, variance 0.03, {activation}: {found}.",
+            mistakes,
+        )
+
+
+# %% tags=["wrong"] hint="ReLU cuts half of the square away"
+def growth(depth, inputs, variance, activation):
+    return (inputs * variance) ** depth
+
+
+# %% tags=["wrong"] hint="Layers multiply"
+def growth(depth, inputs, variance, activation):
+    kept = {"relu": 0.5, "linear": 1.0}
+    return inputs * variance * kept[activation] * depth
+
+
+# %% tags=["wrong"] hint="in *every* layer, not once"
+def growth(depth, inputs, variance, activation):
+    kept = {"relu": 0.5, "linear": 1.0}
+    return (inputs * variance) ** depth * kept[activation]
+
+
+# %% tags=["wrong"] hint="This is the typical size"
+def growth(depth, inputs, variance, activation):
+    kept = {"relu": 0.5, "linear": 1.0}
+    return np.sqrt(inputs * variance * kept[activation]) ** depth
+
+
+# %% [markdown]
+# ## First weights that fit
+#
+# A factor of 1 at the start is no promise that training works. So we train. We say that a network *trains* if it reads
+# at least half of the validation digits correctly. We compare ReLU with Glorot's and with He's rule, by plain SGD. A
+# rate that suits one network need not suit the other. So each is trained at two learning rates, and its better result
+# counts. (We choose it by the validation digits, which flatters both a little.)
+#
+# `reinitialize`, from this course, takes a compiled network back to its first weights, so that it need not be compiled
+# anew for each rate.
+
+# %% [markdown] tags=["predict"]
+# Will the network with Glorot's rule train? Remember that its gradients are a thousand times too small, but not as tiny
+# as those of the sigmoids.
+
+# %%
+from course.training.reinitialize import reinitialize
+
+rates = (0.01, 0.1)
+TRAINS = {"full": 0.5}  # the accuracy from which, in full mode, a network "trains"
+
+
+def at_each_rate(model):
+    """The accuracy that `model` reaches at each rate, and the losses of the best."""
+    reached, curves = [], []
+    for rate in rates:
+        reinitialize(model, seed).optimizer.learning_rate = rate
+        curves.append(train(model))
+        reached.append(accuracy(model))
+    return reached, curves[int(np.argmax(reached))]
+
+
+# %%
+reached, losses, sizes = {}, {}, {}
+for name, rule in {"glorot": "glorot_uniform", "he": "he_uniform"}.items():
+    model = compiled(network(initializer=rule), SGD(0.1))
+    sizes[name] = gradient_sizes(model)
+    reached[name], losses[name] = at_each_rate(model)
+    print(f"{name:9}", np.round(reached[name], 3), "at", rates)
+
+# %%
+plots.lines(
+    range(1, depth + 1),
+    {"ReLU, Glorot": sizes["glorot"], "ReLU, He": sizes["he"]},
+    title="Typical gradients before training",
+    x_label="hidden layer (1 is next to the pixels)",
+    y_label="typical gradient of a weight",
+    log="y",
+)
+
+# %%
+bound(
+    "18.best_glorot",
+    "accuracy, ReLU and Glorot",
+    max(reached["glorot"]),
+    at_most=TRAINS,
+)
+bound("18.best_he", "accuracy, ReLU and He", max(reached["he"]), at_least=TRAINS)
+spread(
+    "18.gain_he",
+    "He's rule minus Glorot's",
+    100 * (max(reached["he"]) - max(reached["glorot"])),
+    unit="points",
+    digits=1,
+)
+
+# %% [markdown] tags=["answer"]
+# At its better rate it reads {{18.best_glorot}} of the digits correctly. So within these steps it trains with none of
+# the seeds that were measured. But look at the range: it *lags*, and how far depends on the seed. With most seeds it
+# has learned something, unlike the network of sigmoids. Gradients that are a thousand times too small still move
+# weights, and as the weights grow, so do the gradients. With He's rule the network reads {{18.best_he}} of the digits,
+# so it trains with every seed that was measured. The difference is {{18.gain_he}}, {{18.gain_he:sign}}.
+#
+# Note that the line of Glorot's rule in the figure is *flat*, only low. The gradient of a weight is the signal below it
+# times the gradient above it. The mean square of the signal is halved in each layer on the way up, and that of the
+# gradient in each layer on the way down. So a layer higher up gets less signal and just as much more gradient: their
+# product is the same everywhere. So a flat line alone is no proof of health: look at its height, too.
+
+# %% [markdown]
+# ## A way past the layer
+#
+# The second remedy changes the network. A **residual connection** adds the input of a layer to its output,
+#
+# $$x_{l+1} = x_l + f(W_l x_l)$$
+#
+# so that a layer need only learn what to *change*. The gradient comes down two ways: through the layer, and past it.
+# The second way has a factor of exactly 1.
+
+# %%
+from course.topics.depth_figures import four_layers
+
+four_layers()
+
+
+# %%
+def residual(x, **options):
+    return layers.add([x, plain(x, **options)])
+
+
+# %% [markdown]
+# There is a price. The mean square now *grows*: the layer adds its output to what is there. With He's rule both parts
+# have about the same size, and the mean square more than doubles from layer to layer (more, because ReLU returns no
+# negative numbers, so the parts are not uncorrelated). One cure is to start with small branches, that is, with small
+# $W_l$; another, in most residual networks in use, is to normalize within the branch. `VarianceScaling` takes the
+# `scale` in $v = \text{scale} / n_{\text{in}}$. With a scale of $2 / 20$ instead of 2, the mean square grows by about a
+# fifth in a layer: a twentieth is that of the branch, and the rest comes from the correlation.
+
+# %% [markdown]
+# ## Measured and put right
+#
+# The third remedy does not trust first weights at all. It measures mean and variance while the network runs, and puts
+# them right:
+#
+# $$\hat z = \gamma \, \frac{z - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta$$
+#
+# The two layers that do so differ in what $\mu$ and $\sigma^2$ are taken over. **Batch normalization** takes them for
+# each unit, over the rows of the batch. **Layer normalization** takes them for each row, over the units of the layer.
+# In both, each unit has a $\gamma$ and a $\beta$ of its own, and they are trained. The small $\varepsilon$ keeps the
+# root from being 0.
+
+# %%
+rng = np.random.default_rng(seed)
+sums = rng.normal(3, 2, (8, 5)).astype("float32")
+
+
+def normalized(z, axis):
+    """Shift and scale to mean 0 and variance 1 along an axis."""
+    centered = z - z.mean(axis, keepdims=True)
+    return centered / np.sqrt(z.var(axis, keepdims=True) + 1e-3)
+
+
+by_batch = layers.BatchNormalization()(sums, training=True)
+by_layer = layers.LayerNormalization()(sums)
+difference = max(
+    np.abs(by_batch - normalized(sums, axis=0)).max(),
+    np.abs(by_layer - normalized(sums, axis=1)).max(),
+)
+
+# %%
+fact("18.normalized", "Keras' two layers equal NumPy's to 1e-5", difference <= 1e-5)
+
+# %% [markdown]
+# One consequence is easily forgotten. With batch normalization, the output for a row depends on *the other rows of its
+# batch*. When the network is used, a row may come alone. So there Keras takes averages of the mean and the variance
+# that it has kept during training. These averages follow slowly: with Keras' default `momentum=0.99` they need a few
+# hundred steps to forget the start. We use 0.9. Layer normalization has no such averages, and does the same in training
+# and in use.
+
+# %%
+alone = layers.BatchNormalization()(sums[:1], training=True)
+row_changes = {
+    "batch": np.abs(alone - by_batch[:1]).max() > 0.01,
+    "layer": np.abs(layers.LayerNormalization()(sums[:1]) - by_layer[:1]).max() > 1e-6,
+}
+
+# %%
+fact("18.batch_matters", "batch normalization sees other rows", row_changes["batch"])
+fact(
+    "18.layer_alone",
+    "layer normalization sees other rows",
+    row_changes["layer"],
+    equals=False,
+)
+
+
+# %%
+def batch_normalized(x, activation="relu", initializer="glorot_uniform"):
+    sums = layers.BatchNormalization(momentum=0.9)(weighted(x, initializer))
+    return layers.Activation(activation)(sums)
+
+
+def layer_normalized(x, activation="relu", initializer="glorot_uniform"):
+    sums = layers.LayerNormalization()(weighted(x, initializer))
+    return layers.Activation(activation)(sums)
+
+
+# %% [markdown] tags=["predict"]
+# Each remedy is now put into the network that lagged, ReLU with Glorot's rule. Nothing else is changed, with one
+# exception: the residual network gets small first weights, as above. Which of them train, and which reads the most
+# digits?
+
+# %%
+small = keras.initializers.VarianceScaling(2 / depth, "fan_in", "uniform")
+remedies = {
+    "residual": network(residual, initializer=small),
+    "batch": network(batch_normalized),
+    "layer": network(layer_normalized),
+}
+for name, model in remedies.items():
+    sizes[name] = gradient_sizes(model)
+    reached[name], losses[name] = at_each_rate(compiled(model, SGD(0.1)))
+    print(f"{name:9}", np.round(reached[name], 3), "at", rates)
+
+# %%
+names = {
+    "glorot": "plain",
+    "he": "He's rule",
+    "residual": "residual",
+    "batch": "batch norm",
+    "layer": "layer norm",
+}
+plots.lines(
+    range(1, epochs + 1),
+    {words: losses[name] for name, words in names.items()},
+    title=f"{depth} layers of ReLU, each at the better of two rates",
+    x_label="epoch",
+    y_label="mean training loss in the epoch (nats)",
+    log="y",
+)
+
+# %%
+plots.lines(
+    range(1, depth + 1),
+    {words: sizes[name] for name, words in names.items()},
+    title="Typical gradients before training, with each remedy",
+    x_label="hidden layer (1 is next to the pixels)",
+    y_label="typical gradient of a weight",
+    log="y",
+)
+
+# %%
+for name in ("residual", "batch", "layer"):
+    best = max(reached[name])
+    gain = 100 * (best - max(reached["glorot"]))
+    bound(f"18.best_{name}", f"accuracy, {names[name]}", best, at_least=TRAINS)
+    spread(
+        f"18.gain_{name}", f"{names[name]} minus plain", gain, unit="points", digits=1
+    )
+
+# %%
+others = max(max(reached[name]) for name in ("he", "batch", "layer"))
+spread(
+    "18.residual_ahead",
+    "residual minus the best other remedy",
+    100 * (max(reached["residual"]) - others),
+    unit="points",
+    digits=1,
+)
+
+# %%
+change = {name: np.log10(each[0] / each[-1]) for name, each in sizes.items()}
+for name in ("he", "residual", "batch", "layer"):
+    bound(
+        f"18.change_{name}",
+        f"{names[name]}: log10 of the gradient, next to pixels over next to loss",
+        change[name],
+        at_least=-2,
+        at_most=2,
+        digits=1,
+    )
+
+# %% [markdown] tags=["answer"]
+# | remedy | accuracy | minus plain | direction over the seeds | gradient next to the pixels over that next to the loss, exponent of 10 |
+# | --- | --- | --- | --- | --- |
+# | He's rule | {{18.best_he}} | {{18.gain_he}} | {{18.gain_he:sign}} | {{18.change_he}} |
+# | residual connections | {{18.best_residual}} | {{18.gain_residual}} | {{18.gain_residual:sign}} | {{18.change_residual}} |
+# | batch normalization | {{18.best_batch}} | {{18.gain_batch}} | {{18.gain_batch:sign}} | {{18.change_batch}} |
+# | layer normalization | {{18.best_layer}} | {{18.gain_layer}} | {{18.gain_layer:sign}} | {{18.change_layer}} |
+#
+# **All four train**, with every seed that was measured. The last column holds the exponent that was
+# {{18.gradient_lost}} for the sigmoids: over twenty layers none of the four changes the gradient by more than a factor
+# of a hundred. A factor of exactly 1 it is not. With batch normalization the gradient *grows* on its way to the pixels.
+#
+# The residual network minus the best of the other three is {{18.residual_ahead}}, {{18.residual_ahead:sign}}. But mind
+# what was compared: few steps, two rates, one width. A remedy that is best here need not be best for your network.
+
+# %% [markdown]
+# ## Clipping
+#
+# When the factor is above 1, the gradient *explodes*. The usual answer is **gradient clipping**: when the norm of the
+# gradient, over all weights together, exceeds a limit $c$, multiply the gradient by $c$ over its norm. Its direction
+# stays. In Keras that is `global_clipnorm=c`. (`clipnorm=c` clips the gradient of each array of weights by itself. Then
+# the direction of the whole changes.)
+#
+# We make a network explode. It gets He's rule with weights one and a half times as large, so each layer multiplies the
+# mean square by $1.5^2 = 2.25$. Then we take a few steps by hand, to see loss and norm at every step.
+
+# %%
+large = keras.initializers.VarianceScaling(2 * 1.5**2, "fan_in", "uniform")
+
+
+def watch(optimizer, initializer):
+    """Loss and norm of the gradient, (steps, 2), of a ReLU network."""
+    model = network(hidden=20, initializer=initializer)
+    order = np.random.default_rng(seed).permutation(len(x_train))
+    seen = []
+    for step in range(watched_steps):
+        batch = order[20 * step : 20 * step + 20]
+        with tf.GradientTape() as tape:
+            loss = cross_entropy(y_train[batch], model(x_train[batch]))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        seen.append([float(loss), float(tf.linalg.global_norm(gradients))])
+    seen = np.array(seen)
+    return np.where(np.isfinite(seen), seen, np.nan)
+
+
+# %% [markdown] tags=["predict"]
+# The network with large weights is trained with clipping, another one with He's weights without. How do their losses
+# compare after these few steps?
+
+# %%
+limit = 10.0
+seen = {
+    "large weights": watch(SGD(0.05), large),
+    "large weights, clipped": watch(SGD(0.05, global_clipnorm=limit), large),
+    "He's weights": watch(SGD(0.05), "he_uniform"),
+}
+
+# %%
+for axis, (title, label) in enumerate(
+    [
+        ("The loss", "loss (nats)"),
+        ("The gradient before it is clipped", "norm of the gradient"),
+    ]
+):
+    plots.lines(
+        range(1, watched_steps + 1),
+        {name: values[:, axis] for name, values in seen.items()},
+        title=title,
+        x_label="step",
+        y_label=label,
+        log="y",
+    )
+
+# %%
+broken = np.isnan(seen["large weights"]).any()
+clipped = np.mean(seen["large weights, clipped"][:, 1] > limit)
+above = np.mean(seen["He's weights"][:, 1] > limit)
+last = {name: np.median(each[-5:, 0]) for name, each in seen.items()}
+behind = last["large weights, clipped"] / last["He's weights"]
+
+# %%
+fact("18.exploded", "without clipping, a loss that is no number", broken)
+bound("18.steps_clipped", "share of steps clipped", clipped, at_least=0.9, digits=2)
+spread("18.he_above", "He's weights: share of steps above the limit", above, digits=2)
+bound("18.clipped_behind", "last losses, clipped over He's", behind, at_least=1)
+
+# %% [markdown] tags=["answer"]
+# Without clipping the loss is soon not a number at all. With clipping it stays finite, and it falls. But it started in
+# the thousands, and over the last five steps it is still {{18.clipped_behind}} times that of He's weights, which has
+# barely moved from where guessing begins. The share of clipped steps is {{18.steps_clipped}}. (With He's weights,
+# {{18.he_above}} of the steps exceed the same limit.)
+#
+# **Clipping has hidden the fault, not mended it**: the norm before clipping stays far above the limit. When nearly
+# every step is clipped, each has the same length, rate times limit, however large the gradient is. So clip if rare
+# batches have large gradients, and *record how often*. If most steps are clipped, look for the factor.
+
+# %% [markdown]
+# ### Exercise 18.2: clip all together
+#
+# Write clipping by the global norm. `gradients` is a list of arrays of any shapes, `limit` a number. Return a list of
+# new arrays. Gradients whose norm, over all arrays together, is within the limit stay as they are.
+
+
+# %% tags=["solution"]
+def clip_together(gradients, limit):
+    """Return the gradients, scaled down to a norm of `limit` if theirs is larger."""
+    norm = np.sqrt(sum(np.sum(each**2) for each in gradients))
+    factor = min(1.0, limit / norm) if norm > 0 else 1.0
+    return [factor * each for each in gradients]
+
+
+# %% tags=["check"]
+def draw(rng):
+    shapes = [(3,), (2, 2), (4, 1)][: rng.integers(1, 4)]
+    size = 10 ** rng.uniform(-1, 1)
+    return [rng.normal(0, size, shape) for shape in shapes], float(rng.uniform(0.5, 4))
+
+
+@exercise("18.2", clip_together, draw=draw)
+def check(clip):
+    # norms 3 and 4, together 5
+    given = [np.array([3.0, 0.0]), np.array([[0.0], [4.0]])]
+    kept = [each.copy() for each in given]
+    found = clip(given, 2.5)
+    expect(found is not None, "Your function returns nothing. Does it end in a return?")
+    expect(
+        all(map(np.array_equal, given, kept)),
+        "Your function has changed the arrays that it was given. Make new ones.",
+    )
+    expect(
+        [np.shape(each) for each in found] == [(2,), (2, 1)],
+        "A list with an array for each given one, of its shape, must come back.",
+    )
+    flat = np.concatenate([np.ravel(each) for each in found])
+    mistakes = {
+        "You clipped each array by itself. Take one norm over all of them.": (
+            [2.5, 0, 0, 2.5]
+        ),
+        "Nothing was clipped. The norm over both arrays is 5.": [3, 0, 0, 4],
+        "You scaled to a norm of 1. The limit is another.": [0.6, 0, 0, 0.8],
+        "You divided by the square of the norm. Take its root.": [0.3, 0, 0, 0.4],
+        "You divided by the sum of the norms. Add squares, then take the root.": (
+            [7.5 / 7, 0, 0, 10 / 7]
+        ),
+    }
+    expect_close(
+        flat, [1.5, 0, 0, 2], f"For norms 3 and 4, limit 2.5: {flat}.", mistakes
+    )
+    within = np.concatenate([np.ravel(each) for each in clip(given, 10.0)])
+    expect(
+        np.allclose(within, [3, 0, 0, 4]),
+        "Gradients within the limit must stay as they are. Yours grew up to it.",
+    )
+    (small,) = clip([np.array([0.3, 0.4])], 0.25)
+    expect_close(small, [0.15, 0.2], f"For a norm of 0.5, limit 0.25: {small}.")
+    with np.errstate(all="ignore"):
+        zeros = clip([np.zeros(2)], 1.0)
+    expect(
+        np.array_equal(zeros[0], [0, 0]),
+        "Gradients of 0 must stay 0. Mind the division.",
+    )
+
+
+# %% tags=["wrong"] hint="each array by itself"
+def clip_together(gradients, limit):
+    clipped = []
+    for each in gradients:
+        norm = np.sqrt(np.sum(each**2))
+        clipped.append(each * min(1.0, limit / norm) if norm > 0 else 1.0 * each)
+    return clipped
+
+
+# %% tags=["wrong"] hint="Yours grew up to it"
+def clip_together(gradients, limit):
+    norm = np.sqrt(sum(np.sum(each**2) for each in gradients))
+    return [limit / norm * each for each in gradients]
+
+
+# %% tags=["wrong"] hint="each array by itself"
+def clip_together(gradients, limit):
+    return [np.clip(each, -limit, limit) for each in gradients]
+
+
+# %% tags=["wrong"] hint="changed the arrays"
+def clip_together(gradients, limit):
+    norm = np.sqrt(sum(np.sum(each**2) for each in gradients))
+    for each in gradients:
+        each *= min(1.0, limit / norm) if norm > 0 else 1.0
+    return gradients
+
+
+# %% [markdown] tags=["quiz"]
+# A training with `global_clipnorm=1` runs smoothly, and its log says that 98% of its steps were clipped. What would you
+# do first?
+#
+# - [ ] Lower the limit, so that the rest is clipped as well.
+#   Then the limit alone decides how far each step goes. The cause of the large gradients stays.
+# - [x] Measure the gradient of each layer before training.
+#   If it grows from layer to layer, the first weights are at fault, and that can be mended. Clipping is for rare
+#   batches.
+# - [ ] Nothing: a smooth loss means that all is well.
+#   A clipped training is smooth because its steps cannot be long. It may still be far slower than it could be.
+# - [ ] Raise the learning rate by a factor of ten.
+#   That lengthens the clipped steps as well. It may help or not, and it leaves the cause where it was.
+
+# %% [markdown]
+# ## Warm up, then cool down
+#
+# In the first steps a large rate can do the most harm: the weights are random, and Adam's averages rest on a few
+# batches. A **warm-up** starts with a small learning rate and raises it in a straight line. In the end small steps help
+# to settle, so the rate falls, often along half a *cosine*. Keras has both in `CosineDecay`. Its arguments are, in
+# order, the first rate, `decay_steps`, the share of the rate that is left at the end, a name, the rate at the top of
+# the warm-up and the steps of the warm-up. Mind one thing: `decay_steps` counts the steps *after* the warm-up.
+
+# %%
+from keras.optimizers.schedules import CosineDecay
+
+total = epochs * (len(x_train) // 50)
+warmup = total // 5
+schedules = {
+    "constant": 0.005,
+    "cosine": CosineDecay(0.005, total),
+    "warm-up, cosine": CosineDecay(
+        0.0, total - warmup, warmup_target=0.005, warmup_steps=warmup
+    ),
+}
+
+# %% [markdown]
+# ### Exercise 18.3: the rate at a step
+#
+# Write this schedule. At step 0 the rate is 0. It rises in a straight line to `peak` at step `warmup`. Then it falls
+# along half a cosine, to 0 at step `total`, and stays there. `warmup` is at least 1 and below `total`.
+
+
+# %% tags=["solution"]
+def rate_at(step, warmup, total, peak):
+    """Return the learning rate at a step, 0 or above."""
+    if step < warmup:
+        return peak * step / warmup
+    progress = min(1.0, (step - warmup) / (total - warmup))
+    return peak * 0.5 * (1 + np.cos(np.pi * progress))
+
+
+# %% tags=["check"]
+def draw(rng):
+    warmup = int(rng.integers(1, 20))
+    total = warmup + int(rng.integers(1, 60))
+    return int(rng.integers(0, total + 10)), warmup, total, float(rng.uniform(0.1, 2))
+
+
+@exercise("18.3", rate_at, draw=draw)
+def check(rate_at):
+    found = [rate_at(step, 10, 50, 0.2) for step in (0, 5, 10, 20, 30, 50, 70)]
+    expect(None not in found, "Your function returns nothing. Does it end in a return?")
+    expect_close(found[0], 0.0, "At step 0 the rate must be 0.")
+    expect_close(found[1], 0.1, "Halfway through the warm-up: half of the peak.")
+    expect_close(found[2], 0.2, "At the end of the warm-up the rate is the peak.")
+    late = np.cos(np.pi / 4) / 2 + 0.5
+    expect_close(
+        found[3],
+        0.2 * late,
+        f"A quarter down the cosine the rate is {found[3]}, not {0.2 * late:.4f}.",
+        {
+            "Your cosine counts from step 0. It begins where the warm-up ends.": (
+                0.1 * (1 + np.cos(np.pi * 20 / 50))
+            ),
+            "This part falls in a straight line. It should fall along a cosine.": 0.15,
+            "It falls along a quarter of the wave. Half a wave goes from 1 to -1.": (
+                0.2 * np.cos(np.pi / 8)
+            ),
+            "Your cosine takes `total` steps after the warm-up. It ends at `total`.": (
+                0.1 * (1 + np.cos(np.pi * 10 / 50))
+            ),
+        },
+    )
+    expect_close(found[4], 0.1, "Halfway down the rate is half of the peak.")
+    expect_close(found[5], 0.0, "At step `total` the rate must be 0.")
+    expect_close(found[6], 0.0, "After `total` it must stay 0. A cosine rises again.")
+
+
+# %% tags=["wrong"] hint="counts from step 0"
+def rate_at(step, warmup, total, peak):
+    if step < warmup:
+        return peak * step / warmup
+    if step == warmup:
+        return peak
+    return peak * 0.5 * (1 + np.cos(np.pi * min(1.0, step / total)))
+
+
+# %% tags=["wrong"] hint="A cosine rises again"
+def rate_at(step, warmup, total, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * 0.5 * (1 + np.cos(np.pi * (step - warmup) / (total - warmup)))
+
+
+# %% tags=["wrong"] hint="falls in a straight line"
+def rate_at(step, warmup, total, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * max(0.0, (total - step) / (total - warmup))
+
+
+# %% tags=["wrong"] hint="At step 0"
+def rate_at(step, warmup, total, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / (total - warmup))
+    return peak * 0.5 * (1 + np.cos(np.pi * progress))
+
+
+# %% [markdown] tags=["predict"]
+# The plain network with He's rule is trained by Adam, whose peak rate of 0.005 is five times Keras' default. Which of
+# the three schedules reads the most digits: constant, cosine, or warm-up and cosine?
+
+# %%
+scheduled, curves = {}, {}
+for name, schedule in schedules.items():
+    model = network(initializer="he_uniform")
+    compiled(model, keras.optimizers.Adam(schedule))
+    curves[name] = train(model)
+    scheduled[name] = accuracy(model)
+print({name: round(float(share), 3) for name, share in scheduled.items()})
+
+# %%
+plots.lines(
+    range(1, epochs + 1),
+    curves,
+    title="Three schedules with the same peak",
+    x_label="epoch",
+    y_label="mean training loss in the epoch (nats)",
+)
+
+# %%
+gained = {name: 100 * (scheduled[name] - scheduled["constant"]) for name in scheduled}
+spread("18.cosine", "cosine minus constant", gained["cosine"], unit="points", digits=1)
+spread(
+    "18.warmup",
+    "warm-up and cosine minus cosine alone",
+    gained["warm-up, cosine"] - gained["cosine"],
+    unit="points",
+    digits=1,
+)
+
+# %% [markdown] tags=["answer"]
+# | difference in accuracy | size | direction over the seeds |
+# | --- | --- | --- |
+# | cosine minus constant | {{18.cosine}} | {{18.cosine:sign}} |
+# | warm-up and cosine minus cosine alone | {{18.warmup}} | {{18.warmup:sign}} |
+#
+# **The seeds do not agree.** Neither difference has one direction with every seed. This is one peak rate, one network
+# and one length of training: other choices may order the three differently. With a low peak there is little for a
+# warm-up to protect.
+
+# %% [markdown]
+# ## Weight decay and L2
+#
+# Two ways to keep weights small look alike. **L2** adds $\lambda \sum w^2$ to the loss, so that each gradient grows by
+# $2 \lambda w$. **Weight decay** leaves the loss alone and takes a share of every weight in each step,
+# $w \leftarrow w - \eta \lambda' w$. With plain SGD, they are the same when $\lambda' = 2 \lambda$. And with Adam?
+#
+# Take a weight of 1 on which the loss does not depend, so that only the penalty moves it.
+
+
+# %%
+def after_one_step(optimizer, penalty):
+    """A weight that was 1, after one step in which L2 is the whole gradient."""
+    weight = keras.Variable([1.0])
+    optimizer.apply([2 * penalty * weight], [weight])
+    return float(weight[0])
+
+
+# %% [markdown] tags=["predict"]
+# You lower $\lambda$ of the L2 penalty from 0.01 to 0.0001, a hundredth. How much smaller does Adam's first step
+# become?
+
+# %%
+from keras.optimizers import Adam, AdamW
+
+moved = {}
+for penalty in (0.01, 0.0001):
+    by_sgd = 1 - after_one_step(SGD(0.1), penalty)
+    by_adam = 1 - after_one_step(Adam(0.1), penalty)
+    by_decay = 1 - after_one_step(AdamW(0.1, weight_decay=2 * penalty), 0.0)
+    moved[penalty] = by_sgd, by_adam, by_decay
+    print(f"{penalty}: SGD {by_sgd:.6f}, Adam {by_adam:.6f}, AdamW {by_decay:.6f}")
+
+# %%
+sgd, adam, decay = np.array(list(moved.values())).T
+
+# %%
+fact("18.sgd_same", "L2 in SGD equals decay", np.allclose(sgd, decay, atol=1e-6))
+fact("18.adam_same", "Adam's steps differ by 2% at most", adam[0] / adam[1] < 1.02)
+
+# %% [markdown] tags=["answer"]
+# **Hardly at all**, by 2% at most. Adam divides each gradient by its usual size. Here the penalty *is* the whole
+# gradient, so the step has the length of the learning rate, whatever $\lambda$ is. (What little is missing is due to
+# the $\varepsilon$ that Adam adds so as not to divide by 0.) SGD takes a share of $2 \eta \lambda$ of the weight. AdamW
+# with $\lambda' = 2 \lambda$ takes the same share.
+#
+# In a real network the loss has gradients too, and Adam divides the penalty by *their* size. So L2 shrinks the weights
+# with large gradients least. Weight decay (`AdamW`) shrinks all weights by the same share. Here are two thousand
+# weights, all 1 at the start. Their gradients are noise, small for the first half and large for the second:
+
+# %%
+noise = np.repeat([0.01, 1.0], 1_000)
+
+
+def shrunk(optimizer, penalty, steps=100):
+    """The mean weight of either half after some steps with noise for a gradient."""
+    rng = np.random.default_rng(seed)
+    weights = keras.Variable(np.ones(2_000, "float32"))
+    for _ in range(steps):
+        gradient = noise * rng.normal(size=2_000) + 2 * penalty * weights
+        optimizer.apply([gradient], [weights])
+    return np.mean(np.reshape(weights, (2, 1_000)), axis=1)
+
+
+# %%
+left = {
+    "L2 in Adam": shrunk(Adam(0.003), 0.005),
+    "weight decay": shrunk(AdamW(0.003, weight_decay=0.5), 0.0),
+}
+for name, (small_noise, large_noise) in left.items():
+    print(f"{name:13} small gradients {small_noise:.3f}, large {large_noise:.3f}")
+
+# %%
+bound(
+    "18.l2_uneven",
+    "L2: mean weight, large minus small gradients",
+    left["L2 in Adam"][1] - left["L2 in Adam"][0],
+    at_least=0.05,
+)
+bound(
+    "18.decay_even",
+    "weight decay: mean weight, large minus small gradients, without sign",
+    abs(left["weight decay"][1] - left["weight decay"][0]),
+    at_most=0.01,
+)
+
+# %% [markdown]
+# With L2 in Adam, weights with large gradients keep {{18.l2_uneven}} more of their size. With weight decay the halves
+# differ by {{18.decay_even}}. This is arithmetic. Whether your network reads more digits for it is another question,
+# which we did not test here.
+
+# %% [markdown]
+# ## A batch larger than memory
+#
+# Some networks need large batches, and some batches do not fit the memory. **Gradient accumulation** computes the
+# gradients of several small batches, and takes one step with their mean. In Keras that is one argument of every
+# optimizer, `gradient_accumulation_steps`.
+
+# %% [markdown] tags=["predict"]
+# A network takes one step with a batch of 80 digits, and another one four batches of 20 with accumulation. Do both end
+# with the same weights? And if the network has batch normalization?
+
+
+# %%
+def weights_after(optimizer, layer, size):
+    """All trained weights after 80 digits in batches of `size`."""
+    model = network(layer, hidden=3, initializer="he_uniform")
+    model.compile(optimizer, cross_entropy, run_eagerly=True)
+    for start in range(0, 80, size):
+        batch = slice(start, start + size)
+        model.train_on_batch(x_train[batch], y_train[batch])
+    return np.concatenate([np.ravel(each) for each in model.trainable_variables])
+
+
+# %%
+apart = {}
+for layer in (plain, layer_normalized, batch_normalized):
+    at_once = weights_after(SGD(0.1), layer, 80)
+    in_four = weights_after(SGD(0.1, gradient_accumulation_steps=4), layer, 20)
+    apart[layer.__name__] = np.abs(at_once - in_four).max()
+    print(f"{layer.__name__:17} greatest difference {apart[layer.__name__]:.1e}")
+
+# %%
+fact("18.accumulated", "plain: equal to 1e-6", apart["plain"] <= 1e-6)
+fact("18.accumulated_layer", "layers: to 1e-6", apart["layer_normalized"] <= 1e-6)
+fact("18.accumulated_batch", "batch: apart", apart["batch_normalized"] > 1e-4)
+
+# %% [markdown] tags=["answer"]
+# **The same weights**, to a millionth, for the plain network and with layer normalization. The loss of a batch is the
+# mean over its rows, so the mean of four gradients of 20 rows is the gradient of all 80. **With batch normalization they
+# differ**: each small batch is normalized by its own 20 rows, so it is another function that is differentiated.
+#
+# The mean of the batches' means is the mean over all rows only when the batches are equally large: Keras does not
+# weight them by their rows. And if the number of batches in an epoch is no multiple of the accumulation steps, the
+# gradients left over wait for the next epoch.
+
+# %% [markdown]
+# ### Exercise 18.4: batches of different sizes
+#
+# Write accumulation that is also right when batches differ in size. `gradients` holds one array for each batch, the
+# gradient of the *mean* loss over its rows; `rows` holds their numbers of rows. Return the gradient of the mean loss
+# over all rows.
+
+
+# %% tags=["solution"]
+def accumulated(gradients, rows):
+    """Return the gradient of all batches together, an array like each of them."""
+    return np.average(gradients, axis=0, weights=rows)
+
+
+# %% tags=["check"]
+def draw(rng):
+    batches = int(rng.integers(1, 6))
+    shape = (batches, *rng.integers(1, 4, rng.integers(1, 3)))
+    return list(rng.normal(size=shape)), rng.integers(1, 50, batches).tolist()
+
+
+@exercise("18.4", accumulated, draw=draw)
+def check(accumulated):
+    gradients, rows = [np.array([1.0, 8.0]), np.array([5.0, 0.0])], [30, 10]
+    found = accumulated([each.copy() for each in gradients], list(rows))
+    mistakes = {
+        "This is the plain mean. A batch of 30 rows counts three times one of 10.": (
+            [3.0, 4.0]
+        ),
+        "This is the sum over the batches. The loss is a mean over the rows.": (
+            [6.0, 8.0]
+        ),
+        "This is the gradient of the *sum* over the rows. Divide by all rows.": (
+            [80.0, 240.0]
+        ),
+        "You divided by the number of batches. Divide by the number of rows.": (
+            [40.0, 120.0]
+        ),
+        "The shares are swapped: the larger batch counts for more.": [4.0, 2.0],
+        "A single number came back. Each weight has its own gradient.": 4.0,
+    }
+    expect_close(
+        found, [2.0, 6.0], f"For batches of 30 and 10 rows: {found}.", mistakes
+    )
+
+
+# %% tags=["wrong"] hint="This is the plain mean"
+def accumulated(gradients, rows):
+    return np.mean(gradients, axis=0)
+
+
+# %% tags=["wrong"] hint="gradient of the *sum*"
+def accumulated(gradients, rows):
+    return sum(n * each for n, each in zip(rows, gradients, strict=True))
+
+
+# %% tags=["wrong"] hint="Divide by the number of rows"
+def accumulated(gradients, rows):
+    return sum(n * each for n, each in zip(rows, gradients, strict=True)) / len(rows)
+
+
+# %% tags=["wrong"] hint="A single number came back"
+def accumulated(gradients, rows):
+    return np.average(gradients, axis=0, weights=rows).mean()
+
+
+# %% [markdown]
+# ## Half the bits
+#
+# Lesson 16 explained mixed precision: layers compute in 16 bits, variables stay in 32, and with `float16` the loss is
+# scaled so that small gradients survive. (`bfloat16` has the range of `float32`, so its loss needs no scaling.) Here
+# you train with both. Set the policy *before* you make the model. It holds for the whole model, but the output layer
+# should answer in `float32`, since the loss takes exponentials.
+#
+# A processor without 16-bit arithmetic has to imitate it. So we ask what the bits do to the *loss*, not to the time.
+
+# %% [markdown] tags=["predict"]
+# A network with four layers and He's rule is trained in three precisions, from the same seed. `bfloat16` has 8
+# significant bits, `float16` has 11 and `float32` has 24. Will the losses differ by more than those of two seeds?
+
+
+# %%
+def in_precision(policy):
+    """A compiled network of 4 layers that computes in the precision of `policy`."""
+    keras.config.set_dtype_policy(policy)
+    model = network(hidden=4, initializer="he_uniform")
+    outputs = layers.Activation("linear", dtype="float32")(model.outputs[0])
+    model = keras.Model(model.inputs, outputs)
+    model.compile(SGD(0.1), cross_entropy, jit_compile=False)  # wraps SGD for float16
+    keras.config.set_dtype_policy("float32")
+    return fast_fit(model, seed=seed, xla_from=1_000_000)
+
+
+# %%
+final, optimizers = {}, {}
+for policy in ("float32", "mixed_float16", "mixed_bfloat16"):
+    model = in_precision(policy)
+    final[policy] = train(model)[-1]
+    optimizers[policy] = type(model.optimizer).__name__
+    print(f"{policy:15} {optimizers[policy]:18} last loss {final[policy]:.4f}")
+
+# %%
+fact(
+    "18.scaled",
+    "the loss is scaled with float16 alone",
+    list(optimizers.values()) == ["SGD", "LossScaleOptimizer", "SGD"],
+)
+spread("18.loss_float32", "last loss, float32", final["float32"])
+for bits in ("float16", "bfloat16"):
+    bound(
+        f"18.loss_{bits}",
+        f"last loss, {bits} minus float32",
+        final[f"mixed_{bits}"] - final["float32"],
+        at_least={"full": -0.03},
+        at_most={"full": 0.03},
+    )
+
+# %% [markdown] tags=["answer"]
+# | precision | last loss | direction over the seeds |
+# | --- | --- | --- |
+# | `float32` | {{18.loss_float32}} | |
+# | `float16` minus `float32` | {{18.loss_float16}} | {{18.loss_float16:sign}} |
+# | `bfloat16` minus `float32` | {{18.loss_bfloat16}} | {{18.loss_bfloat16:sign}} |
+#
+# **No.** The first row shows how far the losses of different seeds lie apart. With every seed that was measured, both
+# differences are smaller than that range. Rounding changes every step a little, and the changes add up. So the
+# precisions end at different losses, but neither 16-bit format changes the loss by more than another seed does.
+
+# %% [markdown]
+# ## What you have learned
+#
+# - Each layer multiplies signal and gradient by a factor, and the depth is its exponent. Measure the gradient of each
+#   layer before you train: a slope on the logarithmic axis is a fault, and so is a line that is flat but far too low.
+# - Up, the factor of the mean square is $n_{\text{in}} v / 2$ with ReLU; down, it is $n_{\text{out}} v / 2$. He's rule
+#   makes the first one 1. With Glorot's rule and layers of equal width both are one half, and a layer of sigmoids
+#   leaves at most 1/16 of the mean squared gradient.
+# - A residual connection gives the gradient a way past the layer, with a factor of 1. Start with small branches. Batch
+#   and layer normalization measure the signal on its way up and rescale it. Only with batch normalization does the
+#   output for a row depend on the other rows.
+# - Clip by the global norm, and record how often. When most steps are clipped, clipping hides a fault.
+# - In `CosineDecay`, `decay_steps` does not include the warm-up. L2 in Adam is not weight decay: Adam divides
+#   the penalty by the size of the gradient.
+# - Mixed precision is set for the whole model before it is made, and scales the loss with `float16` alone. Accumulation
+#   equals the large batch if its batches are equally large and no layer looks across the rows of a batch.
+#
+# ## Try next
+#
+# - Give the network of sigmoids residual connections: `network(residual, activation="sigmoid")`. Does it train?
+# - Let Adam train the plain network with Glorot's rule. It divides gradients by their size; does it need He's rule?
+# - Give the plain network with Glorot's rule ten times as many epochs. Try two seeds. Does it train in the end?
+# - Set the limit of `global_clipnorm` to 1 and the rate to 0.5. What do you expect of the losses, and why?
+# - Leave `momentum` of batch normalization at 0.99, train for one epoch, and compare `model(x_validation)` with
+#   `model(x_validation, training=True)`.
