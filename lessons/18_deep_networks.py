@@ -979,9 +979,9 @@ def clip_together(gradients, limit):
 #
 # In the first steps a large rate can do the most harm: the weights are random, and Adam's averages rest on a few
 # batches. A **warm-up** starts with a small learning rate and raises it in a straight line. In the end small steps help
-# to settle, so the rate falls, often along half a *cosine*. Keras has both in `CosineDecay`. Its arguments are, in
-# order, the first rate, `decay_steps`, the share of the rate that is left at the end, a name, the rate at the top of
-# the warm-up and the steps of the warm-up. Mind one thing: `decay_steps` counts the steps *after* the warm-up.
+# to settle, so the rate falls, often along half a *cosine*. Keras has both in `CosineDecay`. It takes the first rate
+# and the steps of the fall, and for a warm-up the rate at its top and its steps. Mind one thing: the steps of the fall
+# come *after* those of the warm-up.
 
 # %%
 from keras.optimizers.schedules import CosineDecay
