@@ -127,8 +127,14 @@ def _padded(values: Sequence[float], length: int) -> list[float]:
 
 def threshold_curve(thresholds: ArrayLike, scores: Series, *, title: str, chosen: float) -> None:
     """Draw `scores` (such as `metrics.scores_at` gives) against the threshold, the `chosen` one marked."""
-    labels = {"x_label": "threshold (probability)", "y_label": "score (share)"}
-    lines(thresholds, scores, title=title, marked={"chosen": chosen}, **labels)
+    lines(
+        thresholds,
+        scores,
+        title=title,
+        x_label="threshold (probability)",
+        y_label="score (share)",
+        marked={"chosen": chosen},
+    )
 
 
 def reliability_curve(
