@@ -662,7 +662,8 @@ print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2
 
 # %% [markdown]
 # The numbers in the upper half are branches. The worker with the sum gets the error without a message, so the plan may
-# give it more to do. The lower half shows the fastest step of the run. One worker may begin it late there:
+# give it more to do. Where it gives that worker everything, an exchange costs your machine more than a second worker
+# would save. The lower half shows the fastest step of the run. One worker may begin it late there:
 # each begins a step as soon as it is done with the one before, and waits for nobody.
 #
 # Pal and others publish a speed-up of 1.32 for Inception-V3 on two GPUs, and that the prediction came within 6% of it.

@@ -537,7 +537,7 @@ normal_gain = seen.std(ddof=1) * np.array([best_of_normal(n) for n in tries])
 # much it is below the mean, on both kinds of rows. The average over all draws has a formula, so you need not draw. The
 # $i$-th best of $N$ networks is chosen when it is drawn and the other $n - 1$ come from the $N - i$ worse ones:
 #
-# $$P(i\text{-th is chosen}) = \binom{N - i}{n - 1} \Big/ \binom{N}{n}$$
+# $$P(i\text{-th is chosen}) = \binom{N - i}{n - 1} / \binom{N}{n}$$
 
 # %% [markdown]
 # ### Exercise 19.2: the expected best

@@ -30,6 +30,7 @@ MATHJAX = "static/mathjax/es5/tex-svg-full.js"  # of the package: one file, whic
 TO_SOURCE = re.compile(
     r"\]\((\w+)\.(?:md|ipynb)(?=[#)])"
 )  # a link from one notebook or page to another
+LEARNED = re.compile(r"^## What you have learned\n+(.+?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 HOURS_A_WEEK = 6  # in class and at home
 ALONGSIDE = (
     "GLOSSARY.md",
@@ -58,6 +59,18 @@ class Entry:
     def minutes(self) -> tuple[int, int]:
         """Minutes to work through it and for its exercises, as its opening states them."""
         return frame.minutes(read(self.name))
+
+    @property
+    def learned(self) -> str:
+        """What its closing section says that you have learned, with the results filled in.
+
+        Raises BookError for a lesson without such a section.
+        """
+        notebook = nbformat.read(self.lesson.notebook("learner"), as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown" and (found := LEARNED.search(cell.source)):
+                return found.group(1)
+        raise BookError(f"{self.name}: has no section 'What you have learned'")
 
     @property
     def times(self) -> dict[str, Any]:

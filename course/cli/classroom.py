@@ -87,7 +87,10 @@ def grade(
         int | None,
         typer.Option(min=0, help="Of the inputs answers are tried on; by default new ones."),
     ] = None,
-    jobs: Jobs = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Submissions at a time; by default one a core."),
+    ] = None,
     unsafe: Annotated[
         bool, typer.Option("--unsafe", help="Without a sandbox: only for code that you trust.")
     ] = False,

@@ -28,6 +28,7 @@ ZOOMED = {"width": 640, "height": 500}  # what is left of a desktop at 200%
 PAGES = [  # one of each type
     "index.html",
     "lessons.html",
+    "takeaways.html",
     "03_classification.html",
     "claims.html?lesson=03",
     "teaching.html",

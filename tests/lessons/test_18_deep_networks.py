@@ -95,3 +95,19 @@ def test_each_remedy_reads_more_than_the_plain_network_with_every_seed(remedy, f
     gained = np.array(full(f"18.best_{remedy}").values) - full("18.best_glorot").values
     assert gained.min() > 0
     assert sign_test(gained) < SIGNIFICANT
+
+
+@pytest.mark.parametrize(("scale", "least", "most"), [(2.0, 2.0, np.inf), (2 / 20, 1.19, 1.29)])
+def test_a_residual_layer_lets_the_mean_square_grow_by_so_much(scale, least, most):
+    """It more than doubles with He's rule, and grows by 19 to 29% with small branches."""
+    rng = np.random.default_rng(0)
+    growth = np.zeros(19)
+    for _ in range(100):
+        x = np.maximum(rng.normal(size=(64, 64)), 0)
+        for layer in range(19):
+            weights = rng.normal(0, np.sqrt(scale / 64), size=(64, 64))
+            after = x + np.maximum(x @ weights, 0)
+            growth[layer] += np.mean(after**2) / np.mean(x**2) / 100
+            x = after
+    assert least < growth.min()
+    assert growth.max() < most
