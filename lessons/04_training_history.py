@@ -1389,7 +1389,9 @@ if find_spec("tensorboard"):
     from tensorboard import program
 
     board = program.TensorBoard()
-    board.configure(logdir=str(folder))
+    board.configure(
+        logdir=str(folder), load_fast="false"
+    )  # the fast way says that it is new
     print("Open this address in your browser:", board.launch())
 else:
     print("TensorBoard is not installed. The lesson goes on without it.")

@@ -359,6 +359,7 @@ noise = np.sqrt((best.var(ddof=1) + second.var(ddof=1)) / 2)
 # %%
 wrong = np.mean(second[:, None] < best)  # each seed of one with each of the other
 needed = np.ceil(8 * (noise / gap) ** 2)
+needed = min(needed, 1_000)  # rates that hardly differ would take any number
 
 # %%
 spread("19.gap", "difference of their mean errors", gap, unit="MPa", digits=2)
@@ -372,7 +373,7 @@ spread(
 )
 spread(
     "19.needed",
-    "seeds until the difference is twice its standard error",
+    "seeds until the difference is twice its standard error, at most 1,000",
     needed,
     digits=0,
 )
@@ -384,7 +385,7 @@ spread(
 #
 # With $n$ seeds each, the difference of two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard
 # deviation from seed to seed. It is half of the difference $d$ when $n = 8 (s / d)^2$: here that takes {{19.needed}}
-# seeds. Where this is more than `repeats`, our own trainings do not tell which rate is better. Take the number as a
+# seeds (we count to 1,000). Where this is more than `repeats`, our own trainings do not tell which rate is better. Take the number as a
 # minimum: with so many new seeds, the difference that you measure is more than twice its standard error only about half
 # the time. And all this holds for these validation rows alone. To learn about other rows, draw the rows anew (lesson
 # 09).
