@@ -21,6 +21,11 @@ def test_every_result_has_a_row_of_its_own_on_the_page_of_claims(site):
     assert page.count('data-kind="open"') == len(results.unmeasured())
 
 
+def test_what_each_lesson_ends_with_stands_on_one_page(site):
+    page = (site / "takeaways.html").read_text(encoding="utf-8")
+    assert page.count("<h2>") == len(all_lessons())
+
+
 def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
     for lesson in all_lessons():
         page = (site / f"{lesson.name}.html").read_text(encoding="utf-8")
