@@ -54,7 +54,8 @@ def show_answer(picture: NDArray, targets: NDArray, names: Sequence[Any]) -> Non
     `targets` (cells, cells, 6) are those of `encode`; `names` are those of the classes.
     """
     row, column = np.argwhere(targets[..., 0] == 1)[0]
-    right, down, width, height = targets[row, column, 1:5]
+    right, down = targets[row, column, 1:3]
+    width, height = targets[row, column, 3:5]
     name = names[int(targets[row, column, 5])]
     middle = CELL * np.array([column + right, row + down])
     answers = [

@@ -25,7 +25,9 @@ def trained():
     return model
 
 data = np.load("data.npz")
-x, y, size = data["x"], data["y"], 64
+x = data["x"]
+y = data["y"]
+size = 64
 plain = trained()
 """
 
