@@ -28,6 +28,7 @@ from course import cells, drawn
 from course.catalog import Exercise, LessonError, find
 from course.drawn import NOTHING, Draw, generators
 from course.outputs import announce_exercise
+from course.stubs import is_stub
 
 __all__ = [
     "NOTHING",
@@ -221,18 +222,6 @@ def judge(
     return Verdict("right")
 
 
-def is_stub(answer: Any) -> bool:
-    """Return true for `...`, for a function that only holds `...`, and for a class with such a method."""
-    if isinstance(answer, type):
-        return any(
-            is_stub(member) for member in vars(answer).values() if isinstance(member, FunctionType)
-        )
-    if isinstance(answer, FunctionType):
-        code = answer.__code__
-        return code.co_code in _EMPTY and {*code.co_consts} <= {None, answer.__doc__}
-    return answer is Ellipsis
-
-
 def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
     """Show a verdict, a wrong one with one hint more where another answer does the same; return its outcome."""
     before = _tries.get(name)
@@ -394,14 +383,3 @@ def _own_error(
 def _codes(answer: Any) -> list[Any]:
     members = vars(answer).values() if isinstance(answer, type) else [answer]
     return [member.__code__ for member in members if isinstance(member, FunctionType)]
-
-
-def _plain() -> None: ...
-
-
-def _documented() -> None:
-    """As `_plain`, with a docstring, which shifts the constants."""
-    ...
-
-
-_EMPTY = {_plain.__code__.co_code, _documented.__code__.co_code}

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from course import cells, exercises
-from course.exercises import GRADING, check, exercise, expect, expect_close, hint, is_stub, verdict
+from course.exercises import GRADING, check, exercise, expect, expect_close, hint, verdict
+from course.stubs import is_stub
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,7 @@ def _prepare(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict
 
 def _kind(space: dict[str, Any], name: str) -> dict[str, Any]:
     """Say what a name holds: nothing, a stub, a function and its parameters, plain data, or something else."""
-    from course.exercises import is_stub
+    from course.stubs import is_stub
 
     if name not in space:
         return {"kind": "missing"}

@@ -23,6 +23,7 @@ from course.training.settings import (
     call_of_fit,
     check_changes,
     check_options,
+    chosen_rates,
     data_settings,
     differences,
     model_settings,
@@ -313,7 +314,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _restore(self, *, metrics: bool) -> None:
         """Put back what model and callbacks remembered, but not the settings that have been changed on purpose."""
         path, _, state = self._resumed
-        rates = self._chosen_rates()
+        rates = chosen_rates(self.model, self._walk().optimizers, self._meant)
         chosen = [rate.numpy() for rate in rates]
         restore(state["model"], self.model, metrics=metrics, source=path)
         self._walk().build(state["memory"]["optimizers"])
@@ -322,20 +323,6 @@ class Checkpoints(keras.callbacks.CallbackList):
         memory.put_back(state["memory"]["content"], keep=self._meant)
         for rate, value in zip(rates, chosen, strict=True):
             rate.assign(value)
-
-    def _chosen_rates(self) -> list[keras.Variable]:
-        """Return the learning rates that have been changed on purpose."""
-        optimizers = {
-            place: each for place, each in self._walk().optimizers.items() if place in self._meant
-        }
-        if any(
-            name.startswith("optimizer.") and name.endswith("learning_rate") for name in self._meant
-        ):
-            optimizers["optimizer"] = getattr(
-                self.model.optimizer, "inner_optimizer", self.model.optimizer
-            )
-        rates = [optimizer._learning_rate for optimizer in optimizers.values()]
-        return [rate for rate in rates if isinstance(rate, keras.Variable)]  # else it is a schedule
 
     def _all_settings(self, call: dict[str, Any]) -> dict[str, str]:
         """Return the settings of this run; a second `fit` finds model and callbacks already trained."""

@@ -7,7 +7,7 @@ Their values are short texts, which a checkpoint keeps and a person can compare.
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,20 @@ def check_changes(
             f"them back, or go on with the new ones by Checkpoints(..., changed={shown})"
         )
     return frozenset(changes)
+
+
+def chosen_rates(
+    model: keras.Model, optimizers: Mapping[str, Any], meant: Collection[str]
+) -> list[keras.Variable]:
+    """Return the learning rates that have been changed on purpose: those of the settings `meant`.
+
+    `optimizers` are those met beside the model's own, by their place. A schedule has no rate to choose.
+    """
+    chosen = [optimizer for place, optimizer in optimizers.items() if place in meant]
+    if any(name.startswith("optimizer.") and name.endswith("learning_rate") for name in meant):
+        chosen.append(getattr(model.optimizer, "inner_optimizer", model.optimizer))
+    rates = [optimizer._learning_rate for optimizer in chosen]
+    return [rate for rate in rates if isinstance(rate, keras.Variable)]
 
 
 def is_meant(name: str, changed: str) -> bool:
