@@ -763,7 +763,7 @@ from course.topics.text_figures import by_tag
 by_tag(
     {"linear": linear_f1, "convolution": masked_f1},
     tags,
-    title="F1 of each tag, the most frequent on top",
+    title="F1 of each tag, the most frequent tag on top",
     label="F1 (test texts)",
 )
 
@@ -840,7 +840,7 @@ from course import plots
 plots.lines(
     [len(rows) for rows in fewer],
     by_size,
-    title="What more texts would bring",
+    title="Macro F1 with fewer training texts",
     x_label="training texts",
     y_label="macro F1 (test texts)",
 )

@@ -16,7 +16,7 @@ def from_words_to_tags() -> None:
         "A text of three words, view, PDF, files, is padded with two zeros. Each word becomes a vector; the zeros "
         "become one as well, drawn in grey. A window of three words slides along the vectors, and 128 filters answer "
         "at every place. Of each filter only the greatest answer goes on. It enters twenty sigmoids, one a tag, and so "
-        "does the sum of the vectors. Two of the sigmoids say yes: viewing and text."
+        "does the sum of all five vectors, those of the padding too. Two of the sigmoids say yes: viewing and text."
     )
     with sketch("From words to tags", alt, size=(8.4, 3.1)) as axes:
         words = ["view", "PDF", "files", "0", "0"]
@@ -39,8 +39,9 @@ def from_words_to_tags() -> None:
         note(axes, (5.9, 1.52), "of each filter")
         arrow(axes, (6.5, 2.0), (7.0, 2.0))
         box(axes, (7.6, 2.0), "20 sigmoids", width=1.15, height=0.6)
-        arrow(axes, (2.65, 1.4), (5.25, 0.65))
-        box(axes, (5.9, 0.6), "sum of the\nvectors", width=1.2, height=0.6, color=GREEN)
+        axes.plot([2.7, 2.78, 2.78, 2.7], [2.64, 2.64, 0.36, 0.36], color=GREY)  # a bracket
+        arrow(axes, (2.78, 0.8), (5.25, 0.6))
+        box(axes, (5.9, 0.6), "sum of all\nfive vectors", width=1.2, height=0.6, color=GREEN)
         arrow(axes, (6.5, 0.75), (7.25, 1.65))
         arrow(axes, (7.6, 2.3), (7.6, 2.7))
         note(axes, (7.6, 2.88), "viewing, text", color=ORANGE)
