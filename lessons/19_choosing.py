@@ -385,10 +385,10 @@ spread(
 #
 # With $n$ seeds each, the difference of two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard
 # deviation from seed to seed. It is half of the difference $d$ when $n = 8 (s / d)^2$: here that takes {{19.needed}}
-# seeds (we count to 1,000). Where this is more than `repeats`, our own trainings do not tell which rate is better. Take the number as a
-# minimum: with so many new seeds, the difference that you measure is more than twice its standard error only about half
-# the time. And all this holds for these validation rows alone. To learn about other rows, draw the rows anew (lesson
-# 09).
+# seeds (we count to 1,000). Where this is more than `repeats`, our own trainings do not tell which rate is better. Take
+# the number as a minimum: with so many new seeds, the difference that you measure is more than twice its standard error
+# only about half the time. And all this holds for these validation rows alone. To learn about other rows, draw the rows
+# anew (lesson 09).
 
 # %% [markdown]
 # ### Exercise 19.1: how many seeds
