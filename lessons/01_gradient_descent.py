@@ -167,7 +167,8 @@ plots.lines(
 # The module `course.topics.linear_regression` holds the same algorithm, checks its inputs, and also works as a
 # command:
 #
-#     python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4
+#     python -m course.topics.linear_regression --data FILE \
+#         --learning-rate 1e-4 --threshold 1e-4
 #
 # With a coarse threshold, its log is short enough to read:
 

@@ -250,7 +250,8 @@ print("metric:", round(float(keras.metrics.CosineSimilarity()(a, b)), 4))
 # Learning with Keras in Python*. Many public programs contain its lines:
 #
 #     def rmse(y_true, y_pred):
-#         return backend.sqrt(backend.mean(backend.square(y_pred - y_true), axis=-1))
+#         return backend.sqrt(
+#             backend.mean(backend.square(y_pred - y_true), axis=-1))
 #
 # The idea looks sound: take Keras' own `mean_squared_error`, `axis=-1` included, and put a root around it. Our
 # `copied` uses `keras.ops`, which has replaced the old `backend`. Nothing else differs.

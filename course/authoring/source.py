@@ -34,6 +34,7 @@ RECORDERS = {"fact", "bound", "spread"}
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
+WIDEST_IN_PROSE = 72  # columns of code that prose quotes, indented by four: a narrow window wraps nothing there
 LONGEST = 25  # lines of a worked cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
@@ -112,12 +113,7 @@ def problems(source: Source) -> list[str]:
             found.append(
                 f"a cell with claims is tagged varies, so that nobody would compare them: {cell.source.splitlines()[0]}"
             )
-        if cell.kind == "code":
-            wide = [line for line in cell.source.splitlines() if len(line) > WIDEST]
-            found += [
-                f"a line has {len(line)} columns, must be at most {WIDEST}: {line.strip()}"
-                for line in wide
-            ]
+        found += _too_wide(cell)
     for name, cells in source.exercises.items():
         tags = [cell.tags & {"solution", "check", "wrong"} for cell in cells]
         if tags[0] != {"solution"} or sum("check" in tag for tag in tags) != 1:
@@ -138,6 +134,21 @@ def problems(source: Source) -> list[str]:
         if counts[what] < least
     ]
     return found
+
+
+def _too_wide(cell: Cell) -> list[str]:
+    """Return the lines of code too wide to be read without scrolling sideways: a cell's own, or those prose quotes."""
+    lines = cell.source.splitlines()
+    if cell.kind == "code":
+        widest = WIDEST
+    else:
+        widest = WIDEST_IN_PROSE
+        lines = [line.removeprefix("    ") for line in lines if line.startswith("    ")]
+    return [
+        f"a line has {len(line)} columns, must be at most {widest}: {line.strip()}"
+        for line in lines
+        if len(line) > widest
+    ]
 
 
 def vary_problems(vary: Any, cell: str) -> list[str]:

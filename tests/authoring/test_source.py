@@ -86,10 +86,12 @@ def test_what_a_lesson_lacks_is_listed(lessons):
 
 
 def test_code_wider_than_a_page_is_listed_and_wide_prose_is_not(lessons):
-    wide = "\n# %%\nx = 1" + " + 1" * 21 + "\n\n# %% [markdown]\n# " + "word " * 30 + "\n"
+    prose = "\n\n# %% [markdown]\n# " + "word " * 30 + "\n#\n#     y = 1" + " + 1" * 17 + "\n"
+    wide = "\n# %%\nx = 1" + " + 1" * 21 + prose
     found = problems(extend(lessons, EXERCISE + wide))
     assert [line for line in found if "columns" in line] == [
-        "a line has 89 columns, must be at most 88: x = 1" + " + 1" * 21
+        "a line has 89 columns, must be at most 88: x = 1" + " + 1" * 21,
+        "a line has 73 columns, must be at most 72: y = 1" + " + 1" * 17,
     ]
 
 
