@@ -192,10 +192,18 @@ def optimizer(case: Case) -> keras.optimizers.Optimizer:
         options["learning_rate"] = keras.optimizers.schedules.CosineDecay(0.1, 7)
     if case.special == "clipping and accumulation":
         options |= {"clipnorm": 0.5, "gradient_accumulation_steps": 3}
-    made = optimizers()[case.optimizer](**options)
+    kind = optimizers()[case.optimizer]
+    made = one_each() if case.optimizer == "MultiOptimizer" else kind(**options)
     if case.special == "mixed precision":
         return keras.optimizers.LossScaleOptimizer(made, dynamic_growth_steps=3)
     return made
+
+
+def one_each() -> keras.optimizers.Optimizer:
+    """Two optimizers in one: the kernels have their own."""
+    choice = keras.optimizers.OptimizerMap(default_optimizer=keras.optimizers.SGD(0.05))
+    choice[".*kernel.*"] = keras.optimizers.Adam(0.05)
+    return keras.optimizers.MultiOptimizer(choice)
 
 
 def callbacks(case: Case) -> list[keras.callbacks.Callback]:

@@ -611,6 +611,13 @@ def given_to_fit(action):
         return action(), given
 
 
+def first_rows(given):
+    """How many rows the first batch of a fit has, where a Dataset deals them."""
+    if given and isinstance(given[0], tf.data.Dataset):
+        return len(next(iter(given[0]))[0])
+    return None
+
+
 def repeats(given):
     """Whether each epoch of one fit has the same batches."""
     if len(given) != 1:
@@ -622,8 +629,8 @@ def repeats(given):
 
 
 # %% tags=["check"]
-@exercise("03.3", classifier, guess)
-def check(classifier, guess):
+@exercise("03.3", classifier, mine, guess)
+def check(classifier, mine, guess):
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     X = rng.normal(4 * y[:, None] - 2, 1, (40, 3))
@@ -655,6 +662,10 @@ def check(classifier, guess):
         "Every epoch had the same batches. `fit` of arrays repeats one order; hand it"
         " `shuffled_batches(X, y, ...)` and `shuffle=False`.",
     )
+    expect(
+        first_rows(given) in (16, None),
+        f"The first batch has {first_rows(given)} rows. Deal batches of 16.",
+    )
     probabilities = np.asarray(model(X))
     expect(
         probabilities.shape == (40, 2),
@@ -665,6 +676,15 @@ def check(classifier, guess):
         (probabilities.argmax(axis=1) == y).mean() > 0.9,
         "Two clouds of points far apart were not told apart. Does each row keep its"
         " label?",
+    )
+    expect(
+        isinstance(mine, keras.Model),
+        "Let `classifier` train `mine`, on `x_train` and `y_train`.",
+    )
+    once = math.ceil(len(x_train) / 16)
+    expect(
+        int(mine.optimizer.iterations.numpy()) > once,
+        "`mine` was trained for a single epoch. Pass `epochs=epochs` to `classifier`.",
     )
     expect(
         guess in species,
@@ -707,12 +727,24 @@ def classifier(X, y, **fit_arguments):
     return model
 
 
+# %% tags=["wrong"] hint="Deal batches of 16"
+def classifier(X, y, **fit_arguments):
+    model = network(X.shape[1], int(y.max()) + 1)
+    batches = shuffled_batches(X, y, batch_size=15, seed=seed)
+    model.fit(batches, shuffle=False, **fit_arguments)
+    return model
+
+
 # %% tags=["wrong"] hint="count the classes in `y`"
 def classifier(X, y, **fit_arguments):
     model = network(X.shape[1], 3)
     batches = shuffled_batches(X, y, batch_size=16, seed=seed)
     model.fit(batches, shuffle=False, **fit_arguments)
     return model
+
+
+# %% tags=["wrong"] hint="for a single epoch"
+mine = classifier(x_train, y_train, verbose=0)
 
 
 # %% tags=["wrong"] hint="to the scale of the training rows"
