@@ -12,7 +12,7 @@
 #   - "lesson 06 (Metrics): a metric streams, and divides once, at the end"
 # data: [fashion_mnist]
 # reading:
-#   - "Chowdhury, *Custom Metric (Confusion Matrix) and train_step method*, notebook in github.com/borundev/ml_cookbook, 2020 (the code and the figures put to the test)"
+#   - "Chowdhury, *Custom Metric (Confusion Matrix) and train_step method*, notebook in github.com/borundev/ml_cookbook at commit 33af6b0, 2020 (the code and the figures put to the test)"
 #   - "Xiao, Rasul, Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms*, 2017, arXiv:1708.07747"
 #   - "Chollet, *Customizing what happens in fit() with TensorFlow*, keras.io developer guides, 2023"
 #   - "Sokolova, Lapalme, *A systematic analysis of performance measures for classification tasks*, Information Processing & Management 45, 2009, doi:10.1016/j.ipm.2009.03.002"
