@@ -16,22 +16,13 @@ from nbformat import NotebookNode, v4
 
 from course.book import BookError
 from course.catalog import Edition, Lesson
+from course.runs.on_pages import BEFORE_TITLE, EMPTY_HEADING, ONWARD, SCRIPT
 
-EMPTY_HEADING = re.compile(
-    r"<th[^>]*>\s*</th>"
-)  # in the corner of a table: an empty cell, not a heading
 PICTURE = re.compile(r"<img\b[^>]*>")
 CHECK = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)  # all that a notebook holds of it
 SENTENCE = re.compile(r"[A-Z`].*\s.*\s.*[.?!]", re.DOTALL)  # of three words at least
-SCRIPT = re.compile(r"\s*<script>.*</script>\s*", re.DOTALL)
 LANGUAGE = {"name": "python", "pygments_lexer": "python"}
 ONLY_IN_NOTEBOOKS = {"tally"}  # tags of cells that are of no use on a page
-ONWARD = re.compile(
-    r"-onward$"
-)  # the last cell, with links to the next lesson, which every page has
-BEFORE_TITLE = re.compile(
-    r"\A(?!# ).*?^(?=# )", re.DOTALL | re.MULTILINE
-)  # the same links at the top
 TALLY = re.compile(r"\n+## How far you are\s*\Z")
 SOLUTIONS = re.compile(r"\]\(solutions/")  # they stand on the same page
 
