@@ -22,7 +22,15 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from course.runs.on_pages import BEFORE_TITLE, EMPTY_HEADING, ONWARD, SCRIPT, mathml
+from course.runs.on_pages import (
+    BEFORE_TITLE,
+    EMPTY_HEADING,
+    ONWARD,
+    SCRIPT,
+    TO_WRITE_ON,
+    mathml,
+    parse,
+)
 
 HERE = Path(__file__).parent
 SHOWN = ["image/svg+xml", "image/png", "image/jpeg", "text/html", "text/markdown", "text/plain"]
@@ -36,9 +44,9 @@ class NoPageError(ValueError):
 def body(path: Path) -> Markup:
     """Return the cells of the notebook at `path` as HTML. Raises NoPageError where it holds none that can be shown."""
     try:
-        notebook = nbformat.read(path, as_version=4)
-    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
-        raise NoPageError(f"{path.name}: is not a notebook") from error
+        notebook = parse(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise NoPageError(f"{path.name}: {error}") from error
     cells = [cell for cell in notebook.cells if not ONWARD.search(cell.get("id", ""))]
     shown = nbformat.from_dict({**notebook, "cells": [_shown(cell) for cell in cells]})
     try:
@@ -110,8 +118,10 @@ def _exporter() -> HTMLExporter:
 def _shown(cell: NotebookNode) -> NotebookNode:
     """Return a cell without what serves JupyterLab alone."""
     shown = nbformat.from_dict(cell)
-    if cell.cell_type == "markdown" and cell.get("id", "").endswith("-opening"):
-        shown.source = BEFORE_TITLE.sub("", cell.source)
+    if cell.cell_type == "markdown":
+        shown.source = TO_WRITE_ON.sub("", cell.source)
+    if cell.get("id", "").endswith("-opening"):
+        shown.source = BEFORE_TITLE.sub("", shown.source)
     if cell.cell_type == "code":
         shown.outputs = [each for each in shown.outputs if not _is_script(each)]
         for output in shown.outputs:

@@ -2,8 +2,10 @@
 
 import re
 
+import nbformat
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
+from nbformat import NotebookNode, v4
 
 ONWARD = re.compile(
     r"-onward$"
@@ -14,6 +16,9 @@ BEFORE_TITLE = re.compile(
 SCRIPT = re.compile(
     r"\s*<script>.*</script>\s*", re.DOTALL
 )  # an output that serves JupyterLab alone
+TO_WRITE_ON = re.compile(
+    r"\n>\n> \*My prediction \(double-click [^*]+\*\s*\Z"
+)  # which a page is not
 EMPTY_HEADING = re.compile(
     r"<th[^>]*>\s*</th>"
 )  # in a table's corner: an empty cell, not a heading
@@ -25,3 +30,13 @@ def mathml(tex: str, *, block: bool = False) -> str:
         return tex2mathml(tex.replace(r"\dots", r"\ldots"), as_block=block)
     except (MathError, SyntaxError) as error:
         raise ValueError(str(error)) from error
+
+
+def parse(text: str) -> NotebookNode:
+    """Return the notebook that `text` holds. Raises ValueError where it holds none."""
+    try:
+        notebook = v4.reads(text)
+        nbformat.validate(notebook)
+    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        raise ValueError(f"is not a notebook: {str(error).splitlines()[0]}") from None
+    return notebook

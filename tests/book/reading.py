@@ -29,6 +29,12 @@ FORMS = {
 }
 
 
+def picture_of(name, request):
+    """Where a test keeps its picture of a page, in the form that it has the page in."""
+    form = request.node.callspec.id.replace(", ", "-")
+    return request.config.cache.mkdir("screenshots") / f"{name}-{form}.png"
+
+
 def what_is_wrong(page, address, paths, request):
     """Open each of `paths` and return what a reader would miss: errors, foreign requests, sideways scrolling, axe.
 
@@ -47,12 +53,10 @@ def what_is_wrong(page, address, paths, request):
     page.on(
         "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None
     )
-    form = request.node.callspec.id.replace(", ", "-")
-    pictures = request.config.cache.mkdir("screenshots")
     for path in paths:
         page.goto(f"{address}/{path}")
         page.wait_for_load_state("networkidle")
-        page.screenshot(path=pictures / f"{path.partition('.')[0]}-{form}.png", full_page=True)
+        page.screenshot(path=picture_of(path.partition(".")[0], request), full_page=True)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wrong.append(f"{path} scrolls sideways")
         seen = list(wrong)  # while it works, axe looks for style sheets in places of its own

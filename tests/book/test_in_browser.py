@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from course.catalog import all_lessons
-from tests.book.reading import DESKTOP, FORMS, PHONE, api, what_is_wrong
+from tests.book.reading import DESKTOP, FORMS, PHONE, api, picture_of, what_is_wrong
 
 PAGES = [  # one of each type
     "index.html",
@@ -87,7 +87,8 @@ def test_folds_of_a_lesson_open_and_close_by_keyboard_alone(address, page):
         api.expect(fold).not_to_have_attribute("open", "")
 
 
-def test_a_solution_is_folded_until_it_is_opened(address, page):
+@pytest.mark.parametrize("page", FORMS.values(), indirect=True, ids=FORMS)
+def test_a_solution_is_folded_until_it_is_opened(address, page, request):
     page.goto(f"{address}/01_gradient_descent.html")
     fold = page.locator("details", has=page.locator("summary", has_text="Solution")).first
     code = fold.locator("pre")
@@ -95,6 +96,7 @@ def test_a_solution_is_folded_until_it_is_opened(address, page):
     fold.locator("summary").click()
     api.expect(code).to_be_visible()
     api.expect(code).to_contain_text("return")
+    fold.screenshot(path=picture_of("solution", request))
 
 
 def test_formulas_are_set_without_another_host(address, page):
