@@ -77,6 +77,32 @@ def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lesson
     assert (out / "searchindex.js").read_text() == "old"
 
 
+def test_a_picture_without_words_stops_the_build_and_is_named(trial, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    (output,) = trial.cells["picture"].outputs
+    output.metadata["image/png"]["alt"] = " "
+    trial.write()
+    says = r"notebooks/solutions/98_trial\.ipynb: cell 98-picture: its picture has no alt text"
+    with pytest.raises(BookError, match=says):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+
+
+def test_a_claim_without_words_stops_the_build_and_is_named(trial, lessons, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    path = lessons / "claims.toml"
+    path.write_text(path.read_text("utf-8").replace("accuracy of the trial", ""), encoding="utf-8")
+    claims.stored.cache_clear()
+    says = r"lessons/claims\.toml: 98\.accuracy, made in cell 98-claim: a claim without words"
+    with pytest.raises(BookError, match=says):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+
+
 def test_a_new_site_takes_the_place_of_the_old_one(trial, tmp_path):
     out = tmp_path / "site"
     out.mkdir()
