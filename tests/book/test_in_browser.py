@@ -23,6 +23,7 @@ PAGES = [  # one of each type
     "GLOSSARY.html",
     "times.html",
     "data.html",
+    "reading.html",
     "about.html",
     "versions.html",
     "changelog.html",

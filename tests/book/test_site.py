@@ -26,6 +26,14 @@ def test_what_each_lesson_ends_with_stands_on_one_page(site):
     assert page.count("<h2>") == len(all_lessons())
 
 
+def test_what_each_lesson_draws_on_stands_on_one_page_with_its_links(site):
+    page = (site / "reading.html").read_text(encoding="utf-8")
+    items = [item for lesson in all_lessons() for item in lesson.header["reading"]]
+    assert page.count("<h2>") == len(all_lessons())
+    for mark, address in (("doi:", "https://doi.org/"), ("arXiv:", "https://arxiv.org/abs/")):
+        assert page.count(f'href="{address}') == sum(item.count(mark) for item in items) > 0
+
+
 def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
     for lesson in all_lessons():
         page = (site / f"{lesson.name}.html").read_text(encoding="utf-8")
