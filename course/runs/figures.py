@@ -2,7 +2,8 @@
 
 Every run is a dot, and a line goes through the medians, one for each combination of the other parameters. Seeds have no
 order, so nothing joins them; where another number is swept they have no panel, since their runs are the dots there.
-Drawn are a few results, bounds first, then spreads, in the lesson's order; the tables of the report hold all.
+Drawn are a few results that the number changes, bounds first, then spreads, in the lesson's order; the tables of the
+report hold all.
 """
 
 import base64
@@ -56,7 +57,7 @@ def panels(gathered: Sequence[Record]) -> list[Panel]:
     for lesson in dict.fromkeys(record.lesson for record in gathered):
         runs = [record for record in gathered if record.lesson == lesson]
         for parameter in swept(runs):
-            made += (_panel(lesson, parameter, found) for found in chosen(runs))
+            made += (_panel(lesson, parameter, found) for found in chosen(runs, parameter))
     return made
 
 
@@ -71,15 +72,23 @@ def swept(runs: Sequence[Record]) -> list[str]:
     return [name for name in several if name != "seed"] or several
 
 
-def chosen(runs: Sequence[Record]) -> list[Runs]:
-    """Return the runs of each result that is drawn: finite ones, of a result that differs from run to run."""
+def chosen(runs: Sequence[Record], parameter: str) -> list[Runs]:
+    """Return the finite runs of each result to be drawn: of one that `parameter` changes while all others stay."""
     found: dict[str, Runs] = defaultdict(list)
     for record in runs:
         for name, claim in record.claims.items():
             if claim.kind != "fact" and not claim.timed and math.isfinite(claim.value):
                 found[name].append((record, claim))
-    differ = [each for each in found.values() if len({claim.value for _, claim in each}) > 1]
-    return sorted(differ, key=lambda each: each[0][1].kind)[:MOST_PANELS]  # "bound" < "spread"
+    changed = [each for each in found.values() if _changes(parameter, each)]
+    return sorted(changed, key=lambda each: each[0][1].kind)[:MOST_PANELS]  # "bound" < "spread"
+
+
+def _changes(parameter: str, runs: Runs) -> bool:
+    values: dict[frozenset, set[float]] = defaultdict(set)
+    for record, claim in runs:
+        others = {name: at for name, at in record.parameters.items() if name != parameter}
+        values[frozenset(others.items())].add(claim.value)
+    return any(len(each) > 1 for each in values.values())
 
 
 def _panel(lesson: str, parameter: str, runs: Runs) -> Panel:
@@ -150,7 +159,7 @@ def _scale(axes: Axes, places: list[float]) -> None:
     if len(places) <= MOST_NAMED and np.diff(at).min() >= APART * np.ptp(at):
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.minorticks_off()
-    axes.margins(x=0.12, y=0.16)
+    axes.margins(x=0.15, y=0.16)
 
 
 def _draw(axes: Axes, style: dict, points: Points, band: Band, *, joined: bool) -> None:

@@ -96,6 +96,15 @@ def test_few_results_are_drawn_bounds_first_and_none_that_tells_nothing():
     assert names == ["the limit", "the s0", "the s1", "the s2"]
 
 
+def test_a_result_that_only_the_seed_changes_is_not_drawn_over_another_number():
+    grid = [
+        run({"seed": seed, "epochs": epochs}, loss=epochs, limit=seed)
+        for seed in (0, 1)
+        for epochs in (1, 2)
+    ]
+    assert [panel.alt.partition(" over ")[0] for panel in figures.panels(grid)] == ["the loss"]
+
+
 def test_runs_of_the_courses_own_parameters_lie_beside_its_range(house):
     house.claims('["98.loss"]\nunit = ""\ndigits = 1\n["98.loss".full]\nvalues = [1.0, 2.0, 4.0]\n')
     (panel,) = figures.panels([run({"seed": seed}, loss=seed + 1) for seed in (0, 1)])
