@@ -14,6 +14,7 @@ myst_heading_anchors = 3
 nitpicky = True
 smartquotes = False
 
+WIDE = ("index", "claims", "times", "data")  # pages with a table that needs the room
 html_theme = "pydata_sphinx_theme"
 html_title = project
 exclude_patterns = ["files", "parts"]
@@ -33,7 +34,7 @@ html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
     "header_links_before_dropdown": 6,
-    "secondary_sidebar_items": {"**": ["page-toc"], "claims": [], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], **{name: [] for name in WIDE}},
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],

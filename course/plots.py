@@ -55,7 +55,7 @@ def lines(
             runs = np.atleast_2d(np.asarray(values, dtype=float))
             median = np.nanmedian(runs, axis=0) if len(runs) > 1 else runs[0]
             axes.plot(x, median, **style, markevery=(number % spacing, spacing))
-            alt_text.append(_trend(style["label"], x, median, x_label))
+            alt_text.append(trend(style["label"], x, median, x_label))
             if len(runs) > 1:
                 low = np.nanmin(runs, axis=0)
                 high = np.nanmax(runs, axis=0)
@@ -73,7 +73,7 @@ def lines(
             axes.legend(title=band)
 
 
-def _trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
+def trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
     """Say where a curve goes from and to, and where it turns; NaN is where it has no value."""
     known = ~np.isnan(y)
     x = x[known]

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 from docutils import nodes
-from docutils.utils.math import MathError
-from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.util import logging
+
+from course.runs.on_pages import mathml
 
 FILE = "training-neural-networks.epub"
 IN_XML = {"svg": 'xmlns="http://www.w3.org/2000/svg"'}  # what HTML knows by itself
@@ -86,8 +86,8 @@ def _display(translator: Any, node: nodes.math_block) -> None:
 
 def _mathml(node: nodes.Element, *, as_block: bool = False) -> str:
     try:
-        return tex2mathml(node.astext().replace(r"\dots", r"\ldots"), as_block=as_block)
-    except (MathError, SyntaxError) as error:
+        return mathml(node.astext(), block=as_block)
+    except ValueError as error:
         log.warning(
             "a formula that MathML does not know: %s: %s", node.astext(), error, location=node
         )

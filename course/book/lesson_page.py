@@ -16,22 +16,14 @@ from nbformat import NotebookNode, v4
 
 from course.book import BookError
 from course.catalog import Edition, Lesson
+from course.runs import on_pages
+from course.runs.on_pages import BEFORE_TITLE, EMPTY_HEADING, ONWARD, SCRIPT, TO_WRITE_ON
 
-EMPTY_HEADING = re.compile(
-    r"<th[^>]*>\s*</th>"
-)  # in the corner of a table: an empty cell, not a heading
 PICTURE = re.compile(r"<img\b[^>]*>")
 CHECK = re.compile(r'^check\("(\d\d\.\d+)"\)', re.MULTILINE)  # all that a notebook holds of it
 SENTENCE = re.compile(r"[A-Z`].*\s.*\s.*[.?!]", re.DOTALL)  # of three words at least
-SCRIPT = re.compile(r"\s*<script>.*</script>\s*", re.DOTALL)
 LANGUAGE = {"name": "python", "pygments_lexer": "python"}
 ONLY_IN_NOTEBOOKS = {"tally"}  # tags of cells that are of no use on a page
-ONWARD = re.compile(
-    r"-onward$"
-)  # the last cell, with links to the next lesson, which every page has
-BEFORE_TITLE = re.compile(
-    r"\A(?!# ).*?^(?=# )", re.DOTALL | re.MULTILINE
-)  # the same links at the top
 TALLY = re.compile(r"\n+## How far you are\s*\Z")
 SOLUTIONS = re.compile(r"\]\(solutions/")  # they stand on the same page
 
@@ -53,11 +45,9 @@ def _read(path: Path, changed: int) -> NotebookNode:
 def parse(text: str, name: str) -> NotebookNode:
     """Return the notebook that `text` holds. Raises BookError, with its `name`, where it holds none."""
     try:
-        notebook = v4.reads(text)
-        nbformat.validate(notebook)
-    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
-        raise BookError(f"{name}: is not a notebook: {str(error).splitlines()[0]}") from None
-    return notebook
+        return on_pages.parse(text)
+    except ValueError as error:
+        raise BookError(f"{name}: {error}") from None
 
 
 def label(path: Path) -> str:
@@ -152,6 +142,7 @@ def _markdown(cell: NotebookNode) -> list[NotebookNode]:
     if ONWARD.search(cell.id):
         return []
     text = TALLY.sub("", SOLUTIONS.sub("](", cell.source)).replace("](START.md", "](index.md")
+    text = TO_WRITE_ON.sub("", text)
     if cell.id.endswith("-opening"):
         text = BEFORE_TITLE.sub("", text)
     return [v4.new_markdown_cell(text, id=cell.id)]

@@ -18,6 +18,7 @@ from markdown_it import MarkdownIt
 
 from course import ROOT, catalog, claims
 from course.authoring import frame
+from course.authoring.links import linked
 from course.authoring.source import read
 from course.book import BookError, results
 from course.book.lesson_page import page
@@ -156,7 +157,7 @@ def filled(name: str, context: dict[str, Any]) -> str:
     environment = Environment(
         loader=FileSystemLoader(BOOK), undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters |= {"strip_plot": strip, "inline": _inline}
+    environment.filters |= {"strip_plot": strip, "inline": _inline, "linked": linked}
     try:
         return environment.get_template(name).render(context) + "\n"
     except TemplateError as error:

@@ -58,9 +58,8 @@ def write(folder: Path, lessons: Iterable[Lesson], ref: str) -> list[tuple[Lesso
         context = {"changed": found, "ref": ref, "sides": SIDES}
         pages.write_frame(source)
         write_whole(source / "index.md", "# Before and after\n")
-        texts = {SIDES[0]: _show(f"{ref}:notebooks/{GLOSSARY}"), SIDES[1]: glossary.page()}
-        for side in SIDES if found else ():
-            terms = LESSON_LINK.sub(r"\1", texts[side] or "# Glossary\n")
+        for side, text in zip(SIDES, _glossaries(ref), strict=True) if found else ():
+            terms = LESSON_LINK.sub(r"\1", text or "# Glossary\n")
             write_whole(source / side / GLOSSARY, _orphan(terms))
         made = Path(workshop, "site")
         site.sphinx(source, made, "html", {"html_sidebars": {"**": []}})
@@ -86,6 +85,14 @@ def _touched(lessons: Iterable[Lesson], ref: str) -> list[Lesson]:
     new = claims.stored()
     changed = {name[:2] for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     return [each for each in lessons if each.name in listed or each.number in changed]
+
+
+def _glossaries(ref: str) -> tuple[str | None, str | None]:
+    """Return the glossary before and after; it is made anew, from all lessons, only where its terms have changed."""
+    before = _show(f"{ref}:notebooks/{GLOSSARY}")
+    terms = catalog.SOURCES / "glossary.toml"
+    now = terms.read_text(encoding="utf-8") if terms.exists() else None
+    return before, before if now == _show(f"{ref}:lessons/glossary.toml") else glossary.page()
 
 
 def _committed(lesson: Lesson, ref: str) -> Notebooks | None:

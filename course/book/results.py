@@ -144,7 +144,8 @@ def measured() -> list[Result]:
         if name[:2] not in lessons:
             raise BookError(f"lessons/claims.toml: {name}: there is no lesson {name[:2]}")
         if not str(entry.get("words", "")).strip():
-            raise BookError(f"lessons/claims.toml: {name}: a claim without words")
+            place = f", made in cell {cell}" if (cell := cells[name[:2]].get(name)) else ""
+            raise BookError(f"lessons/claims.toml: {name}{place}: a claim without words")
         if entry.get("kind") not in KINDS:
             raise BookError(
                 f"lessons/claims.toml: {name}: kind = {entry.get('kind')!r}: must be one of {KINDS}"
@@ -159,20 +160,22 @@ def measured() -> list[Result]:
 
 
 def unmeasured() -> list[Unmeasured]:
-    """Return the claims in the text of the lessons that were never measured, in order."""
+    """Return the claims in the text of the lessons that were never measured, in order.
+
+    Raises BookError for one without words, measured or not.
+    """
     stored = claims.stored()
     found = []
     for lesson in all_lessons():
-        made = [
-            claim
-            for cell in read(lesson.name).cells
-            if cell.kind == "code"
-            for claim in _written(cell.source)
-        ]
-        for kind, name, words in made:
-            pattern = re.compile(re.escape(name).replace("…", ".+"))
-            if not any(pattern.fullmatch(each) for each in stored):
-                found.append(Unmeasured(lesson, name, kind, words))
+        for number, cell in enumerate(read(lesson.name).cells, start=1):
+            for kind, name, words in _written(cell.source) if cell.kind == "code" else ():
+                if not words.strip():
+                    begins = cell.source.splitlines()[0]
+                    place = f"lessons/{lesson.name}.py: cell {number}, which begins {begins!r}"
+                    raise BookError(f"{place}: {name}: a claim without words")
+                pattern = re.compile(re.escape(name).replace("…", ".+"))
+                if not any(pattern.fullmatch(each) for each in stored):
+                    found.append(Unmeasured(lesson, name, kind, words))
     return found
 
 

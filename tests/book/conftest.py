@@ -131,3 +131,27 @@ def site(tmp_path_factory):
             assert done.returncode == 0, done.stderr
             folder.with_name("modules.txt").write_text(done.stdout, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from tests.book.reading import CHROMIUM, api
+
+    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, request):
+    """A page in one of the FORMS of tests/book/reading.py; by default on a light desktop."""
+    from tests.book.reading import FORMS, api
+
+    viewport, scheme = getattr(request, "param", FORMS["desktop"])
+    page = browser.new_page(viewport=viewport, color_scheme=scheme)
+    page.set_default_timeout(120_000)
+    api.expect.set_options(timeout=60_000)
+    yield page
+    page.close()

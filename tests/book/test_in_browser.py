@@ -4,27 +4,14 @@ Needs Chromium and the `browser` extra (playwright, axe); skips with a reason wh
 """
 
 import functools
-import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from course.catalog import all_lessons
+from tests.book.reading import DESKTOP, FORMS, PHONE, api, picture_of, what_is_wrong
 
-api = pytest.importorskip("playwright.sync_api", reason="install the browser extra")
-axe = pytest.importorskip(
-    "axe_playwright_python.sync_playwright", reason="install the browser extra"
-)
-CHROMIUM = (
-    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-)
-if CHROMIUM is None:
-    pytest.skip("no Chromium on this system", allow_module_level=True)
-
-PHONE = {"width": 390, "height": 844}
-DESKTOP = {"width": 1280, "height": 1000}
-ZOOMED = {"width": 640, "height": 500}  # what is left of a desktop at 200%
 PAGES = [  # one of each type
     "index.html",
     "lessons.html",
@@ -36,6 +23,7 @@ PAGES = [  # one of each type
     "GLOSSARY.html",
     "times.html",
     "data.html",
+    "reading.html",
     "about.html",
     "versions.html",
     "changelog.html",
@@ -57,57 +45,9 @@ def address(site):
     server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"]
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser, request):
-    viewport, scheme = getattr(request, "param", (DESKTOP, "light"))
-    page = browser.new_page(viewport=viewport, color_scheme=scheme)
-    page.set_default_timeout(120_000)
-    api.expect.set_options(timeout=60_000)
-    yield page
-    page.close()
-
-
-@pytest.mark.parametrize(
-    "page",
-    [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "light"), (PHONE, "dark"), (ZOOMED, "light")],
-    indirect=True,
-    ids=["desktop", "desktop, dark", "phone", "phone, dark", "200%"],
-)
+@pytest.mark.parametrize("page", FORMS.values(), indirect=True, ids=FORMS)
 def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, request):
-    wrong = []
-    page.on(
-        "console",
-        lambda said: wrong.append((said.text, said.location)) if said.type == "error" else None,
-    )
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on(
-        "response", lambda got: wrong.append((got.status, got.url)) if got.status >= 400 else None
-    )
-    own = (address, "data:", "blob:")
-    page.on(
-        "request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(own) else None
-    )
-    form = request.node.callspec.id.replace(", ", "-")
-    pictures = request.config.cache.mkdir("screenshots")  # kept, to be looked at
-    for path in PAGES:
-        page.goto(f"{address}/{path}")
-        page.wait_for_load_state("networkidle")
-        page.screenshot(path=pictures / f"{path.partition('.')[0]}-{form}.png", full_page=True)
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wrong.append(f"{path} scrolls sideways")
-        seen = list(wrong)  # while it works, axe looks for style sheets in places of its own
-        found = axe.Axe().run(page).response["violations"]
-        wrong[:] = [*seen, *((path, each["id"], each["nodes"][0]["html"]) for each in found)]
-    assert wrong == []
+    assert what_is_wrong(page, address, PAGES, request) == []
 
 
 @pytest.mark.parametrize(
@@ -148,7 +88,8 @@ def test_folds_of_a_lesson_open_and_close_by_keyboard_alone(address, page):
         api.expect(fold).not_to_have_attribute("open", "")
 
 
-def test_a_solution_is_folded_until_it_is_opened(address, page):
+@pytest.mark.parametrize("page", FORMS.values(), indirect=True, ids=FORMS)
+def test_a_solution_is_folded_until_it_is_opened(address, page, request):
     page.goto(f"{address}/01_gradient_descent.html")
     fold = page.locator("details", has=page.locator("summary", has_text="Solution")).first
     code = fold.locator("pre")
@@ -156,6 +97,7 @@ def test_a_solution_is_folded_until_it_is_opened(address, page):
     fold.locator("summary").click()
     api.expect(code).to_be_visible()
     api.expect(code).to_contain_text("return")
+    fold.screenshot(path=picture_of("solution", request))
 
 
 def test_formulas_are_set_without_another_host(address, page):

@@ -1,5 +1,6 @@
 import pytest
 
+from course.authoring.notebook import PREDICTION
 from course.book import BookError
 from course.book.lesson_page import hints, page, read_notebook
 
@@ -27,6 +28,12 @@ def test_below_the_stub_of_an_exercise_stand_folded_its_hints_its_solution_and_i
         "98-answer-solution",
         "98-check",
     ]
+
+
+def test_a_page_has_no_line_to_write_a_prediction_on(trial):
+    trial.cells["hope"].source = f"> **Predict before you run.** Which?\n>\n> {PREDICTION}"
+    trial.write()
+    assert by_id(page(trial.lesson))["98-hope"].source == "> **Predict before you run.** Which?"
 
 
 def test_hints_are_those_of_expectations_and_of_mistakes_in_order_and_once():

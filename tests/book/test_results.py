@@ -44,8 +44,16 @@ def test_the_machine_of_a_lesson_is_no_result(trial):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('words = "accuracy of the trial"', 'words = " "', "98.accuracy: a claim without words"),
-        ('words = "accuracy of the trial"\n', "", "98.accuracy: a claim without words"),
+        (
+            'words = "accuracy of the trial"',
+            'words = " "',
+            "98.accuracy, made in cell 98-claim: a claim without words",
+        ),
+        (
+            'words = "accuracy of the trial"\n',
+            "",
+            "98.accuracy, made in cell 98-claim: a claim without words",
+        ),
         ('kind = "bound"', 'kind = "guess"', "98.accuracy: kind = 'guess': must be one of"),
         ("98.accuracy", "97.accuracy", "97.accuracy: there is no lesson 97"),
     ],
@@ -64,6 +72,16 @@ def test_a_claim_of_a_lesson_that_nobody_measured_is_listed(trial, lessons):
     assert [(each.name, each.kind, each.words) for each in results.unmeasured()] == [
         ("98.new", "spread", "something new")
     ]
+
+
+@pytest.mark.parametrize("name", ["98.new", "98.accuracy"], ids=["new", "measured"])
+def test_a_claim_without_words_in_a_lesson_is_named_with_its_cell(trial, lessons, name):
+    path = lessons / "98_trial.py"
+    cell = f'\n# %%\nspread("{name}", "", 1)\n'
+    path.write_text(path.read_text(encoding="utf-8") + cell, encoding="utf-8")
+    says = f'lessons/98_trial.py: cell 5, which begins \'spread("{name}", "", 1)\': {name}: a claim without words'
+    with pytest.raises(BookError, match=re.escape(says)):
+        results.unmeasured()
 
 
 def test_what_was_not_reached_is_quoted_with_the_sentences_around_it(trial):

@@ -26,6 +26,14 @@ def test_what_each_lesson_ends_with_stands_on_one_page(site):
     assert page.count("<h2>") == len(all_lessons())
 
 
+def test_what_each_lesson_draws_on_stands_on_one_page_with_its_links(site):
+    page = (site / "reading.html").read_text(encoding="utf-8")
+    items = [item for lesson in all_lessons() for item in lesson.header["reading"]]
+    assert page.count("<h2>") == len(all_lessons())
+    for mark, address in (("doi:", "https://doi.org/"), ("arXiv:", "https://arxiv.org/abs/")):
+        assert page.count(f'href="{address}') == sum(item.count(mark) for item in items) > 0
+
+
 def test_every_lesson_has_a_page_with_its_solutions_and_its_notebooks(site):
     for lesson in all_lessons():
         page = (site / f"{lesson.name}.html").read_text(encoding="utf-8")
@@ -73,6 +81,32 @@ def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lesson
     (out / "searchindex.js").write_text("old")
     says = r"lessons/98_trial\.py: cell 5, which begins 'x = 1', line 2: '\(' was never closed"
     with pytest.raises(LessonError, match=says):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+
+
+def test_a_picture_without_words_stops_the_build_and_is_named(trial, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    (output,) = trial.cells["picture"].outputs
+    output.metadata["image/png"]["alt"] = " "
+    trial.write()
+    says = r"notebooks/solutions/98_trial\.ipynb: cell 98-picture: its picture has no alt text"
+    with pytest.raises(BookError, match=says):
+        sites.build(out)
+    assert (out / "searchindex.js").read_text() == "old"
+
+
+def test_a_claim_without_words_stops_the_build_and_is_named(trial, lessons, tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "searchindex.js").write_text("old")
+    path = lessons / "claims.toml"
+    path.write_text(path.read_text("utf-8").replace("accuracy of the trial", ""), encoding="utf-8")
+    claims.stored.cache_clear()
+    says = r"lessons/claims\.toml: 98\.accuracy, made in cell 98-claim: a claim without words"
+    with pytest.raises(BookError, match=says):
         sites.build(out)
     assert (out / "searchindex.js").read_text() == "old"
 
