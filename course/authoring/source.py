@@ -34,7 +34,7 @@ RECORDERS = {"fact", "bound", "spread"}
 QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a result as measured
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
-WIDEST_IN_PROSE = 72  # columns of code that prose quotes, indented by four: a narrow window wraps nothing there
+WIDEST_IN_PROSE = 72  # columns of code that prose quotes: what a narrow window shows
 LONGEST = 25  # lines of a worked cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
