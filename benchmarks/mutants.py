@@ -8,8 +8,8 @@ statement. EQUIVALENT names mutants that do what the solution does; they are sho
 unless the check marks it as one that fits any mistake; `broken` counts those told by an error at their own line, which
 are among the specific. The last line is JSON.
 
-Reached with the fifty exercises: 892 mutants (and 20 equivalent ones), all refused, 842 (94%) with a specific hint, of
-which 172 were told by an error.
+Reached with all exercises of the nineteen lessons: 1,178 mutants (and 35 equivalent ones), all refused, 1,096 (93%)
+with a specific hint, of which 246 were told by an error. Exit code 1 below 95% and 80%.
 """
 
 import ast

