@@ -3,10 +3,11 @@
     python -m benchmarks.grading --sizes 10 50 200 500 --jobs 2
 
 Of ten submissions of the lesson six are right, two have a wrong answer, one an answer that fails, and one is untouched.
-"own" are the processor seconds of the sandboxes that the submissions run in, "graders" those of all else: the command,
-its processes with their imports, and the key. "ratio" is the sum of both over "own": 1 would be a grading that costs
-nothing. "wall" is that of the clock times the jobs, over "own"; it means something on a quiet machine alone. "memory"
-is the most that the command and its processes took, without sandboxes.
+No two wrong answers give the same numbers. "own" are the processor seconds of the programs in the sandboxes that the
+submissions run in, "graders" those of all else: the command, its processes with their imports, bubblewrap, and the key.
+"ratio" is the sum of both over "own": 1 would be a grading that costs nothing. "wall" is that of the clock times the
+jobs, over "own"; it means something on a quiet machine alone. "MB" is the most that the command and its processes took,
+without sandboxes.
 
 The smallest class is then graded by the command `course grade` as well, which is killed halfway and started again, and
 once more without a kill: "same bytes" says whether both folders hold the same. The last line is JSON.
@@ -29,13 +30,18 @@ import psutil
 
 from course.catalog import Lesson, find
 from course.classroom import gradebook, grading
+from course.classroom.key import ExerciseKey
 from course.classroom.roster import Student
-from course.classroom.sandbox import Sandbox
+from course.classroom.sandbox import Sandbox, descendants
 from course.learner.merge import exercise_of, handed_out
 
 SEED = 7
+IMPORTED = time.process_time()  # what the command spends before it begins
 KINDS = ["right"] * 6 + ["wrong"] * 2 + ["fails", "untouched"]
-BROKEN = {"wrong": "return args[0]", "fails": "raise ValueError('not yet')"}
+BROKEN = {
+    "wrong": "import numpy as np\n    return np.multiply(args[0], 1 + {number} / 1000)",
+    "fails": "raise ValueError('not yet')",
+}
 
 
 def main() -> None:
@@ -65,9 +71,8 @@ def graded(folder: Path, lesson: Lesson, size: int, jobs: int) -> dict[str, floa
     """Grade a class and return what that took, in seconds and MB."""
     students = hand_in(folder / "submissions", lesson, size)
     order = grading.Order(folder / "submissions", folder / "grades", SEED)
-    os.environ["COSTS"] = str(folder / "costs")
-    Path(os.environ["COSTS"]).mkdir()
-    grading._prepare = prepare
+    costs_of(order).mkdir()
+    grading._make_key = make_key
     grading._grade = grade
     watch = Watch()
     start = time.perf_counter()
@@ -76,9 +81,12 @@ def graded(folder: Path, lesson: Lesson, size: int, jobs: int) -> dict[str, floa
         list(grading.grade_all(order, students, [lesson], jobs=jobs)), students, order.out
     )
     wall = time.perf_counter() - start
-    costs = [json.loads(path.read_text()) for path in Path(os.environ["COSTS"]).iterdir()]
+    costs = [json.loads(path.read_text()) for path in costs_of(order).iterdir()]
     own = sum(cost["own"] for cost in costs)
-    graders = time.process_time() - before + sum(cost["grader"] + cost["key"] for cost in costs)
+    others = psutil.Process().children()  # what graders are forked from, and what looks after them
+    graders = IMPORTED + time.process_time() - before
+    graders += sum(sum(each.cpu_times()[:2]) for each in others)
+    graders += sum(cost["grader"] + cost["key"] + cost["bubblewrap"] for cost in costs)
     return {
         "size": size,
         "own": round(own, 1),
@@ -100,7 +108,7 @@ def hand_in(folder: Path, lesson: Lesson, size: int) -> list[Student]:
         answers = {name: each.solution for name, each in lesson.exercises.items()}
         if kind in BROKEN:
             name = lesson.exercises[first].answers[0]
-            answers[first] = f"def {name}(*args):\n    {BROKEN[kind]}"
+            answers[first] = f"def {name}(*args):\n    {BROKEN[kind].format(number=number)}"
         made = learner.copy()
         made.cells = [cell.copy() for cell in learner.cells]
         for cell in made.cells:
@@ -117,13 +125,15 @@ class Counted(Sandbox):
     """A sandbox that keeps what its processes have computed until it closes."""
 
     spent = 0.0
+    bubblewrap = 0.0
 
     def close(self) -> None:
         try:
-            processes = psutil.Process(self._process.pid).children(recursive=True)
-        except psutil.Error:
-            processes = []
-        for each in processes:
+            nanoseconds = Path(f"/proc/{self._process.pid}/schedstat").read_text().split()[0]
+            Counted.bubblewrap += int(nanoseconds) / 1e9
+        except OSError:
+            pass
+        for each in descendants(self._process.pid):
             try:
                 Counted.spent += sum(each.cpu_times()[:4])
             except psutil.Error:
@@ -131,31 +141,44 @@ class Counted(Sandbox):
         super().close()
 
 
-_key_seconds = 0.0
-_own_seconds = 0.0
-_prepare = grading._prepare
+_make_key = grading._make_key
 _grade = grading._grade
+_key_seconds = 0.0
 
 
-def prepare(lesson: Lesson, order: grading.Order) -> None:
-    """Do what a process does before it grades, and count it."""
+def make_key(task: tuple[Lesson, grading.Order]) -> dict[str, ExerciseKey]:
+    """Make the key, and count what that takes."""
     global _key_seconds
     grading.Sandbox = Counted  # type: ignore[misc]
-    _prepare(lesson, order)
+    found = _make_key(task)
     _key_seconds = Counted.spent
+    _keep_costs(task[1])
+    return found
 
 
-def grade(student: Student) -> None:
-    """Grade a submission and keep what this process has cost by now."""
-    _grade(student)
+def grade(task: grading.Task) -> None:
+    """Grade a submission and count what that takes."""
+    grading.Sandbox = Counted  # type: ignore[misc]
+    _grade(task)
+    _keep_costs(task.order)
+
+
+def costs_of(order: grading.Order) -> Path:
+    """Return the folder where processes keep what they have cost."""
+    return order.out.parent / "costs"
+
+
+def _keep_costs(order: grading.Order) -> None:
+    """Keep what this process has cost by now."""
     me = psutil.Process()
     costs = {
         "own": Counted.spent - _key_seconds,
         "key": _key_seconds,
+        "bubblewrap": Counted.bubblewrap,
         "grader": time.process_time(),
         "memory": me.memory_info().rss,
     }
-    Path(os.environ["COSTS"], f"{me.pid}.json").write_text(json.dumps(costs))
+    (costs_of(order) / f"{me.pid}.json").write_text(json.dumps(costs))
 
 
 class Watch:

@@ -19,8 +19,8 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
 from types import FunctionType
 from typing import Any
 
@@ -143,38 +143,124 @@ def verdict(name: str, notebook: Mapping[str, Any]) -> Verdict:
     has that exercise, KeyError when an answer is missing.
     """
     text = _text(name)
-    return judge_by_text(name, text.check, notebook, tuple(notebook[each] for each in text.answers))
+    return judging(text, notebook).judge(tuple(notebook[each] for each in text.answers))
 
 
-def judge_by_text(
-    name: str,
-    check: str,
-    notebook: Mapping[str, Any],
-    answers: tuple[Any, ...],
-    tools: Mapping[str, Any] | None = None,
+@dataclass
+class Judging:
+    """What answers to one exercise are judged by: its check, and what draws their inputs. It shows nothing.
+
+    It may judge any number of answers. `text` is what the lesson holds of the exercise, None where no lesson has it.
+    """
+
+    name: str
+    check: Callable[..., None]
+    draw: Draw | None
+    text: Exercise | None
+    _trials: dict[tuple[int, ...], drawn.Trial] = field(default_factory=dict)
+
+    def judge(self, answers: tuple[Any, ...]) -> Verdict:
+        """Judge answers by the check and by drawn inputs."""
+        if any(map(is_stub, answers)):
+            return Verdict("not attempted", ("Replace the ... above and run both cells again.",))
+        results: list[Any] = []
+        watched = tuple(
+            _watched(answer, results, place not in self._giving_nothing)
+            for place, answer in enumerate(answers)
+        )
+        try:
+            self.check(*watched)
+            found = self._difference(watched)
+            if found:
+                return Verdict("wrong", (*_steps(found.behavior), found.example), found.general)
+        except Hint as hint:
+            if results and results[-1] is None:
+                return Verdict("wrong", _steps(NOTHING))
+            return self._nearer(watched, hint)
+        except Exception as error:
+            if results and results[-1] is None:  # what the check could not work with
+                return Verdict("wrong", _steps(NOTHING))
+            return Verdict("broken", (_own_error(error, self.check, answers, results),))
+        return Verdict("right")
+
+    def trial(self) -> drawn.Trial | None:
+        """Return the drawn inputs, with what the lesson's solution gives for them; None where none are drawn."""
+        if self.draw is None:
+            return None
+        seed = drawn.seed()
+        if seed not in self._trials:
+            self._trials[seed] = drawn.trial(self._reference(), self.draw)
+        return self._trials[seed]
+
+    def _reference(self) -> Callable:
+        """Return the lesson's own answer, run beside what the check uses."""
+        text = self.text or _text(self.name)
+        own = dict(getattr(self.check, "__globals__", {}))
+        exec(compile(text.solution, f"<solution of exercise {self.name}>", "exec"), own)
+        return own[text.answers[0]]
+
+    def _difference(self, answers: tuple[Any, ...]) -> drawn.Difference | None:
+        """How the answer differs from the solution on drawn inputs; None where it does not, or none are drawn."""
+        trial = self.trial()
+        return drawn.difference(answers[0], trial) if trial else None
+
+    def _nearer(self, answers: tuple[Any, ...], hint: Hint) -> Verdict:
+        """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
+        steps = _steps(str(hint))
+        found = None
+        if hint.general or len(steps) == 1:
+            # Where the answer breaks on other inputs, too, the hint came first.
+            with contextlib.suppress(Exception):
+                found = self._difference(answers)
+        if not found:
+            return Verdict("wrong", steps, hint.general)
+        if hint.general and not found.general:
+            return Verdict("wrong", (found.behavior, str(hint), found.example))
+        return Verdict("wrong", (*steps, found.example), hint.general)
+
+    @cached_property
+    def _giving_nothing(self) -> set[int]:
+        """The places of answers of which the solution's function returns nothing, or None, so that it is no mistake."""
+        if self.text is None:
+            return set()
+        functions = {
+            each.name: each
+            for each in ast.parse(self.text.solution).body
+            if isinstance(each, ast.FunctionDef)
+        }
+        names = enumerate(self.text.answers)
+        return {place for place, name in names if not _gives(functions.get(name))}
+
+
+def judge(
+    name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None
 ) -> Verdict:
-    """Judge `answers` by the text of the check of exercise `name`, with what it uses of the `notebook`'s names.
+    """Judge `answers` to exercise `name` by `check` and by drawn inputs, and show nothing."""
+    try:
+        text = _text(name)
+    except LessonError:
+        text = None
+    return Judging(name, check, draw, text).judge(answers)
+
+
+def judging(
+    text: Exercise, notebook: Mapping[str, Any], tools: Mapping[str, Any] | None = None
+) -> Judging:
+    """Return what answers are judged by, from the text of an exercise and what it uses of the `notebook`'s names.
 
     `tools` may stand in for `expect` and `expect_close`, as to count what is met; then no inputs are drawn.
     """
-    judging, draw = check_by_text(name, check, notebook, tools)
-    return judge(name, judging, answers, None if tools else draw)
-
-
-def check_by_text(
-    name: str, check: str, notebook: Mapping[str, Any], tools: Mapping[str, Any] | None = None
-) -> tuple[Callable[..., None], Draw | None]:
-    """Return the check of an exercise, made from its text, and what draws its inputs, where it has that."""
-    tree = ast.parse(check)
-    judging = tree.body[-1]
-    assert isinstance(judging, ast.FunctionDef)
-    judging.decorator_list.clear()  # it would judge, and show, on the spot
+    tree = ast.parse(text.check)
+    checking = tree.body[-1]
+    assert isinstance(checking, ast.FunctionDef)
+    checking.decorator_list.clear()  # it would judge, and show, on the spot
     space = dict(notebook)
     for tool in ("NOTHING", "expect", "expect_close", "generators"):
         space[tool] = globals()[tool]
-    exec(compile(tree, f"<check of exercise {name}>", "exec"), space)
+    exec(compile(tree, f"<check of exercise {text.name}>", "exec"), space)
     space |= tools or {}  # after the check's own imports
-    return space[judging.name], space["draw"] if "draw=draw" in check else None
+    draws = "draw=draw" in text.check and not tools
+    return Judging(text.name, space[checking.name], space["draw"] if draws else None, text)
 
 
 def hint(name: str) -> None:
@@ -194,32 +280,6 @@ def tally(lesson: str) -> None:
         f"{len(names) - len(left)} of {len(names)} exercises right"
         + (f"; to do: {', '.join(left)}" if left else "")
     )
-
-
-def judge(
-    name: str, check: Callable[..., None], answers: tuple[Any, ...], draw: Draw | None = None
-) -> Verdict:
-    """Judge `answers` by `check` and by drawn inputs, and show nothing."""
-    if any(map(is_stub, answers)):
-        return Verdict("not attempted", ("Replace the ... above and run both cells again.",))
-    results: list[Any] = []
-    watched = tuple(
-        _watched(answer, results, _gives(name, place)) for place, answer in enumerate(answers)
-    )
-    try:
-        check(*watched)
-        found = _difference(name, check, watched, draw)
-        if found:
-            return Verdict("wrong", (*_steps(found.behavior), found.example), found.general)
-    except Hint as hint:
-        if results and results[-1] is None:
-            return Verdict("wrong", _steps(NOTHING))
-        return _nearer(name, check, watched, draw, hint)
-    except Exception as error:
-        if results and results[-1] is None:  # what the check could not work with
-            return Verdict("wrong", _steps(NOTHING))
-        return Verdict("broken", (_own_error(error, check, answers, results),))
-    return Verdict("right")
 
 
 def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
@@ -283,54 +343,14 @@ def _text(name: str) -> Exercise:
     return exercises[name]
 
 
-def reference(exercise: Exercise, space: Mapping[str, Any]) -> Any:
-    """Return the lesson's own answer to `exercise`, run beside what its check uses, `space`."""
-    own = dict(space)
-    exec(compile(exercise.solution, f"<solution of exercise {exercise.name}>", "exec"), own)
-    return own[exercise.answers[0]]
-
-
-def _difference(
-    name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None
-) -> drawn.Difference | None:
-    """How the answer differs from the lesson's solution on drawn inputs; None where it does not, or none are drawn."""
-    if draw is None:
-        return None
-    right = reference(_text(name), getattr(check, "__globals__", {}))
-    return drawn.difference(answers[0], right, draw)
-
-
-def _nearer(
-    name: str, check: Callable, answers: tuple[Any, ...], draw: Draw | None, hint: Hint
-) -> Verdict:
-    """Judge by a check's own hint, with what drawn inputs add: the behavior to a general one, an example."""
-    steps = _steps(str(hint))
-    found = None
-    if hint.general or len(steps) == 1:
-        with contextlib.suppress(
-            Exception
-        ):  # the answer breaks on other inputs, too; the hint came first
-            found = _difference(name, check, answers, draw)
-    if not found:
-        return Verdict("wrong", steps, hint.general)
-    if hint.general and not found.general:
-        return Verdict("wrong", (found.behavior, str(hint), found.example))
-    return Verdict("wrong", (*steps, found.example), hint.general)
-
-
-def _gives(name: str, place: int) -> bool:
-    """Whether the solution's function at that place always returns a value, so that nothing is a mistake."""
-    try:
-        text = _text(name)
-    except LessonError:
-        return True
-    for node in ast.parse(text.solution).body:
-        if isinstance(node, ast.FunctionDef) and node.name == text.answers[place]:
-            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
-            return bool(returned) and not any(
-                value is None or ast.unparse(value) == "None" for value in returned
-            )
-    return False
+def _gives(function: ast.FunctionDef | None) -> bool:
+    """Whether a function always returns a value, so that to return nothing is a mistake."""
+    if function is None:
+        return False
+    returned = [each.value for each in ast.walk(function) if isinstance(each, ast.Return)]
+    return bool(returned) and not any(
+        value is None or ast.unparse(value) == "None" for value in returned
+    )
 
 
 def _watched(answer: Any, results: list[Any], gives: bool) -> Any:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course.drawn import DRAWS, NOTHING, alike, difference, generators, plain
+from course.drawn import DRAWS, NOTHING, alike, difference, generators, plain, trial
 
 
 def draw(rng):
@@ -10,7 +10,7 @@ def draw(rng):
 
 
 def behavior(answer, reference=np.cumsum):
-    found = difference(answer, reference, draw)
+    found = difference(answer, trial(reference, draw))
     return found.behavior if found else None
 
 
@@ -65,11 +65,8 @@ def test_a_side_a_range_and_a_single_confusion_are_named(answer, reference, word
 
 
 def test_an_argument_that_makes_no_difference_is_named():
-    found = difference(
-        lambda x, rate: x + 1,
-        lambda x, rate: x + 1 + np.sin(rate) * x,
-        lambda rng: (*draw(rng), 2.0),
-    )
+    tried = trial(lambda x, rate: x + 1 + np.sin(rate) * x, lambda rng: (*draw(rng), 2.0))
+    found = difference(lambda x, rate: x + 1, tried)
     assert found.behavior == "It returns the same, whatever `rate` is."
 
 
@@ -78,7 +75,7 @@ def test_a_difference_on_some_inputs_is_counted_and_the_shortest_of_them_is_show
         return np.cumsum(x) if len(x) % 2 else np.cumsum(x) * x
 
     even = sum(rng.integers(2, 6) % 2 == 0 for rng in generators())
-    found = difference(on_even, lambda values: np.cumsum(values), draw)
+    found = difference(on_even, trial(lambda values: np.cumsum(values), draw))
     assert found.general
     assert found.behavior == f"It is wrong for {even} of {DRAWS} inputs drawn at random."
     assert found.example.startswith("For values = [")

@@ -92,7 +92,7 @@ def write(grades: Sequence[Grade], students: Sequence[Student], out: Path) -> No
 
 def figure_path(out: Path, student: str, exercise: str) -> Path:
     """Return where the figure of an answer is kept."""
-    return out / "results" / student / f"{exercise}.png"
+    return out / "results" / student / f"{exercise}.svg"
 
 
 def _rows(grades: Iterable[Grade]) -> Iterable[list[Any]]:

@@ -1,18 +1,23 @@
 """Grades a class: each submission once, in processes side by side; what is graded is not graded again.
 
-Each result is a file of its own, written whole, so that a grading that was killed goes on where it stopped. The inputs
-that answers are tried on are drawn anew for each grading, from a seed that its folder keeps.
+The processes are of this machine or, by the address of a scheduler, the workers of a Dask cluster that see the same
+files. A task is plain data. Its result is a file of its own, written whole, so that a grading that was killed goes on
+where it stopped. The inputs that answers are tried on are drawn anew for each grading, from a seed that its folder
+keeps.
 """
 
+import contextlib
+import gc
 import hashlib
 import json
 import multiprocessing
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +27,7 @@ from course.classroom import comparison, key, submissions, variants
 from course.classroom.gradebook import Grade, Points, figure_path
 from course.classroom.key import ExerciseKey, Serving, lesson_key
 from course.classroom.roster import Student
-from course.classroom.sandbox import Limits, Sandbox
+from course.classroom.sandbox import Limits, Sandbox, SandboxError
 from course.classroom.submissions import Submission, SubmissionError, plain
 from course.drawn import fresh
 from course.files import write_whole
@@ -42,6 +47,25 @@ class Order:
     limits: Limits = field(default_factory=Limits)
     unsafe: bool = False
 
+    def from_anywhere(self) -> "Order":
+        """Return the same order with paths that hold in any working directory."""
+        keys = self.keys and self.keys.absolute()
+        return replace(self, folder=self.folder.absolute(), out=self.out.absolute(), keys=keys)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process needs to grade one submission: plain data."""
+
+    lesson: Lesson
+    order: Order
+    key: dict[str, ExerciseKey]
+    student: Student
+
+
+# Calls a function with each of some tasks, elsewhere and side by side; gives the results.
+Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
+
 
 def seed(out: Path, chosen: int | None = None) -> int:
     """Return the seed of the grading in folder `out`, which it keeps: the `chosen` one, or a new one."""
@@ -54,104 +78,169 @@ def seed(out: Path, chosen: int | None = None) -> int:
 
 
 def grade_all(
-    order: Order, students: Sequence[Student], lessons: Sequence[Lesson], *, jobs: int
+    order: Order,
+    students: Sequence[Student],
+    lessons: Sequence[Lesson],
+    *,
+    jobs: int,
+    scheduler: str | None = None,
 ) -> Iterator[Grade]:
-    """Grade every student's submission of every lesson; give the grades in the order of lessons and students."""
-    context = multiprocessing.get_context("spawn")
+    """Grade every student's submission of every lesson; give the grades in the order of lessons and students.
+
+    `jobs` are graded at a time; with `scheduler`, the address of a Dask scheduler, as many as it has workers. Raises
+    SandboxError where a sandbox cannot be made, ClusterLost where the scheduler or all its workers have gone.
+    """
+    order = order.from_anywhere()
+    left = {
+        lesson: [each for each in students if _stored(order, each, lesson) is None]
+        for lesson in lessons
+    }
+    if any(left.values()):
+        with _on_cluster(scheduler) if scheduler else _here(jobs) as run:
+            for lesson, some in left.items():
+                if some:
+                    [key] = run(_make_key, [(lesson, order)])
+                    deque(run(_grade, [Task(lesson, order, key, each) for each in some]), maxlen=0)
     for lesson in lessons:
-        left = [student for student in students if _stored(order, student, lesson) is None]
-        if left:
-            with ProcessPoolExecutor(jobs, context, _prepare, (lesson, order)) as pool:
-                for _ in pool.map(_grade, left):
-                    pass
         for student in students:
             stored = _stored(order, student, lesson)
             assert stored is not None
             yield stored
 
 
-_lesson: Lesson
-_order: Order
-_key: dict[str, ExerciseKey]
+@contextlib.contextmanager
+def _here(jobs: int) -> Iterator[Run]:
+    """Give what calls a function with each of some tasks, in processes of this machine.
+
+    They are forked from one that has imported what graders need.
+    """
+    can_fork = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if can_fork else "spawn")
+    if can_fork:
+        context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(jobs, context, _begin) as pool:
+        yield pool.map
 
 
-def _prepare(lesson: Lesson, order: Order) -> None:
-    """Make what this process grades by; it ends when the process that has started it is killed."""
-    global _lesson, _order, _key
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _lesson = lesson
-    _order = order
-    _key = lesson_key(lesson.number, _sandbox)
-
-
-def _end_with_parent() -> None:
+def _begin() -> None:
+    """Make this process a grader, which ends when the one that has started it is killed, and with it the sandboxes."""
+    gc.freeze()  # else each collection would look through all that is imported, for longer than an answer takes
     parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-        os._exit(1)  # and with it the sandboxes
+
+    def watch() -> None:
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
-def _sandbox() -> Sandbox:
-    return Sandbox(_order.limits, lifted={"all"} if _order.unsafe else ())
+@contextlib.contextmanager
+def _on_cluster(scheduler: str) -> Iterator[Run]:
+    """Give what calls a function with each of some tasks, on the workers of a Dask scheduler."""
+    from distributed import KilledWorker  # Dask takes seconds to import
+
+    from course.runs import cluster
+
+    with cluster.connected(scheduler) as client:
+
+        def run(function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+            def submit(task: Any) -> Any:
+                return client.submit(_on_worker, function, task, pure=False)
+
+            try:
+                for _, future in cluster.dealt(client, list(tasks), submit, {}):
+                    yield future.result()
+                    future.release()  # else Dask grades it again when its worker dies
+            except cluster.ClusterLost as loss:
+                raise cluster.ClusterLost(f"{scheduler}: {loss}") from loss
+            except KilledWorker as error:
+                raise cluster.ClusterLost(f"{scheduler}: a task has killed its workers") from error
+
+        yield run
 
 
-def _grade(student: Student) -> None:
-    grade = grade_one(student)
-    content = {"digest": _digest(_order, student, _lesson), "grade": asdict(grade)}
-    write_whole(_result(_order, student, _lesson), json.dumps(content, indent=1) + "\n")
+def _on_worker(function: Callable[[Any], Any], task: Any) -> Any:
+    """Call the function with a task; what is refused names the worker."""
+    from distributed import get_worker
 
-
-def grade_one(student: Student) -> Grade:
-    """Grade a student's submission of the lesson that this process was prepared for."""
     try:
-        path = submissions.find(_order.folder, student.id, _lesson)
-        submission = submissions.read(path, _lesson)
+        return function(task)
+    except SandboxError as error:
+        raise SandboxError(f"worker {get_worker().address}: {error}") from None
+
+
+def _sandbox(order: Order) -> Sandbox:
+    return Sandbox(order.limits, lifted={"all"} if order.unsafe else ())
+
+
+def _make_key(task: tuple[Lesson, Order]) -> dict[str, ExerciseKey]:
+    lesson, order = task
+    return lesson_key(lesson.number, lambda: _sandbox(order))
+
+
+def _grade(task: Task) -> None:
+    content = {
+        "digest": _digest(task.order, task.student, task.lesson),
+        "grade": asdict(grade_one(task)),
+    }
+    path = _result(task.order, task.student, task.lesson)
+    write_whole(path, json.dumps(content, indent=1) + "\n")
+
+
+def grade_one(task: Task) -> Grade:
+    """Grade a submission."""
+    order, lesson = task.order, task.lesson
+    student = task.student.id
+    try:
+        path = submissions.find(order.folder, student, lesson)
+        submission = submissions.read(path, lesson)
     except SubmissionError as error:
-        points = [Points(name, 0.0, 1.0, str(error), "", "") for name in _key]
-        return Grade(student.id, _lesson.name, points, [str(error)])
-    late = _order.due is not None and datetime.fromtimestamp(path.stat().st_mtime) > _order.due
-    points = list(_points(submission, student))
-    if _order.keys:
-        points.append(_report(student, submission))
-    return Grade(student.id, _lesson.name, points, submission.remarks, late)
+        points = [Points(name, 0.0, 1.0, str(error), "", "") for name in task.key]
+        return Grade(student, lesson.name, points, [str(error)])
+    late = order.due is not None and datetime.fromtimestamp(path.stat().st_mtime) > order.due
+    with Serving(lambda: _sandbox(order)) as serving:
+        points = list(_points(task, submission, serving))
+        if order.keys:
+            points.append(_report(task, submission, serving))
+    return Grade(student, lesson.name, points, submission.remarks, late)
 
 
-def _points(submission: Submission, student: Student) -> Iterator[Points]:
+def _points(task: Task, submission: Submission, serving: Serving) -> Iterator[Points]:
     """Give the points of every exercise; leave a figure where there is one."""
-    with Serving(_sandbox) as serving:
-        for name, exercise in _key.items():
-            answer = submission.answers[name]
-            if not answer.strip():
-                yield Points(name, 0.0, 1.0, "not attempted", exercise.way, "There is no answer.")
-                continue
+    for name, exercise in task.key.items():
+        answer = submission.answers[name]
+        if not answer.strip():
+            yield Points(name, 0.0, 1.0, "not attempted", exercise.way, "There is no answer.")
+            continue
+        with fresh(task.order.seed):
             sandbox = serving.sandbox(exercise.way)
-            with fresh(_order.seed):
-                judged = key.judge(exercise, sandbox, answer, submission.own[name])
-            reason = plain(" ".join(judged.verdict.hints))
-            share = round(judged.share, 2)
-            alt = _figure(student, judged)
-            yield Points(name, share, 1.0, judged.verdict.outcome, judged.way, reason, alt)
+            judged = key.judge(exercise, sandbox, answer, submission.own[name])
+        reason = plain(" ".join(judged.verdict.hints))
+        share = round(judged.share, 2)
+        alt = _figure(task, judged)
+        yield Points(name, share, 1.0, judged.verdict.outcome, judged.way, reason, alt)
 
 
-def _figure(student: Student, judged: key.Judged) -> str:
+def _figure(task: Task, judged: key.Judged) -> str:
     """Write the figure of an answer, where it has one, and return its alt text."""
     if judged.compared is None:
         return ""
     picture, alt = comparison.picture(judged.exercise, *judged.compared)
-    write_whole(figure_path(_order.out, student.id, judged.exercise), picture)
+    write_whole(figure_path(task.order.out, task.student.id, judged.exercise), picture)
     return alt
 
 
-def _report(student: Student, submission: Submission) -> Points:
+def _report(task: Task, submission: Submission, serving: Serving) -> Points:
     """Give the points for what the student says of their own run: the share of results that are the key's."""
-    name = variants.REPORT.format(_lesson.number)
-    with _sandbox() as sandbox:
-        verdict, found = key.value(sandbox, name, submission.report, "reported")
+    name = variants.REPORT.format(task.lesson.number)
+    sandbox = serving.sandbox(key.OUTSIDE)
+    verdict, found = key.value(sandbox, name, submission.report, "reported")
     if verdict.outcome != "right" or not isinstance(found, dict):
         return Points(name, 0.0, 1.0, verdict.outcome, key.OUTSIDE, " ".join(verdict.hints))
     if all(value is ... for value in found.values()):
         return Points(name, 0.0, 1.0, "not attempted", key.OUTSIDE, "Nothing is written down.")
-    expected = _results(student)
+    expected = json.loads(_own_key(task.order, task.student, task.lesson).read_text("utf-8"))
     right = [each for each, value in expected.items() if _agrees(found.get(each), *value)]
     wrong = [each for each in expected if each not in right]
     outcome = "wrong" if wrong else "right"
@@ -159,11 +248,10 @@ def _report(student: Student, submission: Submission) -> Points:
     return Points(name, round(len(right) / len(expected), 2), 1.0, outcome, key.OUTSIDE, reason)
 
 
-def _results(student: Student) -> dict[str, tuple[float, float]]:
-    """Return what the student's run gives, and the last digit printed, from the key that `course assign` computed."""
-    assert _order.keys is not None
-    path = _order.keys / student.id / f"{_lesson.name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+def _own_key(order: Order, student: Student, lesson: Lesson) -> Path:
+    """Return where the results of a student's run are, each with its last digit printed, as `course assign` made it."""
+    assert order.keys is not None
+    return order.keys / student.id / f"{lesson.name}.json"
 
 
 def _agrees(found: Any, expected: float, last_digit: float) -> bool:
@@ -176,10 +264,14 @@ def _result(order: Order, student: Student, lesson: Lesson) -> Path:
 
 
 def _digest(order: Order, student: Student, lesson: Lesson) -> str:
-    """Return what a grade depends on: the submission, the lesson, the seed, and the time it is due."""
-    path = order.folder / student.id / f"{lesson.name}.ipynb"
-    parts = [path.read_bytes() if path.is_file() and not path.is_symlink() else b"missing"]
-    parts += [lesson.source.read_bytes(), str((order.seed, order.due, order.keys)).encode()]
+    """Return what a grade depends on: the submission, the lesson, the seed, the time it is due, the own run's key."""
+    files = [order.folder / student.id / f"{lesson.name}.ipynb", lesson.source]
+    files += [_own_key(order, student, lesson)] if order.keys else []
+    parts = [
+        path.read_bytes() if path.is_file() and not path.is_symlink() else b"missing"
+        for path in files
+    ]
+    parts.append(str((order.seed, order.due, order.keys is not None)).encode())
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

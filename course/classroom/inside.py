@@ -118,10 +118,16 @@ def _kind(space: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _judge(request: dict[str, Any], space: dict[str, Any]) -> dict[str, Any]:
     """Judge in here an answer that is not plain data; the token, sent only now, says that this code has run."""
+    from course.catalog import Exercise
     from course.classroom.tally import tallied
+    from course.drawn import fresh
+    from course.exercises import judging
 
-    answers = tuple(space.get(name, ...) for name in request["names"])
-    verdict, met = tallied(request["exercise"], request["check"], space, answers)
+    names = request["names"]
+    answers = tuple(space.get(name, ...) for name in names)
+    text = Exercise(request["exercise"], tuple(names), request["solution"], request["check"])
+    with fresh(*request["seed"]):
+        verdict, met = tallied(judging(text, space), space, answers)
     return {
         "token": request["token"],
         "outcome": verdict.outcome,

@@ -1,28 +1,31 @@
-"""What a lesson's exercises are judged by: the grader's own side, which never enters a sandbox with an answer.
+"""What a lesson's exercises are judged by: the grader's own side, which enters no sandbox before an answer has run.
 
-An exercise is judged from outside where its own solution passes that way, that is, where all that goes in and comes
-out is plain data. Where it does not (a class, a model, a generator), it is judged inside, which the gradebook says.
+A key is plain data: one process makes it for all graders, on whatever machine they are. An exercise is judged from
+outside where its own solution passes that way, that is, where all that goes in and comes out is plain data. Where it
+does not (a class, a model, a generator), it is judged inside, which the gradebook says.
 """
 
 import ast
 import contextlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from course.authoring import slice, source
+from course import drawn
 from course.catalog import Exercise, LessonError, find
 from course.classroom import remote
 from course.classroom.comparison import compare
 from course.classroom.sandbox import Contained, Sandbox
 from course.classroom.tally import tallied
-from course.exercises import OddAnswer, Verdict
+from course.exercises import Judging, OddAnswer, Verdict, judging
 
 OUTSIDE = "outside"
 INSIDE = "inside"
+KEPT = 16  # exercises whose checks a process keeps ready
 
 Answers = tuple[Any, ...]
 
@@ -41,16 +44,26 @@ class Judged:
     compared: tuple[np.ndarray, np.ndarray] | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExerciseKey:
-    """What one exercise is judged by: the texts of its lesson, what the check uses of it, and how it is judged."""
+    """What one exercise is judged by: its texts, the lesson's cells that it rests on, and how it is judged."""
 
-    name: str
     text: Exercise
-    lesson: str  # the lesson's cells that the exercise rests on
-    space: dict[str, Any]
+    lesson: str
     way: str = OUTSIDE
-    most: int = field(default=0)  # expectations that the solution meets
+    most: int = 0  # expectations that the solution meets
+
+    @property
+    def name(self) -> str:
+        return self.text.name
+
+
+@lru_cache(KEPT)
+def _judging(text: Exercise, lesson: str) -> tuple[Judging, dict[str, Any]]:
+    """Return what answers are judged by, with the names that the lesson's cells have made for it."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(lesson, f"<lesson of exercise {text.name}>", "exec"), space)
+    return judging(text, space), space
 
 
 class Serving:
@@ -89,17 +102,18 @@ def lesson_key(number: str, start: Callable[[], Sandbox]) -> dict[str, ExerciseK
 
 
 def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
+    from course.authoring import slice, source  # takes a second, and graders have no need of it
+
     lesson = find(number)
     text = source.read(lesson.name)
     keys = {}
-    for name in lesson.exercises:
+    for name, exercise in lesson.exercises.items():
         above = ast.unparse(ast.Module(slice.statements(text, name), []))
-        key = ExerciseKey(name, lesson.exercises[name], above, slice.namespace(text, name))
-        keys[name] = key
-        for key.way in (OUTSIDE, INSIDE):
-            sandbox = serving.sandbox(key.way)
-            judged, key.most, _ = _tried(key, sandbox, key.text.solution, [])
+        for way in (OUTSIDE, INSIDE):
+            key = ExerciseKey(exercise, above, way)
+            judged, most, _ = _tried(key, serving.sandbox(way), exercise.solution, [])
             if judged.outcome == "right":
+                keys[name] = replace(key, most=most)
                 break
         else:
             raise LessonError(f"exercise {name}: its solution is {judged.outcome}: {judged.hints}")
@@ -116,7 +130,7 @@ def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Ju
     compared = None
     if verdict.outcome == "wrong" and answers:
         with contextlib.suppress(Exception):  # a figure is an extra: the verdict stands without it
-            compared = compare(key.text, key.space, answers[0])
+            compared = compare(_judging(key.text, key.lesson)[0], answers[0])
     return Judged(key.name, verdict, share, key.way, compared)
 
 
@@ -155,14 +169,16 @@ def _tried(
         return Verdict("broken", (error.told[0],)), 0, ()
     except (KeyError, TypeError, AttributeError):
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0, ()
-    return *tallied(key.name, key.text.check, key.space, answers, key.most), answers
+    return *tallied(*_judging(key.text, key.lesson), answers, key.most), answers
 
 
 def _judged_inside(key: ExerciseKey, sandbox: Sandbox, names: list[str]) -> tuple[Verdict, int]:
     """Have an answer judged where it is; believed only with the token, which the code did not know before."""
     token = secrets.token_hex(16)
-    request = {"do": "judge", "exercise": key.name, "names": names, "check": key.text.check}
-    reply = sandbox.ask(request | {"token": token})
+    what = {"do": "judge", "exercise": key.name, "names": names, "check": key.text.check}
+    reply = sandbox.ask(
+        {**what, "solution": key.text.solution, "seed": drawn.seed(), "token": token}
+    )
     if "raised" in reply:
         return Verdict("broken", (str(reply["raised"].get("message")),)), 0
     if not secrets.compare_digest(str(reply["token"]), token):

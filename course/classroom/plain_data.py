@@ -47,6 +47,8 @@ def _down(value: Any, depth: int) -> Any:
         raise NotPlain(f"nested deeper than {DEEPEST}")
     if value is None or type(value) in (bool, str, float):
         return value
+    if type(value) is np.ndarray:
+        return ["array", _array(value)]
     if type(value) is int:
         return value if abs(value) < 1 << 53 else ["int", hex(value)]
     if value is ...:

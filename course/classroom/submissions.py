@@ -13,7 +13,7 @@ from nbformat import NotebookNode, v4
 
 from course.catalog import Lesson
 from course.classroom.variants import TAG
-from course.learner.merge import answer_in, digest, exercise_of, handed_out
+from course.learner.merge import digest, exercise_of, handed_out
 
 LARGEST = 20 << 20  # bytes
 MOST_CELLS = 2_000
@@ -49,16 +49,31 @@ def read(path: Path, lesson: Lesson) -> Submission:
     notebook = _notebook(path)
     course = notebook.metadata.get("course", {})
     name = course.get("lesson") if isinstance(course, dict) else None
-    exercises = {exercise_of(cell) for cell in notebook.cells} - {None}
+    try:
+        cells = [(cell, exercise_of(cell)) for cell in notebook.cells]
+    except (AttributeError, TypeError):  # metadata that is not nbgrader's
+        raise SubmissionError("is not a notebook") from None
+    exercises = {exercise for _, exercise in cells} - {None}
     if name != lesson.name and not exercises & lesson.exercises.keys():
         raise SubmissionError(f"is a notebook of {name or 'no lesson'}, not of {lesson.name}")
     texts, order = _given(lesson)
-    answers = {each: answer_in(notebook, each) for each in lesson.exercises}
-    own = {each: _own_above(notebook, each, texts) for each in lesson.exercises}
+    answers: dict[str, list[str]] = {each: [] for each in lesson.exercises}
+    own: dict[str, list[str]] = {}
+    above: list[str] = []
+    for cell, exercise in cells:
+        if exercise in answers:
+            answers[exercise].append(cell.source)
+            own.setdefault(exercise, above[:])
+        elif exercise is None and _is_own(cell, texts):
+            above.append(cell.source)
     report = "\n".join(
         cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])
     )
-    return Submission(answers, own, report, list(_remarks(notebook, order, lesson)))
+    remarks = list(_remarks(notebook, order))
+    if lost := [each for each, found in answers.items() if not "".join(found)]:
+        remarks.append(f"the answer cells of {', '.join(lost)} are missing")
+    joined = {each: "\n\n".join(found) for each, found in answers.items()}
+    return Submission(joined, {each: own.get(each, above) for each in answers}, report, remarks)
 
 
 @cache
@@ -98,26 +113,21 @@ def _notebook(path: Path) -> NotebookNode:
     return notebook
 
 
-def _own_above(notebook: NotebookNode, exercise: str, texts: frozenset[str]) -> list[str]:
-    """Return the code cells that the student added or changed above their answer, other answers apart."""
-    own: list[str] = []
-    for cell in notebook.cells:
-        if exercise_of(cell) == exercise:
-            return own
-        mine = cell.cell_type == "code" and cell.source.strip() and digest(cell) not in texts
-        if mine and exercise_of(cell) is None and "parameters" not in cell.metadata.get("tags", []):
-            own.append(cell.source)
-    return own
+def _is_own(cell: NotebookNode, texts: frozenset[str]) -> bool:
+    """Whether a student has added or changed this code cell; the parameters are theirs to choose."""
+    if cell.cell_type != "code" or "parameters" in cell.metadata.get("tags", []):
+        return False
+    return bool(cell.source.strip()) and digest(cell) not in texts
 
 
-def _remarks(notebook: NotebookNode, order: tuple[str, ...], lesson: Lesson) -> Iterator[str]:
+def _remarks(notebook: NotebookNode, order: tuple[str, ...]) -> Iterator[str]:
     """Name what an instructor should know: cells deleted, moved, run out of order or not at all."""
     ids = [cell.get("id") for cell in notebook.cells]
-    kept = [each for each in ids if each in set(order)]
+    place = {each: number for number, each in enumerate(order)}
+    kept = [each for each in ids if each in place]
     missing = len(order) - len(set(kept))
     if missing:
         yield f"{missing} cells of the lesson are deleted"
-    place = {each: number for number, each in enumerate(order)}
     if any(place[b] < place[a] for a, b in itertools.pairwise(kept)):
         yield "cells are reordered"
     counts = [cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code"]
@@ -126,6 +136,3 @@ def _remarks(notebook: NotebookNode, order: tuple[str, ...], lesson: Lesson) -> 
         yield "no cell was run"
     elif ran != sorted(ran):
         yield "cells were run out of order"
-    lost = [name for name in lesson.exercises if not answer_in(notebook, name)]
-    if lost:
-        yield f"the answer cells of {', '.join(lost)} are missing"

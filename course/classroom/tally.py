@@ -6,7 +6,7 @@ A check ends at the first expectation that fails; here it goes on, as far as the
 from collections.abc import Mapping
 from typing import Any
 
-from course.exercises import Hint, Verdict, expect, expect_close, judge_by_text
+from course.exercises import Hint, Judging, Verdict, expect, expect_close, judging
 
 
 class Tally:
@@ -33,17 +33,18 @@ class Tally:
 
 
 def tallied(
-    name: str, check: str, notebook: Mapping[str, Any], answers: tuple[Any, ...], most: int = 0
+    judge: Judging, notebook: Mapping[str, Any], answers: tuple[Any, ...], most: int = 0
 ) -> tuple[Verdict, int]:
-    """Judge answers to exercise `name` by the text of its check; return the verdict and how many expectations hold.
+    """Judge answers to an exercise; return the verdict and how many expectations hold.
 
-    To be right on all inputs, drawn ones too, is one expectation more. `most` is what a right answer meets, where that
-    is known already.
+    To be right on all inputs, drawn ones too, is one expectation more. `notebook` has what the check uses of the
+    lesson's names. `most` is what a right answer meets, where that is known already.
     """
-    verdict = judge_by_text(name, check, notebook, answers)
+    assert judge.text is not None
+    verdict = judge.judge(answers)
     if verdict.outcome == "right" and most:
         return verdict, most
     tally = Tally()
     if verdict.outcome != "not attempted":
-        judge_by_text(name, check, notebook, answers, tally.tools)
+        judging(judge.text, notebook, tally.tools).judge(answers)
     return verdict, tally.met + (verdict.outcome == "right")

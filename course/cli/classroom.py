@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from course.cli.execution import execute, finish
+from course.cli.execution import execute, finish, goes_on
 from course.cli.options import Jobs, LessonNames, Scheduler
 from course.cli.refusals import refuse
 
@@ -91,18 +91,19 @@ def grade(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Submissions at a time; by default one a core."),
     ] = None,
+    scheduler: Scheduler = None,
     unsafe: Annotated[
         bool, typer.Option("--unsafe", help="Without a sandbox: only for code that you trust.")
     ] = False,
 ) -> None:
     """Grade submissions in a sandbox: gradebook.csv, the same for Canvas and Moodle, and a page for each student.
 
-    Started again with the same --out it goes on where it stopped.
+    Started again with the same --out it goes on where it stopped. The workers of a --scheduler need bubblewrap, too.
     """
     from course.catalog import all_lessons, choose
     from course.classroom import gradebook, grading
     from course.classroom import roster as rosters
-    from course.classroom.sandbox import SandboxError, require
+    from course.classroom.sandbox import require
 
     students = rosters.read(roster)
     if not submissions.is_dir():
@@ -114,16 +115,15 @@ def grade(
         chosen = [lesson for lesson in all_lessons() if lesson.name in there]
     if not chosen:
         refuse(f"{submissions}: holds no STUDENT/NN_lesson.ipynb; name the lesson with --lesson")
-    if not unsafe:
-        try:
-            require()
-        except SandboxError as error:
-            refuse(str(error))
+    if not unsafe and not scheduler:
+        require()
     order = grading.Order(
         submissions, out, grading.seed(out, seed), keys=keys, due=due, unsafe=unsafe
     )
     workers = jobs or os.cpu_count() or 1
-    grades = list(grading.grade_all(order, students, chosen, jobs=workers))
+    graded = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
+    with goes_on(out):
+        grades = list(graded)
     gradebook.write(grades, students, out)
     right = sum(each.outcome == "right" for grade in grades for each in grade.points)
     asked = sum(len(grade.points) for grade in grades)

@@ -1,7 +1,8 @@
 """Runs that a command asks for: shown while they go on, stopped in good order, told of when they fail."""
 
+import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,23 @@ def execute(planned: list, out: Path, **how: Any) -> list:
         # Dask takes seconds to import, and what is refused should not wait for it.
         from course.runs import cluster
 
-        try:
+        with goes_on(out):
             cluster.execute(left, out=out, progress=progress, **how)
-        except cluster.ClusterLost as loss:
-            print(
-                f"Error: {loss}; the same command with --out {out} goes on from there",
-                file=sys.stderr,
-            )
-            raise typer.Exit(1) from loss
     return plan.recorded(planned, out)
+
+
+@contextlib.contextmanager
+def goes_on(out: Path) -> Iterator[None]:
+    """Where a cluster is lost in the block, say how to go on, and end with status 1."""
+    try:
+        yield
+    except ConnectionError as loss:
+        cluster = sys.modules.get("course.runs.cluster")
+        if not cluster or not isinstance(loss, cluster.ClusterLost):
+            raise
+        again = f"the same command with --out {out} goes on from there"
+        print(f"Error: {loss}; {again}", file=sys.stderr)
+        raise typer.Exit(1) from loss
 
 
 def finish(records: list, out: Path, refusals: Iterable[str] = ()) -> None:

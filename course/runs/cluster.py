@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import TypeVar
 
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, wait
@@ -36,6 +37,7 @@ class ClusterLost(ConnectionError):
     """The scheduler, or all its workers, have gone while runs were on their way."""
 
 
+Task = TypeVar("Task")
 Progress = Callable[
     [Job, Record | None], None
 ]  # called when a run starts, without a record, and when it ends
@@ -67,23 +69,17 @@ def execute(
     waiting = sorted(jobs, key=_expected_seconds, reverse=True)
     done: dict[str, Record] = {}
     running: dict[Future, Job] = {}
-    threads = 0
-    looked = 0.0
     with _client(min(workers or WORKERS, len(jobs)), scheduler) as client:
+
+        def submit(job: Job) -> Future:
+            progress(job, None)
+            return client.submit(_run, job, out, timeout, pure=False)
+
         try:
-            while waiting or running:
-                if time.monotonic() - looked > LOOK_SECONDS:
-                    threads = max(1, _threads(client))
-                    looked = time.monotonic()
-                while waiting and len(running) < threads:
-                    job = waiting.pop(0)
-                    progress(job, None)
-                    running[client.submit(_run, job, out, timeout, pure=False)] = job
-                for future in _ended(client, list(running)):
-                    job = running.pop(future)
-                    done[job.name] = _record(future, job, out)
-                    future.release()  # else Dask runs it again when its worker dies
-                    progress(job, done[job.name])
+            for job, future in dealt(client, waiting, submit, running):
+                done[job.name] = _record(future, job, out)
+                future.release()  # else Dask runs it again when its worker dies
+                progress(job, done[job.name])
         except ClusterLost as loss:
             finished = f"{len(done)} of {len(jobs)} runs had finished and are recorded in {out}"
             raise ClusterLost(f"{scheduler}: {loss}; {finished}") from loss
@@ -91,6 +87,29 @@ def execute(
             _stop(client, out, list(running))
             raise
     return [done[job.name] for job in jobs]
+
+
+def dealt(
+    client: Client,
+    waiting: list[Task],
+    submit: Callable[[Task], Future],
+    running: dict[Future, Task],
+) -> Iterator[tuple[Task, Future]]:
+    """Submit what is `waiting`, the first whenever a worker is free; give each with its future, which has ended.
+
+    `running` holds what is on its way. Raises ClusterLost when the scheduler or all its workers have gone.
+    """
+    threads = 0
+    looked = 0.0
+    while waiting or running:
+        if time.monotonic() - looked > LOOK_SECONDS:
+            threads = max(1, _threads(client))
+            looked = time.monotonic()
+        while waiting and len(running) < threads:
+            task = waiting.pop(0)
+            running[submit(task)] = task
+        for future in _ended(client, list(running)):
+            yield running.pop(future), future
 
 
 def _run(job: Job, out: Path, timeout: float) -> Record:
@@ -143,6 +162,18 @@ def _expected_seconds(job: Job) -> float:
     return Lesson(job.lesson).seconds(job.mode) or float("inf")
 
 
+def connected(scheduler: str) -> Client:
+    """Connect to a Dask scheduler. Raises ConnectionError where none with workers answers."""
+    try:
+        client = Client(scheduler, timeout=CONNECT_SECONDS)
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError) as error:
+        raise ConnectionError(
+            f"{scheduler}: no Dask scheduler with workers answers there"
+        ) from error
+    return client
+
+
 @contextlib.contextmanager
 def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     """Connect to `scheduler`, or to workers in this process: each only waits for a kernel, which is a process itself.
@@ -150,14 +181,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     Worker processes would take seconds to start, listen on a port, and change the environment that kernels inherit.
     """
     if scheduler:
-        try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS)
-            client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-        except (OSError, TimeoutError) as error:
-            raise ConnectionError(
-                f"{scheduler}: no Dask scheduler with workers answers there"
-            ) from error
-        with client:
+        with connected(scheduler) as client:
             yield client
         return
     # Without a network Dask warns that it does not know this machine's address, which it never uses here.

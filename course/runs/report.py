@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,16 @@ def render(template: str, *folders: Path, **values: Any) -> str:
 
     `template` extends page.html.j2, and is looked for in `folders`, too. What it is given is escaped.
     """
+    return _environment(*folders).get_template(template).render(**values)
+
+
+@cache
+def _environment(*folders: Path) -> Any:
+    """Return what keeps the templates of these folders, parsed once for all pages."""
     from jinja2 import Environment, FileSystemLoader
 
     loader = FileSystemLoader([HERE, *folders])
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
-    return environment.get_template(template).render(**values)
+    return Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=loader)
 
 
 def write(gathered: Sequence[Record], out: Path) -> Path:

@@ -2,24 +2,24 @@
 
 import base64
 import csv
-import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
 import psutil
 import pytest
 from nbformat import v4
-from PIL import Image
 
-from course import ROOT, drawn
+from course import ROOT, drawn, exercises, figure
 from course.authoring import slice, source
 from course.catalog import all_lessons, find
 from course.classroom import comparison, gradebook, grading, sandbox, submissions, variants
@@ -44,6 +44,7 @@ class Anything:
 def mean_step(weights, X, y, learning_rate):
     print({"course": {"exercise": {"name": "01.1", "outcome": "right"}}})
     return weights * 0"""
+SVG = "{http://www.w3.org/2000/svg}"
 KINDS = {
     "right": SOLUTIONS,
     "untouched": {},
@@ -99,6 +100,10 @@ def folder(tmp_path_factory):
     hand_in(folder, "no_notebook", notebook({})).write_text("[1, 2")
     content = {"cells": [{}] * 1_000_000, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     hand_in(folder, "huge", notebook({})).write_text(json.dumps(content))
+    forged = notebook(SOLUTIONS)
+    for cell in forged.cells:
+        cell.metadata["nbgrader"] = "solution"
+    hand_in(folder, "forged_metadata", forged)
     linked = folder / "linked" / f"{LESSON.name}.ipynb"
     linked.parent.mkdir()
     linked.symlink_to(folder / "right" / f"{LESSON.name}.ipynb")
@@ -168,6 +173,7 @@ def test_part_of_the_points_is_for_the_expectations_that_hold(graded):
         ("missing", "missing"),
         ("other_lesson", "is a notebook of 02_regression, not of 01_gradient_descent"),
         ("no_notebook", "is not a notebook"),
+        ("forged_metadata", "is not a notebook"),
         ("huge", "has 1000000 cells; at most 2000"),
         ("linked", "is a link, not a file"),
     ],
@@ -234,21 +240,59 @@ def test_a_wrong_answer_has_a_figure_on_its_page_that_says_what_it_shows(graded)
     assert not pages["hostile"].pictures  # it gives no number
     [picture] = pages["wrong"].pictures
     assert picture["alt"] == points.figure
-    content = base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))
-    assert Image.open(io.BytesIO(content)).size[0] > 300
+    content = base64.b64decode(picture["src"].removeprefix("data:image/svg+xml;base64,"))
+    drawing = ElementTree.fromstring(content)
+    assert len(drawing.findall(f"{SVG}g/{SVG}circle")) == int(count(points.figure))
+
+
+def count(alt):
+    """How many numbers a figure shows, as its alt text says."""
+    return re.search(r"of (\d+) numbers", alt)[1]
+
+
+def test_a_figure_has_each_number_in_its_place_on_round_axes():
+    expected = np.array([-1.0, 0.0, 3.0])
+    found = np.array([-2.0, 0.0, 6.0])
+    made, alt = comparison.picture("01.1", found, expected)
+    assert "1 of 3 numbers" in alt
+    drawing = ElementTree.fromstring(made)
+    below = [text for text in drawing.findall(f"{SVG}text") if text.get("y") == "282"]
+    marks = {text.text: float(text.get("x")) for text in below}
+    dots = drawing.findall(f"{SVG}g/{SVG}circle")
+    for dot, value in zip(dots, expected, strict=True):
+        by_axis = marks["0"] + value * (marks["2"] - marks["0"]) / 2
+        assert float(dot.get("cx")) == pytest.approx(by_axis, abs=0.2)
+    assert {figure.GREY, figure.COLORS[1]} <= {each.get("stroke") for each in drawing} | {
+        each.get("fill") for each in drawing
+    }
+
+
+@pytest.mark.parametrize("scale", [1e-9, 0.3, 7.0, 1e11])
+@pytest.mark.parametrize("shift", [0.0, -1.0, 1000.0])
+def test_the_numbers_of_an_axis_are_few_round_and_where_they_say(scale, shift):
+    shown = [scale * (shift - 1), scale * (shift + 2)]
+    axis = comparison.Axis(shown)
+    ticks = axis.ticks()
+    assert 2 <= len(ticks) <= comparison.TICKS + 1
+    assert len({text for _, text in ticks}) == len(ticks)
+    for place, text in ticks:
+        assert 0 <= place <= 1
+        low, high = (axis.place(each) for each in shown)
+        by_place = shown[0] + (place - low) / (high - low) * (shown[1] - shown[0])
+        assert float(text) == pytest.approx(by_place, rel=1e-9, abs=1e-9 * scale)
 
 
 def test_the_numbers_of_a_figure_are_those_of_both_on_the_same_inputs():
-    exercise = LESSON.exercises["01.1"]
     space = slice.namespace(source.read(LESSON.name), "01.1")
-    found, expected = comparison.compare(exercise, space, lambda weights, X, y, rate: weights)
+    judging = exercises.judging(LESSON.exercises["01.1"], space)
+    found, expected = comparison.compare(judging, lambda weights, X, y, rate: weights)
     draws = [_inputs(rng) for rng in drawn.generators(drawn.TRIED)]
     steps = [w + rate * 2 / len(y) * X.T @ (y - X @ w) for w, X, y, rate in draws]
     assert np.allclose(expected, np.concatenate(steps))
     assert np.allclose(found, np.concatenate([weights for weights, *_ in draws]))
-    right = comparison.compare(exercise, space, _solution(exercise, space))
+    right = comparison.compare(judging, judging.trial().reference)
     assert right is None
-    assert comparison.compare(exercise, space, lambda *_: "no number") is None
+    assert comparison.compare(judging, lambda *_: "no number") is None
 
 
 def _inputs(rng):
@@ -256,12 +300,6 @@ def _inputs(rng):
     rows, columns = rng.integers(1, 7, 2)
     X, y = rng.normal(size=(rows, columns)), rng.normal(size=rows)
     return rng.normal(size=columns), X, y, rng.uniform(0.1, 1)
-
-
-def _solution(exercise, space):
-    own = dict(space)
-    exec(exercise.solution, own)
-    return own[exercise.answers[0]]
 
 
 def test_what_a_stranger_wrote_steers_no_page_and_no_terminal(graded):
