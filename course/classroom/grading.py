@@ -150,7 +150,7 @@ def _on_cluster(scheduler: str) -> Iterator[Run]:
 
             try:
                 for _, future in cluster.dealt(client, list(tasks), submit, {}):
-                    yield future.result()
+                    yield cluster.result(client, future)
                     future.release()  # else Dask grades it again when its worker dies
             except cluster.ClusterLost as loss:
                 raise cluster.ClusterLost(f"{scheduler}: {loss}") from loss

@@ -65,31 +65,63 @@ def _least_fullest(minutes: Sequence[int], weeks: int) -> int:
 
 
 def markdown(dealt: Sequence[Sequence[Unit]], start: date | None = None) -> str:
-    """Return the term as Markdown: a section a week with its date, hours, lessons, what they teach and need."""
-    lines = ["# Training neural networks: a term", ""]
+    """Return the term as Markdown: a table of the weeks, then for each what its lessons teach and need."""
+    total = _duration(sum(unit.minutes for units in dealt for unit in units))
+    lines = [
+        "# Training neural networks: a term",
+        "",
+        f"{total} in all, estimated: to read and run the lessons, and to solve their exercises, in class or at home.",
+        "",
+        "| Week | Begins | Lessons | Time |" if start else "| Week | Lessons | Time |",
+        "| ---: | --- | --- | ---: |" if start else "| ---: | --- | ---: |",
+    ]
     for number, units in enumerate(dealt, 1):
-        hours = sum(unit.minutes for unit in units) / 60
-        day = f", from {start + (number - 1) * WEEK:%B %d, %Y}" if start else ""
-        lines += [f"## Week {number}{day}: about {hours:.1f} hours", ""]
+        begins = [_day(start, number)] if start else []
+        titles = "; ".join(unit.title for unit in units)
+        cells = [str(number), *begins, titles, _duration(sum(unit.minutes for unit in units))]
+        lines.append(f"| {' | '.join(cells)} |")
+    for number, units in enumerate(dealt, 1):
+        lines += ["", f"## Week {number}" + (f", from {_day(start, number)}" if start else "")]
         for unit in units:
-            needs = "; ".join(unit.lesson.header["prerequisites"])
-            lines += [f"**{unit.title}** ({unit.minutes} minutes; needs {needs})", ""]
-            lines += [*(f"- {each}" for each in unit.lesson.header["objectives"]), ""]
-    return "\n".join(lines)
+            lines += ["", f"**{unit.title}** ({_duration(unit.minutes)}). After it you can:", ""]
+            lines += [f"- {each}" for each in unit.lesson.header["objectives"]]
+            lines += ["", "It needs:", ""]
+            lines += [f"- {each}" for each in unit.lesson.header["prerequisites"]]
+    return "\n".join(lines) + "\n"
 
 
 def calendar(dealt: Sequence[Sequence[Unit]], start: date) -> str:
-    """Return the term as iCalendar: an event a week, the same bytes for the same term (RFC 5545)."""
+    """Return the term as iCalendar: an event a week, the same bytes for the same term (RFC 5545).
+
+    An event lasts the week, and leaves its days free for others.
+    """
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//course//syllabus//EN"]
     for number, units in enumerate(dealt):
         first = start + number * WEEK
-        title = ", ".join(unit.title for unit in units)
-        what = "\n".join(each for unit in units for each in unit.lesson.header["objectives"])
+        title = "; ".join(unit.title for unit in units)
+        what = "\n\n".join(_described(unit) for unit in units)
         uid = hashlib.sha256(f"{first} {title}".encode()).hexdigest()[:32]
         lines += ["BEGIN:VEVENT", f"UID:{uid}@course", f"DTSTAMP:{start:%Y%m%d}T000000Z"]
         lines += [f"DTSTART;VALUE=DATE:{first:%Y%m%d}", f"DTEND;VALUE=DATE:{first + WEEK:%Y%m%d}"]
-        lines += [f"SUMMARY:{_escaped(title)}", f"DESCRIPTION:{_escaped(what)}", "END:VEVENT"]
+        lines += [f"SUMMARY:{_escaped(title)}", f"DESCRIPTION:{_escaped(what)}"]
+        lines += ["TRANSP:TRANSPARENT", "END:VEVENT"]
     return "".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def _described(unit: Unit) -> str:
+    objectives = (f"- {each}" for each in unit.lesson.header["objectives"])
+    return "\n".join([f"{unit.title} ({_duration(unit.minutes)})", *objectives])
+
+
+def _duration(minutes: int) -> str:
+    hours, left = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * (hours > 0) + [f"{left} min"] * (left > 0 or not hours))
+
+
+def _day(start: date, week: int) -> str:
+    """Return the first day of a week of the term, such as "February 1, 2027"."""
+    day = start + (week - 1) * WEEK
+    return f"{day:%B} {day.day}, {day.year}"
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, wait
@@ -77,7 +77,7 @@ def execute(
 
         try:
             for job, future in dealt(client, waiting, submit, running):
-                done[job.name] = _record(future, job, out)
+                done[job.name] = _record(client, future, job, out)
                 future.release()  # else Dask runs it again when its worker dies
                 progress(job, done[job.name])
         except ClusterLost as loss:
@@ -130,23 +130,52 @@ def _threads(client: Client) -> int:
 
 def _ended(client: Client, futures: list[Future]) -> Iterable[Future]:
     """Wait until some of `futures` have ended and return them; raises ClusterLost when none can any more."""
+
+    def ask() -> Iterable[Future]:
+        return wait(futures, timeout=WATCH_SECONDS, return_when="FIRST_COMPLETED").done
+
+    return _watching(client, ask)
+
+
+def result(client: Client, future: Future) -> Any:
+    """Return what has come of a future, or raise it.
+
+    A worker keeps that until it is asked for, and may end before: then another does the task again. Raises ClusterLost
+    when none can any more.
+    """
+
+    def ask() -> Any:
+        try:
+            return future.result(timeout=WATCH_SECONDS)
+        except TimeoutError as error:
+            if future.status == "error":  # the task's own
+                raise RuntimeError(f"TimeoutError: {error}") from error
+            raise
+
+    return _watching(client, ask)
+
+
+def _watching(client: Client, ask: Callable[[], Any]) -> Any:
+    """Return what `ask` returns, as often as it raises TimeoutError; raises ClusterLost when the cluster goes."""
     last_seen = time.monotonic()
     while True:
         try:
-            return wait(futures, timeout=WATCH_SECONDS, return_when="FIRST_COMPLETED").done
+            return ask()
         except TimeoutError:
             if _threads(client):
                 last_seen = time.monotonic()
             elif time.monotonic() - last_seen > LOST_SECONDS:
                 raise ClusterLost("all workers of the Dask scheduler have gone") from None
-        except CancelledError as error:  # what Dask does to them when its scheduler goes
+        except CancelledError as error:  # what Dask does to futures when its scheduler goes
             raise ClusterLost("the Dask scheduler has gone") from error
 
 
-def _record(future: Future, job: Job, out: Path) -> Record:
+def _record(client: Client, future: Future, job: Job, out: Path) -> Record:
     """Return the record of a finished run; where its worker died, one that says so."""
     try:
-        return future.result()
+        return result(client, future)
+    except ClusterLost:
+        raise
     except Exception as raised:
         error = raised
     failure = Failure(None, "", type(error).__name__, str(error))

@@ -61,7 +61,10 @@ def test_the_courses_own_term_names_every_lesson_with_its_objectives():
     term = [Unit(lesson) for lesson in all_lessons()]
     text = markdown(deal(term, 14), START)
     assert text.count("## Week ") <= 14
-    assert "from February 01, 2027" in text
+    assert "from February 1, 2027" in text
+    assert text.count("\n| ") == 1 + 1 + text.count("## Week ")  # the table's head and its rule
+    minutes = sum(unit.minutes for unit in term)
+    assert f"{minutes // 60} h" in text
     for unit in term:
         assert f"**{unit.title}**" in text
         assert f"- {unit.lesson.header['objectives'][0]}" in text
@@ -83,12 +86,20 @@ def parsed(text):
     return events
 
 
+@pytest.mark.parametrize(
+    ("minutes", "words"), [(5, "5 min"), (60, "1 h"), (75, "1 h 15 min"), (0, "0 min")]
+)
+def test_times_are_said_in_hours_and_minutes(minutes, words):
+    assert f"| {words} |\n" in markdown(deal(units(minutes), 1))
+
+
 def test_the_calendar_has_an_event_a_week_that_says_what_is_taught():
     events = parsed(calendar(deal(units(60, 60), 2), START))
     assert [event["SUMMARY"] for event in events] == ["00 Nets; and, more", "01 Nets; and, more"]
     assert [event["DTSTART;VALUE=DATE"] for event in events] == ["20270201", "20270208"]
     assert [event["DTEND;VALUE=DATE"] for event in events] == ["20270208", "20270215"]
-    assert events[0]["DESCRIPTION"] == "train\\ nets, well"
+    assert events[0]["DESCRIPTION"] == "00 Nets; and, more (1 h)\n- train\\ nets, well"
+    assert {event["TRANSP"] for event in events} == {"TRANSPARENT"}  # its days are not taken
     assert len({event["UID"] for event in events}) == 2
 
 

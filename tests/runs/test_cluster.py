@@ -1,4 +1,3 @@
-import socket
 import subprocess
 import sys
 import threading
@@ -8,12 +7,13 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, wait
 
 from course.catalog import LessonError, find
 from course.parameters import ParameterError
 from course.runs import cluster, plan, records
 from course.runs.records import Job
+from tests.dask_processes import Dask
 
 PARAMETERS = """seed: int = 0  # random seed, 0 to 999
 fast: bool = False  # the same steps on less data
@@ -187,46 +187,13 @@ if {name!r} == "97_waits":
 """
 
 
-class Dask:
-    """A scheduler at an address that stays, and workers: processes as a cluster has them, started again when killed."""
-
-    def __init__(self, folder, preload):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{self.port}"
-        self.folder = folder
-        self.preload = preload
-        self.processes = []
-
-    def scheduler(self):
-        return self._start(
-            "scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"
-        )
-
-    def worker(self):
-        options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--preload", self.preload]
-        return self._start("worker", self.address, *options)
-
-    def _start(self, kind, *options):
-        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *options]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.processes.append(subprocess.Popen(command, cwd=self.folder, **quiet))
-        return self.processes[-1]
-
-    def end(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
 @pytest.fixture
 def dask(house, plain, monkeypatch):
     monkeypatch.setattr(cluster, "LOST_SECONDS", 1)
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 120)
     for name in ("95_quick", "96_quick", "97_waits", "98_last"):
         house.add(name, WAITS.format(folder=str(house.folder), name=name))
-    started = Dask(house.folder, plain)
+    started = Dask(house.folder, "--preload", plain)
     yield started
     started.end()
 
@@ -283,6 +250,30 @@ def test_a_worker_that_is_killed_gives_its_run_to_another(house, dask):
     assert status == 0, said
     started = (house.folder / "started").read_text().split()
     assert sorted(started) == ["95_quick", "96_quick", "97_waits", "97_waits", "98_last"]
+
+
+def test_a_result_that_its_worker_takes_away_is_not_waited_for_without_workers(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(cluster, "LOST_SECONDS", 1)
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 120)
+    dask = Dask(tmp_path)
+    try:
+        dask.scheduler()
+        worker = dask.worker()
+        with cluster.connected(dask.address) as client:
+            future = client.submit(sum, [1, 2])
+            wait([future])
+            worker.kill()
+            while client.nthreads():
+                time.sleep(0.05)
+            with pytest.raises(cluster.ClusterLost, match="all workers of the Dask scheduler"):
+                cluster.result(client, future)
+            monkeypatch.setattr(cluster, "LOST_SECONDS", 120)
+            dask.worker()
+            assert cluster.result(client, future) == 3
+    finally:
+        dask.end()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
