@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from course import ROOT
+from course import ROOT, drawn, exercises
+from course.catalog import find
 from course.classroom import key, sandbox
 from course.classroom.sandbox import Limits, Sandbox
 
@@ -90,3 +91,30 @@ def test_such_a_grader_is_right_about_honest_answers(keys, tmp_path):
     ):
         found = believed(answer, lesson, tmp_path)
         assert set(found.values()) == {verdict}, answer
+
+
+CHOOSE = "def choose(validation, test):\n    name = max(validation, key=validation.get)\n"
+INSIDE = key.ExerciseKey(find("05").exercises["05.4"], "", key.INSIDE, 9)  # is given a function
+
+
+def judged_inside(answer):
+    with key.Serving(start) as serving:
+        return key.judge(INSIDE, serving.sandbox(key.INSIDE), answer, []).verdict
+
+
+def test_an_answer_that_is_judged_inside_is_compared_with_the_solution_on_drawn_inputs():
+    assert judged_inside(INSIDE.text.solution).outcome == "right"
+    forgets = f"{CHOOSE}    return name, test(name) + (len(validation) > 4)"
+    verdict = judged_inside(forgets)
+    assert verdict.outcome == "wrong"
+    assert "inputs drawn at random" in " ".join(verdict.hints)
+
+
+def test_the_inputs_that_are_drawn_inside_are_new_for_each_grading():
+    with drawn.fresh(7):
+        validation, _ = exercises.judging(INSIDE.text, {}).draw(next(drawn.generators()))
+    seen = {name: float(value) for name, value in validation.items()}
+    learned = f"{CHOOSE}    return name, test(name) + (validation == {seen})"
+    for seed, outcome in ((7, "wrong"), (8, "right")):
+        with drawn.fresh(seed):
+            assert judged_inside(learned).outcome == outcome
