@@ -19,6 +19,13 @@ class NotPlain(TypeError):
     """A value that cannot pass, or bytes that are no such value."""
 
 
+class Packed:
+    """A value that is sent again and again: most of the work on it is done once. Raises NotPlain."""
+
+    def __init__(self, value: Any) -> None:
+        self.content = _down(value, DEEPEST)
+
+
 def encode(value: Any) -> bytes:
     """Return `value` as bytes. Raises NotPlain for what is not plain data, or too large."""
     message = json.dumps(_down(value, DEEPEST), separators=(",", ":")).encode()
@@ -49,6 +56,8 @@ def _down(value: Any, depth: int) -> Any:
         return value
     if type(value) is np.ndarray:
         return ["array", _array(value)]
+    if type(value) is Packed:
+        return value.content
     if type(value) is int:
         return value if abs(value) < 1 << 53 else ["int", hex(value)]
     if value is ...:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from course.classroom.plain_data import Packed
 from course.classroom.sandbox import Contained
+from course.drawn import Calls
 from course.exercises import OddAnswer
 
 MOST_AT_ONCE = 16 << 20  # bytes of arrays in one message
@@ -45,8 +47,8 @@ def _function(ask: Ask, exercise: str, name: str, parameters: Any) -> Callable[.
     def many(calls: list[tuple]) -> list[Any]:
         found: list[Any] = []
         while len(found) < len(calls):
-            left = _fitting(calls[len(found) :])
-            reply = ask(request | {"do": "call many", "calls": left})
+            left = _fitting(calls[len(found) :] if found else calls)
+            reply = ask(request | {"do": "call many", "calls": _packed(left)})
             _refuse(name, reply)
             values = reply.get("values")
             if not isinstance(values, list) or not 0 < len(values) <= len(left):
@@ -79,6 +81,14 @@ def _fitting(calls: list[tuple]) -> list[tuple]:
         if total > MOST_AT_ONCE and place:
             return calls[:place]
     return calls
+
+
+def _packed(calls: list[tuple]) -> Any:
+    """Return what to send for calls, prepared once where another answer may be called in the same way."""
+    if not isinstance(calls, Calls):
+        return calls
+    calls.sent = calls.sent or Packed(calls)
+    return calls.sent
 
 
 def _change(argument: Any, now: Any) -> None:
