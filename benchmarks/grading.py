@@ -135,7 +135,7 @@ class Counted(Sandbox):
             pass
         for each in descendants(self._process.pid):
             try:
-                Counted.spent += sum(each.cpu_times()[:4])
+                Counted.spent += sum(psutil.Process(each).cpu_times()[:4])
             except psutil.Error:
                 continue
         super().close()
