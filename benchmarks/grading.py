@@ -12,10 +12,10 @@ without sandboxes.
 The smallest class is then graded by the command `course grade` as well, which is killed halfway and started again, and
 once more without a kill: "same bytes" says whether both folders hold the same. The last line is JSON.
 
-Found with `--sizes 10 100 --jobs 2` for lesson 01, on two cores that twenty other programs were using: 2.7 s and 25.6 s of
-the submissions' own, 3.9 s and 7.7 s of graders, so ratios of 2.44 and 1.30, and 206 MB for both. That is 3.5 s once, and
-0.04 s for each submission beside 0.26 s of its own. A class of 500 was not run; on that line it would have 1.19. A part of
-the 0.04 s grows with the time that a sandbox is open, since it is watched: a machine with nothing else to do needs less.
+Found with `--sizes 10 100 --jobs 2` for lesson 01, on two cores that twenty other programs were using: 2.7 s and
+25.6 s of the submissions' own, 3.9 s and 7.7 s of graders, so ratios of 2.44 and 1.30, and 206 MB for both. That is
+3.5 s once, and 0.04 s for each submission beside 0.26 s of its own. A class of 500 was not run; on that line it would
+have 1.19. A part of the 0.04 s grows with the time that a sandbox is open, since it is watched.
 """
 
 import argparse
