@@ -118,3 +118,19 @@ def test_the_inputs_that_are_drawn_inside_are_new_for_each_grading():
     for seed, outcome in ((7, "wrong"), (8, "right")):
         with drawn.fresh(seed):
             assert judged_inside(learned).outcome == outcome
+
+
+def test_what_an_answer_takes_of_memory_is_seen_where_it_is_judged_inside():
+    table = "import numpy as np\n\n\ndef broadcast_mse(y_true, y_pred):\n"
+    table += "    return np.mean((y_pred[:, None] - y_true) ** 2)"
+    text = find("06").exercises["06.3"]
+    verdicts = {}
+    for way in (key.OUTSIDE, key.INSIDE):
+        exercise = key.ExerciseKey(text, "import numpy as np", way, 5)
+        with key.Serving(start) as serving:
+            verdicts[way] = key.judge(exercise, serving.sandbox(way), table, []).verdict
+            right = key.judge(exercise, serving.sandbox(way), text.solution, []).verdict
+        assert right.outcome == "right"
+    assert verdicts[key.OUTSIDE].outcome == "right"  # so its key must say inside
+    assert "may not make the table" in " ".join(verdicts[key.INSIDE].hints)
+    assert key.MEMORY in text.check
