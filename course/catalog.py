@@ -13,6 +13,7 @@ from course.parameters import Parameter, ParameterError, did_you_mean, read_para
 
 SOURCES = ROOT / "lessons"
 TIMES = SOURCES / "times.toml"
+BACKENDS = SOURCES / "backends.toml"
 NOTEBOOKS = ROOT / "notebooks"
 CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 NUMBERS = re.compile(r"\d+(\.\.\d+)?")  # one lesson, or a range of them
@@ -121,6 +122,11 @@ class Lesson:
 def times() -> dict[str, dict[str, Any]]:
     """Return by lesson number the seconds of each mode as measured, and those of the `processor` with its loop."""
     return tomllib.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
+
+
+def backends() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return by lesson number and backend ("jax", "torch") what came of the lesson there, as far as it was run."""
+    return tomllib.loads(BACKENDS.read_text(encoding="utf-8")) if BACKENDS.exists() else {}
 
 
 def all_lessons() -> list[Lesson]:

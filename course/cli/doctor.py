@@ -104,11 +104,39 @@ def _data() -> str:
 def _training() -> str:
     run = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, timeout=300)
     if run.returncode:
-        raise Unfit((run.stderr.strip().splitlines() or ["no message"])[-1])
-    backend = run.stdout.strip()
-    if "backend tensorflow" not in backend:
-        raise Unfit(f"{backend}: the course needs the TensorFlow backend; unset KERAS_BACKEND")
-    return backend
+        last = (run.stderr.strip().splitlines() or ["no message"])[-1]
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise Unfit(last if backend == "tensorflow" else f"{last}; {_cure(backend)}")
+    line = run.stdout.strip()
+    found = BACKEND.search(line)
+    if found and found[1] != "tensorflow":
+        return f"{line}; {_lessons_on(found[1])}"
+    return line
+
+
+def _cure(backend: str) -> str:
+    """Say what to do where Keras does not train on another backend than TensorFlow."""
+    if backend in _tried():
+        return f"run: python bootstrap.py {backend}, or unset KERAS_BACKEND"
+    return f"KERAS_BACKEND is {backend}: must be tensorflow, jax or torch; unset it"
+
+
+def _tried() -> set[str]:
+    return {"jax", "torch"}
+
+
+def _lessons_on(backend: str) -> str:
+    """Say which lessons run on another backend than TensorFlow, as `benchmarks.backends` found."""
+    from course.catalog import all_lessons, backends
+
+    outcomes = backends()
+    pass_there = []
+    others = []
+    for lesson in all_lessons():
+        outcome = outcomes.get(lesson.number, {}).get(backend, {}).get("outcome")
+        (pass_there if outcome == "passes" else others).append(lesson.number)
+    passed = f"lessons {', '.join(pass_there)} pass on it" if pass_there else "no lesson was found to pass on it"
+    return f"{passed}; {', '.join(others)} need TensorFlow, for which unset KERAS_BACKEND" if others else passed
 
 
 def _home() -> str:

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from course.training.order import epoch_order
+from course.training.rows_in_order import RowsInOrder
 
 # Steps of a fit from which XLA compiles it. When that pays, depends on machine and network:
 # `benchmarks.time_to_accuracy` and lesson 05 measure it.
@@ -34,6 +35,12 @@ CHECKED = re.compile(
 BATCH_HOOKS = [
     f"on_{kind}batch_{edge}" for kind in ("", "train_", "test_") for edge in ("begin", "end")
 ]
+# Arguments of `fit` that have done their work when the data are ready.
+IN_THE_DATA = {
+    **dict.fromkeys(("y", "sample_weight", "class_weight", "batch_size")),
+    "validation_split": 0.0,
+    "shuffle": False,
+}
 
 
 def fast_fit(
@@ -53,11 +60,17 @@ def fast_fit(
     batches, need plain `fit`, and one line says why. XLA checks no ranges, and would train on with a label
     beyond the last class or an index beyond an Embedding's table. So each `fit` first takes all its rows through
     those operations of a step that check, as TensorFlow runs them, and raises InvalidArgumentError as plain `fit`.
+
+    With another backend than TensorFlow, Keras' own loop takes the batches, and one line says so: the rows come in the
+    same order, and a fit takes as long as a plain one.
     """
     if seed is None:
         seed = int(np.random.randint(2**31))
     plain_fit = type(model).fit.__get__(model)
     signature = inspect.signature(plain_fit)
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        print(f"fast_fit: batch by batch, since Keras runs on {backend}")
 
     def fit(*args: Any, **kwargs: Any) -> keras.callbacks.History:
         call = signature.bind(*args, **kwargs)
@@ -66,6 +79,8 @@ def fast_fit(
         if reason:
             print(f"fast_fit: plain fit, because {reason}")
             return plain_fit(*args, **kwargs)
+        if backend != "tensorflow":
+            return _fit_batch_by_batch(plain_fit, call.arguments, seed=seed)
         return _fit_whole_epochs(model, plain_fit, call.arguments, seed=seed, xla_from=xla_from)
 
     model.fit = fit
@@ -91,14 +106,11 @@ def _fit_whole_epochs(
     all_steps = steps * (call["epochs"] - call["initial_epoch"])
     epochs = _Epochs(seed if call["shuffle"] else None, steps_per_execution)
     _install_programs(model, pays=all_steps >= xla_from)
-    call |= {
+    call |= IN_THE_DATA | {
         "x": _whole(training, batch_size).repeat(),
-        **dict.fromkeys(("y", "sample_weight", "class_weight", "batch_size")),
         "steps_per_epoch": steps,
-        "validation_split": 0.0,
         "validation_data": validation,
         "validation_batch_size": validation_batch_size,
-        "shuffle": False,
         "callbacks": keras.tree.flatten([epochs, call["callbacks"] or []]),
     }
     model.steps_per_execution = steps  # so that Keras asks for all steps at once
@@ -106,6 +118,24 @@ def _fit_whole_epochs(
         return plain_fit(**call)
     finally:
         model.steps_per_execution = steps_per_execution
+
+
+def _fit_batch_by_batch(
+    plain_fit: Callable[..., Any], call: dict[str, Any], *, seed: int
+) -> keras.callbacks.History:
+    """Keras' own fit, of the rows in the order of `_fit_whole_epochs`."""
+    training, validation = _training_and_validation(call)
+    rows = RowsInOrder(
+        training, batch_size=call["batch_size"] or 32, seed=seed if call["shuffle"] else None
+    )
+    begin_epoch = keras.callbacks.LambdaCallback(on_epoch_begin=rows.begin_epoch)
+    call |= IN_THE_DATA | {
+        "x": rows,
+        "validation_data": validation,
+        "validation_batch_size": call["validation_batch_size"] or rows.batch_size,
+        "callbacks": keras.tree.flatten([begin_epoch, call["callbacks"] or []]),
+    }
+    return plain_fit(**call)
 
 
 class _Epochs(keras.callbacks.Callback):

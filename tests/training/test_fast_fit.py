@@ -1,5 +1,8 @@
 """The oracle is Keras' own fit: the same model, the same batches in the same order, without the fast path."""
 
+import os
+import subprocess
+import sys
 from functools import partial
 
 import keras
@@ -8,6 +11,7 @@ import pytest
 import tensorflow as tf
 from numpy.testing import assert_allclose
 
+from course import ROOT
 from course.training import fast_fit as module
 from course.training.checkpoints import Checkpoints
 from course.training.fast_fit import _sample_weights, epoch_order
@@ -504,3 +508,48 @@ def test_mistakes_raise_the_error_of_keras(wrong):
     with pytest.raises(ValueError) as raised:  # noqa: PT011
         fast_fit(network()).fit(**arguments)
     assert str(raised.value)[:60] == str(expected.value)[:60]
+
+
+ON_ANOTHER_BACKEND = """
+import keras
+import numpy as np
+from numpy.testing import assert_allclose
+
+from course.training.fast_fit import fast_fit
+from tests.training.test_fast_fit import BATCH, ROWS, X, Y, network
+
+weights = np.linspace(0, 2, ROWS).astype("float32")
+split = 60
+fast, plain = fast_fit(network(), seed=7), network()
+arguments = {"sample_weight": weights, "validation_split": 0.2, "batch_size": BATCH}
+history = fast.fit(X, Y, epochs=3, initial_epoch=1, verbose=0, **arguments).history
+losses, validation = [], []
+for epoch in (1, 2):
+    rows = np.random.default_rng([7, epoch]).permutation(split)
+    given = {"sample_weight": weights[rows], "validation_data": (X[split:], Y[split:], weights[split:])}
+    one = plain.fit(X[rows], Y[rows], batch_size=BATCH, shuffle=False, verbose=0, **given).history
+    losses += one["loss"]
+    validation += one["val_loss"]
+for ours, expected in zip(fast.get_weights(), plain.get_weights(), strict=True):
+    assert_allclose(ours, expected, atol=1e-5)
+assert_allclose(history["loss"], losses, atol=1e-5)
+assert_allclose(history["val_loss"], validation, atol=1e-5)
+print(keras.backend.backend())
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_on_another_backend_the_rows_come_in_the_same_order_and_a_line_says_how(backend):
+    pytest.importorskip(backend, reason=f"install it: python bootstrap.py {backend}")
+    run = subprocess.run(
+        [sys.executable, "-c", ON_ANOTHER_BACKEND],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        f"fast_fit: batch by batch, since Keras runs on {backend}",
+        backend,
+    ]
