@@ -75,6 +75,7 @@ def lessons(tmp_path, monkeypatch):
     monkeypatch.setattr(lesson, "running", None)
     monkeypatch.setattr(claims, "VALUES", folder / "claims.toml")
     monkeypatch.setattr(catalog, "TIMES", folder / "times.toml")
+    monkeypatch.setattr(catalog, "BACKENDS", folder / "backends.toml")
     claims.stored.cache_clear()
     catalog.times.cache_clear()
     yield folder

@@ -1,5 +1,6 @@
 """Is this installation fit to run the course? One plain line a question; the lines are what a bug report quotes."""
 
+import os
 import platform
 import shutil
 import subprocess
@@ -9,10 +10,11 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from course import INSTALLED, ROOT
+from course import INSTALLED, ROOT, catalog
 
 PATIENCE = 300  # seconds for a kernel to start, or for a lesson of a few seconds, on a busy machine
 LEAST_FREE = 2  # GB, for environments, runs and checkpoints
+OTHERS = ("jax", "torch")  # backends that `benchmarks.backends` tries
 STEP = """
 import keras, numpy
 keras.utils.set_random_seed(0)
@@ -105,38 +107,32 @@ def _training() -> str:
     run = subprocess.run([sys.executable, "-c", STEP], capture_output=True, text=True, timeout=300)
     if run.returncode:
         last = (run.stderr.strip().splitlines() or ["no message"])[-1]
-        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-        raise Unfit(last if backend == "tensorflow" else f"{last}; {_cure(backend)}")
+        raise Unfit(f"{last}{_cure(os.environ.get('KERAS_BACKEND'))}")
     line = run.stdout.strip()
-    found = BACKEND.search(line)
-    if found and found[1] != "tensorflow":
-        return f"{line}; {_lessons_on(found[1])}"
-    return line
+    backend = line.partition("backend ")[2].partition(",")[0]  # by KERAS_BACKEND or keras.json
+    return line if backend == "tensorflow" else f"{line}; {_lessons_on(backend)}"
 
 
-def _cure(backend: str) -> str:
-    """Say what to do where Keras does not train on another backend than TensorFlow."""
-    if backend in _tried():
-        return f"run: python bootstrap.py {backend}, or unset KERAS_BACKEND"
-    return f"KERAS_BACKEND is {backend}: must be tensorflow, jax or torch; unset it"
-
-
-def _tried() -> set[str]:
-    return {"jax", "torch"}
+def _cure(backend: str | None) -> str:
+    """Say what to do where Keras does not train and another backend than TensorFlow was asked for."""
+    if backend in (None, "", "tensorflow"):
+        return ""
+    if backend in OTHERS:
+        return f"; run: python bootstrap.py {backend}, or unset KERAS_BACKEND"
+    return f"; KERAS_BACKEND = {backend}: must be tensorflow, {' or '.join(OTHERS)}; unset it"
 
 
 def _lessons_on(backend: str) -> str:
-    """Say which lessons run on another backend than TensorFlow, as `benchmarks.backends` found."""
-    from course.catalog import all_lessons, backends
-
-    outcomes = backends()
-    pass_there = []
+    """Say which lessons pass on another backend than TensorFlow, as `benchmarks.backends` found."""
+    outcomes = catalog.backends()
+    passing = []
     others = []
-    for lesson in all_lessons():
+    for lesson in catalog.all_lessons():
         outcome = outcomes.get(lesson.number, {}).get(backend, {}).get("outcome")
-        (pass_there if outcome == "passes" else others).append(lesson.number)
-    passed = f"lessons {', '.join(pass_there)} pass on it" if pass_there else "no lesson was found to pass on it"
-    return f"{passed}; {', '.join(others)} need TensorFlow, for which unset KERAS_BACKEND" if others else passed
+        (passing if outcome == "passes" else others).append(lesson.number)
+    pass_there = f"lessons {' '.join(passing) or 'none'} pass on it"
+    need = f"for {' '.join(others)} unset KERAS_BACKEND (docs/backends.md says why)"
+    return f"{pass_there}; {need}" if others else pass_there
 
 
 def _home() -> str:

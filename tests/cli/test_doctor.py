@@ -5,7 +5,7 @@ import zipfile
 import keras
 import pytest
 
-from course import data
+from course import catalog, data
 from course.catalog import all_lessons
 from course.cli import doctor
 
@@ -82,3 +82,35 @@ def test_missing_sums_are_named_with_the_cure(tmp_path, monkeypatch):
         match="data/SHA256SUMS: missing; get it back with: git restore data/SHA256SUMS",
     ):
         doctor._data()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_on_another_backend_the_lessons_that_pass_there_are_named_and_the_rest(
+    backend, monkeypatch
+):
+    pytest.importorskip(backend, reason=f"install it: python bootstrap.py {backend}")
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    outcomes = {"01": {backend: {"outcome": "passes"}}, "03": {backend: {"outcome": "stops"}}}
+    monkeypatch.setattr(catalog, "backends", lambda: outcomes)
+    line = doctor._training()
+    assert f"backend {backend}, Keras {keras.__version__}; lessons 01 pass on it; for 02 03" in line
+    assert line.endswith("unset KERAS_BACKEND (docs/backends.md says why)")
+
+
+def test_a_backend_that_is_not_installed_is_named_with_the_cure(tmp_path, monkeypatch):
+    (tmp_path / "jax.py").write_text("raise ImportError('no JAX here')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(
+        doctor.Unfit, match=r"no JAX here; run: python bootstrap\.py jax, or unset KERAS_BACKEND"
+    ):
+        doctor._training()
+
+
+@pytest.mark.parametrize("backend", ["numpy", "theano"])
+def test_a_backend_that_trains_nothing_is_refused(backend, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(
+        doctor.Unfit, match=f"{backend}: must be tensorflow, jax or torch; unset it"
+    ):
+        doctor._training()
