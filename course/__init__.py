@@ -1,7 +1,7 @@
 """The package of the course. Each room has one purpose, and arrows run one way.
 
 lesson, cells, parameters, catalog, claims, evidence, exercises, stubs, drawn, outputs, data, figure, plots, sketch,
-files
+files, machine
     the protocol of every lesson: what a lesson is, and what any lesson may import
 training/    Keras helpers that several lessons use: fast fit, metrics, checkpoints
 topics/      what one lesson alone uses; each docstring names its lesson

@@ -513,7 +513,7 @@ class Network(RegressorMixin, BaseEstimator):
         trainee = compiled(X.shape[1], self.hidden, self.activation, self.epochs, steps)
         trainee.set_weights(self.network_.get_weights())
         for state in trainee.optimizer.variables:
-            state.assign(keras.ops.zeros_like(state))
+            state.assign(keras.ops.zeros(state.shape, state.dtype))
         batches = shuffled_batches(X, y, batch_size=32, seed=seed).repeat()
         options = {"epochs": self.epochs, "steps_per_epoch": steps}
         history = trainee.fit(batches, **options, shuffle=False, verbose=0)

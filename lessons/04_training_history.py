@@ -190,7 +190,8 @@ class Reevaluate(keras.callbacks.Callback):
         self.losses = []
 
     def on_epoch_end(self, epoch, logs=None):
-        p = np.clip(self.model(x_train, training=False).numpy()[:, 0], 1e-7, 1 - 1e-7)
+        probability = keras.ops.convert_to_numpy(self.model(x_train, training=False))
+        p = np.clip(probability[:, 0], 1e-7, 1 - 1e-7)
         self.losses.append(-np.mean(np.log(np.where(y_train == 1, p, 1 - p))))
 
 

@@ -158,7 +158,7 @@ panels(cosine, title="The cosine on the validation rows", log="")
 # with the lowest resistance? And for which resistances does the network predict a value below zero?
 
 # %% tags=["varies"]
-predicted = model(x_validation).numpy()
+predicted = ops.convert_to_numpy(model(x_validation))
 relative = np.abs(predicted - y_validation) / y_validation
 lowest = y_validation <= np.quantile(y_validation, 0.25)
 print(f"share of the mape: {relative[lowest].sum() / relative.sum():.0%}")
@@ -390,7 +390,7 @@ plots.lines(
 # \quad\Longrightarrow\quad \bar r = \sqrt{\mathrm{RMSE}^2 - \mathrm{Var}(r)}$$
 
 # %%
-errors = (model(x_train).numpy() - y_train).astype("float64")[:, 0]
+errors = (ops.convert_to_numpy(model(x_train)) - y_train).astype("float64")[:, 0]
 truth = np.sqrt(np.mean(errors**2))
 too_low = {
     size: 100 * (1 - logs["root_of_batch"] / truth) for size, logs in reported.items()
@@ -896,7 +896,7 @@ fact("06.broadcast_floor", "never below the deviation of the targets", above)
 # If no prediction meets its own target, you can shuffle the predictions and nothing changes:
 
 # %%
-predicted = model(x_validation).numpy()
+predicted = ops.convert_to_numpy(model(x_validation))
 shuffled = np.random.default_rng(seed).permutation(predicted)
 before = float(root_of_batch(flat_validation, predicted))
 after = float(root_of_batch(flat_validation, shuffled))
@@ -1095,7 +1095,7 @@ print("Accuracy() after each epoch:", np.round(learned["val_Accuracy()"], 3))
 # %%
 last = {name: learned[f"val_{name}"][-1] for name in logged}
 added = 100 * (last["BinaryAccuracy"] - last["accuracy"])
-probabilities = classifier(x).numpy()
+probabilities = ops.convert_to_numpy(classifier(x))
 share = np.mean(probabilities.argmax(axis=1) == labels)
 
 # %%

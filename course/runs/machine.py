@@ -1,31 +1,6 @@
-"""What this machine is and does: what decides its floating point, and how long its processor worked for a kernel."""
+"""How long this machine's processors worked for a kernel."""
 
 import contextlib
-import os
-from functools import cache
-from importlib.metadata import version
-
-PACKAGES = ("tensorflow", "keras", "numpy")
-
-
-@cache
-def fingerprint() -> dict[str, str]:
-    """Return the versions of the packages that compute, the processor's vector features and the cores in use.
-
-    Two runs of one seed with equal fingerprints give the same digits. A backend other than TensorFlow is named.
-    """
-    import numpy as np
-
-    features = np.show_config(mode="dicts")["SIMD Extensions"]
-    vectors = " ".join([*features["baseline"], *features.get("found", [])])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    return {
-        **{package: version(package) for package in PACKAGES},
-        "vectors": vectors,
-        "cores": str(cores),
-        **({} if backend == "tensorflow" else {"backend": backend}),
-    }
 
 
 def processor_seconds(process: int) -> float:

@@ -24,8 +24,9 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 from traitlets.config import Config
 
+from course.machine import fingerprint
 from course.runs import records
-from course.runs.machine import fingerprint, processor_seconds
+from course.runs.machine import processor_seconds
 from course.runs.records import Failure, Job, Outcome, Record
 
 KERNEL = "course"  # warm where it is installed, else the plain kernel

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from course.machine import fingerprint
+from course.training.backend import need_tensorflow
 from course.training.batches import by_epoch, by_seed
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.memory import Memory
@@ -60,10 +62,13 @@ class Checkpoints(keras.callbacks.CallbackList):
     place. What a callback keeps elsewhere, as in a file or a global variable, is its own affair.
 
     A run goes on with the settings that it began with. Others are refused by name (all but the number of epochs)
-    unless `changed` names them: `changed=["learning_rate"]` goes on with the new one.
+    unless `changed` names them: `changed=["learning_rate"]` goes on with the new one. On a machine with other cores,
+    vector features or versions it goes on and says so: sums are rounded otherwise there, so losses agree in their first
+    digits, and no longer bit for bit.
 
     Raises CheckpointError if the folder is in use or not writable, holds another model or damaged files only, or if
-    something cannot be saved or has changed; ValueError for an option that is not allowed.
+    something cannot be saved or has changed; ValueError for an option that is not allowed; BackendError where Keras
+    does not run on TensorFlow.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         asynchronous: bool = False,
         changed: Collection[str] = (),
     ) -> None:
+        need_tensorflow("Checkpoints")
         check_options(save_freq=save_freq, keep=keep, mode=mode, changed=changed)
         super().__init__(list(callbacks))
         self.save_freq = save_freq
@@ -239,6 +245,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
             "settings": self._settings,
+            "machine": fingerprint(),
         }
         best = Position(self._best["epoch"], 0) if self._best else None
         self._files.save(position, state, best=best)
@@ -310,6 +317,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         print(
             f"{self._files.path}: {outcome} after {position.epoch} epochs and {position.batch} batches"
         )
+        if changes := differences(state.get("machine", fingerprint()), fingerprint()):
+            there = "; ".join(changes.values())
+            print(f"{path}: saved on another machine ({there}); the last digits will differ")
 
     def _restore(self, *, metrics: bool) -> None:
         """Put back what model and callbacks remembered, but not the settings that have been changed on purpose."""

@@ -16,6 +16,8 @@ import tensorflow as tf
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
+from course.training.backend import need_tensorflow
+
 
 @keras.saving.register_keras_serializable(package="course")
 class ConfusionMatrix(keras.metrics.Metric):
@@ -33,10 +35,12 @@ class ConfusionMatrix(keras.metrics.Metric):
 
     Raises ValueError for a wrong shape or a label outside the range (InvalidArgumentError within `fit`). What XLA
     compiles cannot raise: there such a label turns the figures into NaN, as it does the loss. So does a prediction
-    that is NaN, everywhere. A row of weight 0 counts for nothing, whatever its label.
+    that is NaN, everywhere. A row of weight 0 counts for nothing, whatever its label. Raises BackendError where Keras
+    does not run on TensorFlow: JAX counts in float32, and raises nothing within a compiled step.
     """
 
     def __init__(self, class_names: Sequence[str], name: str, **kwargs: Any) -> None:
+        need_tensorflow("ConfusionMatrix")
         super().__init__(name=name, **kwargs)
         self.class_names = [str(class_name) for class_name in class_names]
         size = len(self.class_names)
@@ -123,6 +127,7 @@ class ExactMatch(keras.metrics.Mean):
     def __init__(
         self, threshold: ArrayLike = 0.5, name: str = "exact_match", dtype: Any = "float64"
     ) -> None:
+        need_tensorflow("ExactMatch")
         super().__init__(name=name, dtype=dtype)
         self.threshold = np.asarray(threshold, dtype="float64")
         if self.threshold.ndim > 1:

@@ -1,6 +1,7 @@
 """A run that was broken off and started again, against the same run left alone: not one bit may differ."""
 
 import json
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -357,3 +358,58 @@ def test_the_benchmark_of_stalls_measures_every_writer():
     assert writers["course, asynchronous"]["ratio"] == 1
     assert all(writer["stall"] > 0 for writer in writers.values())
     assert all({"lost", "processor"} <= writer.keys() for writer in writers.values())
+
+
+ON_SOME_CORES = """
+import json
+import os
+import sys
+
+cores, folder, epochs = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+import keras
+import numpy as np
+
+from course.training.checkpoints import Checkpoints
+
+rng = np.random.default_rng(0)
+x = rng.normal(size=(1000, 28, 28, 1)).astype("float32")
+y = (x.reshape(1000, -1) @ rng.normal(size=(784, 10))).argmax(1)
+keras.utils.set_random_seed(1)
+layers = [keras.layers.Conv2D(16, 3, activation="relu"), keras.layers.MaxPooling2D()]
+layers += [keras.layers.Flatten(), keras.layers.Dropout(0.2), keras.layers.Dense(10)]
+model = keras.Sequential([keras.Input((28, 28, 1)), *layers])
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile("adam", loss, jit_compile=False)
+run = Checkpoints(folder)
+data = run.shuffled(x, y, batch_size=128, seed=1)
+history = model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=[run])
+print(json.dumps(history.history["loss"]))
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="there are no two cores, of which the system lets a process have one",
+)
+def test_on_another_number_of_cores_a_run_goes_on_says_so_and_its_losses_stay_close(tmp_path):
+    def train(cores, name, epochs):
+        command = [
+            sys.executable,
+            "-c",
+            ON_SOME_CORES,
+            str(cores),
+            str(tmp_path / name),
+            str(epochs),
+        ]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        *said, losses = run.stdout.splitlines()
+        return " ".join(said), np.array(json.loads(losses))
+
+    _, whole = train(2, "whole", 3)
+    train(2, "moved", 1)
+    said, moved = train(1, "moved", 3)
+    assert "training goes on after 1 epochs" in said
+    assert "saved on another machine (cores: 2 there, 1 here); the last digits will differ" in said
+    assert moved[0] == whole[0]
+    assert np.abs(moved[1:] / whole[1:] - 1).max() < 1e-3  # rounding, which training makes larger
