@@ -40,9 +40,10 @@ whose subject is not TensorFlow itself may run with Keras on JAX or PyTorch, too
     make setup EXTRAS="jax torch"
     KERAS_BACKEND=jax make lab        # or torch; course run and course practice take it as well
 
-TensorFlow stays installed, since the lessons' batches come from `tf.data` on every backend. What no other backend can
-do is left as it is: lessons 11 and 12 save and resume TensorFlow's own state, lesson 15 has a section on
-`tf.distribute`. `fast_fit` takes the rows in the same order on every backend, and only on TensorFlow is it fast.
+TensorFlow stays installed, since the lessons' batches come from `tf.data` on every backend. What is TensorFlow's own is
+left as it is: lessons 03, 07 and 18 write a `train_step` for it, lessons 11 and 12 save and resume its state, lesson 15
+has a section on `tf.distribute`. `Checkpoints`, `ConfusionMatrix` and `ExactMatch` are exact on TensorFlow alone, and
+refused elsewhere. `fast_fit` takes the rows in the same order on every backend, and only on TensorFlow is it fast.
 
 The table is written by `python -m benchmarks.backends`, which runs each lesson in fast mode with seed 0. "passes (23)"
 means: every exercise's solution is right, and all 23 facts and bounds hold that the lesson states. "misses" names those

@@ -937,7 +937,7 @@ _ = follow(recipe_model, x_all, labels, final_epochs, [schedule(final_epochs)])
 
 # %% tags=["varies"]
 x_test = digits.x_test.reshape(-1, 784).astype("float32") / 255
-probabilities = keras.ops.convert_to_numpy(recipe_model(x_test))
+probabilities = recipe_model(x_test).numpy()
 predicted = probabilities.argmax(axis=1)
 
 print("chosen on validation:", chosen)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 import bootstrap
@@ -118,3 +119,8 @@ def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
         match="browsers: no such extra; must be one of test, book, browser, jax, torch, orbax",
     ):
         bootstrap.main()
+
+
+def test_the_citation_names_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == importlib.metadata.version("course")

@@ -14,6 +14,8 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "data/DATASETS.md",
+    "docs/backends.md",
+    "docs/release.md",
     *(f"lessons/{each.name}.py" for each in all_lessons()),
 ]
 

@@ -125,8 +125,8 @@ def _cure(backend: str | None) -> str:
 def _lessons_on(backend: str) -> str:
     """Say which lessons pass on another backend than TensorFlow, as `benchmarks.backends` found."""
     outcomes = catalog.backends()
-    passing = []
-    others = []
+    passing: list[str] = []
+    others: list[str] = []
     for lesson in catalog.all_lessons():
         outcome = outcomes.get(lesson.number, {}).get(backend, {}).get("outcome")
         (passing if outcome == "passes" else others).append(lesson.number)

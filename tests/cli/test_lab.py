@@ -1,6 +1,80 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 
+from course import ROOT
 from course.cli.lab import environment, write_pages
+
+OPEN = (
+    "import sys, pathlib; from course.cli.lab import open_lab; open_lab(pathlib.Path(sys.argv[1]))"
+)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """What JupyterLab, as `course lab` starts it on an empty folder, has written about itself: address and token."""
+    runtime = tmp_path / "runtime"
+    surroundings = {
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
+    }
+    surroundings["BROWSER"] = "true"  # the program of this name, which opens nothing
+    (tmp_path / "mine").mkdir()
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "mine")]
+    started = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **surroundings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 300
+        while not (found := list(runtime.glob("jpserver-*.json"))):
+            assert started.poll() is None, "JupyterLab ended"
+            assert time.monotonic() < deadline, "JupyterLab does not start"
+            time.sleep(0.2)
+        time.sleep(1)  # the file is written before the server listens
+        yield json.loads(found[0].read_text()) | {"file": found[0]}
+    finally:
+        children = psutil.Process(started.pid).children(recursive=True)
+        for process in (*children, started):
+            process.terminate()
+        started.wait(60)
+
+
+def status(address):
+    """The HTTP status of an address."""
+    try:
+        with urlopen(Request(address), timeout=60) as answer:
+            return answer.status
+    except HTTPError as error:
+        return error.code
+
+
+@pytest.mark.skipif(os.name == "nt", reason="rights on files are POSIX")
+def test_the_lab_listens_on_loopback_alone_and_answers_nobody_without_its_token(server):
+    listening = {
+        connection.laddr.ip
+        for connection in psutil.Process(server["pid"]).net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening
+    assert listening <= {"127.0.0.1", "::1"}
+    files = f"{server['url']}api/contents"
+    assert len(server["token"]) >= 32
+    assert status(files) == 403
+    assert status(f"{files}?token=wrong") == 403
+    assert status(f"{files}?token={server['token']}") == 200
+    assert server["file"].stat().st_mode & 0o077 == 0  # no other user may read the token
 
 
 def test_in_the_lab_python3_starts_warm_and_elsewhere_it_stays_plain(monkeypatch):

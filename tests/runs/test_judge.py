@@ -2,7 +2,7 @@
 
 import pytest
 
-from course import claims
+from course import claims, machine
 from course.claims import Claim
 from course.runs import judge
 from course.runs.records import Record
@@ -115,3 +115,11 @@ def test_seeds_that_say_too_little_of_others_judge_only_themselves(values):
     assert judge.is_repeated(*made(0.951, seed=0)) is True
     assert judge.is_repeated(*made(0.3, seed=0)) is False
     assert judge.is_repeated(*made(0.3, seed=500)) is None
+
+
+def test_a_backend_other_than_tensorflow_is_another_machine(monkeypatch):
+    usual = machine.fingerprint.__wrapped__()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert machine.fingerprint.__wrapped__() == usual
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert machine.fingerprint.__wrapped__() == usual | {"backend": "jax"}

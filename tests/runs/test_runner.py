@@ -11,11 +11,12 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 
 from course.claims import Claim
-from course.runs import records, runner
+from course.runs import plan, records, report, runner
 from course.runs.records import Job
 
 PYTHON = {"language_info": {"name": "python"}}
@@ -323,3 +324,20 @@ def test_a_record_that_is_not_whole_counts_as_none(tmp_path):
     (tmp_path / "98_trial.json").write_text('{"name": "98_trial"', encoding="utf-8")
     assert records.read(tmp_path / "98_trial.json") is None
     assert records.read(tmp_path / "missing.json") is None
+
+
+def test_no_environment_variable_enters_record_report_table_or_notebook(run, tmp_path, monkeypatch):
+    secret = "hunter2-of-this-machine"
+    monkeypatch.setenv("CLUSTER_TOKEN", secret)
+    failing = "import os; assert 'CLUSTER_TOKEN' in os.environ; os.environ['NO_SUCH_NAME']"
+    environment = {"JOB_TOKEN": f"{secret}-job"}
+    record = run(PARAMETERS, failing, environment=environment)
+    assert record.failure.name == "KeyError"  # after the secret was found
+    out = tmp_path / "out"
+    report.write([record], out)
+    plan.gather([record], out / "runs.parquet")
+    files = [path for path in out.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} >= {".json", ".ipynb", ".html", ".parquet"}
+    assert [path.name for path in files if secret.encode() in path.read_bytes()] == []
+    table = pd.read_parquet(out / "runs.parquet").to_dict()
+    assert secret not in f"{table}{report.for_programs(record)}"
