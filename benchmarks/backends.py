@@ -47,8 +47,8 @@ refused elsewhere. `fast_fit` takes the rows in the same order on every backend,
 
 The table is written by `python -m benchmarks.backends`, which runs each lesson in fast mode with seed 0. "passes (23)"
 means: every exercise's solution is right, and all 23 facts and bounds hold that the lesson states. "misses" names those
-that do not. "stops" gives the error, and what stands after it was not tried. The lessons' own figures were measured on
-TensorFlow and differ elsewhere.
+that do not. "stops" gives the error, and what stands after it was not tried; "not run" waits for its
+first run. The lessons' own figures were measured on TensorFlow and differ elsewhere.
 """
 HEAD = (
     "# Written by `python -m benchmarks.backends`; not to be edited by hand. Seed 0, fast mode.\n\n"
