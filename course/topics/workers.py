@@ -58,7 +58,7 @@ def run_workers(
     `work` must be importable. The arrays `shared` are copied once, into memory that all workers see. Raises
     WorkerError for the first worker that fails. No worker and no shared memory is left, whatever happens.
     """
-    context = multiprocessing.get_context(START)
+    context: Any = multiprocessing.get_context(START)
     context.set_forkserver_preload([__name__])  # before the first worker; later it does nothing
     barrier = context.Barrier(count, timeout=BARRIER_TIMEOUT)
     processes = []
