@@ -449,6 +449,8 @@ def fit(model, rows, x=tokens):
 def compiled(model):
     optimizer = keras.optimizers.Adam(0.004)
     model.compile(optimizer, loss="binary_crossentropy", jit_compile=False)
+    # spares `fit` a second translation of its first step (lesson 05)
+    optimizer.build(model.trainable_variables)
     return model
 
 

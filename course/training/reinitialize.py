@@ -1,6 +1,22 @@
 """A model taken back to before its training, for lessons that train often: compiling takes longer than they do."""
 
+import random
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
 import keras
+
+
+class _First(NamedTuple):
+    """What a seed gives a model: its first values, and Python's random state once they are drawn."""
+
+    values: list[Any]
+    state: tuple
+
+
+# To draw the same weights again takes longer than to keep them.
+_weights: WeakKeyDictionary[keras.Model, dict[int, _First]] = WeakKeyDictionary()
+_memory: WeakKeyDictionary[keras.optimizers.Optimizer, list[Any]] = WeakKeyDictionary()
 
 
 def reinitialize(model: keras.Model, seed: int) -> keras.Model:
@@ -10,11 +26,28 @@ def reinitialize(model: keras.Model, seed: int) -> keras.Model:
     learning rate stays as it is. Returns the model; one that `keras.models.clone_model` can copy, so no subclass.
     """
     keras.utils.set_random_seed(seed)
-    fresh = keras.models.clone_model(model)  # draws as when its layers are made one after the other
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    for each in (model.optimizer, optimizer):
-        each.build(model.trainable_variables)  # does nothing where it is done
-    for kept, new in ((model, fresh), (model.optimizer, optimizer)):
-        for variable, value in zip(kept.variables, new.variables, strict=True):
-            variable.assign(value)
+    first = _weights.setdefault(model, {})
+    if seed not in first:
+        fresh = keras.models.clone_model(model)  # draws as when its layers are made one by one
+        first[seed] = _First(_values(fresh), random.getstate())
+    random.setstate(first[seed].state)  # from which Keras draws the seeds of what is made next
+    for variable, value in zip(model.variables, first[seed].values, strict=True):
+        variable.assign(value)
+    _empty(model.optimizer, model.trainable_variables)
     return model
+
+
+def _empty(optimizer: keras.optimizers.Optimizer, trained: list[keras.Variable]) -> None:
+    """Give an optimizer's variables the values of a new one, but for the learning rate."""
+    optimizer.build(trained)  # does nothing where it is done
+    if optimizer not in _memory:
+        fresh = type(optimizer).from_config(optimizer.get_config())
+        fresh.build(trained)
+        _memory[optimizer] = _values(fresh)
+    for variable, value in zip(optimizer.variables, _memory[optimizer], strict=True):
+        if variable.name != "learning_rate":
+            variable.assign(value)
+
+
+def _values(part: keras.Model | keras.optimizers.Optimizer) -> list[Any]:
+    return [keras.ops.convert_to_numpy(variable) for variable in part.variables]

@@ -1,6 +1,8 @@
 """Real worker processes: what they share, how they fail, and that nothing of them is left behind."""
 
+import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,7 +59,7 @@ def leave(worker: Worker) -> None:
 
 def hold(worker: Worker) -> None:
     if worker.rank == 0:
-        os.kill(os.getppid(), signal.SIGINT)
+        os.kill(multiprocessing.parent_process().pid, signal.SIGINT)
     time.sleep(30)
 
 
@@ -94,7 +96,7 @@ def shared_memory_of(processes):
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(monkeypatch):
-    """After each test: no process but Python's own tracker of resources, and no segment of shared memory."""
+    """After each test: no worker, only Python's tracker of resources and server of forks, and no shared memory."""
     names = []
 
     class Noted(SharedMemory):
@@ -104,8 +106,11 @@ def nothing_left_behind(monkeypatch):
 
     monkeypatch.setattr(workers, "SharedMemory", Noted)
     yield
-    left = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
-    assert [line for line in left if "resource_tracker" not in line] == []
+    left = psutil.Process().children()
+    lines = [" ".join(child.cmdline()) for child in left]
+    pythons_own = re.compile(r"multiprocessing\.(resource_tracker|forkserver) import")
+    assert [line for line in lines if not pythons_own.search(line)] == []
+    assert [forked for child in left for forked in child.children()] == []
     for name in names:
         with pytest.raises(FileNotFoundError):
             SharedMemory(name)
@@ -204,7 +209,9 @@ def test_workers_whose_parent_was_killed_end_by_themselves_and_leave_no_memory(w
     segments = shared_memory_of(children)
     parent.kill()
     parent.wait()
-    assert len(children) == 3  # two workers and Python's tracker
+    assert len(children) == (
+        4 if sys.platform == "linux" else 3
+    )  # two workers, Python's tracker and its server
     assert segments or sys.platform != "linux"
     _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []

@@ -36,5 +36,30 @@ def test_a_reinitialized_model_trains_as_one_built_anew_from_the_same_seed(optim
     found, again = trained(reinitialize(model, seed=5))
     assert trained(reinitialize(compiled(seed=9), seed=5))[0] == expected  # never trained before
     assert found == expected
+    assert trained(reinitialize(model, seed=6))[0] != expected
+    assert trained(reinitialize(model, seed=5))[0] == expected  # from the values that were kept
     assert all(np.array_equal(*pair) for pair in zip(weights, again, strict=True))
     assert model.train_function is function
+
+
+def test_what_is_made_after_it_draws_alike_whether_the_values_were_drawn_or_kept():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(6), keras.layers.Dropout(0.5)])
+    model.compile("sgd", "mse")
+
+    def layer_made_after():
+        reinitialize(model, seed=3)
+        layer = keras.layers.Dense(2)
+        layer.build((None, 4))
+        return np.asarray(layer.kernel), np.random.random()
+
+    (drawn, number), (kept, again) = layer_made_after(), layer_made_after()
+    np.testing.assert_array_equal(drawn, kept)
+    assert number == again
+
+
+def test_the_learning_rate_stays_as_it_is():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    for rate in (0.2, 0.3):
+        model.optimizer.learning_rate = rate
+        assert float(reinitialize(model, seed=0).optimizer.learning_rate) == np.float32(rate)
