@@ -11,6 +11,8 @@ same epoch, goes on and is killed once more ("again").
 
 "different" counts positions that end otherwise, "refused" cases that a run will not begin: what cannot be exact is not
 silently different. The last line is the count as JSON.
+
+Run with --share 5: 53 cases, 416 positions, none different, one case refused, as it must be.
 """
 
 import argparse
