@@ -1,0 +1,230 @@
+"""Do the tests notice a mistake? Every module that lessons import is changed in one place, and its tests must fail.
+
+    python -m benchmarks.mutation                               # all modules
+    python -m benchmarks.mutation --share 10                    # every tenth mutant of each
+    python -m benchmarks.mutation course/claims.py -j 2
+
+A mutant is killed by a test that fails, crashes or does not end in time. It is put to those tests of its module that
+reach its lines (`coverage` says which), the shortest first. What survives is run again, one after the other, in
+processes that import the module as the mutant has it, before it counts. The tests of a module are those named after
+it and those in TESTS. Lessons' own acceptance tests are not run.
+
+`benchmarks/survivors.toml` explains mutants that no test needs to notice; an entry that fits no mutant, or one that is
+killed, fails. Modules that draw for one lesson (`*_figures`) are left out: whether a figure shows what it should is
+seen, and what it says in words is tested. The command fails with fewer than 90% killed, of a module's mutants with and
+without the explained ones, and where nothing was run. The last line is JSON.
+
+Why not mutmut (3.8): it changes nothing outside of functions and none that is decorated, as TensorFlow's are. Nor
+cosmic-ray, which imports TensorFlow anew for each mutant.
+"""
+
+import argparse
+import ast
+import importlib
+import json
+import os
+import sys
+import tempfile
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.module_mutants import Mutant, mutants
+from benchmarks.mutant_runs import ELSEWHERE, NOTHING_RUN, PASSED, Task, anew, baseline, collected
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAST = 90  # percent
+DRAWING = "_figures.py"
+TESTS = {  # beyond those named after a module
+    "course/stubs.py": ["tests/test_exercises.py"],
+}
+IMPORTED = """hypothesis IPython.display ipywidgets jinja2 keras matplotlib.pyplot nbclient nbformat pandas papermill psutil
+pyarrow.parquet pydantic sklearn.metrics sklearn.model_selection scipy.optimize scipy.stats tensorflow typer.testing yaml"""
+
+
+class Entry(NamedTuple):
+    """An explained survivor: a line as it is and as the mutant has it."""
+
+    module: str
+    was: str
+    now: str
+
+
+class Result(NamedTuple):
+    """What became of the mutants of a module that were run."""
+
+    killed: list[Mutant]
+    survived: list[Mutant]
+    explained: list[Mutant]
+    stale: list[Entry]
+
+    @property
+    def count(self) -> dict[str, int]:
+        return {
+            "mutants": len(self.killed) + len(self.survived) + len(self.explained),
+            "killed": len(self.killed),
+            "survived": len(self.survived),
+            "explained": len(self.explained),
+        }
+
+
+def imported_by_lessons(root: Path = ROOT) -> list[str]:
+    """Return the modules of the course that lessons import, and those that these import."""
+    waiting, found = [*(root / "lessons").glob("*.py")], set()
+    while waiting:
+        for module in _imports(waiting.pop().read_text(encoding="utf-8"), root):
+            if module not in found:
+                found.add(module)
+                waiting.append(root / module)
+    return sorted(each for each in found if not each.endswith(("__init__.py", DRAWING)))
+
+
+def _imports(text: str, root: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            module = f"{name.replace('.', '/')}.py"
+            if name.startswith("course.") and (root / module).exists():
+                yield module
+
+
+def tests_of(module: str, root: Path = ROOT) -> list[str]:
+    """Return the files of the tests that a module has."""
+    _, *folders, name = module.split("/")
+    named = "/".join(["tests", *folders, f"test_{name}"])
+    own = [named] if (root / named).exists() else []
+    return own + TESTS.get(module, [])
+
+
+def every(found: list[Mutant], share: int) -> list[Mutant]:
+    """Return one of `share` mutants, evenly over the module, at least one."""
+    return found[min(share // 2, max(len(found) - 1, 0)) :: share]
+
+
+def tried(module: str, explained: dict[Entry, str], share: int, jobs: int, root: Path) -> Result:
+    """Put the mutants of a module to its tests."""
+    path, files = root / module, tests_of(module, root)
+    possible = mutants(path.read_text(encoding="utf-8"))
+    own = {entry for entry in explained if entry.module == module}
+    stale = own - {Entry(module, mutant.was, mutant.now) for mutant in possible}
+    result = Result([], [], [], [*stale])
+    chosen = every(possible, share)
+    if not files:
+        result.survived.extend(chosen)
+        return result
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        reached = baseline(path, files, folder)
+        tasks = []
+        for mutant in chosen:
+            tests = reached.tests(mutant)
+            tasks.append(Task(mutant, tests, reached.limit(tests)))
+        alive = _alive(path, files, tasks, folder, jobs)
+    for task in tasks:
+        entry = Entry(module, task.mutant.was, task.mutant.now)
+        if task not in alive:
+            result.killed.append(task.mutant)
+            if entry in explained:
+                result.stale.append(entry)
+        elif entry in explained:
+            result.explained.append(task.mutant)
+        else:
+            result.survived.append(task.mutant)
+    return result
+
+
+def _alive(path: Path, files: list[str], tasks: list[Task], folder: Path, jobs: int) -> list[Task]:
+    unreached = [task for task in tasks if not task.tests]
+    inside = [task for task in tasks if task.tests and task.mutant.function]
+    ends = collected(path, files, inside, folder, jobs)
+    passed = [task for task, end in zip(inside, ends, strict=True) if end == PASSED]
+    later = [task for task, end in zip(inside, ends, strict=True) if end == ELSEWHERE]
+    later += [task for task in tasks if not task.mutant.function]
+    again = anew(path, later, folder, jobs)
+    passed += [task for task, end in zip(later, again, strict=True) if _survived(task, end)]
+    serially = anew(path, passed, folder, jobs=1)
+    return unreached + [
+        task for task, end in zip(passed, serially, strict=True) if _survived(task, end)
+    ]
+
+
+def _survived(task: Task, end: int) -> bool:
+    if end == NOTHING_RUN:
+        sys.exit(f"{task.mutant}: no test was run")
+    return end == PASSED
+
+
+def explanations(file: Path) -> dict[Entry, str]:
+    """Read the survivors that are explained."""
+    if not file.exists():
+        return {}
+    stored = tomllib.loads(file.read_text(encoding="utf-8"))
+    found = {}
+    for each in stored.get("survivor", []):
+        for now in [each["now"]] if isinstance(each["now"], str) else each["now"]:
+            found[Entry(each["module"], each["was"], now)] = each["why"]
+    return found
+
+
+def main() -> int:
+    """Print what survives in each module, and the sums."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("modules", nargs="*", help="files; without any, all that lessons import")
+    parser.add_argument("--share", type=int, default=1, help="every so many mutants of a module")
+    parser.add_argument("-j", "--jobs", type=int, default=1)
+    parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    root = options.root.resolve()
+    os.chdir(root)
+    sys.path.insert(0, str(root))
+    explained = explanations(root / "benchmarks" / "survivors.toml")
+    modules = options.modules or imported_by_lessons(root)
+    if root == ROOT:
+        _prepare()
+    total: Counter[str] = Counter()
+    by_module, wrong = {}, False
+    for module in modules:
+        started = time.monotonic()
+        result = tried(module, explained, options.share, options.jobs, root)
+        by_module[module] = result.count | {"percent": _percent(result.count)}
+        total.update(result.count)
+        wrong |= _told(module, result, time.monotonic() - started)
+    sums = {"mutants": 0, "killed": 0, "survived": 0, "explained": 0} | total
+    sums |= {"percent": _percent(sums)}
+    print(json.dumps(sums | {"share": options.share, "modules": by_module}))
+    return int(wrong or not sums["mutants"] or sums["percent"] < LEAST)
+
+
+def _told(module: str, result: Result, seconds: float) -> bool:
+    counted = "  ".join(f"{count} {what}" for what, count in result.count.items())
+    print(f"{module}  {counted}  ({_percent(result.count)}% killed, {seconds:.0f} s)")
+    for mutant in result.survived:
+        print(f"    survived  {mutant}")
+    for entry in result.stale:
+        print(f"    stale in survivors.toml  {entry.was}  ->  {entry.now}")
+    sys.stdout.flush()
+    return bool(result.stale)
+
+
+def _percent(count: dict[str, Any]) -> float:
+    return round(100 * count["killed"] / max(count["mutants"], 1), 1)
+
+
+def _prepare() -> None:
+    """Import what takes long, but nothing of the course, on one thread."""
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    os.environ |= {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"}
+    for name in IMPORTED.split():
+        importlib.import_module(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
