@@ -46,7 +46,7 @@ CALLS |= {
 }
 CALLS |= {"zeros": "ones", "nanargmin": "nanargmax"}
 # arguments that only watch over what never happens, or matter on another system alone
-GUARDS = {"strict", "encoding"}
+GUARDS = {"strict", "encoding", "frozen"}
 SYMMETRIC = {"max", "min", "maximum", "minimum", "pairwise"}  # in their first two arguments
 
 

@@ -78,7 +78,7 @@ _SIMPLE = ast.Constant | ast.Call | ast.Name | ast.Attribute | ast.Slice | ast.P
 def _put(lines: list[bytes], node: Any, new: str, *, simple: bool) -> str:
     """Put `new` in place of `node`, with as many lines."""
     more = "\n" * (node.end_lineno - node.lineno)
-    if isinstance(node, ast.stmt) or isinstance(node, ast.Slice):
+    if isinstance(node, ast.stmt | ast.Slice):
         new += more
     elif more or not simple or new.startswith("-"):
         new = f"({new}{more})"
