@@ -25,13 +25,14 @@ class Mutant:
         return f"{self.first}: {self.was}  ->  {self.now}"
 
 
-def mutants(source: str) -> list[Mutant]:
+def mutants(source: str, *, drawing: bool = True) -> list[Mutant]:
     """Return every mutant of `source` in the order of their places, each once.
 
-    Annotations, docstrings and what runs only as a program stay as they are.
+    Annotations, docstrings and what runs only as a program stay as they are; so do functions that draw, unless
+    `drawing`: those that use `axes`, or what the course draws with.
     """
     tree = ast.parse(source)
-    left = _left_out(tree)
+    left = _left_out(tree) | (set() if drawing else _drawing(tree))
     lines = [line.encode() for line in source.splitlines(keepends=True)]
     found = {}
     for node, anchor, function in _nodes(tree, None, 0):
@@ -72,6 +73,8 @@ def _texts(lines: list[bytes], node: ast.AST, anchor: ast.AST) -> Iterator[str]:
         yield _put(lines, anchor, new, simple=isinstance(other, _SIMPLE))
 
 
+DRAWS = {"course.figure", "course.plots", "course.sketch"}
+NOT_IMPORTED = ("__name__ == '__main__'", "TYPE_CHECKING")
 _SIMPLE = ast.Constant | ast.Call | ast.Name | ast.Attribute | ast.Slice | ast.Pass | ast.Subscript
 
 
@@ -97,11 +100,35 @@ def _left_out(tree: ast.AST) -> set[int]:
             roots.append(node.returns)
         if isinstance(node, ast.keyword) and node.arg in GUARDS:
             roots.append(node.value)
-        if isinstance(node, ast.If) and "__main__" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in NOT_IMPORTED:
             roots.append(node)
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             roots.append(node)
     return {id(node) for root in roots if root for node in ast.walk(root)}
+
+
+def _drawing(tree: ast.Module) -> set[int]:
+    """The nodes of functions that draw, by their ids."""
+    names = {"axes"}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            modules = {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+            if modules & DRAWS:
+                names |= {each.asname or each.name for each in node.names}
+    return {
+        id(node)
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef)
+        and any(
+            isinstance(each, ast.Name | ast.arg) and _name(each) in names
+            for each in ast.walk(function)
+        )
+        for node in ast.walk(function)
+    }
+
+
+def _name(node: ast.Name | ast.arg) -> str:
+    return node.id if isinstance(node, ast.Name) else node.arg
 
 
 def _mutant(source: str, text: str, node: Any, function: int) -> Mutant:

@@ -8,9 +8,7 @@ Linux and macOS only.
 
 import contextlib
 import gc
-import importlib.machinery
 import json
-import linecache
 import os
 import resource
 import signal
@@ -28,6 +26,7 @@ import hypothesis
 import pytest
 
 from benchmarks.module_mutants import Mutant
+from benchmarks.mutant_site.sitecustomize import also_in_children, import_as, show_as
 
 GRACE = 20  # seconds that a mutant has beyond what its tests take, times five
 MEMORY = 16 * 2**30  # bytes of address space, which TensorFlow reserves amply
@@ -40,14 +39,14 @@ class Baseline(NamedTuple):
 
     seconds: dict[str, float]
     lines: dict[int, list[str]]
+    starts: bool  # whether a test starts other processes, which may reach any line
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Return those that reach a mutant, the shortest first; all where it lies in no function."""
-        if not mutant.function:
+        """Return those that reach a mutant, the shortest first; all where it lies in no function, or elsewhere."""
+        places = range(mutant.first, mutant.last + 1)
+        reached = {test for line in places for test in self.lines.get(line, ())}
+        if not mutant.function or (not reached and self.starts):
             reached = {*self.seconds}
-        else:
-            places = range(mutant.first, mutant.last + 1)
-            reached = {test for line in places for test in self.lines.get(line, ())}
         return sorted(reached, key=lambda test: self.seconds[test])
 
     def limit(self, tests: Sequence[str]) -> float:
@@ -70,16 +69,17 @@ def baseline(path: Path, files: list[str], folder: Path) -> Baseline:
         _to_log(folder)
         record = _Record(path)
         status = pytest.main([*QUIET, *files], plugins=[record])
-        found.write_text(json.dumps([status, record.seconds, record.lines()]))
+        found.write_text(json.dumps([status, record.seconds, record.lines(), record.starts]))
         return 0
 
     list(forked([0], lambda _: run(), limit=lambda _: 1800))
-    status, seconds, lines = json.loads(found.read_text()) if found.exists() else ("none", {}, {})
+    noted = json.loads(found.read_text()) if found.exists() else ["none", {}, {}, False]
+    status, seconds, lines, starts = noted
     found.unlink(missing_ok=True)
     if status or not seconds:
         said = (folder / "log").read_text(errors="replace")[-3000:]
         sys.exit(f"{said}\n{path}: its tests end with status {status} without a mutant")
-    return Baseline(seconds, {int(line): tests for line, tests in lines.items()})
+    return Baseline(seconds, {int(line): tests for line, tests in lines.items()}, starts)
 
 
 def collected(
@@ -107,7 +107,8 @@ def anew(path: Path, tasks: list[Task], folder: Path, jobs: int) -> list[int]:
 
     def run(place: int) -> int:
         _to_log(folder)
-        _import_as(path, tasks[place].mutant.text)
+        import_as(str(path), tasks[place].mutant.text)
+        also_in_children(str(path), tasks[place].mutant.text, folder)
         return int(pytest.main([*QUIET, "-x", *tasks[place].tests], plugins=[_Hypothesis()]))
 
     ends = dict(forked(range(len(tasks)), run, limit=lambda place: tasks[place].limit, jobs=jobs))
@@ -171,24 +172,6 @@ def _to_log(folder: Path) -> None:
     os.environ["TMPDIR"] = str(folder)
 
 
-def _import_as(path: Path, text: str) -> None:
-    """Have Python read `text` where it reads `path`."""
-    read = importlib.machinery.SourceFileLoader.get_code
-
-    def get_code(self: Any, name: str) -> CodeType | None:
-        if Path(self.path) == path:
-            return compile(text, self.path, "exec")
-        return read(self, name)
-
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
-    _show_as(path, text)
-
-
-def _show_as(path: Path, text: str) -> None:
-    lines = text.splitlines(keepends=True)
-    linecache.cache[str(path)] = (len(text), None, lines, str(path))
-
-
 class _Hypothesis:
     """The same cases each time, none remembered, and no search for a smaller one."""
 
@@ -210,6 +193,8 @@ class _Record(_Hypothesis):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seconds: dict[str, float] = {}
+        self.starts = False
+        sys.addaudithook(self._hear)
         self._coverage = coverage.Coverage(
             data_file=None, include=[str(path)], config_file=False, messages=False
         )
@@ -222,6 +207,9 @@ class _Record(_Hypothesis):
         result = yield
         self.seconds[item.nodeid] = time.monotonic() - started
         return result
+
+    def _hear(self, event: str, _: Any) -> None:
+        self.starts |= event in ("subprocess.Popen", "os.posix_spawn", "os.exec")
 
     def lines(self) -> dict[int, list[str]]:
         self._coverage.stop()
@@ -254,6 +242,7 @@ class _Exchange(_Hypothesis):
             task = self._tasks[place]
             if not _exchanged(functions, self._path, task.mutant.text):
                 return ELSEWHERE
+            also_in_children(str(self._path), task.mutant.text, self._found.parent)
             return _run(session, [items[test] for test in task.tests])
 
         for place, end in forked(
@@ -290,7 +279,7 @@ def _exchanged(functions: dict[Any, list[FunctionType]], path: Path, text: str) 
                     return False
                 function.__code__ = new[0]
                 changed = True
-    _show_as(path, text)
+    show_as(str(path), text)
     return changed
 
 

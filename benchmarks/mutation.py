@@ -10,10 +10,10 @@ processes that import the module as the mutant has it, before it counts. The tes
 it and those in TESTS. Lessons' own acceptance tests are not run.
 
 `benchmarks/survivors.toml` explains mutants that no test needs to notice; an entry that fits no mutant, or one that is
-killed, fails. Modules that draw for one lesson (`*_figures`) are left out: whether a figure shows what it should is
-seen, and what it says in words is tested. So is `course.runs`, whose tests start kernels: it belongs to the tools, and
-one lesson borrows it. The command fails with fewer than 90% killed, of a module's mutants with and
-without the explained ones, and where nothing was run. The last line is JSON.
+killed, fails. What draws for one lesson is left out, modules `*_figures` and functions of `course.topics` that draw:
+whether a figure shows what it should is seen, and what it says in words is tested. So is `course.runs`, whose tests
+start kernels: it belongs to the tools, and one lesson borrows it. The command fails with fewer than 90% killed, the
+explained ones counted as mutants, and where nothing was run. The last line is JSON.
 
 Why not mutmut (3.8): it changes nothing outside of functions and none that is decorated, as TensorFlow's are. Nor
 cosmic-ray, which imports TensorFlow anew for each mutant.
@@ -41,6 +41,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEAST = 90  # percent
 LEFT_OUT = ("__init__.py", "_figures.py")
 BORROWED = "course/runs/"
+TOPICS = "course/topics/"
 TESTS = {  # beyond those named after a module
     "course/figure.py": ["tests/test_plots.py", "tests/test_sketch.py"],
     "course/stubs.py": ["tests/test_exercises.py"],
@@ -122,6 +123,12 @@ def files_of_tests(module: str, root: Path) -> list[str]:
     return own + TESTS.get(module, [])
 
 
+def mutants_of(module: str, root: Path) -> list[Mutant]:
+    """Return the mutants of a module; of a topic's, not those of functions that draw."""
+    text = (root / module).read_text(encoding="utf-8")
+    return mutants(text, drawing=not module.startswith(TOPICS))
+
+
 def every(found: list[Mutant], share: int, start: int) -> list[Mutant]:
     """Return one of `share` mutants from the one at `start`, evenly over the module; at least the last one."""
     return found[start % share :: share] or found[-1:]
@@ -132,12 +139,12 @@ def tried(
 ) -> Result:
     """Put the mutants of a module to its tests."""
     path, files = root / module, files_of_tests(module, root)
-    possible = mutants(path.read_text(encoding="utf-8"))
+    possible = mutants_of(module, root)
     own = {entry for entry in explained if entry.module == module}
     stale = own - {Entry(module, mutant.was, mutant.now) for mutant in possible}
     result = Result([], [], [], [*stale])
     chosen = every(possible, options.share, options.start)
-    if not files:
+    if not files or not chosen:
         result.survived.extend(chosen)
         return result
     with tempfile.TemporaryDirectory() as temporary:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from benchmarks.module_mutants import mutants
-from benchmarks.mutation import ROOT, explanations, files_of_tests, imported_by_lessons
+from benchmarks.mutation import ROOT, explanations, files_of_tests, imported_by_lessons, mutants_of
 
 PLANTED = '''"""Planted."""
 
@@ -134,6 +134,12 @@ def test_a_mutant_keeps_every_line_in_its_place():
     assert "f'{x - 1} of {x}'" in "".join(mutant.text for mutant in found)
 
 
+def test_functions_that_draw_can_be_left_out():
+    source = "from course import plots\n\n\ndef shown(x):\n    plots.bars(x)\n\n\ndef twice(x):\n    return 2 * x\n"
+    assert {mutant.function for mutant in mutants(source)} == {4, 8}
+    assert {mutant.function for mutant in mutants(source, drawing=False)} == {8}
+
+
 def test_annotations_and_docstrings_have_no_mutants():
     found = mutants('def f(x: int | None = None) -> list[1]:\n    """Return 1."""\n    return x\n')
     assert [mutant.now for mutant in found] == ["pass"]
@@ -145,7 +151,7 @@ def test_every_explanation_gives_a_reason_and_names_a_module_that_lessons_import
     assert {entry.module for entry in found} <= {*modules}
     assert [entry for entry, why in found.items() if len(why) < 10] == []
     for module in modules:
-        lines = {(mutant.was, mutant.now) for mutant in mutants((ROOT / module).read_text("utf-8"))}
+        lines = {(mutant.was, mutant.now) for mutant in mutants_of(module, ROOT)}
         own = [entry for entry in found if entry.module == module]
         assert [entry for entry in own if (entry.was, entry.now) not in lines] == []
 
