@@ -61,25 +61,40 @@ class Task(NamedTuple):
     limit: float
 
 
-def baseline(path: Path, files: list[str], folder: Path) -> Baseline:
-    """Run the tests of the module at `path` as it is, and note what reaches which line."""
+def baseline(root: Path, file: str, folder: Path) -> dict[str, Baseline]:
+    """Run the tests in `file` on the modules as they are, and note, by module, what reaches which line."""
     found = folder / "baseline.json"
 
     def run() -> int:
         _to_log(folder)
-        record = _Record(path)
-        status = pytest.main([*QUIET, *files], plugins=[record])
+        record = _Record(root)
+        status = pytest.main([*QUIET, file], plugins=[record])
         found.write_text(json.dumps([status, record.seconds, record.lines(), record.starts]))
         return 0
 
     list(forked([0], lambda _: run(), limit=lambda _: 1800))
     noted = json.loads(found.read_text()) if found.exists() else ["none", {}, {}, False]
-    status, seconds, lines, starts = noted
+    status, seconds, modules, starts = noted
     found.unlink(missing_ok=True)
     if status or not seconds:
         said = (folder / "log").read_text(errors="replace")[-3000:]
-        sys.exit(f"{said}\n{path}: its tests end with status {status} without a mutant")
-    return Baseline(seconds, {int(line): tests for line, tests in lines.items()}, starts)
+        sys.exit(f"{said}\n{file}: its tests end with status {status} without a mutant")
+    every_line = defaultdict(lambda: Baseline(seconds, {}, starts))
+    for module, lines in modules.items():
+        numbered = {int(line): tests for line, tests in lines.items()}
+        every_line[module] = Baseline(seconds, numbered, starts)
+    return every_line
+
+
+def together(baselines: list[Baseline]) -> Baseline:
+    """Return what the tests of several files reach of one module."""
+    seconds: dict[str, float] = {}
+    lines = defaultdict(list)
+    for each in baselines:
+        seconds |= each.seconds
+        for line, tests in each.lines.items():
+            lines[line].extend(tests)
+    return Baseline(seconds, lines, any(each.starts for each in baselines))
 
 
 def collected(
@@ -188,15 +203,15 @@ class _Hypothesis:
 
 
 class _Record(_Hypothesis):
-    """What reaches which line of a file, and how long each test takes."""
+    """What reaches which line of the course, and how long each test takes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self.seconds: dict[str, float] = {}
         self.starts = False
         sys.addaudithook(self._hear)
         self._coverage = coverage.Coverage(
-            data_file=None, include=[str(path)], config_file=False, messages=False
+            data_file=None, include=[str(root / "course" / "*")], config_file=False, messages=False
         )
         self._coverage.start()
 
@@ -211,10 +226,16 @@ class _Record(_Hypothesis):
     def _hear(self, event: str, _: Any) -> None:
         self.starts |= event in ("subprocess.Popen", "os.posix_spawn", "os.exec")
 
-    def lines(self) -> dict[int, list[str]]:
+    def lines(self) -> dict[str, dict[int, list[str]]]:
         self._coverage.stop()
-        tests = self._coverage.get_data().contexts_by_lineno(str(self.path))
-        return {line: [test for test in found if test] for line, found in tests.items()}
+        data = self._coverage.get_data()
+        return {
+            Path(file).relative_to(self._root).as_posix(): {
+                line: [test for test in tests if test]
+                for line, tests in data.contexts_by_lineno(file).items()
+            }
+            for file in data.measured_files()
+        }
 
 
 class _Exchange(_Hypothesis):

@@ -35,7 +35,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.module_mutants import Mutant, mutants
-from benchmarks.mutant_runs import ELSEWHERE, NOTHING_RUN, PASSED, Task, anew, baseline, collected
+from benchmarks.mutant_runs import (
+    ELSEWHERE,
+    NOTHING_RUN,
+    PASSED,
+    Baseline,
+    Task,
+    anew,
+    baseline,
+    collected,
+    together,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 LEAST = 90  # percent
@@ -60,6 +70,8 @@ IMPORTED = """
     pydantic pydantic.main sklearn.metrics sklearn.model_selection scipy.optimize scipy.stats tensorflow typer.testing
     yaml
 """
+
+BASELINES: dict[str, dict[str, Baseline]] = {}  # by file of tests: each runs once without a mutant
 
 
 class Entry(NamedTuple):
@@ -149,7 +161,10 @@ def tried(
         return result
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        reached = baseline(path, files, folder)
+        for file in files:
+            if file not in BASELINES:
+                BASELINES[file] = baseline(root, file, folder)
+        reached = together([BASELINES[file][module] for file in files])
         tasks = []
         for mutant in chosen:
             tests = reached.tests(mutant)
