@@ -55,7 +55,6 @@ TOPICS = "course/topics/"
 TESTS = {  # beyond those named after a module
     "course/figure.py": ["tests/test_plots.py", "tests/test_sketch.py"],
     "course/stubs.py": ["tests/test_exercises.py"],
-    "course/topics/hosts.py": ["tests/lessons/test_15_parallel_training.py"],
     "course/training/objects.py": ["tests/training/test_memory.py"],
     "course/training/order.py": ["tests/training/test_fast_fit.py"],
     "course/training/programs.py": ["tests/training/test_settings.py"],
