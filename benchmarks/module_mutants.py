@@ -25,20 +25,28 @@ class Mutant:
         return f"{self.first}: {self.was}  ->  {self.now}"
 
 
-def mutants(source: str, *, drawing: bool = True) -> list[Mutant]:
+def mutants(source: str, *, drawing: bool = True, looks: bool = True) -> list[Mutant]:
     """Return every mutant of `source` in the order of their places, each once.
 
     Annotations, docstrings and what runs only as a program stay as they are; so do functions that draw, unless
-    `drawing`: those that use `axes`, or what the course draws with.
+    `drawing`: those that use `axes`, or what the course draws with; and, unless `looks`, arguments that only set how
+    something looks.
     """
     tree = ast.parse(source)
     left = _left_out(tree) | (set() if drawing else _drawing(tree))
+    kept = frozenset() if looks else LOOKS
+    left |= {
+        id(inner)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.keyword) and each.arg in kept
+        for inner in ast.walk(each.value)
+    }
     lines = [line.encode() for line in source.splitlines(keepends=True)]
     found = {}
     for node, anchor, function in _nodes(tree, None, 0):
         if id(node) in left:
             continue
-        for text in _texts(lines, node, anchor):
+        for text in _texts(lines, node, anchor, kept):
             if text != source and text not in found:
                 found[text] = _mutant(source, text, node, function)
     return sorted(found.values(), key=lambda mutant: mutant.first)
@@ -60,9 +68,13 @@ def _nodes(
                 yield from _nodes(child, anchor, inside)
 
 
-def _texts(lines: list[bytes], node: ast.AST, anchor: ast.AST) -> Iterator[str]:
+def _texts(
+    lines: list[bytes], node: ast.AST, anchor: ast.AST, kept: frozenset[str]
+) -> Iterator[str]:
     for other in [*mutations(node)]:
-        if ast.unparse(other) == ast.unparse(node):
+        if ast.unparse(other) == ast.unparse(node) or (
+            isinstance(other, ast.Call) and (_keywords(node) - _keywords(other)) & kept
+        ):
             continue
         if node is anchor:
             new = ast.unparse(other)
@@ -74,8 +86,17 @@ def _texts(lines: list[bytes], node: ast.AST, anchor: ast.AST) -> Iterator[str]:
 
 
 DRAWS = {"course.figure", "course.plots", "course.sketch"}
+_LOOKS = """
+alpha arrowstyle cmap color colors edgecolor facecolor fillstyle fontsize ha height layout linestyle linewidth linewidths
+loc markersize mutation_scale ncols rotation shrinkA shrinkB size textcoords va width x xytext
+"""
+LOOKS = frozenset(_LOOKS.split())
 NOT_IMPORTED = ("__name__ == '__main__'", "TYPE_CHECKING")
 _SIMPLE = ast.Constant | ast.Call | ast.Name | ast.Attribute | ast.Slice | ast.Pass | ast.Subscript
+
+
+def _keywords(node: ast.AST) -> set[str | None]:
+    return {each.arg for each in node.keywords} if isinstance(node, ast.Call) else set()
 
 
 def _put(lines: list[bytes], node: Any, new: str, *, simple: bool) -> str:

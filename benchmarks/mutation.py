@@ -11,7 +11,8 @@ it and those in TESTS. Lessons' own acceptance tests are not run.
 
 `benchmarks/survivors.toml` explains mutants that no test needs to notice; an entry that fits no mutant, or one that is
 killed, fails. What draws for one lesson is left out, modules `*_figures` and functions of `course.topics` that draw:
-whether a figure shows what it should is seen, and what it says in words is tested. So is `course.runs`, whose tests
+whether a figure shows what it should is seen, and what it says in words is tested; of the modules with which all
+lessons draw, arguments that only set how something looks (LOOKS in `module_mutants`). So is `course.runs`, whose tests
 start kernels: it belongs to the tools, and one lesson borrows it. The command fails with fewer than 90% killed, the
 explained ones counted as mutants, and where nothing was run. The last line is JSON.
 
@@ -52,6 +53,7 @@ LEAST = 90  # percent
 LEFT_OUT = ("__init__.py", "_figures.py")
 BORROWED = "course/runs/"
 TOPICS = "course/topics/"
+FIGURES = ("course/figure.py", "course/plots.py", "course/sketch.py")
 TESTS = {  # beyond those named after a module
     "course/figure.py": ["tests/test_plots.py", "tests/test_sketch.py"],
     "course/stubs.py": ["tests/test_exercises.py"],
@@ -135,9 +137,9 @@ def files_of_tests(module: str, root: Path) -> list[str]:
 
 
 def mutants_of(module: str, root: Path) -> list[Mutant]:
-    """Return the mutants of a module; of a topic's, not those of functions that draw."""
+    """Return the mutants of a module but for how figures look, and in topics for what draws them."""
     text = (root / module).read_text(encoding="utf-8")
-    return mutants(text, drawing=not module.startswith(TOPICS))
+    return mutants(text, drawing=not module.startswith(TOPICS), looks=module not in FIGURES)
 
 
 def every(found: list[Mutant], share: int, start: int) -> list[Mutant]:

@@ -140,6 +140,14 @@ def test_functions_that_draw_can_be_left_out():
     assert {mutant.function for mutant in mutants(source, drawing=False)} == {8}
 
 
+def test_how_something_looks_can_be_left_out():
+    source = "def shown(axes):\n    axes.plot([1, 2], label=3, alpha=0.5)\n"
+    assert "alpha=1.5" in "".join(mutant.now for mutant in mutants(source))
+    left = [mutant.now for mutant in mutants(source, looks=False)]
+    assert any("label=4" in line for line in left)
+    assert [line for line in left if "alpha=0.5" not in line] == ["pass"]
+
+
 def test_annotations_and_docstrings_have_no_mutants():
     found = mutants('def f(x: int | None = None) -> list[1]:\n    """Return 1."""\n    return x\n')
     assert [mutant.now for mutant in found] == ["pass"]
