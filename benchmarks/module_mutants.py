@@ -87,8 +87,8 @@ def _texts(
 
 DRAWS = {"course.figure", "course.plots", "course.sketch"}
 _LOOKS = """
-alpha arrowstyle cmap color colors edgecolor facecolor fillstyle fontsize ha height layout linestyle linewidth linewidths
-loc markersize mutation_scale ncols rotation shrinkA shrinkB size textcoords va width x xytext
+alpha arrowstyle cmap color colors edgecolor facecolor fillstyle fontsize ha height layout linestyle linewidth
+linewidths loc markersize mutation_scale ncols rotation shrinkA shrinkB size textcoords va width x xytext
 """
 LOOKS = frozenset(_LOOKS.split())
 NOT_IMPORTED = ("__name__ == '__main__'", "TYPE_CHECKING")

@@ -179,12 +179,15 @@ def _kill_group(process: int) -> None:
 
 
 def _to_log(folder: Path) -> None:
-    """Send what this process prints to a file, and let its temporary files lie beside."""
+    """Send what this process prints to a file, let its temporary files lie beside, and start others bare of this one."""
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
     tempfile.tempdir = str(folder)
     os.environ["TMPDIR"] = str(folder)
+    main = sys.modules["__main__"]
+    main.__spec__ = None
+    vars(main).pop("__file__", None)
 
 
 class _Hypothesis:
@@ -220,11 +223,12 @@ class _Record(_Hypothesis):
         self._coverage.switch_context(item.nodeid)
         started = time.monotonic()
         result = yield
+        self.starts |= "multiprocessing.popen_spawn_posix" in sys.modules  # which tells no hook
         self.seconds[item.nodeid] = time.monotonic() - started
         return result
 
     def _hear(self, event: str, _: Any) -> None:
-        self.starts |= event in ("subprocess.Popen", "os.posix_spawn", "os.exec")
+        self.starts |= event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec")
 
     def lines(self) -> dict[str, dict[int, list[str]]]:
         self._coverage.stop()
