@@ -179,7 +179,7 @@ def _kill_group(process: int) -> None:
 
 
 def _to_log(folder: Path) -> None:
-    """Send what this process prints to a file, let its temporary files lie beside, and start others bare of this one."""
+    """Send what this process prints to a file, put temporary files beside, and start others bare of this one."""
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
