@@ -53,6 +53,10 @@ class Baseline(NamedTuple):
         return GRACE + 5 * sum(self.seconds[test] for test in tests)
 
 
+class TestsFailError(Exception):
+    """Tests that fail, or do not run, also without a mutant."""
+
+
 class Task(NamedTuple):
     """A mutant, the tests it is put to, and the seconds it has for them."""
 
@@ -78,7 +82,7 @@ def baseline(root: Path, file: str, folder: Path) -> dict[str, Baseline]:
     found.unlink(missing_ok=True)
     if status or not seconds:
         said = (folder / "log").read_text(errors="replace")[-3000:]
-        sys.exit(f"{said}\n{file}: its tests end with status {status} without a mutant")
+        raise TestsFailError(f"{said}\n{file}: ends with status {status} without a mutant")
     every_line = defaultdict(lambda: Baseline(seconds, {}, starts))
     for module, lines in modules.items():
         numbered = {int(line): tests for line, tests in lines.items()}
