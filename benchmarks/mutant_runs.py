@@ -49,6 +49,11 @@ class Baseline(NamedTuple):
             reached = {*self.seconds}
         return sorted(reached, key=lambda test: self.seconds[test])
 
+    def elsewhere(self) -> list[str]:
+        """Return the tests that may reach a mutant in processes that they start, since they reach no line here."""
+        here = {test for tests in self.lines.values() for test in tests}
+        return [test for test in self.seconds if test not in here] if self.starts else []
+
     def limit(self, tests: Sequence[str]) -> float:
         return GRACE + 5 * sum(self.seconds[test] for test in tests)
 

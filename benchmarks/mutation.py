@@ -172,10 +172,10 @@ def tried(
         for mutant in chosen:
             tests = reached.tests(mutant)
             tasks.append(Task(mutant, tests, reached.limit(tests)))
-        alive = _alive(path, files, tasks, folder, options.jobs)
+        alive = _alive(path, files, tasks, reached, folder, options.jobs)
     for task in tasks:
         entry = Entry(module, task.mutant.was, task.mutant.now)
-        if task not in alive:
+        if task.mutant not in alive:
             result.killed.append(task.mutant)
             if entry in explained:
                 result.stale.append(entry)
@@ -186,19 +186,26 @@ def tried(
     return result
 
 
-def _alive(path: Path, files: list[str], tasks: list[Task], folder: Path, jobs: int) -> list[Task]:
-    unreached = [task for task in tasks if not task.tests]
+def _alive(
+    path: Path, files: list[str], tasks: list[Task], reached: Baseline, folder: Path, jobs: int
+) -> list[Mutant]:
+    """Run the tests of each mutant, and those of survivors again with the ones that may reach it elsewhere."""
     inside = [task for task in tasks if task.tests and task.mutant.function]
     ends = collected(path, files, inside, folder, jobs)
     passed = [task for task, end in zip(inside, ends, strict=True) if end == PASSED]
     later = [task for task, end in zip(inside, ends, strict=True) if end == ELSEWHERE]
-    later += [task for task in tasks if not task.mutant.function]
+    later += [task for task in tasks if task.tests and not task.mutant.function]
     again = anew(path, later, folder, jobs)
     passed += [task for task, end in zip(later, again, strict=True) if _survived(task, end)]
-    serially = anew(path, passed, folder, jobs=1)
-    return unreached + [
-        task for task, end in zip(passed, serially, strict=True) if _survived(task, end)
-    ]
+    unreached = [task.mutant for task in tasks if not task.tests]
+    more = reached.elsewhere()
+    serial = []
+    for task in passed:
+        tests = list(dict.fromkeys([*task.tests, *more]))
+        serial.append(Task(task.mutant, tests, reached.limit(tests)))
+    ends = anew(path, serial, folder, jobs=1)
+    survived = zip(serial, ends, strict=True)
+    return unreached + [task.mutant for task, end in survived if _survived(task, end)]
 
 
 def _survived(task: Task, end: int) -> bool:
