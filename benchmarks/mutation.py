@@ -60,7 +60,11 @@ TESTS = {  # beyond those named after a module
     "course/stubs.py": ["tests/test_exercises.py"],
     "course/training/objects.py": ["tests/training/test_memory.py"],
     "course/training/order.py": ["tests/training/test_fast_fit.py"],
-    "course/training/programs.py": ["tests/training/test_settings.py"],
+    "course/training/programs.py": [
+        "tests/training/test_settings.py",
+        "tests/training/test_checkpoints.py",
+        "tests/training/test_memory.py",
+    ],
     "course/training/restoring.py": ["tests/training/test_memory.py"],
     "course/training/state.py": [
         "tests/training/test_checkpoints.py",
