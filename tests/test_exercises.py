@@ -356,6 +356,12 @@ def test_a_mistake_that_the_checks_own_cases_miss_is_found_by_drawn_inputs():
     assert found.hints[-1].startswith("For weights = [")
 
 
+def test_a_check_that_imports_nothing_has_the_tools_of_this_module():
+    assert "import" not in exercises.find("01").exercises["01.2"].check
+    found = verdict("01.2", {"np": np, "mean_limit": lambda X: -1.0})
+    assert (found.outcome, found.hints[0]) == ("wrong", "The limit is one positive number.")
+
+
 def test_tools_may_stand_in_for_those_of_a_check():
     text = exercises.find("01").exercises["01.1"].check
     met = []
