@@ -10,7 +10,6 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import signal
 import sys
 import tempfile
@@ -172,14 +171,21 @@ def _fork(run: Callable[[int], int], place: int, limit: float) -> int:
     status = FAILED
     try:
         os.setsid()
-        seconds = int(4 * limit) + 60  # of the processor, should nobody watch any more
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        _limit(seconds=int(4 * limit) + 60)  # should nobody watch any more
         status = run(place)
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(status)
+
+
+def _limit(*, seconds: int) -> None:
+    """Limit this process's seconds of the processor, and its memory."""
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _kill_group(process: int) -> None:
