@@ -38,20 +38,17 @@ class Baseline(NamedTuple):
 
     seconds: dict[str, float]
     lines: dict[int, list[str]]
-    starts: bool  # whether a test starts other processes, which may reach any line
 
     def tests(self, mutant: Mutant) -> list[str]:
-        """Return those that reach a mutant, the shortest first; all where it lies in no function, or elsewhere."""
+        """Return the tests that reach a mutant, the shortest first; all where it lies in no function."""
         places = range(mutant.first, mutant.last + 1)
         reached = {test for line in places for test in self.lines.get(line, ())}
-        if not mutant.function or (not reached and self.starts):
-            reached = {*self.seconds}
-        return sorted(reached, key=lambda test: self.seconds[test])
+        return sorted(reached if mutant.function else self.seconds, key=self.seconds.__getitem__)
 
-    def elsewhere(self) -> list[str]:
-        """Return the tests that may reach a mutant in processes that they start, since they reach no line here."""
-        here = {test for tests in self.lines.values() for test in tests}
-        return [test for test in self.seconds if test not in here] if self.starts else []
+    def all_tests(self, first: list[str]) -> list[str]:
+        """Return these and then all others, which may reach a mutant unseen: by AutoGraph, or in other processes."""
+        rest = sorted({*self.seconds} - {*first}, key=self.seconds.__getitem__)
+        return [*first, *rest]
 
     def limit(self, tests: Sequence[str]) -> float:
         return GRACE + 5 * sum(self.seconds[test] for test in tests)
@@ -77,20 +74,20 @@ def baseline(root: Path, file: str, folder: Path) -> dict[str, Baseline]:
         _to_log(folder)
         record = _Record(root)
         status = pytest.main([*QUIET, file], plugins=[record])
-        found.write_text(json.dumps([status, record.seconds, record.lines(), record.starts]))
+        found.write_text(json.dumps([status, record.seconds, record.lines()]))
         return 0
 
     list(forked([0], lambda _: run(), limit=lambda _: 1800))
-    noted = json.loads(found.read_text()) if found.exists() else ["none", {}, {}, False]
-    status, seconds, modules, starts = noted
+    noted = json.loads(found.read_text()) if found.exists() else ["none", {}, {}]
+    status, seconds, modules = noted
     found.unlink(missing_ok=True)
     if status or not seconds:
         said = (folder / "log").read_text(errors="replace")[-3000:]
         raise TestsFailError(f"{said}\n{file}: ends with status {status} without a mutant")
-    every_line = defaultdict(lambda: Baseline(seconds, {}, starts))
+    every_line = defaultdict(lambda: Baseline(seconds, {}))
     for module, lines in modules.items():
         numbered = {int(line): tests for line, tests in lines.items()}
-        every_line[module] = Baseline(seconds, numbered, starts)
+        every_line[module] = Baseline(seconds, numbered)
     return every_line
 
 
@@ -102,7 +99,7 @@ def together(baselines: list[Baseline]) -> Baseline:
         seconds |= each.seconds
         for line, tests in each.lines.items():
             lines[line].extend(tests)
-    return Baseline(seconds, lines, any(each.starts for each in baselines))
+    return Baseline(seconds, lines)
 
 
 def collected(
@@ -226,8 +223,6 @@ class _Record(_Hypothesis):
     def __init__(self, root: Path) -> None:
         self._root = root
         self.seconds: dict[str, float] = {}
-        self.starts = False
-        sys.addaudithook(self._hear)
         self._coverage = coverage.Coverage(
             data_file=None, include=[str(root / "course" / "*")], config_file=False, messages=False
         )
@@ -238,12 +233,8 @@ class _Record(_Hypothesis):
         self._coverage.switch_context(item.nodeid)
         started = time.monotonic()
         result = yield
-        self.starts |= "multiprocessing.popen_spawn_posix" in sys.modules  # which tells no hook
         self.seconds[item.nodeid] = time.monotonic() - started
         return result
-
-    def _hear(self, event: str, _: Any) -> None:
-        self.starts |= event in ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.exec")
 
     def lines(self) -> dict[str, dict[int, list[str]]]:
         self._coverage.stop()

@@ -5,9 +5,9 @@
     python -m benchmarks.mutation course/claims.py -j 2
 
 A mutant is killed by a test that fails, crashes or does not end in time. It is put to those tests of its module that
-reach its lines (`coverage` says which), the shortest first. What survives is run again, one after the other, in
-processes that import the module as the mutant has it, before it counts. The tests of a module are those named after
-it and those in TESTS. Lessons' own acceptance tests are not run.
+reach its lines (`coverage` says which), the shortest first. What survives is put to all tests of its module, one
+mutant after the other, in processes that import the module as the mutant has it, before it counts. The tests of a
+module are those named after it and those in TESTS. Lessons' own acceptance tests are not run.
 
 `benchmarks/survivors.toml` explains mutants that no test needs to notice; an entry that fits no mutant, or one that is
 killed, fails. What draws for one lesson is left out, modules `*_figures` and functions of `course.topics` that draw:
@@ -193,23 +193,24 @@ def tried(
 def _alive(
     path: Path, files: list[str], tasks: list[Task], reached: Baseline, folder: Path, jobs: int
 ) -> list[Mutant]:
-    """Run the tests of each mutant, and those of survivors again with the ones that may reach it elsewhere."""
+    """Run the tests that reach each mutant; then, for what is left, one after the other, all of the module."""
+    passed = [task for task in tasks if not task.tests]
     inside = [task for task in tasks if task.tests and task.mutant.function]
-    ends = collected(path, files, inside, folder, jobs)
-    passed = [task for task, end in zip(inside, ends, strict=True) if end == PASSED]
-    later = [task for task, end in zip(inside, ends, strict=True) if end == ELSEWHERE]
-    later += [task for task in tasks if task.tests and not task.mutant.function]
-    again = anew(path, later, folder, jobs)
-    passed += [task for task, end in zip(later, again, strict=True) if _survived(task, end)]
-    unreached = [task.mutant for task in tasks if not task.tests]
-    more = reached.elsewhere()
+    later = [task for task in tasks if task.tests and not task.mutant.function]
+    for task, end in zip(inside, collected(path, files, inside, folder, jobs), strict=True):
+        if end == PASSED:
+            passed.append(task)
+        if end == ELSEWHERE:
+            later.append(task)
+    for task, end in zip(later, anew(path, later, folder, jobs), strict=True):
+        if _survived(task, end):
+            passed.append(task)
     serial = []
     for task in passed:
-        tests = list(dict.fromkeys([*task.tests, *more]))
+        tests = reached.all_tests(task.tests)
         serial.append(Task(task.mutant, tests, reached.limit(tests)))
     ends = anew(path, serial, folder, jobs=1)
-    survived = zip(serial, ends, strict=True)
-    return unreached + [task.mutant for task, end in survived if _survived(task, end)]
+    return [task.mutant for task, end in zip(serial, ends, strict=True) if _survived(task, end)]
 
 
 def _survived(task: Task, end: int) -> bool:
