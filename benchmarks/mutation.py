@@ -159,7 +159,7 @@ def tried(
     path, files = root / module, files_of_tests(module, root)
     possible = mutants_of(module, root)
     own = {entry for entry in explained if entry.module == module}
-    stale = own - {Entry(module, mutant.was, mutant.now) for mutant in possible}
+    stale = own - {_entry(module, mutant) for mutant in possible}
     result = Result([], [], [], [*stale])
     chosen = every(possible, options.share, options.start)
     if not files or not chosen:
@@ -177,17 +177,23 @@ def tried(
             tests = reached.tests(mutant)
             tasks.append(Task(mutant, tests, reached.limit(tests)))
         alive = _alive(path, files, tasks, reached, folder, options.jobs)
+    killed: Counter[Entry] = Counter()
     for task in tasks:
-        entry = Entry(module, task.mutant.was, task.mutant.now)
+        entry = _entry(module, task.mutant)
         if task.mutant not in alive:
             result.killed.append(task.mutant)
-            if entry in explained:
-                result.stale.append(entry)
+            killed[entry] += 1
         elif entry in explained:
             result.explained.append(task.mutant)
         else:
             result.survived.append(task.mutant)
+    like = Counter(_entry(module, mutant) for mutant in possible)
+    result.stale.extend(entry for entry in own - stale if killed[entry] == like[entry])
     return result
+
+
+def _entry(module: str, mutant: Mutant) -> Entry:
+    return Entry(module, mutant.was, mutant.now)
 
 
 def _alive(
