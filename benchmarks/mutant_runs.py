@@ -271,7 +271,8 @@ class _Exchange(_Hypothesis):
 
         def run(place: int) -> int:
             task = self._tasks[place]
-            if not _exchanged(functions, self._path, task.mutant.text):
+            is_known = items.keys() >= {*task.tests}
+            if not is_known or not _exchanged(functions, self._path, task.mutant.text):
                 return ELSEWHERE
             also_in_children(str(self._path), task.mutant.text, self._found.parent)
             return _run(session, [items[test] for test in task.tests])
