@@ -143,12 +143,15 @@ def test_draws_within_a_seed_are_others_and_the_same_for_that_seed():
 
 
 def test_numbers_of_both_are_paired_where_they_have_one_shape():
-    found, expected = numbers(lambda x: 2 * x, lambda x: x, draw, count=5)
+    found, expected = numbers(lambda x: 2 * x, trial(lambda x: x, draw))
     assert len(found) == len(expected) > 5
     assert np.array_equal(found, 2 * expected)
-    assert len(numbers(lambda x: 1.0, lambda x: 1.0, draw)[0]) == drawn.TRIED
+    assert len(numbers(lambda x: 1.0, trial(lambda x: 1.0, draw))[0]) == drawn.TRIED
     for odd in ("text", None, np.ones((2, 2))):
-        assert [len(each) for each in numbers(lambda x, odd=odd: odd, np.cumsum, draw)] == [0, 0]
+        assert [len(each) for each in numbers(lambda x, odd=odd: odd, trial(np.cumsum, draw))] == [
+            0,
+            0,
+        ]
 
 
 def test_an_answer_that_takes_many_calls_gets_them_at_once():
@@ -258,7 +261,7 @@ def test_a_value_is_shown_short(value, text):
     ],
 )
 def test_more_of_what_wrong_answers_have_in_common(answer, reference, words):
-    found = difference(answer, reference, draw)
+    found = difference(answer, trial(reference, draw))
     if words:
         assert (found.behavior, found.general) == (words, False)
     else:
@@ -271,15 +274,15 @@ def test_an_array_that_makes_no_difference_is_named_and_a_whole_number_is_not_tr
         return rng.normal(size=3), rng.normal(size=3), int(rng.integers(2, 5))
 
     found = difference(
-        lambda x, bias, times: x * times, lambda x, bias, times: x * times + bias, three
+        lambda x, bias, times: x * times, trial(lambda x, bias, times: x * times + bias, three)
     )
     assert found.behavior == "It returns the same, whatever `bias` is."
-    found = difference(lambda x, bias, times: x * 2, lambda x, bias, times: x * times, three)
+    found = difference(lambda x, bias, times: x * 2, trial(lambda x, bias, times: x * times, three))
     assert found.general
 
 
 def test_the_example_names_each_argument_with_its_value_and_both_results():
-    found = difference(lambda x, n: n + 1, lambda x, n: n, lambda rng: (2.0, 3))
+    found = difference(lambda x, n: n + 1, trial(lambda x, n: n, lambda rng: (2.0, 3)))
     assert found.example == "For x = 2, n = 3 it returns 4; right is 3."
 
 
@@ -287,7 +290,7 @@ def test_where_both_give_no_number_they_agree_and_the_others_decide_the_side():
     def right(x):
         return np.where(x > 1, np.nan, x)
 
-    found = difference(lambda x: right(x) + (x < 0), right, draw)
+    found = difference(lambda x: right(x) + (x < 0), trial(right, draw))
     assert found.behavior == "Where it is wrong, it is always too large."
 
 

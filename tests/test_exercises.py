@@ -1,5 +1,6 @@
 import sys
 import types
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -363,25 +364,19 @@ def test_a_check_that_imports_nothing_has_the_tools_of_this_module():
 
 
 def test_tools_may_stand_in_for_those_of_a_check():
-    text = exercises.find("01").exercises["01.1"].check
+    text = exercises.find("01").exercises["01.1"]
     met = []
     tools = {
         "expect": lambda condition, hint, **_: met.append(bool(condition)),
         "expect_close": lambda *_: met.append("close"),
     }
-    found = exercises.judge_by_text("01.1", text, {"np": np}, (shifted,), tools)
+    found = exercises.judging(text, {"np": np}, tools).judge((shifted,))
     assert found.outcome == "right"
     assert met == [True, "close", "close"]
-    judging, draw = exercises.check_by_text("01.1", text, {"np": np})
-    assert callable(judging)
-    assert len(draw(np.random.default_rng(0))) == 4
-    bare = text.replace(", draw=draw", "")
-    assert exercises.check_by_text("01.1", bare, {"np": np})[1] is None
-
-
-def test_nothing_is_a_mistake_where_the_solution_always_returns_a_value():
-    assert exercises._gives("01.1", 0)
-    assert exercises._gives("98.1", 0)  # of no lesson: then nothing is a mistake
+    assert exercises.judging(text, {"np": np}).judge((shifted,)).outcome == "wrong"
+    bare = replace(text, check=text.check.replace(", draw=draw", ""))
+    assert exercises.judging(text, {"np": np}).draw
+    assert exercises.judging(bare, {"np": np}).draw is None
 
 
 def test_hints_begin_anew_for_the_same_answer_and_go_on_for_another(capsys):
