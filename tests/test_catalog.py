@@ -1,7 +1,8 @@
 import pytest
 
 from course import catalog
-from course.catalog import LessonError, all_lessons, choose, find
+from course.catalog import LessonError, all_lessons, choose, find, parameters_of
+from course.parameters import ParameterError
 
 
 @pytest.mark.parametrize("text", ["98", "98_trial"])
@@ -84,3 +85,96 @@ def test_seconds_are_those_of_the_last_measurement(lessons):
     catalog.times.cache_clear()
     assert find("98").seconds("full") == 12.5
     assert find("98").seconds("fast") is None
+
+
+EXERCISES = """# %% tags=["solution"]
+def first():
+    return 1
+
+# %% tags=["solution"]
+SECOND = 2
+
+# %% tags=["helper"]
+helped = True
+
+# %% tags=["check"]
+@exercise("05.1", first, SECOND, draw=draw)
+def check(first, second):
+    expect(first() == 1, "One.")
+
+# %%
+print("worked")
+
+# %% tags=["solution"]
+third = 3
+
+# %% tags=["check"]
+@exercise("05.2", third)
+def check(third):
+    expect(third == 3, "Three.")
+"""
+
+
+def test_an_exercise_is_its_solutions_and_its_check_with_the_helpers_above(lessons):
+    (lessons / "05_mnist.py").write_text(EXERCISES, encoding="utf-8")
+    first, second = find("05").exercises.values()
+    assert (first.name, first.answers) == ("05.1", ("first", "SECOND"))
+    assert first.solution == "def first():\n    return 1\n\n\nSECOND = 2\n\n"
+    assert first.check.startswith("helped = True\n\n\n@exercise(")
+    assert (second.name, second.answers) == ("05.2", ("third",))
+    assert second.solution == "third = 3\n\n"
+    assert second.check.startswith("@exercise(")
+    assert list(find("98").exercises) == []
+
+
+def test_a_check_that_names_no_exercise_is_shown_by_its_first_60_characters(lessons):
+    body = "# a check\n" + "x" * 100
+    text = f'# %% tags=["check"]\n{body}\n'
+    (lessons / "05_mnist.py").write_text(text, encoding="utf-8")
+    with pytest.raises(LessonError) as refusal:
+        _ = find("05").exercises
+    assert str(refusal.value) == (
+        f'lessons/05_mnist.py: no @exercise("NN.N", answer) in {body[:60]!r}'
+    )
+
+
+def test_a_source_that_is_no_text_is_named_with_the_place(lessons):
+    (lessons / "05_mnist.py").write_bytes(b"# %%\n\xff\n")
+    with pytest.raises(LessonError, match=r"^lessons/05_mnist\.py: is not UTF-8, from byte 5$"):
+        _ = find("05").header
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "[1, 2"])
+def test_a_header_that_yaml_does_not_read_is_refused(lessons, value):
+    text = f"# ---\n# title: A trial\n# date: {value}\n# ---\n"
+    (lessons / "05_mnist.py").write_text(text, encoding="utf-8")
+    with pytest.raises(LessonError, match="must begin with a header"):
+        _ = find("05").header
+
+
+def test_a_lesson_without_parameters_is_refused(lessons):
+    (lessons / "05_mnist.py").write_text("# %%\n1\n", encoding="utf-8")
+    with pytest.raises(ParameterError, match=r"^lesson '05_mnist': has no parameters cell$"):
+        parameters_of("05_mnist")
+    with pytest.raises(ParameterError, match=r"^lesson '06_none': not in lessons/$"):
+        parameters_of("06_none")
+
+
+def test_notebooks_lie_by_edition():
+    assert find("01").path("learner") == catalog.NOTEBOOKS / "01_gradient_descent.ipynb"
+    solved = catalog.NOTEBOOKS / "solutions" / "01_gradient_descent.ipynb"
+    assert find("01").path("solutions") == find("01").notebook("solutions") == solved
+    assert solved.exists()
+
+
+@pytest.mark.parametrize("text", ["02,05", "2-5", "02.05", "2..3..5"])
+def test_a_range_written_otherwise_is_refused_with_how_it_reads(lessons, text):
+    with pytest.raises(LessonError, match=r"a range reads 02\.\.05; several lessons read 02 05"):
+        choose([text])
+
+
+def test_the_courses_own_lessons_are_found_with_their_times():
+    assert [each.number for each in all_lessons()][:3] == ["01", "02", "03"]
+    assert find("1").number == "01"
+    assert find("01").seconds("full") > 0
+    assert find("01").header["title"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from course import claims, lesson
+from course import ROOT, claims, lesson
+from course.catalog import LessonError
 from course.claims import Band, Claim, bound, fact, quote, row, spread
 
 STORED = """["98.accuracy"]
@@ -21,6 +22,25 @@ unit = "points"
 digits = 1
 ["98.gain".full]
 values = [1.0, 2.5, -0.5, 3.0, 1.5, 2.0, 0.5, 1.0, 2.0, 1.0]
+
+["98.cost"]
+kind = "bound"
+words = "cost"
+unit = "points"
+digits = 1
+["98.cost".full]
+at_most = 1
+values = [-1.0, -2.5, 0.0, -3.0, 0.5]
+
+["98.always"]
+kind = "bound"
+words = "always"
+unit = "points"
+digits = 1
+["98.always".full]
+at_least = 0.5
+at_most = 2
+values = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
 """
 
 
@@ -34,10 +54,14 @@ def test_a_fact_holds_or_fails_and_prints_so(capsys):
     fact("98.order", "none is behind one", 1 < 2)
     fact("98.weights", "weights of the network", 118_282, equals=118_282)
     fact("98.lost", "checkpoints lost", 1, equals=0)
+    fact("98.kept", "checkpoints kept", 2, equals=2, unit="files")
+    fact("98.half", "a half", 0.5, equals=0.5, digits=2)
     assert capsys.readouterr().out.splitlines() == [
         "none is behind one: holds",
         "weights of the network: 118,282, holds",
         "checkpoints lost: 1, must be 0: fails",
+        "checkpoints kept: 2 files, holds",
+        "a half: 0.50, holds",
     ]
 
 
@@ -60,6 +84,14 @@ def test_a_spread_promises_nothing_and_says_on_which_side_of_the_range_a_value_l
         "98.gain", "gain", 3.0 + 1e-12, unit="points", digits=1
     )  # no digit that is shown says "above"
     assert capsys.readouterr().out == "gain: yours 3.0 points · course 1.2 points (-0.5 to 3.0)\n"
+    spread("98.gain", "gain", -0.5, unit="points", digits=1)  # the ends belong to the range
+    spread("98.gain", "gain", -0.6, unit="points", digits=1)
+    spread("98.new", "gain", 0.5, unit="points")
+    assert capsys.readouterr().out.splitlines() == [
+        "gain: yours -0.5 points · course 1.2 points (-0.5 to 3.0)",
+        "gain: yours -0.6 points (below) · course 1.2 points (-0.5 to 3.0)",
+        "gain: yours 0.500 points",
+    ]
 
 
 def test_a_published_figure_stands_beside_full_runs_only(trial, capsys):
@@ -126,6 +158,8 @@ def test_what_is_not_zero_does_not_read_as_zero():
     assert Band([1e-9], 3).show(1e-9) == "< 0.001"
     assert Band([-0.004], 2).show(-0.004) == "-0.004"  # "> -0.01" would read as a bound
     assert Band([-1e-9], 3).show(-1e-9) == "-1e-9"
+    assert Band([-0.00004], 3).show(-0.00004) == "-0.00004"
+    assert Band([-0.0000004], 3).show(-0.0000004) == "-4e-7"
     assert Band([0.0], 3).show(0.0) == "0.000"
     assert Band([0.0], 1).show(-0.0) == "0.0"
 
@@ -146,6 +180,51 @@ def test_prose_quotes_median_and_range_the_limit_and_the_direction(trial):
     assert quote("98.gain", "sign") == (
         "above 0 for 9 of 10 seeds (sign test, p = 0.021, which tells no direction)"
     )
+
+
+def test_a_direction_names_its_side_the_ties_and_small_chances(trial):
+    assert quote("98.cost", "sign").startswith("below 0 for 3 of 5 seeds, equal for 1 (sign test, ")
+    assert quote("98.always", "sign") == "above 0 for 12 of 12 seeds (sign test, p < 0.001)"
+
+
+def test_a_limit_is_quoted_with_its_unit_in_the_right_number(trial):
+    assert quote("98.cost", "limit") == "1 point"
+    assert quote("98.always", "limit") == "0.5 and 2 points"
+    with pytest.raises(KeyError, match="unknown"):
+        quote("98.gain", "unknown")
+
+
+def test_the_courses_own_results_are_read_from_its_lessons():
+    assert claims.VALUES == ROOT / "lessons" / "claims.toml"
+    assert len(claims.stored()) > 100
+
+
+def test_a_file_of_results_that_was_damaged_is_refused_by_name(lessons):
+    (lessons / "claims.toml").write_text("98 = 1")
+    with pytest.raises(LessonError, match="98 is no table"):
+        claims.stored()
+
+
+def test_a_claim_is_of_a_standard_full_run_with_three_digits_unless_told_otherwise(trial):
+    plain = Claim("98.accuracy", "spread", "test accuracy", 0.93)
+    assert (plain.mode, plain.standard, plain.timed, plain.digits) == ("full", True, False, 3)
+    assert row(plain) == row(Claim("98.accuracy", "spread", "test accuracy", 0.93, mode="full"))
+    assert row(plain).yours == "0.930"
+    assert row(plain).course == "0.941 (0.920 to 0.950)"
+    assert str(Band([0.5])) == "0.500"
+
+
+@pytest.mark.parametrize("record", [bound, spread])
+def test_what_is_recorded_is_what_was_given(monkeypatch, record):
+    recorded = []
+    monkeypatch.setattr("course.outputs.announce_claim", lambda entry, row: recorded.append(entry))
+    limit = {"at_most": 2.0} if record is bound else {}
+    record("98.x", "a thing", 1, **limit)
+    record("98.x", "a thing", 1, **limit, timed=True, digits=1, published=3.0, source="A book")
+    plain = {"name": "98.x", "kind": record.__name__, "words": "a thing", "value": 1.0, **limit}
+    plain |= {"unit": "", "digits": 3, "timed": False, "mode": "full", "standard": True}
+    more = {"timed": True, "digits": 1, "published": 3.0, "source": "A book"}
+    assert recorded == [plain, plain | more]
 
 
 def test_a_claim_never_measured_cannot_be_quoted(lessons):

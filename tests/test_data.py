@@ -89,6 +89,20 @@ def test_a_table_is_split_without_loss_or_overlap_and_always_the_same_way(name, 
     assert first.y_test.index.equals(first.x_test.index)
 
 
+@pytest.mark.parametrize(
+    ("name", "digests"),
+    [
+        ("yacht", ["c3bf2878e808", "326003727537", "33553dd38632"]),
+        ("penguins", ["27a55dca3496", "ac88847310f6", "6f2a4f0818b7"]),
+    ],
+)
+def test_the_rows_of_each_part_are_those_that_the_courses_results_were_measured_on(name, digests):
+    found = data.load(name)
+    parts = (found.x_train, found.x_validation, found.x_test)
+    rows = [part.index.to_numpy("int64").tobytes() for part in parts]
+    assert [hashlib.sha256(each).hexdigest()[:12] for each in rows] == digests
+
+
 def test_a_rare_class_has_its_share_in_every_part():
     thyroid = data.load("hypothyroid")
     shares = [

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from course import claims
-from course.evidence import has_margin, paired_bootstrap, prediction_interval, sign_test
+from course.evidence import Interval, has_margin, paired_bootstrap, prediction_interval, sign_test
 from course.runs import judge
 
 
@@ -52,6 +52,19 @@ def test_the_paired_bootstrap_draws_whole_rows_and_repeats():
     once = paired_bootstrap(lambda a: np.mean(a), rows, seed=3)
     assert once == paired_bootstrap(lambda a: np.mean(a), rows, seed=3)
     assert once != paired_bootstrap(lambda a: np.mean(a), rows, seed=4)
+
+
+def test_the_paired_bootstrap_draws_2000_times_for_99_percent_unless_told_otherwise():
+    rows = np.random.default_rng(5).normal(size=40)
+    found = paired_bootstrap(np.mean, rows)
+    assert found == paired_bootstrap(np.mean, rows, confidence=0.99, resamples=2000, seed=0)
+    narrower = paired_bootstrap(np.mean, rows, confidence=0.95)
+    assert found.low < narrower.low < narrower.high < found.high
+
+
+def test_both_ends_belong_to_an_interval():
+    interval = Interval(1.0, 2.0)
+    assert [value in interval for value in (0.99, 1.0, 1.5, 2.0, 2.01)] == [0, 1, 1, 1, 0]
 
 
 def test_a_prediction_interval_holds_the_next_value_as_often_as_it_says():

@@ -1,7 +1,12 @@
+import sys
+import types
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from course import cells, exercises
+from course.catalog import LessonError
 from course.exercises import GRADING, check, exercise, expect, expect_close, hint, verdict
 from course.stubs import is_stub
 
@@ -216,3 +221,171 @@ def test_a_check_before_its_answer_says_which_cell_has_not_run(capsys, monkeypat
     assert capsys.readouterr().out == (
         "Exercise 01.1: not attempted. The cell of `mean_step` has not run yet. Run it, then run this one again.\n"
     )
+
+
+def test_a_tally_counts_what_is_right_and_names_what_is_left(capsys):
+    exercises.tally("01")
+    assert capsys.readouterr().out == "0 of 4 exercises right; to do: 01.1, 01.2, 01.3, 01.4\n"
+    for name, answer in (("01.1", double), ("01.2", lambda x: x), ("01.3", ...)):
+        exercise(name, answer)(lambda twice: expect(twice(3) == 6, "Twice three is six."))
+    capsys.readouterr()
+    exercises.tally("01")
+    assert capsys.readouterr().out == "1 of 4 exercises right; to do: 01.2, 01.3, 01.4\n"
+
+
+def test_a_lesson_whose_exercises_are_all_right_has_nothing_left(capsys):
+    for name in ("01.1", "01.2", "01.3", "01.4"):
+        exercise(name, double)(lambda twice: expect(twice(3) == 6, "Twice three is six."))
+    capsys.readouterr()
+    exercises.tally("01")
+    assert capsys.readouterr().out == "4 of 4 exercises right\n"
+
+
+def test_an_exercise_that_there_is_not_is_refused_with_those_there_are():
+    with pytest.raises(LessonError, match=r"exercise '01\.9': must be one of 01\.1, 01\.2"):
+        check("01.9")
+
+
+def test_the_solution_of_a_lesson_that_is_not_the_courses_stands_in_its_edition(capsys):
+    judge(lambda x: x**2)
+    hint("98.1")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith("A solution stands in the lesson's solutions edition.")
+
+
+def test_a_hint_is_no_help_for_an_answer_that_is_right(capsys):
+    judge(double)
+    hint("98.1")
+    assert "There are hints for an answer that is wrong." in capsys.readouterr().out
+
+
+def test_a_cell_that_stopped_is_named_before_the_old_answer_is_judged(monkeypatch, capsys):
+    monkeypatch.setattr(cells, "_stopped", {"mean_step": "SyntaxError: invalid syntax, line 2"})
+    check("01.1")
+    assert capsys.readouterr().out == (
+        "Exercise 01.1: broken. The cell of `mean_step` did not run: SyntaxError: invalid syntax, line 2."
+        " Mend that cell, run it, then run this one again.\n"
+    )
+
+
+def test_a_check_judges_the_names_of_the_running_notebook(monkeypatch, capsys):
+    main = types.ModuleType("__main__")
+    vars(main).update(np=np, mean_step=mean_step)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    check("01.1")
+    main.mean_step = uphill
+    check("01.1")
+    assert capsys.readouterr().out.splitlines() == [
+        "Exercise 01.1: right.",
+        'Exercise 01.1: wrong. This step goes uphill. For one more hint run hint("01.1").',
+    ]
+
+
+def test_a_name_that_the_cells_above_make_is_told_as_such(capsys):
+    def unknown(x):
+        return x
+
+    @exercise("98.6", unknown)
+    def outcome(answer):
+        raise NameError("name 'rate' is not defined")
+
+    assert outcome == "broken"
+    assert capsys.readouterr().out == (
+        "Exercise 98.6: broken. NameError: name 'rate' is not defined. The cells above make it: "
+        "run them from the first on, then run this one again.\n"
+    )
+
+
+def test_what_an_answer_gave_is_shown_in_80_characters():
+    def long(*_):
+        return "a" * 500
+
+    (told,) = verdict("01.1", {"np": np, "mean_step": long}).hints
+    assert told.endswith(f"which your function gave: '{'a' * 79}.")
+
+
+def test_an_error_in_a_method_is_shown_at_its_line():
+    class Meter:
+        def read(self):
+            return 1 / 0
+
+    found = exercises.judge("98.7", lambda kind: kind().read(), (Meter,))
+    assert found.outcome == "broken"
+    assert found.hints == ("ZeroDivisionError: division by zero (at `return 1 / 0`)",)
+
+
+def test_numbers_are_close_to_one_in_a_hundred_thousand():
+    expect_close(1 + 1e-6, 1.0, "Far.")
+    with pytest.raises(AssertionError, match="Far"):
+        expect_close(1 + 1e-4, 1.0, "Far.")
+
+
+def test_a_hint_beside_named_mistakes_fits_any_mistake_and_others_do_not():
+    def general(call, *arguments, **options):
+        with pytest.raises(exercises.Hint) as raised:
+            call(*arguments, **options)
+        return raised.value.general
+
+    assert not general(expect, False, "No.")
+    assert general(expect, False, "No.", general=True)
+    assert not general(expect_close, 1, 2, "No.")
+    assert general(expect_close, 1, 2, "No.", {"Three.": 3})
+    assert not general(expect_close, 3, 2, "No.", {"Three.": 3})
+
+
+def shifted(weights, X, y, learning_rate):
+    return mean_step(weights, X, y, learning_rate) + 0.25
+
+
+def test_a_general_hint_comes_after_the_behavior_that_drawn_inputs_show():
+    found = verdict("01.1", {"np": np, "mean_step": shifted})
+    assert found.hints[0] == "It is always 0.25 too large."
+    assert found.hints[1].startswith("Return the weights, moved by minus the learning rate")
+    assert found.hints[2].startswith("For weights = [")
+    assert not found.general
+
+
+def test_a_mistake_that_the_checks_own_cases_miss_is_found_by_drawn_inputs():
+    def right_for_two(weights, X, y, learning_rate):
+        moved = mean_step(weights, X, y, learning_rate)
+        return moved if len(weights) == 2 else -moved
+
+    found = verdict("01.1", {"np": np, "mean_step": right_for_two})
+    assert found.outcome == "wrong"
+    assert found.general
+    assert found.hints[0].startswith("It is wrong for ")
+    assert found.hints[-1].startswith("For weights = [")
+
+
+def test_a_check_that_imports_nothing_has_the_tools_of_this_module():
+    assert "import" not in exercises.find("01").exercises["01.2"].check
+    found = verdict("01.2", {"np": np, "mean_limit": lambda X: -1.0})
+    assert (found.outcome, found.hints[0]) == ("wrong", "The limit is one positive number.")
+
+
+def test_tools_may_stand_in_for_those_of_a_check():
+    text = exercises.find("01").exercises["01.1"]
+    met = []
+    tools = {
+        "expect": lambda condition, hint, **_: met.append(bool(condition)),
+        "expect_close": lambda *_: met.append("close"),
+    }
+    found = exercises.judging(text, {"np": np}, tools).judge((shifted,))
+    assert found.outcome == "right"
+    assert met == [True, "close", "close"]
+    assert exercises.judging(text, {"np": np}).judge((shifted,)).outcome == "wrong"
+    bare = replace(text, check=text.check.replace(", draw=draw", ""))
+    assert exercises.judging(text, {"np": np}).draw
+    assert exercises.judging(bare, {"np": np}).draw is None
+
+
+def test_hints_begin_anew_for_the_same_answer_and_go_on_for_another(capsys):
+    answer = lambda x: x**2  # noqa: E731
+    for _ in range(2):
+        judge(answer)
+        assert "A solution stands" not in capsys.readouterr().out
+    judge(lambda x: x**2)
+    assert "A solution stands" in capsys.readouterr().out
+    judge(double)
+    judge(answer)
+    assert "A solution stands" not in capsys.readouterr().out

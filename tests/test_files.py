@@ -7,15 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
-from course.files import PARTIAL, empty_folder, whole_file, write_whole
+from course.files import PARTIAL, empty_folder, make_folder, whole_file, write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):
-    write_whole(tmp_path / "new" / "text", "café\n")
+    write_whole(tmp_path / "new" / "and newer" / "text", "café\n")
     write_whole(tmp_path / "bytes", b"\x00\r\n")
-    assert (tmp_path / "new" / "text").read_bytes() == "café\n".encode()
+    assert (tmp_path / "new" / "and newer" / "text").read_bytes() == "café\n".encode()
     assert (tmp_path / "bytes").read_bytes() == b"\x00\r\n"
 
 
@@ -98,12 +99,38 @@ def test_a_durable_file_is_forced_to_the_disk_before_it_gets_its_name_and_its_fo
 
     path = tmp_path / "new" / "file"
     monkeypatch.setattr(os, "fsync", record)
-    write_whole(path, "x" * 1000, durable=durable)
+    write_whole(path, "x" * 1000, **{"durable": True} if durable else {})
     assert path.stat().st_size == 1000
     file = (False, 1000, False)
     folder = (True, path.parent.stat().st_size, True)
     assert forced[-2:] == ([file, folder] if durable else [])
     assert len(forced) == (4 if durable else 0)  # and the folders that hold the new one, before
+
+
+def test_a_file_is_not_forced_to_the_disk_unless_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("forced"))
+    with whole_file(tmp_path, "file") as file:
+        file.write(b"abc")
+    assert (tmp_path / "file").read_bytes() == b"abc"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows counts handles")
+def test_a_durable_write_leaves_no_descriptor_open(tmp_path):
+    before = psutil.Process().num_fds()
+    write_whole(tmp_path / "new" / "file", "text", durable=True)
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_taken(tmp_path, monkeypatch):
+    there = tmp_path / "there"
+    there.mkdir()
+    is_dir = Path.is_dir
+    not_yet = iter([False])
+    monkeypatch.setattr(
+        Path, "is_dir", lambda path: is_dir(path) and (path != there or next(not_yet, True))
+    )
+    make_folder(there)
+    assert there.exists()
 
 
 def test_an_empty_folder_is_made_where_there_is_none_and_emptied_where_there_is_one(tmp_path):

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from course.parameters import ParameterError, check, defaults, read_parameters
+from course.parameters import ParameterError, check, defaults, did_you_mean, read_parameters
 
 CELL = """seed: int = 0  # random seed, 0 to 1000000
 fast: bool = False  # less data, fewer epochs
@@ -107,3 +107,24 @@ def test_a_line_that_declares_no_parameter_is_refused_when_read(line):
 def test_a_default_outside_its_own_range_is_refused_when_read():
     with pytest.raises(ParameterError, match="epochs = 0"):
         read_parameters("epochs: int = 0  # passes, 1 to 200")
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", float("nan"), float("-inf")])
+def test_a_number_without_a_range_is_still_a_number(value):
+    free = read_parameters("rate: float = 0.1  # step size")
+    with pytest.raises(ParameterError, match=r"must be a number$"):
+        check(free, {"rate": value})
+    assert check(free, {"rate": "1e9"}) == {"rate": 1e9}
+
+
+def test_help_may_hold_commas_and_the_rules_come_in_any_order():
+    [parameter] = read_parameters(
+        "rule: str = 'a'  # which rule moves, stops, or waits, fast b, one of a|b"
+    ).values()
+    assert parameter.help == "which rule moves, stops, or waits"
+    assert (parameter.fast, parameter.choices) == ("b", ("a", "b"))
+
+
+def test_half_a_word_is_near_enough_to_be_meant():
+    assert did_you_mean("opt", ["seed", "optimizer"]) == "; did you mean optimizer?"
+    assert did_you_mean("xyz", ["seed", "optimizer"]) == ""

@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+import warnings
 from functools import cache
 from typing import Any
 
@@ -411,6 +412,150 @@ def test_a_narrow_logarithmic_axis_reads_plain_numbers(drawn):
 def test_bars_of_two_figures_can_be_compared_on_one_scale(drawn):
     outputs(lambda: plots.bars({"a": 0.2}, title="A title", label="share", most=1))
     assert drawn[0].axes[0].get_xlim() == (0, 1)
+
+
+def test_long_series_have_eight_markers_each_at_places_of_its_own(drawn):
+    outputs(lambda: plots.lines(range(40), {"a": range(40)}, **axes_of))
+    outputs(lambda: plots.lines(range(16), {"a": range(16), "b": range(16)}, **axes_of))
+    outputs(lambda: plots.lines(range(24), {"a": range(24)}, **axes_of))
+    outputs(lambda: plots.lines(range(25), {"a": range(25)}, **axes_of))
+    places = [[line.get_markevery() for line in figure.axes[0].lines] for figure in drawn]
+    assert places == [[(0, 5)], [(0, 2), (1, 2)], [(0, 1)], [(0, 3)]]
+
+
+def test_a_series_without_values_and_one_that_stays_are_said_to_be_so():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alt = alt_of(
+            lambda: plots.lines(
+                [1, 2, 3], {"none": [np.nan] * 3, "flat": [2, 2, 2]}, log="x", **axes_of
+            )
+        )
+    assert alt == "A title. none has no values. flat stays from 2 to 2."
+
+
+def test_the_label_of_learning_curves_is_the_metrics_name_in_words(drawn):
+    values = {"mean_error": [2.0, 1.0], "loss": [1.0, 1.0]}
+    alt = alt_of(lambda: plots.learning_curves(values, metric="mean_error", title="A title"))
+    [axes] = drawn[0].axes
+    assert axes.get_ylabel() == "mean error"
+    assert axes.get_yscale() == "linear"
+    assert len(axes.lines) == 1  # there is no validation
+    assert alt == "A title. training falls from 2 to 1."
+
+
+def test_epochs_are_whole_numbers_on_the_axis(drawn):
+    outputs(lambda: plots.learning_curves({"loss": [3.0, 1.0]}, title="A title"))
+    ticks = drawn[0].axes[0].get_xticks()
+    assert all(float(tick).is_integer() for tick in ticks)
+
+
+def test_figures_grow_with_what_they_hold(drawn):
+    few, many = np.zeros((2, 8, 8)), np.zeros((25, 8, 8))
+    outputs(lambda: plots.images(few, title="A title"))
+    outputs(lambda: plots.images(many, title="A title"))
+    outputs(lambda: plots.images(many, range(25), title="A title"))
+    outputs(lambda: plots.contour_path(bowl, {"a": [[2, 1], [1, 0]]}, **axes_of))
+    outputs(lambda: plots.contour_path(bowl, {name: [[2, 1], [1, 0]] for name in "ab"}, **axes_of))
+    outputs(lambda: plots.bars({"a": 1, "b": 2}, title="A title", label="l"))
+    outputs(lambda: plots.predicted_vs_measured(y, {"a": y, "b": y}, title="A", quantity="y"))
+    sizes = [figure.get_size_inches().tolist() for figure in drawn]
+    expected = [[3, 1.25], [7.5, 2.75], [7.5, 3.65], [5, 4], [5.4, 4], [7, 2.3], [8, 4.6]]
+    assert np.allclose(sizes, expected)
+
+
+def test_pictures_have_paper_at_zero_and_ink_at_the_greatest_value_of_all(drawn):
+    outputs(lambda: plots.images([np.eye(4), 3 * np.eye(4)], title="A title"))
+    outputs(lambda: plots.images(np.zeros((1, 4, 4)), title="A title"))
+    assert [axes.images[0].get_clim() for axes in drawn[0].axes] == [(0, 3)] * 2
+    assert drawn[1].axes[0].images[0].get_clim() == (0, 1)
+    assert not any(axes.axison for axes in drawn[0].axes)
+
+
+def test_paths_are_drawn_in_their_style_from_a_black_start(drawn):
+    outputs(
+        lambda: plots.contour_path(bowl, {"a": [[2, 1], [1, 0]], "b": [[2, 1], [0, 0]]}, **axes_of)
+    )
+    for number, axes in enumerate(drawn[0].axes):
+        path, start = axes.lines
+        assert path.get_color() == house.COLORS[number]
+        assert (start.get_xdata(), start.get_ydata()) == ([2], [1])
+        [text] = axes.texts
+        assert (text.get_text(), text.xy) == ("start", pytest.approx((2, 1)))
+        assert axes.get_xlabel() == "time (s)"
+    assert [axes.get_ylabel() for axes in drawn[0].axes] == ["loss (nats)", ""]
+
+
+def test_level_lines_of_a_bowl_lie_evenly_apart(drawn):
+    outputs(lambda: plots.contour_path(bowl, {"a": [[2, 1], [-2, -1]]}, **axes_of))
+    axes = drawn[0].axes[0]
+    levels = axes.collections[0].levels
+    assert len(levels) == 13
+    assert np.ptp(np.diff(np.sqrt(levels - levels[0] / 13**2))) < 0.05
+    assert (axes.get_xlim(), axes.get_ylim()) == ((-3, 3), (-1.5, 1.5))
+
+
+def test_the_panels_of_predictions_have_a_margin_and_a_diagonal(drawn):
+    outputs(
+        lambda: plots.predicted_vs_measured([1, 3], {"a": [2, 5]}, title="A title", quantity="y")
+    )
+    [axes] = drawn[0].axes
+    assert axes.get_xlim() == axes.get_ylim() == pytest.approx((0.8, 5.2))
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("measured y", "predicted y")
+    diagonal, points = axes.lines
+    assert (diagonal.get_xy1(), diagonal.get_slope()) == ((0.8, 0.8), 1)
+    assert points.get_xydata().tolist() == [[1, 2], [3, 5]]
+    assert points.get_linestyle() == "None"
+
+
+def test_rows_stand_from_the_first_on_top(drawn):
+    outputs(lambda: plots.bars({"first": [1, 3], "second": 2}, title="A title", label="share"))
+    [axes] = drawn[0].axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["first", "second"]
+    assert axes.get_yticks().tolist() == [0, 1]
+    assert axes.get_ylim() == (1.5, -0.5)
+    span = axes.lines[0]
+    assert span.get_xydata().tolist() == [[1, 0], [3, 0]]
+    middle = axes.lines[1]
+    assert middle.get_xydata().tolist() == [[2, 0]]
+    assert axes.get_xlabel() == "share"
+    assert [text.get_text() for text in axes.texts] == ["2"]
+
+
+def test_counts_are_black_on_light_and_white_on_dark_and_long_names_lean(drawn):
+    counts = [[9, 1, 0], [5, 5, 0], [0, 0, 0]]
+    plots.confusion_matrix(counts, ["cat", "mouse", "fox"], title="A title")
+    plots.confusion_matrix([[1, 0], [0, 1]], ["four", "dog"], title="A title")
+    axes = drawn[0].axes[0]
+    inks = [text.get_color() for text in axes.texts]
+    assert inks == ["white", *["black"] * 8]
+    assert [text.get_position() for text in axes.texts][:4] == [(0, 0), (1, 0), (2, 0), (0, 1)]
+    assert axes.images[0].get_clim() == (0, 1)
+    assert {text.get_rotation() for text in axes.get_xticklabels()} == {45}
+    assert {text.get_rotation() for text in drawn[1].axes[0].get_xticklabels()} == {0}
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["cat", "mouse", "fox"]
+    assert drawn[0].get_size_inches() == pytest.approx([2.4 + 3 * 0.55, 1.8 + 3 * 0.4])
+
+
+def test_a_matrix_without_errors_names_none():
+    alt = alt_of(lambda: plots.confusion_matrix([[2, 0], [0, 3]], "ab", title="A title"))
+    assert alt == "A title. 5 of 5 rows lie on the diagonal. a has the least share right, 1."
+
+
+def test_the_reliability_curve_has_the_diagonal_and_as_many_bins_as_told(drawn):
+    plots.reliability_curve(event, {"a": likely}, title="A title")
+    plots.reliability_curve(event, {"a": likely}, title="A title", bins=4)
+    assert drawn[0].axes[0].lines[0].get_xydata().tolist() == [[0, 0], [1, 1]]
+    assert [len(figure.axes[0].lines[1].get_xdata()) for figure in drawn] == [10, 4]
+    labels = [text.get_text() for text in drawn[0].axes[0].get_legend().get_texts()]
+    assert labels == ["perfectly calibrated", "a"]
+
+
+def test_a_picture_has_the_size_that_a_notebook_is_told(drawn):
+    image, _ = outputs(lambda: plots.bars({"a": 1}, title="A title", label="l"))
+    opened = Image.open(io.BytesIO(base64.b64decode(image.data["image/png"])))
+    assert image.metadata["image/png"]["width"] == 7 * 96
+    assert opened.size == (7 * 144, int(1.9 * 144))
 
 
 def test_a_plain_script_prints_the_description_and_does_not_load_tensorflow():

@@ -1,5 +1,6 @@
 """A sketch places its parts where it is told, in inches, and is never shown without an alt text."""
 
+import numpy as np
 import pytest
 
 from course import figure, sketch
@@ -60,3 +61,78 @@ def test_a_sketch_without_alt_text_is_refused(shown):
         sketch.sketch("A step", " "),
     ):
         pass
+
+
+def bounds(shape):
+    """Left, bottom, width and height in inches, or center and radius twice."""
+    if hasattr(shape, "radius"):
+        return [*shape.center, shape.radius, shape.radius]
+    return [shape.get_x(), shape.get_y(), shape.get_width(), shape.get_height()]
+
+
+def test_boxes_and_circles_have_the_place_and_size_they_are_given(shown):
+    with sketch.sketch("A step", "A batch.", size=(6, 2)) as axes:
+        sketch.box(axes, (1, 1), "batch", width=1, height=0.4)
+        sketch.box(axes, (3, 1), "as usual")
+        sketch.circle(axes, (4.5, 1.5), radius=0.3)
+        sketch.circle(axes, (5.5, 1.5))
+    expected = [
+        [0.5, 0.8, 1, 0.4],
+        [2.4, 0.75, 1.2, 0.5],
+        [4.5, 1.5, 0.3, 0.3],
+        [5.5, 1.5, 0.2, 0.2],
+    ]
+    assert np.allclose([bounds(shape) for shape in axes.patches], expected)
+    assert [text.get_position() for text in axes.texts] == [(1, 1), (3, 1), (4.5, 1.5), (5.5, 1.5)]
+    assert [text.get_text() for text in axes.texts] == ["batch", "as usual", "", ""]
+
+
+def test_a_straight_arrow_runs_from_end_to_end_with_its_text_above_the_middle(shown):
+    with sketch.sketch("A step", "A batch.", size=(6, 2)) as axes:
+        sketch.arrow(axes, (1, 1), (4, 1.5), "forward")
+        sketch.arrow(axes, (1, 0.5), (4, 0.5))
+    first, _ = axes.patches
+    assert first.get_path().vertices[0] == pytest.approx([1, 1])
+    assert first.get_path().vertices.max(axis=0) == pytest.approx([4, 1.5], abs=0.1)  # the tip
+    text, none = axes.texts
+    assert text.xy == pytest.approx((2.5, 1.25))
+    assert (text.get_va(), text.get_ha()) == ("bottom", "center")
+    assert text.get_position() == (0, 3)  # points above
+    assert none.get_text() == ""
+
+
+@pytest.mark.parametrize(("bend", "side"), [(0.3, "top"), (-0.3, "bottom"), (0.0, "bottom")])
+def test_a_text_stands_below_an_arrow_that_bends_down(shown, bend, side):
+    with sketch.sketch("A step", "A batch.", size=(6, 3)) as axes:
+        sketch.arrow(axes, (1, 1.5), (5, 1.5), "on", bend=bend)
+    [text] = axes.texts
+    assert text.get_va() == side
+    assert text.xy == pytest.approx((3, 1.5 - bend * 4 / 2))
+    assert text.get_position()[1] * (1 if side == "bottom" else -1) > 0
+
+
+def test_a_note_is_aligned_as_told(shown):
+    with sketch.sketch("A step", "A batch.", size=(6, 2)) as axes:
+        sketch.note(axes, (1, 1), "left", align="left", color=sketch.ORANGE)
+        sketch.note(axes, (3, 1), "middle")
+    left, middle = axes.texts
+    assert (left.get_position(), left.get_ha(), left.get_color()) == ((1, 1), "left", sketch.ORANGE)
+    assert (middle.get_ha(), middle.get_color()) == ("center", sketch.BLACK)
+    assert left.get_fontsize() == sketch.SMALL == 9
+
+
+def test_a_sketch_is_seven_inches_wide_and_the_title_has_a_line_of_its_own(shown):
+    with sketch.sketch("A step", "A batch.") as axes:
+        pass
+    picture, title, _ = shown[0]
+    assert picture.get_size_inches() == pytest.approx([7, 2.5 + 0.3])
+    assert (axes.get_xlim(), axes.get_ylim()) == ((0, 7), (0, 2.5))
+    assert picture.get_suptitle() == title
+    assert not axes.axison
+    with sketch.sketch(
+        "A title that makes the figure wider than the sketch " * 3, "A batch."
+    ) as axes:
+        pass
+    picture, *_ = shown[1]
+    assert picture.get_figwidth() > 7
+    assert axes.get_position().width * picture.get_figwidth() == pytest.approx(7)

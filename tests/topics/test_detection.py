@@ -289,3 +289,34 @@ def test_a_score_is_the_probability_of_a_center_times_that_of_its_class():
     assert found.label.tolist() == [0]
     np.testing.assert_allclose(found.box, [[24, 12, 32, 28]])  # center (28, 20), 1 by 2 cells
     assert len(decode(answers, least=0.46).score) == 0
+
+
+def test_a_digit_that_never_fits_is_left_out_after_ten_attempts():
+    class Corner:
+        """Puts every digit into the corner, and counts."""
+
+        places = 0
+
+        def integers(self, low, high=None, size=None):
+            if size is not None:
+                return np.zeros(size, int)  # the first digit
+            if high is not None:
+                return 2  # digits on a canvas
+            self.places += 1
+            return np.zeros(2, int)
+
+    random = Corner()
+    _, boxes = draw_canvases(DIGITS, np.arange(5), 1, random=random)
+    assert len(boxes.label) == 1
+    assert random.places == 1 + 10
+
+
+def test_great_logits_are_as_good_as_small_ones():
+    answers = np.zeros((1, 8, 8, 5 + 3))
+    answers[..., 0] = -1000
+    answers[0, 2, 3, 0] = 1000
+    answers[0, 2, 3, 5:] = [1000, 998, -1000]
+    with np.errstate(over="ignore"):  # of a center that is out of the question
+        found = decode(answers)
+    assert found.label.tolist() == [0]
+    assert found.score == pytest.approx([1 / (1 + np.exp(-2))])

@@ -85,6 +85,8 @@ def test_the_five_kernels_come_in_the_order_of_their_intensity_and_lie_far_from_
     assert intensities == sorted(intensities)
     assert intensities[:3] == pytest.approx([1 / 6, 1 / 4, 1 / 2], rel=0.02)
     assert intensities[3] > 100
+    products = list(hardware.five_kernels(1).values())[3:]
+    assert [kernel.flops for kernel in products] == [2 * 256 * 4000**2, 2 * 2048**3]
 
 
 def test_kernels_take_turns_on_one_thread():
@@ -104,6 +106,16 @@ def test_kernels_take_turns_on_one_thread():
     assert calls == list("abcabcabc")
     assert all(0 < taken < 10 for taken in seconds.values())
     assert threads <= {1}
+
+
+def test_the_least_time_of_a_kernel_counts(monkeypatch):
+    ticks = iter([10.0, 13.0, 20.0, 21.0, 30.0, 32.0])
+    monkeypatch.setattr(hardware, "CLOCK", lambda: next(ticks))
+    assert hardware.fastest({"a": Kernel(lambda: None, 1, 1)}, 3) == {"a": 1.0}
+
+
+def test_the_units_of_the_file_are_powers_of_a_thousand():
+    assert hardware.FACTORS == {"GB": 10**9, "GB/s": 10**9, "TFLOP/s": 10**12}
 
 
 def test_a_machine_that_is_measured_runs_the_standards_exactly_at_its_two_limits(monkeypatch):

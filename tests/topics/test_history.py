@@ -1,5 +1,6 @@
 """Lesson 04's figures show every run, and its data sets give every row."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -61,3 +62,15 @@ def test_an_epoch_measures_two_batches_on_the_way_and_the_validation_rows_at_the
 def test_a_data_set_gives_every_row_with_its_label():
     rows = list(history.dataset(np.arange(6).reshape(3, 2), np.arange(3)).as_numpy_iterator())
     assert [(x.tolist(), int(y)) for x, y in rows] == [([0, 1], 0), ([2, 3], 1), ([4, 5], 2)]
+
+
+def test_a_model_with_its_variables_is_the_same_model():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse", metrics=["mae"], run_eagerly=True)
+    before = len(model.optimizer.variables)
+    x, y = np.ones((4, 3), "float32"), np.ones((4, 1), "float32")
+    assert history.with_variables(model, x, y) is model
+    made = len(model.optimizer.variables), len(model.metrics_variables)
+    assert made[0] > before
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert (len(model.optimizer.variables), len(model.metrics_variables)) == made

@@ -60,3 +60,10 @@ def test_patients_of_like_risk_are_counted_together_with_the_interval_of_clopper
     np.testing.assert_allclose(observed, [0.1, 0.8])
     np.testing.assert_allclose(low, [beta.ppf(0.005, k, 11 - k) for k in (1, 8)])
     np.testing.assert_allclose(high, [beta.ppf(0.995, k + 1, 10 - k) for k in (1, 8)])
+
+
+def test_risks_are_taken_together_by_tenths():
+    risk = np.repeat([0.29, 0.31, 0.39, 0.41], 5)
+    predicted, observed, *_ = imbalance._tenths(np.ones(20), risk)
+    assert predicted == pytest.approx([0.29, 0.35, 0.41])
+    assert observed.tolist() == [1, 1, 1]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -274,3 +275,22 @@ def test_where_the_error_itself_stays_large_no_other_rate_is_advised():
     options = {"learning_rate": 1e-4, "threshold": 1e-4, "max_iterations": 50}
     with pytest.raises(DescentError, match=r"after 50 iterations; raise it$"):
         descend(X, noisy, stop=sse_itself, **options)
+
+
+def test_a_rule_is_asked_after_each_iteration_with_the_step_before_and_the_one_now():
+    asked = []
+
+    def never(before, now):
+        asked.append((before, now))
+        return 1.0
+
+    X = with_bias(np.arange(6.0).reshape(3, 2))
+    with pytest.raises(DescentError, match="never is still 1 after 7 iterations"):
+        descend(
+            X, np.array([1.0, 2, 4]), learning_rate=1e-3, threshold=0, stop=never, max_iterations=7
+        )
+    assert len(asked) == 7
+    assert asked[0][0].weights.tolist() == [0, 0, 0]
+    for (before, now), (after, _) in pairwise(asked):
+        assert now is after
+        assert now.sse < before.sse

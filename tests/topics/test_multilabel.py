@@ -19,6 +19,15 @@ def test_the_label_of_a_canvas_says_which_digits_are_on_it():
         assert on == set(np.flatnonzero(label) + 1)
 
 
+def test_one_to_four_cells_are_filled_each_number_as_often():
+    canvases, _ = multilabel.compose(DIGITS, NAMES, 4000, np.random.default_rng(0))
+    filled = (canvases[:, ::14, ::14] > 0).sum(axis=(1, 2))
+    counts = np.bincount(filled)
+    assert counts[0] == 0
+    assert np.allclose(counts[1:], 1000, atol=100)
+    assert len(counts) == 5
+
+
 def test_each_digit_is_drawn_falloff_times_as_often_as_the_one_before_it():
     def shares(falloff):
         rng = np.random.default_rng(0)

@@ -239,3 +239,11 @@ def test_hybrid_wins_exactly_above_the_least_speedup_and_by_training_time_too():
                     ways * groups, efficiency, epochs, ways=ways, model=model
                 ) / speedup(ways * groups, efficiency, epochs)
                 assert ratio == pytest.approx(by_data / by_both)
+
+
+def test_a_random_branch_keeps_the_variance_of_what_passes_a_relu():
+    branch = random_branch([400, 50, 30], np.random.default_rng(0))
+    first, second = np.split(branch.weights, [401 * 50])
+    assert np.count_nonzero(first == 0) == 50  # the biases
+    assert first[first != 0].std() == pytest.approx(np.sqrt(2 / 400), rel=0.02)
+    assert second[second != 0].std() == pytest.approx(np.sqrt(2 / 50), rel=0.05)

@@ -24,6 +24,12 @@ def test_the_published_validation_recalls_have_the_published_accuracy_as_their_m
     assert min(per_class.PUBLISHED_VALIDATION, key=per_class.PUBLISHED_VALIDATION.get) == "shirt"
 
 
+def test_the_published_recalls_are_shares_of_ten_classes():
+    for published in (per_class.PUBLISHED_TRAINING, per_class.PUBLISHED_VALIDATION):
+        assert len(published) == 10
+        assert all(0 < recall < 1 for recall in published.values())
+
+
 def test_classes_are_told_from_the_best_to_the_worst_beside_the_published_ones(capsys):
     per_class.class_dots({"bag": 0.4, "coat": 0.9}, {"bag": 0.5, "coat": 0.8}, title="T", label="l")
     assert "coat: 0.90, published 0.80. bag: 0.40, published 0.50." in capsys.readouterr().out

@@ -29,6 +29,7 @@ def test_a_pipeline_arrives_where_one_process_arrives(cuts, microbatches):
     np.testing.assert_allclose(piped.weights, alone.weights[0][0], rtol=0, atol=2e-6)
     np.testing.assert_allclose(piped.gradient, alone.gradients[0][0], rtol=0, atol=2e-6)
     assert abs(piped.weights - network().weights).max() > 0.01  # it has moved
+    assert 0 < piped.step_time < 10_000  # milliseconds
 
 
 @pytest.mark.parametrize("stages", [1, 2, 5])

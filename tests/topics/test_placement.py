@@ -2,10 +2,12 @@
 
 from graphlib import CycleError
 from itertools import permutations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from course.topics import placement
 from course.topics.placement import place
 
 
@@ -89,3 +91,12 @@ def test_the_graph_of_a_training_step_is_placed_as_well_as_the_best_of_all_64_wa
     assert plan.end == pytest.approx(min(ends))
     for number in range(5):
         assert plan.device[f"forward {number}"] == plan.device[f"backward {number}"]
+
+
+def test_what_the_solver_could_not_place_is_refused_with_its_reason(monkeypatch):
+    gave_up = SimpleNamespace(success=False, message="time limit reached")
+    monkeypatch.setattr(placement, "milp", lambda *_, **__: gave_up)
+    with pytest.raises(
+        RuntimeError, match="no placement of 2 tasks on 3 devices: time limit reached"
+    ):
+        place({"a": 1.0, "b": 1.0}, {("a", "b"): 0.5}, 3)

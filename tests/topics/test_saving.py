@@ -36,3 +36,11 @@ def test_what_is_known_is_not_printed_again(capsys):
         warnings.warn("this format is legacy", UserWarning, stacklevel=1)
         warnings.warn("something new", UserWarning, stacklevel=1)
     assert capsys.readouterr().out == "Keras says: something new\n"
+
+
+def test_what_is_said_is_wrapped_at_100_letters(capsys):
+    with quoted():
+        warnings.warn(" ".join(["ab"] * 70), UserWarning, stacklevel=1)
+    first, second, third = map(len, capsys.readouterr().out.splitlines())
+    assert max(first, second, third) <= 100
+    assert first == 98  # one word more would make it 101

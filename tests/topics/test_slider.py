@@ -16,12 +16,14 @@ if INTERACTIVE:
     InteractiveShell.instance()
 box = slider.slider(draw, label="slope", low=0.0, high=10.0, start=2.0)
 control, picture = box.children
+assert (control.min, control.value, control.max, control.step) == (0, 2, 10, 0.01)
+assert (control.description, control.continuous_update) == ("slope", False)
 first = picture.value
 control.value = 7.0
 assert not any(isinstance(widget, ipywidgets.Output) for widget in box.children)
 if INTERACTIVE:
     assert first.count("<img ") == picture.value.count("<img ") == 1
-    assert 'alt="A &lt;line&gt;. line rises from 0 to 2."' in first
+    assert 'alt="A &lt;line&gt;. line rises from 0 to 2." width="672">' in first
     assert 'alt="A &lt;line&gt;. line rises from 0 to 7."' in picture.value
     data, metadata = box._repr_mimebundle_()
     assert f"data:image/png;base64,{data['image/png']}" in first

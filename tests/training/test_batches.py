@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course.training.batches import shuffled_batches
+from course.training.batches import by_epoch, by_seed, shuffled_batches
 
 X = np.arange(20.0, dtype="float32").reshape(10, 2)
 Y = np.arange(10)
@@ -69,3 +69,48 @@ def test_bad_input_is_named():
         shuffled_batches(X, Y, batch_size=0, seed=0)
     with pytest.raises(ValueError, match=r"arrays have \[10, 9\] rows: must be the same number"):
         shuffled_batches(X, Y[:9], batch_size=4, seed=0)
+
+
+def dealt(dataset):
+    return [tuple(targets.numpy()) for _, targets in dataset]
+
+
+def test_a_seed_decides_the_order_of_batches_made_by_it():
+    batches = by_seed(X, Y, batch_size=4)
+    first, again, other = (dealt(batches(tf.constant(seed, tf.int64))) for seed in (5, 5, 6))
+    assert first == again != other
+    assert [len(batch) for batch in first] == [4, 4, 2]
+    assert sorted(sum(first, ())) == sorted(sum(other, ())) == list(range(10))
+    for x, y in batches(tf.constant(5, tf.int64)):
+        np.testing.assert_array_equal(x, X[y])
+    with pytest.raises(ValueError, match="batch_size = 0: must be at least 1"):
+        by_seed(X, Y, batch_size=0)
+
+
+def test_the_epoch_and_the_seed_decide_the_order_of_a_pass():
+    epoch = tf.Variable(0, dtype=tf.int64)
+    batches = by_seed(X, Y, batch_size=4)
+    data = by_epoch(batches, seed=3, epoch=epoch)
+    assert int(data.cardinality()) == 3
+    passes = []
+    for number in (0, 1, 2, 1):
+        epoch.assign(number)
+        passes.append(dealt(data))
+    assert passes[3] == passes[1]
+    assert len({str(each) for each in passes}) == 3
+    assert dealt(by_epoch(batches, seed=4, epoch=epoch)) != passes[1]
+
+
+def test_data_of_unknown_length_stay_so():
+    epoch = tf.Variable(0, dtype=tf.int64)
+
+    def make(seed):
+        return tf.data.Dataset.range(10).filter(lambda number: number < 4)
+
+    data = by_epoch(make, seed=3, epoch=epoch)
+    assert int(data.cardinality()) == tf.data.UNKNOWN_CARDINALITY
+    assert [int(number) for number in data] == [0, 1, 2, 3]
+
+
+def test_one_row_a_batch_is_enough():
+    assert len(list(shuffled_batches(X, Y, batch_size=1, seed=0))) == 10

@@ -110,6 +110,7 @@ def test_foreign_files_are_named_and_passed_over(folder):
     with pytest.warns(UserWarning, match="left alone|the one before it is used") as warned:
         assert folder.newest().state["epoch"] == 1
     assert [str(each.message).split(":")[0] for each in warned] == [str(foreign), str(disguised)]
+    assert {each.filename for each in warned} == {__file__}  # where it was called
 
 
 def test_without_any_whole_file_there_is_an_error_and_no_fresh_start(folder):

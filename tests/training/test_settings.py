@@ -9,7 +9,16 @@ import tensorflow as tf
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.checkpoints import Checkpoints
-from course.training.settings import data_settings, differences, is_meant, model_settings
+from course.training.settings import (
+    call_of_fit,
+    check_options,
+    chosen_rates,
+    data_settings,
+    differences,
+    is_meant,
+    model_settings,
+    name_callbacks,
+)
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(16, 3)).astype("float32")
@@ -240,3 +249,80 @@ def test_a_misspelt_monitor_is_told_at_the_end_of_the_first_epoch(tmp_path):
         fit(tmp_path, monitor="los")
     assert not list(tmp_path.glob("*.npz"))
     fit(tmp_path, monitor="loss")
+
+
+OPTIONS = {"save_freq": "epoch", "keep": 1, "mode": "min", "changed": ()}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"save_freq": 0}, "save_freq = 0: must be 'epoch' or a number of batches, at least 1"),
+        ({"keep": 0}, "keep = 0: must be at least 1"),
+        ({"mode": "most"}, "mode = 'most': must be 'min' or 'max'"),
+        ({"changed": "loss"}, "changed = 'loss': must be a list of names, ['loss']"),
+    ],
+)
+def test_an_option_that_checkpoints_cannot_have_is_refused_by_name(option, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_options(**OPTIONS | option)
+
+
+@pytest.mark.parametrize("option", [{}, {"save_freq": 1}, {"mode": "max"}, {"changed": ["loss"]}])
+def test_the_least_that_checkpoints_can_have_is_taken(option):
+    check_options(**OPTIONS | option)
+
+
+def test_rates_are_chosen_for_the_optimizers_that_are_meant():
+    model = build()
+    other = keras.optimizers.SGD(0.5)
+    third = keras.optimizers.SGD(0.25)
+    met = {"callback A.optimizer": other, "callback B.optimizer": third}
+
+    def rates(*meant):
+        return [float(rate) for rate in chosen_rates(model, met, meant)]
+
+    assert rates() == []
+    assert rates("callback A.optimizer") == [0.5]
+    assert rates("callback B.optimizer", "optimizer.learning_rate") == pytest.approx([0.25, 0.01])
+    assert rates("optimizer.clipnorm", "loss") == []
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    met["callback A.optimizer"] = keras.optimizers.SGD(schedule)
+    assert rates("callback A.optimizer") == []
+    model.optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.125))
+    assert rates("optimizer.inner_optimizer.config.learning_rate") == [0.125]
+
+
+def test_arrays_among_the_arguments_of_fit_are_compared_by_their_values():
+    def told(values):
+        return data_settings({"class_weight": np.array(values)})["fit class_weight"]
+
+    assert told([1.0, 2.0]) == told([1.0, 2.0]) != told([1.0, 3.0])
+    plain = data_settings({"batch_size": np.int64(8), "shuffle": True, "validation_freq": [2]})
+    assert (plain["fit batch_size"], plain["fit shuffle"]) == ("8", "True")
+    assert plain["fit validation_freq"] == "2"
+    assert plain["data x"] == "None"
+
+
+def test_callbacks_are_named_by_their_class_and_counted_where_there_are_several():
+    first, other, second = (
+        keras.callbacks.History(),
+        keras.callbacks.Callback(),
+        keras.callbacks.History(),
+    )
+    assert name_callbacks([first, other, second]) == {
+        "callback History": first,
+        "callback Callback": other,
+        "callback History 2": second,
+    }
+
+
+def test_the_call_of_fit_is_seen_from_within_and_not_from_without():
+    class Look(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.call = call_of_fit()
+
+    look = Look()
+    build().fit(X, Y, batch_size=8, verbose=0, callbacks=[look])
+    assert (look.call["batch_size"], look.call["x"] is X) == (8, True)
+    assert call_of_fit() == {}
