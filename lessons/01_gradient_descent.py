@@ -165,12 +165,8 @@ plots.lines(
 # removes the same fraction of the error that is left. You will compute this fraction below, in "The limit, predicted".
 #
 # The module `course.topics.linear_regression` holds the same algorithm, checks its inputs, and also works as a
-# command:
-#
-#     python -m course.topics.linear_regression --data FILE \
-#         --learning-rate 1e-4 --threshold 1e-4
-#
-# With a coarse threshold, its log is short enough to read:
+# command, `python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4`. With a coarse
+# threshold, its log is short enough to read:
 
 # %%
 from course.topics.linear_regression import main
