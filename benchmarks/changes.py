@@ -3,6 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt),
@@ -109,3 +110,14 @@ def _called(node: ast.AST) -> str:
 
 def _docstring(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+class Replace(ast.NodeTransformer):
+    """Put one node of a tree in the place of another."""
+
+    def __init__(self, target: ast.AST, other: ast.AST) -> None:
+        self.target = target
+        self.other = other
+
+    def visit(self, node: ast.AST) -> Any:
+        return self.other if node is self.target else self.generic_visit(node)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from benchmarks.changes import GUARDS, mutations
+from benchmarks.changes import GUARDS, Replace, mutations
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ def _texts(
         if node is anchor:
             new = ast.unparse(other)
         else:
-            _Replace(node, other).visit(anchor)
+            Replace(node, other).visit(anchor)
             new = ast.unparse(anchor)
-            _Replace(other, node).visit(anchor)
+            Replace(other, node).visit(anchor)
         yield _put(lines, anchor, new, simple=isinstance(other, _SIMPLE))
 
 
@@ -161,12 +161,3 @@ def _mutant(source: str, text: str, node: Any, function: int) -> Mutant:
 
 def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text.strip())
-
-
-class _Replace(ast.NodeTransformer):
-    def __init__(self, target: ast.AST, other: ast.AST) -> None:
-        self.target = target
-        self.other = other
-
-    def visit(self, node: ast.AST) -> Any:
-        return self.other if node is self.target else self.generic_visit(node)

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from benchmarks.changes import GUARDS, mutations
+from benchmarks.changes import GUARDS, Replace, mutations
 from course.authoring.slice import namespace
 from course.authoring.source import Source, read
 from course.catalog import all_lessons
@@ -87,7 +87,7 @@ def mutants(solution: str) -> Iterator[tuple[str, str]]:
             tree = ast.parse(solution)
             target = list(ast.walk(tree))[place]
             other = list(mutations(target))[number]
-            text = ast.unparse(ast.fix_missing_locations(_Replace(target, other).visit(tree)))
+            text = ast.unparse(ast.fix_missing_locations(Replace(target, other).visit(tree)))
             if text not in seen:
                 seen.add(text)
                 yield _changed(ast.unparse(original), text), text
@@ -157,15 +157,6 @@ def _tried(source: Source, exercise: str, solution: str) -> dict[str, int]:
     if unseen:
         sys.exit(f"EQUIVALENT names what is no mutant that passes: {'; '.join(sorted(unseen))}")
     return counts
-
-
-class _Replace(ast.NodeTransformer):
-    def __init__(self, target: ast.AST, other: ast.AST) -> None:
-        self.target = target
-        self.other = other
-
-    def visit(self, node: ast.AST) -> Any:
-        return self.other if node is self.target else self.generic_visit(node)
 
 
 @contextlib.contextmanager

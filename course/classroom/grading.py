@@ -190,7 +190,8 @@ def _grade(task: Task) -> None:
 
 def grade_one(task: Task) -> Grade:
     """Grade a submission."""
-    order, lesson = task.order, task.lesson
+    order = task.order
+    lesson = task.lesson
     student = task.student.id
     try:
         path = submissions.find(order.folder, student, lesson)
