@@ -68,9 +68,11 @@ def swept(folder: Path, size: int, workers: int) -> dict[str, float]:
 
 def scheduled(folder: Path, size: int, workers: int) -> dict[str, float]:
     """Schedule so many runs that only write their records; return milliseconds a run, and memory."""
+    from benchmarks import sweep_scale  # of __main__ Dask would pickle the stub by value, run by run
+
     jobs = planned(folder, size)
     real = cluster._run
-    cluster._run = stub
+    cluster._run = sweep_scale.stub
     try:
         start = time.perf_counter()
         before = time.process_time()
