@@ -83,7 +83,7 @@ for p in (0.90, 0.94, 0.98):
     print(f"accuracy {p:.2f} on 10,000 digits: standard error {100 * error:.2f} points")
 
 # %% [markdown]
-# (A point is a hundredth: 0.01 of an accuracy.) Near 0.98, a difference of 0.1 points between two networks may be due
+# (Accuracies of 0.97 and 0.98 are one point apart.) Near 0.98, a difference of 0.1 points between two networks may be due
 # to which digits happen to be in the sample. (Two networks that read the same digits share a part of this error. A
 # sharper comparison looks only at the digits on which they disagree, as the section on dropout does. With `fast`
 # there are 1,000 digits, and the errors are about three times as large.)
@@ -138,8 +138,9 @@ bound(
 # ### What it looks for
 #
 # The weights into one output form an image of 28 by 28. They began at random, and the figure shows what training added
-# to them. The darker a pixel in the figure, the more ink there now speaks for the digit. The lighter it is, the more
-# ink there speaks against the digit. Where a pixel is as gray as the margin, training changed its weight very little.
+# to them. The darker a pixel in the figure, the more strongly ink at that place now speaks for the digit. The lighter
+# it is, the more strongly ink there speaks against the digit. Where a pixel is as gray as the margin, training changed
+# its weight very little.
 
 # %%
 # the same seed gives the weights that the training began with
@@ -441,7 +442,7 @@ spread("05.hidden_adam", "hidden layers, Adam", adam)
 
 # %% [markdown] tags=["answer"]
 # The network without a hidden layer is worst, and RMSprop and Adam are the two best. With every seed, the accuracy
-# rises from each of the first three rows to the next, and the last two networks are better still:
+# rises from row to row over the first three, and the last two networks are better still:
 #
 # | network | validation accuracy |
 # | --- | --- |
@@ -621,8 +622,8 @@ def gap(history, epoch):
 # **These runs cannot tell.** After `epochs` epochs, dropout changes the validation accuracy by {{05.dropout_early}}:
 # {{05.dropout_early:sign}}. After `dropout_epochs`, the change is {{05.dropout_late}}: {{05.dropout_late:sign}}. All
 # seeds share the same validation digits, so the digits need a test of their own. After the last epoch, a sign test over
-# those digits on which the two networks disagree gives p = {{05.dropout_digits_p}}. We had expected the curves to
-# cross, with dropout behind at first and ahead later. That is **not reached**.
+# those digits on which the two networks disagree gives p = {{05.dropout_digits_p}}. We had set out to show that the
+# curves cross, with dropout behind at first and ahead later. That goal was **not reached**.
 #
 # What the runs do show is how much overfitting there is for dropout to cure. After `epochs` epochs without dropout,
 # training minus validation accuracy is {{05.gap_early}}. It is below zero because the logged training accuracy is a
@@ -1077,7 +1078,7 @@ def choose(validation, test):
 
 
 # %% [markdown]
-# ## Faster: can fewer steps do?
+# ## Faster: with fewer steps?
 #
 # How fast can you get to an accuracy of 98%? One idea is to take fewer but larger steps. Does it work? In **one cycle**, the learning
 # rate climbs from a small value to a peak well above the usual rate, then falls towards 0, all within the planned steps
@@ -1130,8 +1131,8 @@ print("steps:", cycle_steps)
 # constant rate was the weakest of the three recipes. The best, cosine with smoothed labels, reached
 # {{05.recipe_smoothing}} with twice the steps of the cycle.)
 #
-# (`python -m benchmarks.time_to_accuracy` puts one cycle to the test digits, with ten seeds. It counts the processor
-# seconds until 98%, compiling included, beside those of default `fit`.)
+# (`python -m benchmarks.time_to_accuracy` judges one cycle on the test digits, with ten seeds. It compares the
+# processor seconds until 98%, compiling included, with those of default `fit`.)
 
 # %%
 bound(
@@ -1167,7 +1168,7 @@ bound(
 # The next cells time four ways to run `fit`; what each of them does is explained below the figure. `Clock` counts how
 # long the processor works in each epoch, with all its cores. For each way we keep the shortest epoch, because the first
 # one includes the compiling, and divide it by the number of batches. The time with XLA comes from the long fit above.
-# Its epochs have ten times as many batches, so what an epoch costs once counts for less there. That favors XLA a
+# Its epochs have ten times as many batches, so the fixed cost of an epoch counts for less there. That favors XLA a
 # little.
 
 
@@ -1306,9 +1307,10 @@ spread(
 
 # %% [markdown]
 # Where this course was measured, XLA pays from {{05.pays_from}}. `fast_fit` uses XLA from 1,000 steps, and this lesson
-# sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network. The threshold counts
-# steps and does not use a clock, because a clock may decide differently in every run. As XLA rounds differently, the
-# same seed would then give different results.
+# sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network, so a fit a little above
+# the threshold does not win the seconds of compiling back. The threshold counts steps and does not use a clock. A clock
+# may decide differently in every run, and since XLA rounds differently, the same seed would then give different
+# results.
 
 # %% [markdown] tags=["quiz"]
 # In your network of layers with 4,096 units, the matrix products of a batch take most of a second. What will
@@ -1326,7 +1328,7 @@ spread(
 #   XLA compiles large networks as well. It just cannot make their products much shorter.
 
 # %% [markdown]
-# ## What these figures can bear
+# ## What these results can show
 #
 # - The ranges in the text come from different first weights and orders of the *same* digits. With other digits the
 #   results would vary more; the standard error says by how much. (The test digits were opened once for each seed, and

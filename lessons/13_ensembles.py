@@ -79,33 +79,25 @@ clouds(x_train, y_train, centers, title="One hundred training points")
 # ten epochs to files and passes the same weights to a running average, which you will meet below.
 
 # %%
-import tempfile
-from pathlib import Path
-
 import keras
-import tensorflow as tf
-
-from course.topics.ensembles import RunningAverage
 
 
 def network():
-    layers = [
-        keras.Input((2,)),
-        keras.layers.Dense(25, activation="relu"),
-        keras.layers.Dense(3, activation="softmax"),
-    ]
-    model = keras.Sequential(layers)
-    model.compile(
-        keras.optimizers.SGD(0.01, momentum=0.9),
-        "sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=4,
-        jit_compile=False,  # compiling does not pay for so small a network
-    )
+    hidden = keras.layers.Dense(25, activation="relu")
+    output = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((2,)), hidden, output])
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    loss = "sparse_categorical_crossentropy"
+    # XLA (jit_compile) does not pay for so small a network
+    how = {"steps_per_execution": 4, "jit_compile": False}
+    model.compile(optimizer, loss, metrics=["accuracy"], **how)
     return model
 
 
 # %%
+import tempfile
+from pathlib import Path
+
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
@@ -117,23 +109,25 @@ def keep(epoch, logs):
 
 
 # %%
+import tensorflow as tf
+
+
 def repeated_batches(x, y):
     """Batches of 32 without end, shuffled again in every epoch."""
     rows = tf.data.Dataset.from_tensor_slices((x, y))
     return rows.shuffle(len(x)).batch(32).repeat()
 
 
+# %%
+from course.topics.ensembles import RunningAverage
+
 keras.utils.set_random_seed(seed)
 model = network()
 running = RunningAverage()
-history = model.fit(
-    repeated_batches(x_train, y_train),
-    steps_per_epoch=4,
-    epochs=epochs,
-    shuffle=False,
-    callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=keep)],
-    verbose=0,
-)
+batches = repeated_batches(x_train, y_train)
+keep_epochs = keras.callbacks.LambdaCallback(on_epoch_end=keep)
+how = {"steps_per_epoch": 4, "epochs": epochs, "shuffle": False, "verbose": 0}
+history = model.fit(batches, callbacks=[keep_epochs], **how)
 print(len(list(folder.iterdir())), "files")
 
 # %% [markdown]
@@ -208,19 +202,15 @@ print(f"standard error: {standard_error:.2f} percentage points")
 # %%
 told = {"published": 0.812, "source": source}
 spread("13.published_test", "last epoch, test", last.mean(), **told)
-for (name, is_right), published in zip(
-    averaged.items(), [0.807, 0.809, 0.813], strict=True
-):
-    told = {"published": published, "source": source}
+published = {"equal": 0.807, "linear": 0.809, "exponential": 0.813}
+for name, is_right in averaged.items():
+    told = {"published": published[name], "source": source}
     spread(f"13.published_{name}", f"{name} average, test", is_right.mean(), **told)
-bound(
-    "13.standard_error",
-    "standard error of one test set",
-    standard_error,
-    at_least=1,
-    digits=2,
-    unit="points",
-)
+
+# %%
+words = "standard error of one test set"
+limit = {"at_least": 1, "digits": 2, "unit": "points"}
+bound("13.standard_error", words, standard_error, **limit)
 
 # %% [markdown] tags=["answer"]
 # | accuracy (of test points, unless it says otherwise) | published | here |
@@ -230,9 +220,10 @@ bound(
 # | equal average | 0.807 | {{13.published_equal}} |
 # | linear average | 0.809 | {{13.published_linear}} |
 # | exponential average | 0.813 | {{13.published_exponential}} |
-# | last epoch of the published averages' own training | 0.814 | - |
+# | last epoch of the training that the published averages come from | 0.814 | - |
 #
-# The published gains are two or three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
+# (The averages in the table are over all ten files. The best published ones, 0.814 and 0.815, are over fewer.) The
+# published gains are two or three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
 # gain are percentage points.) The standard error of an accuracy is {{13.standard_error}}, which is **several times as
 # much**.
 
@@ -253,9 +244,9 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 # %% [markdown]
 # There are {{13.points_gained}} test points that only the equal average gets right, and {{13.points_lost}} that only
 # the last epoch gets right. If both networks were equally good, a coin could decide each of these. With $g$ test points
-# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. If only nine test
-# points differ, that is already three points, as much as the larger published gain. So chance alone can explain such a
-# gain.
+# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. Nine such test points
+# are enough to make it three test points, as much as the larger published gain, and here there are more than nine. So
+# chance alone can explain such a gain.
 #
 # Besides, the published table shows only *one* run. With other seeds, as the ranges above show, the last epoch alone
 # moves by more than the published gains. And the published gains compare two different trainings. The 0.812 comes from
@@ -270,8 +261,8 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 # %% [markdown]
 # ## Without files
 #
-# The running average in the callback kept no files. It holds a single average and moves it with every new snapshot
-# $w_k$:
+# The running average in the callback kept no files. It holds a single average and moves it with every new *snapshot*
+# $w_k$, the weights at the end of an epoch:
 #
 # $$a_k = a_{k-1} + s_k\,(w_k - a_{k-1})$$
 #
@@ -293,6 +284,7 @@ def equal_to_1e_7(weights, others):
     return all(abs(a - b).max() < 1e-7 for a, b in zip(weights, others, strict=True))
 
 
+# %%
 shares = {"equal": equal, "linear": linear, "exponential": exponential}
 same = {}
 for name, share in shares.items():
@@ -313,19 +305,30 @@ fact("13.streaming_callback", "so does the callback's", same["callback"])
 # A network has 25,000 weights, which take 0.2 megabytes in double precision. How many megabytes does an average of
 # stored snapshots need at its peak, for 10 snapshots and for 200? And how many does the running average need?
 
+
+# %%
+def artificial_snapshot(number):
+    return [np.full(25_000, float(number))]
+
+
+def average_stored(count):
+    return average([artificial_snapshot(number) for number in range(count)], None)
+
+
+def average_stream(count):
+    streamed = RunningAverage()
+    for number in range(count):
+        streamed.update(artificial_snapshot(number))
+
+
 # %%
 import tracemalloc
 
 
-def peak_memory(snapshots, keep):
-    """Return the greatest memory in megabytes; `keep` stores all snapshots first."""
-    streamed = RunningAverage()
-    kept = []
+def peak_memory(averaging, count):
+    """Return the greatest memory, in megabytes, of averaging `count` snapshots."""
     tracemalloc.start()
-    for number in range(snapshots):
-        snapshot = [np.full(25_000, float(number))]
-        kept.append(snapshot) if keep else streamed.update(snapshot)
-    _ = keep and average(kept, None)
+    averaging(count)
     megabytes = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
     return megabytes
@@ -334,9 +337,11 @@ def peak_memory(snapshots, keep):
 # %% tags=["varies"]
 counts = [10, 25, 50, 100, 200]
 memory = {
-    "stored": [peak_memory(n, keep=True) for n in counts],
-    "streaming": [peak_memory(n, keep=False) for n in counts],
+    "stored": [peak_memory(average_stored, count) for count in counts],
+    "streaming": [peak_memory(average_stream, count) for count in counts],
 }
+
+# %% tags=["varies"]
 plots.lines(
     counts,
     memory,
@@ -357,6 +362,8 @@ bound(
     digits=0,
     unit="times",
 )
+
+# %%
 bound(
     "13.memory_streaming",
     "memory of the stream",
@@ -490,8 +497,7 @@ fact("13.mean_of_members", "their mean is the ensemble's prediction", same_mean)
 
 # %% [markdown]
 # The course's tests also train one network of the stack and one Keras network on the same batches; the weights agree.
-# The program `benchmarks/stacked_prediction.py` measures how much faster one call for all networks is than a call for
-# each.
+# (`benchmarks/stacked_prediction.py` measures the time that one call for all networks saves.)
 
 # %% [markdown]
 # ### The study
@@ -528,7 +534,9 @@ def study(rates, batch_size, momentum):
     return snapshots
 
 
+# %%
 def accuracy(weights, points):
+    """The share of the points that each network gets right."""
     return np.mean(predict(weights, points[0]).argmax(axis=-1) == points[1], axis=-1)
 
 
@@ -637,7 +645,7 @@ def check(chosen):
         expect(
             not np.allclose(found, judged.max(axis=0)),
             "This is the validation accuracy of the choice, which was chosen for being"
-            " high: report the test.",
+            " high: report the test accuracy.",
         )
         worst = reported[judged.argmin(axis=0), np.arange(trials)]
         expect(
@@ -697,15 +705,10 @@ for name, gain in gains.items():
     wins[key] = (gain > 0).sum()
     words = f"standard deviation between runs, {name}"
     spread(f"13.{key}_spread", words, gain.std(ddof=1), **points)
-mean_gain = gains["converged"].mean()
-bound(
-    "13.converged_gain",
-    "gain, converged",
-    mean_gain,
-    at_least=-0.5,
-    at_most=0.5,
-    **points,
-)
+
+# %%
+near_zero = {"at_least": -0.5, "at_most": 0.5, **points}
+bound("13.converged_gain", "gain, converged", gains["converged"].mean(), **near_zero)
 
 # %%
 spread(
@@ -727,13 +730,14 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 #
 # - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network.
 # - **Noisy:** averaging helps. The mean gain is {{13.noisy_gain:sign}}, and {{13.noisy_wins}} of the ten runs gain. Do
-#   not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows. Izmailov et al. explain the gain like this: the steps stay near the edge of a
-#   region of good weights, and the mean lies nearer its center. (Runs that happened to stop at a bad epoch pull the
-#   mean up; the figure shows the median.)
+#   not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows. Izmailov et
+#   al. explain the gain like this: the steps stay near the edge of a region of good weights, and the mean lies nearer
+#   its center. (Runs that happened to stop at a bad epoch pull the mean up; the figure shows the median.)
 # - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But a typical gain (the
-#   median in the table) is smaller than the standard deviation between runs, and smaller than the standard error of one
-#   test set of 1,000 points. So one run cannot show it. Most of the noise may come from the last step of an epoch,
-#   whose four points make an unreliable gradient ("Try next" tests that).
+#   median in the table) is smaller than the standard deviation between runs. On 1,000 test points it is also no larger
+#   than $\sqrt{g + l}$ from above, by which chance alone moves such a difference. So one run cannot show it. Most of
+#   the noise may come from the last step of an epoch, whose four points make an unreliable gradient ("Try next" tests
+#   that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
@@ -847,12 +851,13 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# (In exercise 13.3, the gain as published comes out close to two standard errors. So your ten runs alone may not decide
-# whether averaging helps. The runs of all ten seeds together do decide it.)
+# First the question of exercise 13.3: the gain as published comes out close to two standard errors. So your ten runs
+# alone may not decide whether averaging helps. The ten repetitions of the study in the table do decide it.
 #
-# The noisy regime was made for averaging to cure. A fair trial compares the average with other cures, on the same runs.
-# Here are three: let the rate fall to zero over the last 30 epochs, keep the single epoch that is best on the same
-# validation points, or average the *predictions* of the last 30 epochs instead of their weights.
+# Now back to the noisy regime. It was made for averaging to cure. A fair trial compares the average with other cures,
+# on the same runs. Here are three: let the rate fall to zero over the last 30 epochs; of the last 30, keep the single
+# epoch that is best on the same validation points; or average the *predictions* of the last 30 epochs instead of their
+# weights.
 
 # %% [markdown] tags=["predict"]
 # Put them in order of their gain: the weight average, the falling rate, the best single epoch, the averaged
@@ -1040,8 +1045,9 @@ last = model.get_weights()
 
 # %% [markdown]
 # The callback has averaged the weights of all epochs. Now the statistics must fit them. Re-estimating takes one pass
-# over the training digits. In training mode the layer measures its inputs, and with momentum 0 it forgets what it
-# measured before. (A larger data set goes through in batches, and the measurements are averaged.)
+# over the training digits. In training mode the layer measures its inputs. Its own `momentum` is the share that the old
+# statistics keep, so with 0 it forgets what it measured before. (A larger data set goes through in batches, and the
+# measurements are averaged.)
 
 
 # %%
@@ -1068,20 +1074,20 @@ with_last_statistics = [
     averaged if name in learned else measured
     for name, averaged, measured in zip(names, running.weights, last, strict=True)
 ]
-
-
-def share_read():
-    """Return the share of the held-out digits that the model reads right."""
-    return np.mean(model(x_held_out).numpy().argmax(axis=1) == y_held_out)
-
-
-# %%
-results = {}
 trials = {
     "last epoch": last,
     "statistics of the last epoch": with_last_statistics,
     "averaged statistics": running.weights,
 }
+
+
+# %%
+def share_read():
+    """Return the share of the held-out digits that the model reads right."""
+    return np.mean(model(x_held_out).numpy().argmax(axis=1) == y_held_out)
+
+
+results = {}
 for name, weights in trials.items():
     model.set_weights(weights)
     results[name] = share_read()
@@ -1122,7 +1128,7 @@ spread("13.bn_averaged_loss", words, lost_by["averaged statistics"], **lost)
 # | averaged | measured again | {{13.bn_reestimated}} |
 #
 # The same averaged weights make three different networks. The statistics of the last epoch do worst: compared with
-# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. The loss is probably large here because the
+# re-estimating, they lose {{13.bn_stale_loss}}, {{13.bn_stale_loss:sign}}. They probably lose so much here because the
 # average reaches back to the first epoch and the learning rate is high. Keras' `use_ema` leaves you with the same kind
 # of mismatch, because it averages the learned weights only. Averaged statistics do no great harm here: they lose
 # {{13.bn_averaged_loss}}. But nothing guarantees that. **After averaging weights, re-estimate the statistics.** It
@@ -1242,7 +1248,7 @@ valleys_sketch()
 # %% [markdown]
 # Averaging predictions costs `members` trainings and as many predictions. The weight average of one run costs one of
 # each. In the noisy regime that weight average gained {{13.noisy_gain}} over the last epoch, with 1,000 labels to
-# choose $n$ by. In the median, this is about as much as averaging the predictions gained, without such labels.
+# choose $n$ by. Averaging the predictions gained about as much (in the median over seeds) and needed no such labels.
 
 # %% [markdown]
 # ### Stacking
@@ -1267,8 +1273,8 @@ def stacked_accuracy(x_fit, y_fit, x_test):
 
 
 # %% [markdown] tags=["predict"]
-# Which wins, stacking with 1,000 validation points or the plain mean? And how good is a plain logistic regression that
-# simply *trains* on those points, together with the 100?
+# Which wins, stacking with 1,000 validation points or the plain mean? And does one logistic regression that simply
+# *trains* on those points, together with the 100, do better than the winner, or worse?
 
 # %%
 noisy_members = trained["noisy"]
@@ -1277,6 +1283,7 @@ on_test = by_run(predict(noisy_members, test[0]))
 on_validation = by_run(predict(noisy_members, validation[0]))
 on_training = by_run(predict(noisy_members, repeated))
 
+# %%
 combined = {"mean of members": compared["noisy: predictions"]}
 combined["stacked, fitted on training"] = [
     stacked_accuracy(on_training[run], y_runs[run], on_test[run]) for run in range(runs)
@@ -1288,12 +1295,14 @@ combined["stacked, fitted on validation"] = [
 
 # %%
 linear_model = LogisticRegression(solver="newton-cholesky")
+combined["one linear model, 100 points"] = [
+    linear_model.fit(x, y).score(*test) for x, y in zip(x_runs, y_runs, strict=True)
+]
+
+# %%
 everything = [
     (np.vstack([x, validation[0]]), np.append(y, validation[1]))
     for x, y in zip(x_runs, y_runs, strict=True)
-]
-combined["one linear model, 100 points"] = [
-    linear_model.fit(x, y).score(*test) for x, y in zip(x_runs, y_runs, strict=True)
 ]
 combined["one linear model, all 1,100"] = [
     linear_model.fit(x, y).score(*test) for x, y in everything
@@ -1306,16 +1315,22 @@ run_dots(combined, title="Noisy members, combined", label="test accuracy (share)
 short = ["mean", "stacked_training", "stacked_validation", "linear_100", "linear_1100"]
 for key, (name, values) in zip(short, combined.items(), strict=True):
     spread(f"13.combined_{key}", name, np.mean(values))
+
+# %%
 best_stack = np.array(combined["stacked, fitted on validation"])
 gain = 100 * np.mean(best_stack - combined["mean of members"])
-lead = 100 * np.mean(combined["one linear model, 100 points"] - best_stack)
 spread("13.stacking_gain", "stacked on validation minus mean", gain, **points)
+seen = np.mean(combined["stacked, fitted on training"])
+words = "stacked on validation minus stacked on training"
+spread("13.stacking_new", words, 100 * (np.mean(best_stack) - seen), **points)
+lead = 100 * np.mean(combined["one linear model, 100 points"] - best_stack)
 spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **points)
 
 # %% [markdown] tags=["answer"]
 # Fitted on rows that the members have not seen, stacking beats the mean by {{13.stacking_gain}},
-# {{13.stacking_gain:sign}}. Fitted on the training points it gains less with every seed: on those points the members
-# look better than they are, and the combining model believes them.
+# {{13.stacking_gain:sign}}. Fitted on the training points it does worse, by {{13.stacking_new}},
+# {{13.stacking_new:sign}}: on those points the members look better than they are, and the combining model believes
+# them.
 #
 # But the combining model learned from ten times as many labels as each member. *One* logistic regression on the same
 # 1,100 points reaches {{13.combined_linear_1100}}, where stacking reaches {{13.combined_stacked_validation}}. Even on

@@ -89,7 +89,8 @@ two_limits()
 # $$ \text{seconds} = \max\left(\frac{\text{FLOP}}{\text{rate}}, \frac{\text{bytes}}{\text{bandwidth}}\right). $$
 #
 # On a given device, which one is longer depends on a single property of the kernel, its **arithmetic intensity**: the
-# FLOP it does per byte it moves. Training is made of the kernels in this table. With `float32`, a number takes 4 bytes:
+# FLOP it does per byte it moves. Training a dense network is made mostly of kernels like those in this table. With
+# `float32`, a number takes 4 bytes:
 #
 # | kernel | where training uses it | FLOP | bytes moved |
 # | --- | --- | --- | --- |
@@ -340,7 +341,10 @@ limited_by_memory = [name for name in rates if kernels[name].intensity < machine
 left = max(rates[name] for name in limited_by_memory)
 right = min(rates[name] for name in rates if name not in limited_by_memory)
 sgd, *others = errors.values()
+furthest = max(map(abs, others))
 close = sum(abs(error) < 30 for error in errors.values())
+timed = {"digits": 0, "timed": True}
+percent = timed | {"unit": "%"}
 
 # %%
 from course.claims import bound, spread
@@ -353,31 +357,11 @@ bound(
     digits=1,
     timed=True,
 )
-spread(
-    "16.within_30",
-    "kernels of five predicted within 30%",
-    close,
-    digits=0,
-    timed=True,
-)
 
 # %%
-spread(
-    "16.sgd_off",
-    "how far the prediction for axpy is off",
-    sgd,
-    unit="%",
-    digits=0,
-    timed=True,
-)
-spread(
-    "16.others_off",
-    "largest error of the other four",
-    max(map(abs, others)),
-    unit="%",
-    digits=0,
-    timed=True,
-)
+spread("16.within_30", "kernels of five predicted within 30%", close, **timed)
+spread("16.sgd_off", "how far the prediction for axpy is off", sgd, **percent)
+spread("16.others_off", "largest error of the other four", furthest, **percent)
 
 # %% [markdown]
 # The order holds. On the course's machine, the slowest kernel on the right ran at {{16.order}} times the rate of the
@@ -442,10 +426,10 @@ for m, share in zip(batches, reached / core.rate, strict=True):
 
 # %% [markdown] tags=["answer"]
 # According to the formula, a batch of two takes about as long as a single row. On the course's machine it took **longer
-# still**: {{16.two_rows}} times as long. The reason is in OpenBLAS, the library that NumPy brings along on most
-# systems. For a single row, it streams the weights. From two rows on, it uses its routine for matrix products, which
-# first copies blocks of the matrix into an order that suits its inner loop. That pays off when many rows share the
-# copy. The roofline counts only what *must* be moved, so it does not know about the copy. (With another library or
+# still**: {{16.two_rows}} times as long. The reason is probably in OpenBLAS, the library that NumPy brings along on
+# most systems. For a single row, it streams the weights. From two rows on, it uses its routine for matrix products,
+# which first copies blocks of the matrix into an order that suits its inner loop. That pays off when many rows share
+# the copy. The roofline counts only what *must* be moved, so it does not know about the copy. (With another library or
 # processor, your run may look different.)
 
 # %%
@@ -501,9 +485,8 @@ print(peak_table(cards.drop(index=compared)))  # those three come later
 # ## Claims put to the test
 #
 # Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS
-# (trillion FLOP per second). (The second page linked below does, and rounds the 82.6.) All four figures are those of
-# the vendor. Does that make the consumer card four times as
-# fast?
+# (trillion FLOP per second). (One example is the second of the pages linked below; it rounds the 82.6.) All four
+# figures are those of the vendor. Does that make the RTX 4090, the consumer card, four times as fast?
 
 # %%
 consumer = cards.loc["GeForce RTX 4090"]
@@ -547,12 +530,12 @@ card_rooflines(markets, title="Six cards in half precision (published peaks)")
 # %% [markdown]
 # (Each panel shows the cards of the other one in gray.) On the slope, the bandwidth decides the order of the cards.
 # Under the flat roof, the rate decides it. The two orders differ: the L40S has the second-highest roof of the six and
-# the lowest slope. So "which card is faster?" has no answer until you know the intensity. For these two cards the
-# orders agree.
+# the lowest slope. So "which card is faster?" has no answer until you know the intensity. For the RTX 4090 and the A100
+# the two orders agree.
 #
 # The factor of four remains only for arithmetic that uses no matrix units and does not wait for memory. Three lines of
-# the table are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in networks), and NVLink,
-# a direct link to a second card, which the 4090 lacks.
+# that comparison are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in networks), and
+# NVLink, a direct link to a second card, which the 4090 lacks.
 
 # %% [markdown]
 # ### Three figures for one card
@@ -626,7 +609,7 @@ for name, capability in cards["compute_capability"].items():
 # %% [markdown]
 # **The software follows the generation of a card, not its market.** In the official Linux package, the consumer RTX
 # 4090 and the professional L40S have the same version, 8.9, and run the same code. The A100 has code of its own. For
-# cards of the newest generations, the driver has to compile, and that includes the professional H100. (A TensorFlow
+# cards of a higher version than 8.9, the driver has to compile, and that includes the professional H100. (A TensorFlow
 # without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
@@ -747,6 +730,7 @@ def network(policy):
     return model
 
 
+# %%
 def total_bytes(variables):
     return sum(variable.numpy().nbytes for variable in variables)
 
@@ -795,8 +779,8 @@ memory_needed(cards["memory"][drawn], title=title)
 # %% [markdown] tags=["answer"]
 # **1.5 billion.** A model of 124 million parameters fits easily. A model of 7 billion needs 112 GB for its state alone,
 # more than any card in the table has. On the consumer cards of the table, not even its two Adam numbers fit. Note that
-# both axes are logarithmic: the memories of the three cards differ by little more than a factor of three, and the
-# models by a factor of ten thousand.
+# both axes are logarithmic: the memories of the three cards differ by little more than a factor of three, while the
+# axis of the models spans a factor of ten thousand.
 
 # %% [markdown]
 # ### Why mixed precision scales the loss
@@ -858,8 +842,8 @@ print("policy:          ", type(mixed.optimizer).__name__)
 
 # %% [markdown]
 # Too large a factor would push gradients beyond 65,504, the largest FP16 number. So `LossScaleOptimizer` adjusts the
-# factor: it skips a step whose gradients are not finite and halves the factor, and doubles it after 2,000 good steps.
-# You can watch it work. This scale is too large on purpose:
+# factor. If the gradients of a step are not finite, it skips the step and halves the factor. After 2,000 good steps it
+# doubles the factor. You can watch it work. This scale is too large on purpose:
 
 # %%
 optimizer = keras.optimizers.LossScaleOptimizer(
@@ -883,10 +867,12 @@ for _ in range(5):
 # %% [markdown]
 # ### And the activations
 #
-# Activations grow with the batch, while the state does not. For one layer of a transformer with 16-bit activations,
-# Korthikanti et al. (2022) count $s b h\,(34 + 5 a s / h)$ bytes. Here $b$ is the number of sequences, $s$ their length
-# in tokens, $h$ the width and $a$ the number of heads. (The scores over the vocabulary are extra.) The model of 124
-# million parameters has 12 layers, a width of 768 and 12 heads. Take sequences of 1,024 tokens:
+# A training step also keeps the outputs of every layer, the *activations*, because the backward pass needs them. They
+# grow with the batch, while the state does not. Take a transformer, the kind of network behind language models (lesson
+# 17 explains its heads). For one of its layers with 16-bit activations, Korthikanti et al. (2022) count
+# $s b h\,(34 + 5 a s / h)$ bytes. Here $b$ is the number of texts, $s$ their length in tokens (pieces of words), $h$
+# the width and $a$ the number of heads. (The scores of the last layer, one for each word of the vocabulary, come on
+# top.) The model of 124 million parameters has 12 layers, a width of 768 and 12 heads. Take sequences of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):
