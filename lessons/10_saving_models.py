@@ -130,7 +130,8 @@ def distance(weights, others):
 # %% [markdown]
 # ## Save it four ways
 #
-# We train, save, and then train on without an interruption. Every file has to reproduce that second half.
+# We train, save, and then train on without an interruption. A training that resumes from a file should repeat that
+# second half exactly.
 
 # %%
 import tempfile
@@ -163,7 +164,7 @@ with zipfile.ZipFile(folder / "model.keras") as archive:
 
 # %% [markdown]
 # It holds the structure as JSON, the versions, and the numbers in HDF5, a format for arrays. The `model.weights.h5`
-# that we saved on its own has the same form. Here are some of its arrays:
+# that we saved on its own has the same form as the member of that name in the archive. Here are some of its arrays:
 
 # %%
 import h5py
@@ -718,8 +719,8 @@ with quoted():
 print("nothing was loaded:", np.array_equal(flat(target), before))
 
 # %% [markdown]
-# There is no error and no warning: Keras skips what finds no partner. You believe that the model starts from pretrained
-# weights, and it starts from random ones.
+# There is no error and no warning: Keras skips each layer for which the file has no layer of that name. You believe
+# that the model starts from pretrained weights, and it starts from random ones.
 
 # %% [markdown] tags=["predict"]
 # Now a `.weights.h5` file, without `by_name`. A model has two layers of equal size, `left` and `right`, that both read
@@ -795,8 +796,8 @@ def fitting(source, target, to, origin):
 
 # %% tags=["solution"]
 def transfer(source, target, names):
-    """Copy weights into `target`, given layer of the target -> layer of the source; all
-    of them or none."""
+    """Copy weights into `target`, all of them or none; `names` maps each layer of the
+    target to its layer of the source."""
     pairs = [fitting(source, target, *entry) for entry in names.items()]
     for layer, weights in pairs:
         layer.set_weights(weights)
@@ -1001,8 +1002,8 @@ for path in sorted(damaged.glob("flipped_*")):
 # %% [markdown] tags=["answer"]
 # Keras loads the HDF5 files as if nothing had happened, with a weight changed beyond all recognition. A zip archive
 # keeps a checksum of each member. But when the checksum fails, Keras tries again and reads the member in pieces.
-# Whether Python then compares the checksum depends on its version. So of the six files, three or four are refused: the
-# three halves, and with some versions of Python the `.keras` file with the flipped bit.
+# Whether Python then compares the checksum depends on its version. So of the six damaged files, three or four are
+# refused: the three halves, and with some versions of Python the `.keras` file with the flipped bit.
 
 # %% [markdown]
 # You need not wait for Keras to notice. Ask the archive itself, and it names the bad member:
@@ -1248,8 +1249,8 @@ print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 #
 # A file that describes a structure can describe one that does harm. This is true of `.keras`, `.h5` and JSON. A
 # `.weights.h5` file holds arrays and no code. Its structure comes from *your* code. (Even an array was a danger once.
-# In HDF5 an array may say that its numbers lie in another file, and Keras read that file of yours. Keras now refuses
-# such arrays: CVE-2026-1669.)
+# In HDF5 an array may say that its numbers lie in another file. So a stranger's file could make Keras read a file on
+# your disk. Keras now refuses such arrays: CVE-2026-1669.)
 #
 # So if you get a model from a stranger, take the weights and write the structure yourself. (Or load the file with an
 # up-to-date Keras, with `safe_mode` on, in a process that cannot reach your files or the network.) A `.keras` file has

@@ -55,9 +55,9 @@ checkpointing.kill_and_resume()
 # %% [markdown]
 # ## The network, and the size of its checkpoints
 #
-# Our network is a famous one: the convolutional network of Keras' own MNIST example, with 32 and 64 filters and 128
-# hidden units. The heading of that example says "Gets to 99.25% test accuracy after 12 epochs".
-# (It trains with Adadelta; here we take Adam.)
+# We start from a famous network: the convolutional network of Keras' own MNIST example, with 32 and 64 filters and 128
+# hidden units. The heading of that example says "Gets to 99.25% test accuracy after 12 epochs". (It trains with
+# Adadelta; here we take Adam.)
 
 # %%
 import keras
@@ -110,8 +110,8 @@ for name, interval in {"every epoch": per_epoch, "every 100 batches": 100}.items
 
 # %% [markdown]
 # Frequent saves lose less work, but each one takes time and each file takes space. Lesson 12 measures that cost. Here
-# we ask what a checkpoint must contain. A small network can answer that, so ours is one eighth as wide and learns from
-# a few hundred digits.
+# we ask what a checkpoint must contain. A small network can answer that. So from here on, the network is one eighth as
+# wide and learns from a few hundred digits.
 
 # %%
 import numpy as np
@@ -541,8 +541,8 @@ print(f"{steps} batches; the run left alone takes {epochs * per_epoch}")
 fact("11.steps_repeated", "the resumed run takes more", steps > epochs * per_epoch)
 
 # %% [markdown]
-# Too many. The callback saves the number of the batch but does not use it: the epoch starts again from its first batch,
-# with weights that have already seen the batches before the save.
+# It has trained on too many. The callback saves the number of the batch but does not use it: the epoch starts again
+# from its first batch, with weights that have already seen the batches before the save.
 
 # %% [markdown]
 # ## The program of Keras' guide
@@ -595,8 +595,8 @@ once_more = trained_epochs == epochs // 2 + epochs
 fact("11.guide_epochs", "the second call trains all epochs once more", once_more)
 
 # %% [markdown]
-# `initial_epoch` repairs the count. Is the run then the one that was left alone? (We first put the model back into the
-# state in which it was loaded.)
+# `initial_epoch` repairs the count. Does the run then end with the weights of the run that was left alone? (We first
+# put the model back into the state in which it was loaded.)
 
 # %%
 restore(as_restored, restored, metrics=False, source="the file")
@@ -648,10 +648,10 @@ spread("11.cost", "validation loss of the strayed run, minus that left alone", c
 # ### Exercise 11.2: the rest of an epoch
 #
 # There is a simple cure for a lost order: make the order a *function* of the seed and the epoch. Then nobody has to
-# save it. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation of the row
-# numbers. Write `batches_left`: when `done` batches of an epoch are over, which batches are left? Return them as a list
-# of arrays of row numbers. The last batch may be smaller than the others. After the whole epoch nothing is left: return
-# an empty list.
+# save the order. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation of the
+# row numbers. Write `batches_left`: when `done` batches of an epoch are over, which batches are left? Return them as a
+# list of arrays of row numbers. The last batch may be smaller than the others. After the whole epoch nothing is left:
+# return an empty list.
 
 # %%
 from course.training.fast_fit import epoch_order
@@ -1020,9 +1020,9 @@ bound(
 
 # %% [markdown]
 # Without the iterator the run strays too. Why did we not use `shuffled_batches` here and hand over its iterator? For
-# two reasons. The file would hold the whole shuffle buffer, which for shuffled images is a part of the data set. And it
-# does not always work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may
-# then shuffle the next epoch in another way. (A test of the course shows both.)
+# two reasons. The file would hold the whole shuffle buffer, with every image that is in it. And it does not always
+# work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may then shuffle the
+# next epoch in another way. (A test of the course shows both.)
 
 # %% [markdown]
 # ## And in PyTorch
@@ -1161,7 +1161,7 @@ else:
 
 # %% [markdown]
 # For models that are split over many machines, `torch.distributed.checkpoint` and Orbax save the parts in parallel and
-# can load them on another number of machines.
+# can load them on a different number of machines.
 
 # %% [markdown]
 # ### Exercise 11.3: everything, and a copy of it
@@ -1300,8 +1300,8 @@ def resume(trainer, state):
 # - To find out what a checkpoint has forgotten, kill a run, resume it, and compare its weights with those of a run left
 #   alone. A strayed run need not be worse, but only a difference of 0 shows that nothing is missing.
 # - Weights alone lose the optimizer, the epoch and the state of the callbacks; a worse model can overwrite the best.
-#   `.keras` files bring back the optimizer too, and `BackupAndRestore` also the epoch. Neither brings back dropout's
-#   seeds, the order, the batch or the history.
+#   `.keras` files bring back the optimizer too, and `BackupAndRestore` brings back the epoch as well. Neither brings
+#   back dropout's seeds, the order, the batch or the history.
 # - Save the generators, and make the order a function of seed and epoch. Then a run resumes bit for bit, in Keras,
 #   TensorFlow and PyTorch, at any batch. On SIGTERM, save once more.
 #

@@ -11,7 +11,7 @@ from course.claims import stored
 
 # Reading to learn, not to skim.
 WORDS_A_MINUTE = 150
-MINUTES_A_CODE_CELL = 0.5
+CODE_LINES_A_MINUTE = 15
 MINUTES_AN_EXERCISE = 5
 LIMITS = (
     10,
@@ -109,8 +109,9 @@ def _how_to_read(source: Source) -> str:
 def minutes(source: Source) -> tuple[int, int]:
     """Return the minutes to work through a lesson and those for its exercises, estimated from its text."""
     words = sum(len(cell.source.split()) for cell in source.cells if cell.kind == "markdown")
-    code = sum(cell.kind == "code" and not cell.exercise for cell in source.cells)
-    reading = words / WORDS_A_MINUTE + code * MINUTES_A_CODE_CELL
+    worked = [cell for cell in source.cells if cell.kind == "code" and not cell.exercise]
+    lines = sum(bool(line.strip()) for cell in worked for line in cell.source.splitlines())
+    reading = words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE
     return _round(reading), _round(len(source.exercises) * MINUTES_AN_EXERCISE)
 
 

@@ -35,7 +35,7 @@ QUOTE = re.compile(r"\{\{(\d\d\.\w+)(?::(limit|sign))?\}\}")  # in prose: a resu
 EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
 WIDEST_IN_PROSE = 72  # columns of code that prose quotes: what a narrow window shows
-LONGEST = 25  # lines of a worked cell, blank ones apart
+LONGEST = 12  # lines of a worked cell, blank ones apart
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
 

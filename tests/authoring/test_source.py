@@ -74,10 +74,10 @@ def test_an_exercise_gathers_answer_check_and_wrong_answers(lessons):
 
 
 def test_what_a_lesson_lacks_is_listed(lessons):
-    long = "\n# %%\n" + "x = 1\n\n" * 26
+    long = "\n# %%\n" + "x = 1\n\n" * (LONGEST + 1)
     found = problems(extend(lessons, EXERCISE + long))
     assert found == [
-        "a cell has 26 lines, must be at most 25: x = 1",
+        "a cell has 13 lines, must be at most 12: x = 1",
         "1 exercises: at least 3",
         "1 wrong answers an exercise: at least 2",
         "0 predictions: at least 2",
@@ -112,8 +112,8 @@ def test_a_cell_that_only_records_results_is_told_from_one_that_computes(source,
 
 def test_a_cell_that_only_records_results_may_not_be_longer_than_others(lessons):
     fact = 'fact("98.sum", "the sum", 3, equals=3)\n'
-    found = problems(extend(lessons, "\n# %%\n" + fact * 26))
-    assert f"a cell has 26 lines, must be at most 25: {fact.strip()}" in found
+    found = problems(extend(lessons, "\n# %%\n" + fact * (LONGEST + 1)))
+    assert f"a cell has 13 lines, must be at most 12: {fact.strip()}" in found
 
 
 def test_an_unknown_tag_is_refused(lessons):
