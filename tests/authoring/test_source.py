@@ -1,6 +1,6 @@
 import pytest
 
-from course.authoring.source import only_records, problems, read, stub, vary_problems
+from course.authoring.source import LONGEST, only_records, problems, read, stub, vary_problems
 from course.catalog import LessonError
 
 EXERCISE = """
