@@ -88,7 +88,8 @@ def test_metrics_leave_out_what_is_masked_until_a_convolution_loses_the_mask():
 
 @pytest.mark.parametrize(("heads", "size"), [(1, 4), (2, 3), (3, 5)])
 def test_attention_in_numpy_is_keras_also_with_biases_and_padding(heads, size):
-    attend = from_the_lesson("attend", np=np)
+    parts = {name: from_the_lesson(name, np=np) for name in ("softmax", "project")}
+    attend = from_the_lesson("attend", np=np, **parts)
     rng = np.random.default_rng(heads)
     x = rng.normal(size=(2, 5, 6)).astype("float32")
     block = layers.MultiHeadAttention(heads, size)
