@@ -233,7 +233,8 @@ def plan_and_run(
             for worker in (0, 1)
         ]
         if overhead > 0:
-            above.barh([0, 1], overhead, left=plan.end, **other)
+            busy = sorted(set(plan.device.values()))
+            above.barh(busy, overhead, left=plan.end, **other)
             alt_text.append(f"Planned: overhead to {plan.end + overhead:.2g}.")
         summing = plan.device["sum"]
         for worker, (begin, forward, others, error, done, end) in enumerate(step):

@@ -123,10 +123,10 @@ def train(
     """Take `steps` steps of SGD on the sum of the branches, in `shards` x `len(placement)` worker processes.
 
     Each step takes the next `batch` rows of `x` (rows, inputs) and labels `y` (rows,), from the start again at their
-    end, and ends when every worker has its new weights. A shard is a part of these rows; `placement` lists the numbers of the branches of each model-parallel
-    worker, one worker with all of them when left out, and worker `summing` of them adds the logits up. With
-    `split_state` each shard updates a part of the weights and passes it on (ZeRO stage 1); it knows the sum of
-    gradients of that part alone. Raises WorkerError when a worker fails.
+    end, and ends when every worker has its new weights. A shard is a part of these rows; `placement` lists the numbers
+    of the branches of each model-parallel worker, one worker with all of them when left out, and worker `summing` of
+    them adds the logits up. With `split_state` each shard updates a part of the weights and passes it on (ZeRO stage
+    1); it knows the sum of gradients of that part alone. Raises WorkerError when a worker fails.
     """
     parts = [list(part) for part in placement or [range(len(network))]]
     if sorted(chain(*parts)) != list(range(len(network))):
