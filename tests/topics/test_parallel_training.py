@@ -155,8 +155,8 @@ def test_a_step_counts_what_the_others_did_while_a_worker_was_held_up():
     assert step_lengths(begin, end).tolist() == [2.0, 2.0, 2.0, 2.0]
 
 
-FORWARD = 0.004  # seconds that a paced branch takes; a machine that is busy only adds to it
-BACKWARD = 0.012
+FORWARD = 0.02  # seconds that a paced branch takes; a machine that is busy only adds to it
+BACKWARD = 0.04
 
 
 class Paced(Branch):
@@ -188,12 +188,12 @@ def test_a_step_takes_as_long_as_the_worker_with_the_most_branches(placement, su
     x, y = data()
     paced = [Paced(branch.widths, branch.weights) for branch in network()]
     run = train(
-        paced, x, y, batch=9, steps=12, learning_rate=0.1, placement=placement, summing=summing
+        paced, x, y, batch=9, steps=8, learning_rate=0.1, placement=placement, summing=summing
     )
     expected = 1000 * branches * (FORWARD + BACKWARD)
-    assert expected <= run.step_time() < 1.1 * expected
+    assert expected <= run.step_time() < 1.25 * expected
     distance = 1000 * np.diff(run.clock[..., 0].min(axis=0)).min()
-    assert run.step_time() == pytest.approx(distance, rel=0.05)
+    assert run.step_time() == pytest.approx(distance, rel=0.1)
 
 
 ON_ONE_CORE = """
