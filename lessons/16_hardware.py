@@ -613,10 +613,10 @@ for name, capability in cards["compute_capability"].items():
 # without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
-# A third is legal. A forum thread of 2018 quotes the license of the GeForce driver: ["No Datacenter Deployment. The SOFTWARE is
-# not licensed for datacenter
-# deployment"](https://deeptalk.lambdalabs.com/t/nvidia-geforce-datacenter-ban-january-eula-change/138). So you may put
-# a consumer card under your desk, but a provider may not rent it out from a data center on those terms.
+# A third is legal. By section 2.8 of its
+# [license](https://www.nvidia.com/en-us/drivers/geforce-license/), NVIDIA's driver for GeForce cards "is not licensed
+# for datacenter deployment". So you may put a consumer card under your desk, but a provider may not rent it out from a
+# data center on those terms.
 
 # %% [markdown]
 # ## What must fit

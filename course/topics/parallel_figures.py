@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from course.figure import COLORS, GREY, add_axes, drawing, styled
 from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
+from course.topics.parallel_training import step_lengths
 from course.topics.pipeline import Task
 from course.topics.placement import Placement
 
@@ -197,11 +198,10 @@ def plan_and_run(
 ) -> None:
     """Draw the planned step of two workers above one that was measured: the fastest.
 
-    After the plan comes the `overhead` of a step, what no task of the plan is. `clock` (workers, steps, 5) is that of
+    After the plan comes the `overhead` of a step, what no task of the plan is. `clock` (workers, steps, 6) is that of
     `train`; `costs` names the tasks "forward 0", "sum", "backward 0".
     """
-    lengths = clock[..., -1].max(axis=0) - clock[..., 0].min(axis=0)
-    fastest = np.argmin(lengths)
+    fastest = np.argmin(step_lengths(clock[..., 0], clock[..., -1]))
     step = 1000 * (clock[:, fastest] - clock[:, fastest].min())
     room = 0.011 * max(plan.end + overhead, step.max())  # for a letter
     with drawing(title, size=(7.4, 4.0)) as (figure, alt_text):
@@ -233,15 +233,17 @@ def plan_and_run(
             for worker in (0, 1)
         ]
         if overhead > 0:
-            above.barh([0, 1], overhead, left=plan.end, **other)
+            busy = sorted(set(plan.device.values()))
+            above.barh(busy, overhead, left=plan.end, **other)
             alt_text.append(f"Planned: overhead to {plan.end + overhead:.2g}.")
         summing = plan.device["sum"]
-        for worker, (begin, forward, others, error, end) in enumerate(step):
+        for worker, (begin, forward, others, error, done, end) in enumerate(step):
             pieces = {
                 "forward": (begin, forward),
                 "waits": (forward, others),
                 "sum" if worker == summing else "waits for the error": (others, error),
-                "backward": (error, end),
+                "backward": (error, done),
+                "waits for new weights": (done, end),
             }
             for kind, (left, right) in pieces.items():
                 style = WAITING

@@ -81,9 +81,9 @@ def cross_entropy_error(logits: NDArray, labels: NDArray, batch: int) -> NDArray
 class Run:
     """What `train` returns.
 
-    `clock` (workers, steps, 5), in seconds: when each worker began a step, had its logits, saw those of the others,
-    had the error, and had new weights. Of each branch, `weights` and the last `gradients` (shards, size); of each
-    worker, `state`: how many numbers of optimizer state it holds.
+    `clock` (workers, steps, 6), in seconds: when each worker began a step, had its logits, saw those of the others,
+    had the error, had new weights, and saw that all have theirs. Of each branch, `weights` and the last `gradients`
+    (shards, size); of each worker, `state`: how many numbers of optimizer state it holds.
     """
 
     clock: NDArray
@@ -92,17 +92,18 @@ class Run:
     state: list[int]
 
     def step_time(self) -> float:
-        """Return the milliseconds of a step (see `least_step`)."""
-        return 1000 * least_step(self.clock[..., 0], self.clock[..., -1])
+        """Return the milliseconds of a step: the least, since other programs only add to it."""
+        return 1000 * float(step_lengths(self.clock[..., 0], self.clock[..., -1]).min())
 
 
-def least_step(begin: NDArray, end: NDArray) -> float:
-    """Return the time of a step: the least, since other programs only add to it.
+def step_lengths(begin: NDArray, end: NDArray) -> NDArray:
+    """Return the time of each step, from the first worker to begin it to the first to see that all have ended it.
 
-    `begin` and `end` (workers, steps). A step lasts from the first worker to begin it to the last to end it: no
-    worker's own clock will do, since it leaves out what the others did while it was held up.
+    `begin` and `end` (workers, steps). Workers wait for each other at the end of a step, so all its work lies between
+    these two, and no work of another step does. No worker's own clock will do: it leaves out what the others did
+    while it was held up.
     """
-    return float((end.max(axis=0) - begin.min(axis=0)).min())
+    return end.min(axis=0) - begin.min(axis=0)
 
 
 def train(
@@ -122,10 +123,10 @@ def train(
     """Take `steps` steps of SGD on the sum of the branches, in `shards` x `len(placement)` worker processes.
 
     Each step takes the next `batch` rows of `x` (rows, inputs) and labels `y` (rows,), from the start again at their
-    end. A shard is a part of these rows; `placement` lists the numbers of the branches of each model-parallel
-    worker, one worker with all of them when left out, and worker `summing` of them adds the logits up. With
-    `split_state` each shard updates a part of the weights and passes it on (ZeRO stage 1); it knows the sum of
-    gradients of that part alone. Raises WorkerError when a worker fails.
+    end, and ends when every worker has its new weights. A shard is a part of these rows; `placement` lists the numbers
+    of the branches of each model-parallel worker, one worker with all of them when left out, and worker `summing` of
+    them adds the logits up. With `split_state` each shard updates a part of the weights and passes it on (ZeRO stage
+    1); it knows the sum of gradients of that part alone. Raises WorkerError when a worker fails.
     """
     parts = [list(part) for part in placement or [range(len(network))]]
     if sorted(chain(*parts)) != list(range(len(network))):
@@ -137,7 +138,7 @@ def train(
     logits = np.zeros((shards, len(parts), most_rows, classes), x.dtype)
     shared = {"x": x, "y": y, "logits": logits, "error": logits[:, 0]}
     for number, branch in enumerate(network):
-        shared[f"gradient {number}"] = np.zeros((2, shards, len(branch.weights)), x.dtype)
+        shared[f"gradient {number}"] = np.zeros((shards, len(branch.weights)), x.dtype)
         shared[f"weights {number}"] = branch.weights
     rule = Rule(learning_rate, momentum, split_state)
     results = run_workers(
@@ -179,7 +180,7 @@ def _train(
     if rule.split_state:
         owned = {number: _part(len(mine[number].weights), shard, shards) for number in mine}
     velocity = {number: np.zeros_like(mine[number].weights[owned[number]]) for number in mine}
-    clock = np.zeros((steps, 5))
+    clock = np.zeros((steps, 6))
     worker.wait()
     for step in range(steps):
         clock[step, 0] = time.perf_counter()
@@ -203,7 +204,7 @@ def _train(
         for branch in mine.values():
             branch.backward(error)
         if shards > 1:
-            _add_up(worker, mine, owned, shard, step % 2)
+            _add_up(worker, mine, owned, shard)
         for number, branch in mine.items():
             velocity[number] *= rule.momentum
             velocity[number] += branch.gradient[owned[number]]
@@ -211,6 +212,9 @@ def _train(
         if shards > 1 and rule.split_state:
             _gather(worker, mine, owned)
         clock[step, 4] = time.perf_counter()
+        if worker.count > 1:
+            worker.wait()
+        clock[step, 5] = time.perf_counter()
     state = sum(map(len, velocity.values()))
     trained = {number: (branch.weights, branch.gradient) for number, branch in mine.items()}
     return clock, trained, state
@@ -222,17 +226,17 @@ def _part(size: int, shard: int, shards: int) -> slice:
 
 
 def _add_up(
-    worker: Worker, mine: Mapping[int, Branch], owned: Mapping[int, slice], shard: int, turn: int
+    worker: Worker, mine: Mapping[int, Branch], owned: Mapping[int, slice], shard: int
 ) -> None:
     """Add the gradients of all shards up, in the part that is owned.
 
-    There are two sets of buffers, by turns: nobody overwrites what a slower worker still reads.
+    The wait at the end of a step keeps a worker from overwriting what a slower one still reads.
     """
     for number, branch in mine.items():
-        worker.shared[f"gradient {number}"][turn, shard] = branch.gradient
+        worker.shared[f"gradient {number}"][shard] = branch.gradient
     worker.wait()
     for number, branch in mine.items():
-        everyone = worker.shared[f"gradient {number}"][turn, :, owned[number]]
+        everyone = worker.shared[f"gradient {number}"][:, owned[number]]
         everyone.sum(axis=0, out=branch.gradient[owned[number]])
 
 

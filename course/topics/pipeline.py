@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from course.topics.parallel_training import Branch, cross_entropy_error, least_step
+from course.topics.parallel_training import Branch, cross_entropy_error, step_lengths
 from course.topics.workers import Worker, run_workers
 
 
@@ -76,7 +76,7 @@ def train_pipeline(
     )
     clocks, weights, gradients = zip(*results, strict=True)
     begin, end = np.moveaxis(np.array(clocks), -1, 0)
-    step_time = 1000 * least_step(begin, end)
+    step_time = 1000 * float(step_lengths(begin, end).min())
     return PipelineRun(step_time, np.concatenate(weights), np.concatenate(gradients))
 
 
@@ -138,5 +138,6 @@ def _train(
             worker.wait()
         total = np.sum([copy.gradient for copy in copies], axis=0)
         stage.weights -= learning_rate * total
+        worker.wait()  # the step ends when every stage has its new weights
         clock[step, 1] = time.perf_counter()
     return clock, stage.weights, total

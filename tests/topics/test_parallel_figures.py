@@ -23,7 +23,7 @@ def test_a_plan_and_its_run_are_read_out_with_what_waits(capsys):
         3.5,
     )
     costs = {"forward 0": 1.0, "sum": 0.5, "backward 0": 2.0}
-    step = np.array([[5.0, 6, 7, 8, 10], [5.5, 6, 7, 8, 9]]) / 1000
+    step = np.array([[5.0, 6, 7, 8, 10, 10], [5.5, 6, 7, 8, 9, 10]]) / 1000
     clock = np.stack([step * 2, step * 3, step], axis=1)  # of these three, the last is the fastest
     plan_and_run(plan, costs, clock, overhead=0.5, title="A step")
     said = capsys.readouterr().out
@@ -32,6 +32,7 @@ def test_a_plan_and_its_run_are_read_out_with_what_waits(capsys):
     assert "Run: worker 0 sum from 2 to 3." in said
     assert "Run: worker 1 waits from 1 to 2." in said
     assert "Run: worker 1 waits for the error from 2 to 3." in said
+    assert "Run: worker 1 waits for new weights from 4 to 5." in said
 
 
 def test_a_trial_that_gave_up_is_named_and_not_drawn_as_a_count(capsys):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +14,9 @@ from course.topics.parallel_training import (
     Run,
     cross_entropy_error,
     least_model_speedup,
-    least_step,
     random_branch,
     speedup,
+    step_lengths,
     train,
 )
 from course.topics.workers import WorkerError
@@ -97,7 +98,10 @@ def test_workers_arrive_where_one_process_arrives(single, shards, placement):
             ours, np.tile(ours[:1], (shards, 1)), err_msg="replicas differ"
         )
         np.testing.assert_allclose(ours[0], theirs[0], rtol=0, atol=1e-6)
-    assert run.clock.shape[1:] == (5, 5)
+    assert run.clock.shape[1:] == (5, 6)
+    assert np.all(np.diff(run.clock, axis=2) >= 0)
+    all_have_weights = run.clock[:, :-1, 4].max(axis=0)
+    assert np.all(run.clock[:, 1:, 0].min(axis=0) >= all_have_weights)  # nobody begins before
 
 
 @pytest.mark.parametrize("placement", [[[1], [2, 0]], [[], [0, 1, 2]]])
@@ -143,12 +147,53 @@ def test_split_state_arrives_at_the_same_bits_with_a_part_of_the_state_each(shar
     assert max(split.state) - min(split.state) <= len(WIDTHS)
 
 
-def test_the_least_step_counts_what_the_others_did_while_a_worker_was_held_up():
+def test_a_step_counts_what_the_others_did_while_a_worker_was_held_up():
     """Two workers share a core and take 1 + 1 a step; worker 0 is held up before it notes the third of four ends."""
     begin = np.array([[0.0, 2, 4, 7.5], [0.0, 2, 4, 6]])
     end = np.array([[2.0, 4, 7.5, 8], [2.0, 4, 6, 8]])
     assert min(end[0] - begin[0]) == 0.5  # what the least step of one worker would say
-    assert least_step(begin, end) == 2.0
+    assert step_lengths(begin, end).tolist() == [2.0, 2.0, 2.0, 2.0]
+
+
+FORWARD = 0.02  # seconds that a paced branch takes; a machine that is busy only adds to it
+BACKWARD = 0.04
+
+
+class Paced(Branch):
+    """A branch whose passes take a known time."""
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        time.sleep(FORWARD)
+        return super().forward(x)
+
+    def backward(self, error: np.ndarray, *, from_relu: bool = False) -> np.ndarray:
+        time.sleep(BACKWARD)
+        return super().backward(error, from_relu=from_relu)
+
+
+@pytest.mark.parametrize(
+    ("placement", "summing", "branches"),
+    [
+        (None, 0, 3),
+        ([[0, 1, 2], []], 0, 3),
+        ([[], [0, 1, 2]], 0, 3),
+        ([[0, 1], [2]], 0, 2),
+        ([[1], [2, 0]], 0, 2),
+        ([[0], [1], [2]], 1, 1),
+    ],
+    ids=["one worker", "an idle worker", "an idle one that sums", "2 and 1", "1 and 2", "1 each"],
+)
+def test_a_step_takes_as_long_as_the_worker_with_the_most_branches(placement, summing, branches):
+    """And as long as from one begin to the next: no part of it is counted twice, as where idle workers run ahead."""
+    x, y = data()
+    paced = [Paced(branch.widths, branch.weights) for branch in network()]
+    run = train(
+        paced, x, y, batch=9, steps=8, learning_rate=0.1, placement=placement, summing=summing
+    )
+    expected = 1000 * branches * (FORWARD + BACKWARD)
+    assert expected <= run.step_time() < 1.25 * expected
+    distance = 1000 * np.diff(run.clock[..., 0].min(axis=0)).min()
+    assert run.step_time() == pytest.approx(distance, rel=0.1)
 
 
 ON_ONE_CORE = """
