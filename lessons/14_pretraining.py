@@ -635,6 +635,7 @@ def convolution(x, channels, size, stride=1, momentum=0.9):
     return layers.BatchNormalization(momentum=momentum)(x)
 
 
+# %%
 def residual(x, channels, stride, momentum):
     correction = layers.ReLU()(convolution(x, channels, 3, stride, momentum))
     correction = convolution(correction, channels, 3, 1, momentum)
@@ -652,6 +653,7 @@ def backbone(side, momentum=0.9):
     return picture, residual(x, 32, 2, momentum)
 
 
+# %%
 def classifier(momentum=0.9):
     picture, features = backbone(28, momentum)
     scores = layers.Dense(5)(layers.GlobalAveragePooling2D()(features))
@@ -752,6 +754,8 @@ from course.claims import bound, fact, spread
 fact("14.same_loss", "both have the same training loss", losses[0.99] == losses[0.9])
 spread("14.momentum_default", "validation accuracy, momentum 0.99", with_099)
 spread("14.momentum_lower", "validation accuracy, momentum 0.9", with_090)
+
+# %%
 bound(
     "14.momentum_lost",
     "accuracy lost by momentum 0.99",
@@ -807,13 +811,10 @@ print(f"and {0.9**steps:.1%} with momentum 0.9")
 def distort(images, seed):
     """Turn, scale and shift each image at random."""
     outside = {"fill_mode": "constant", "seed": seed}
-    augment = keras.Sequential(
-        [
-            layers.RandomRotation(0.04, **outside),
-            layers.RandomZoom((-0.2, 0.25), **outside),
-            layers.RandomTranslation(0.14, 0.14, **outside),
-        ]
-    )
+    turn = layers.RandomRotation(0.04, **outside)
+    scale = layers.RandomZoom((-0.2, 0.25), **outside)
+    shift = layers.RandomTranslation(0.14, 0.14, **outside)
+    augment = keras.Sequential([turn, scale, shift])
     return ops.convert_to_numpy(augment(images, training=True))
 
 
@@ -825,11 +826,22 @@ plots.images(
     distort(repeated, seed)[..., 0], title="Two digits, each distorted ten times"
 )
 
+# %% [markdown]
+# Keras asks a callback before every step, so a callback can set the learning rate of that step:
+
+
+# %%
+def warm_cosine(rate, done):
+    """Return the learning rate when a share `done` of the steps is done. It rises to
+    `rate` in the first fifth of them, and falls to 0 along half a cosine."""
+    rising = min(1, 5 * done)
+    falling = (1 + np.cos(np.pi * done)) / 2
+    return rate * rising * falling
+
 
 # %%
 class WarmCosine(keras.callbacks.Callback):
-    """Raise the learning rate to `rate` in the first fifth of the steps, and lower it
-    to 0 along half a cosine."""
+    """Set the learning rate of each of `steps` steps by `warm_cosine`."""
 
     def __init__(self, rate, steps):
         super().__init__()
@@ -839,9 +851,7 @@ class WarmCosine(keras.callbacks.Callback):
     def on_train_batch_begin(self, batch, logs=None):
         optimizer = self.model.optimizer
         done = (int(optimizer.iterations) + 0.5) / self.steps
-        rising = min(1, 5 * done)
-        falling = (1 + np.cos(np.pi * done)) / 2
-        optimizer.learning_rate = self.rate * rising * falling
+        optimizer.learning_rate = warm_cosine(self.rate, done)
 
 
 # %%
@@ -857,8 +867,8 @@ def train_strong(model, x, y, seed):
 
 # %% [markdown]
 # Every run has its own seed: with seed 0 of the parameters cell the runs are 0, 1 and 2, with seed 1 they are 3, 4 and
-# 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the weights and biases
-#    of the five classes), and a backbone is left.
+# 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the weights and biases of
+# the five classes), and a backbone is left.
 
 # %%
 seeds = range(runs * seed, runs * (seed + 1))
@@ -951,6 +961,7 @@ detectors = {
 x_canvases = as_input(pictures["train"])
 
 
+# %%
 def start(model, backbone_name, number):
     """Give `model` fresh weights, and those of a backbone where it has one."""
     reinitialize(model, number)
@@ -1089,7 +1100,7 @@ for key, name in zip(keys, score, strict=True):
 # the range of these scores when the whole lesson is repeated with different seeds. Within a run, all detectors share
 # the canvases and their order. So the right yardstick is the **paired difference**, run by run:
 
-# %% tags=["varies"]
+# %%
 pairs = {
     "swap": ("strong, plain", "weak, plain"),
     "tuning": ("weak, re-tuned", "weak, plain"),
@@ -1098,6 +1109,8 @@ pairs = {
     "pretraining": ("weak, re-tuned", "scratch, AdamW"),
     "strong pretraining": ("strong, re-tuned", "scratch, AdamW"),
 }
+
+# %% tags=["varies"]
 differences = {name: score[new] - score[old] for name, (new, old) in pairs.items()}
 for name, (new, old) in pairs.items():
     print(f"{new} - {old}:", differences[name].round(3))
@@ -1298,6 +1311,6 @@ show_confident("strong, re-tuned")
 # - Choose the rate anew in every run. Which arms gain from that, and what becomes of the differences?
 # - Pretrain by the weak recipe on the digits 5 to 9. How far apart are the two recipes then?
 # - Set `canvases = 2560` and `detector_epochs = 1`: as many steps, on more canvases. Does pretraining still matter?
-# - Leave out the warm-up: set `rising = 1` in `WarmCosine`. Which backbones suffer?
+# - Leave out the warm-up: set `rising = 1` in `warm_cosine`. Which backbones suffer?
 # - Freeze the backbone: in `detector`, set `layer.trainable = False` for all layers of the model but the last four.
 #   Which arms suffer?

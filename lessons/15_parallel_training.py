@@ -140,15 +140,19 @@ print("logits of one worker:   ", worker_rows * 10)
 # single thread, and is pinned to one core where the system allows that. The digits and the buffers for messages lie in
 # memory that all processes share. Workers write their gradient, wait for each other at a *barrier*, and read the sum.
 #
+# From here on, NumPy in this notebook keeps to one thread as well, so that it makes a fair single worker:
+
+# %%
+from threadpoolctl import threadpool_limits
+
+_ = threadpool_limits(1)
+
+# %% [markdown]
 # What can this machine show?
 
 # %% tags=["varies"]
-from threadpoolctl import threadpool_limits
-
 from course.topics.workers import cores
 
-# NumPy in this notebook keeps to one thread as well: a fair single worker
-_ = threadpool_limits(1)
 available = cores()
 if not available:
     print("This system cannot pin workers to cores, so times scatter more.")
@@ -165,8 +169,10 @@ from course.topics.parallel_training import train
 
 one_step = {"batch": worker_rows, "steps": 1, "learning_rate": 0.1}
 by_data = train(network(), x, y, shards=2, **one_step)
+print("each branch in both workers:", [weights.shape for weights in by_data.weights])
 
 
+# %%
 def difference(run):
     """The largest difference of its gradients from those of the single process, in
     millionths of the largest gradient."""
@@ -175,7 +181,6 @@ def difference(run):
     return 1e6 * apart / max(abs(one).max() for one in single)
 
 
-print("each branch in both workers:", [weights.shape for weights in by_data.weights])
 same = all(np.array_equal(*weights) for weights in by_data.weights)
 
 # %%
@@ -446,6 +451,7 @@ def slowest(batch, rate, most):
     return max(first, count_epochs(batch, rate, 1, most))
 
 
+# %%
 def tune(batch, rates):
     """The rate that takes the fewest epochs; a slower trial ends when it is slower."""
     best, fewest = rates[0], most_epochs
@@ -515,17 +521,20 @@ for batch in (64, 256, 2048):
         )
 
 # %%
-if not fast and {64, 256, 1024, 2048} <= tuned.keys():
+full_curve = not fast and {64, 256, 1024, 2048} <= tuned.keys()
+if full_curve:
     flat = tuned[256] / tuned[64]
     bound("15.flat", "256 rows: epochs over 64 rows", flat, at_most=2, digits=1)
     growth = tuned[2048] / tuned[64]
     bound("15.growth", "2048 rows: epochs over 64 rows", growth, at_least=2, digits=1)
-    ratio = min(untuned[1024], most_epochs) / tuned[1024]
-    bound(
-        "15.untuned", "1024 rows: one rate over best rate", ratio, at_least=2, digits=1
-    )
     gain = 32 / growth
     spread("15.gain_left", "what is left of 32 times the devices", gain, digits=1)
+
+# %%
+if full_curve:
+    words = "1024 rows: one rate over best rate"
+    ratio = min(untuned[1024], most_epochs) / tuned[1024]
+    bound("15.untuned", words, ratio, at_least=2, digits=1)
 
 # %% [markdown] tags=["answer"]
 # Only later. In full mode, with the best rate, batches of 64 rows take {{15.epochs_64}} epochs. The curve begins with a
@@ -687,9 +696,7 @@ def finish(costs, edges, device):
     for task, cost in costs.items():
         here = device[task]
         arrivals = [
-            end[a] + delay * (device[a] != here)
-            for (a, b), delay in edges.items()
-            if b == task
+            end[a] + edges[a, b] * (device[a] != here) for a, b in edges if b == task
         ]
         end[task] = free[here] = max([free.get(here, 0), *arrivals]) + cost
     return max(end.values())
@@ -924,17 +931,11 @@ def first_win(model_speedup, ways, efficiency, epochs):
     -> value, same keys."""
     for devices in sorted(epochs):
         groups, rest = divmod(devices, ways)
-        if rest or groups not in epochs:
-            continue
-        least = (
-            ways
-            * efficiency[devices]
-            / efficiency[groups]
-            * epochs[groups]
-            / epochs[devices]
-        )
-        if model_speedup > least:
-            return devices
+        if rest == 0 and groups in epochs:
+            talking = efficiency[devices] / efficiency[groups]
+            learning = epochs[groups] / epochs[devices]
+            if model_speedup > ways * talking * learning:
+                return devices
     return None
 
 
@@ -1134,6 +1135,8 @@ devices = [batch // worker_rows for batch in reached]
 by_order = [
     {n: counted[n * worker_rows][order] for n in devices} for order in range(orders)
 ]
+
+# %%
 # the exchange between two workers, as a share of one worker's step
 exchange_share = max(0.0, 1 / weak[worker_rows] - 1)
 models = {
@@ -1153,6 +1156,7 @@ def on_each_order(efficiency, **groups):
     ]
 
 
+# %%
 def speeds(efficiency):
     """The speed-ups of each way of training."""
     return {
@@ -1175,7 +1179,7 @@ title = "How much faster you reach the target: a projection"
 crossovers(devices[1:], panels, title=title)
 
 
-# %% tags=["varies"]
+# %%
 def winner(data, hybrid):
     """Which way is the fastest, if all orders agree on one."""
     best = np.argmax([np.ones(orders), data, hybrid], axis=0)
@@ -1183,11 +1187,11 @@ def winner(data, hybrid):
     return names[best[0]] if np.all(best == best[0]) else "the orders disagree"
 
 
+# %% tags=["varies"]
 for name, panel in panels.items():
     print(name)
-    for n, data, hybrid in zip(
-        devices[1:], panel["data"], panel["hybrid"], strict=True
-    ):
+    rivals = zip(devices[1:], panel["data"], panel["hybrid"], strict=True)
+    for n, data, hybrid in rivals:
         medians = f"data {np.median(data):.2f}, hybrid {np.median(hybrid):.2f}"
         print(f"  {n:2} devices: {medians}; winner: {winner(data, hybrid)}")
 
@@ -1288,18 +1292,14 @@ timetables(one_and_four, title="Two stages of a pipeline, and the same batch")
 # %%
 rng = np.random.default_rng(seed)
 deep = random_branch([784, 128, 512, 10], rng)
-deep_steps = {
-    "batch": 4 * worker_rows,
-    "steps": timed_steps // 3,
-    "learning_rate": 0.01,
-}
+one_batch = 4 * worker_rows
+deep_steps = {"batch": one_batch, "steps": timed_steps // 3, "learning_rate": 0.01}
 pipelines = {
     count: train_pipeline(deep, [1], x, y, microbatches=count, **deep_steps)
     for count in ((1, 4) if fast else (1, 2, 4, 8))
 }
 
 # %%
-one_batch = 4 * worker_rows
 deep_single = gradients_of([deep], x[:one_batch], y[:one_batch], one_batch)[0]
 one_deep_step = deep_steps | {"steps": 1}
 piped = train_pipeline(deep, [1], x, y, microbatches=4, **one_deep_step).gradient
@@ -1347,26 +1347,31 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 print([device.name for device in tf.config.list_logical_devices("CPU")])
 
+
 # %%
-import contextlib
+def compiled_network():
+    hidden = keras.layers.Dense(32, activation="relu")
+    model = keras.Sequential([keras.Input((784,)), hidden, keras.layers.Dense(10)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
+    return model
 
 
-def keras_weights(scope):
-    """The weights after three steps of SGD on 64 digits each, for a network that was
-    built within `scope`."""
+# %%
+def weights_within(scope):
+    """The weights of a network built within `scope`, after three steps of 64 digits."""
     keras.utils.set_random_seed(seed)
     with scope:
-        hidden = keras.layers.Dense(32, activation="relu")
-        model = keras.Sequential([keras.Input((784,)), hidden, keras.layers.Dense(10)])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
+        model = compiled_network()
     model.fit(x[:192], y[:192], batch_size=64, shuffle=False, verbose=0)
     return model.get_weights()
 
 
 # %%
-plain = keras_weights(contextlib.nullcontext())
-mirrored = keras_weights(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope())
+import contextlib
+
+plain = weights_within(contextlib.nullcontext())
+mirrored = weights_within(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope())
 far = max(abs(a - b).max() for a, b in zip(plain, mirrored, strict=True))
 
 # %%
@@ -1410,11 +1415,7 @@ print(distribution_lib.__doc__.strip())
 # mesh, a layout that says which weights are split, and the same training once more:
 
 # %%
-from course.topics.hosts import PLAIN_TRAINING
-
-jax_program = (
-    PLAIN_TRAINING
-    + """
+split_training = """
 devices = keras.distribution.list_devices()
 shape = (len(devices) // 2, 2)
 mesh = keras.distribution.DeviceMesh(shape, ["batch", "model"], devices)
@@ -1423,12 +1424,18 @@ layout[".*hidden.*kernel"] = (None, "model")
 options = {"layout_map": layout, "batch_dim_name": "batch", "auto_shard_dataset": False}
 keras.distribution.set_distribution(keras.distribution.ModelParallel(**options))
 parallel = trained()
+"""
+
+# %%
+from course.topics.hosts import PLAIN_TRAINING
+
+comparison = """
 sharding = parallel.layers[0].kernel.value.sharding
 print("the hidden kernel on", len(devices), "devices:", sharding.spec)
 far = abs(np.array(parallel.layers[1].kernel) - np.array(plain.layers[1].kernel)).max()
 print("equals plain training to 1e-5:", bool(far < 1e-5))
 """
-)
+jax_program = PLAIN_TRAINING + split_training + comparison
 
 # %% [markdown]
 # JAX is an optional extra (`python bootstrap.py jax`). Where it is installed, the next cell runs the program on a CPU

@@ -340,7 +340,10 @@ limited_by_memory = [name for name in rates if kernels[name].intensity < machine
 left = max(rates[name] for name in limited_by_memory)
 right = min(rates[name] for name in rates if name not in limited_by_memory)
 sgd, *others = errors.values()
+furthest = max(map(abs, others))
 close = sum(abs(error) < 30 for error in errors.values())
+timed = {"digits": 0, "timed": True}
+percent = timed | {"unit": "%"}
 
 # %%
 from course.claims import bound, spread
@@ -353,31 +356,11 @@ bound(
     digits=1,
     timed=True,
 )
-spread(
-    "16.within_30",
-    "kernels of five predicted within 30%",
-    close,
-    digits=0,
-    timed=True,
-)
 
 # %%
-spread(
-    "16.sgd_off",
-    "how far the prediction for axpy is off",
-    sgd,
-    unit="%",
-    digits=0,
-    timed=True,
-)
-spread(
-    "16.others_off",
-    "largest error of the other four",
-    max(map(abs, others)),
-    unit="%",
-    digits=0,
-    timed=True,
-)
+spread("16.within_30", "kernels of five predicted within 30%", close, **timed)
+spread("16.sgd_off", "how far the prediction for axpy is off", sgd, **percent)
+spread("16.others_off", "largest error of the other four", furthest, **percent)
 
 # %% [markdown]
 # The order holds. On the course's machine, the slowest kernel on the right ran at {{16.order}} times the rate of the
@@ -747,6 +730,7 @@ def network(policy):
     return model
 
 
+# %%
 def total_bytes(variables):
     return sum(variable.numpy().nbytes for variable in variables)
 

@@ -96,9 +96,8 @@ for name, value in nothing.items():
 # Binary accuracy is {{17.nothing_binary}}, for a network that has read nothing: that share of all labels is 0.
 # `"accuracy"` is {{17.nothing_accuracy}}. Of equal outputs `argmax` takes the first, so this is the share of programs
 # that have the first tag, `command line`. If you sort the columns in another way, you get another number. Neither
-# figure
-# says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for the lazy
-# network.
+# figure says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for
+# the lazy network.
 
 # %%
 lazy_binary, lazy_accuracy = (float(value) for value in nothing.values())
@@ -111,6 +110,8 @@ fact(
     equals=0.8859,
     digits=4,
 )
+
+# %%
 fact(
     "17.nothing_accuracy",
     '"accuracy" of saying no',
@@ -118,6 +119,8 @@ fact(
     equals=0.4597,
     digits=4,
 )
+
+# %%
 fact("17.off", "labels that are off", (all_labels == 0).sum(), equals=81_947)
 fact(
     "17.first_tag",
@@ -376,6 +379,8 @@ forgetful = keras.Sequential(
         keras.layers.Dense(len(tags), activation="sigmoid"),
     ]
 )
+
+# %%
 forgetful.compile(loss="binary_crossentropy", run_eagerly=True)
 try:
     forgetful.train_on_batch(tokens[train[:4]], labels[train[:4]])
@@ -446,6 +451,7 @@ def fit(model, rows, x=tokens):
     return model
 
 
+# %%
 def compiled(model):
     optimizer = keras.optimizers.Adam(0.004)
     model.compile(optimizer, loss="binary_crossentropy", jit_compile=False)
@@ -454,9 +460,15 @@ def compiled(model):
     return model
 
 
+# %%
 def answer(model, rows, x=tokens):
     """Return the probabilities that a network gives to these texts, (rows, tags)."""
     return np.asarray(model(x[rows]))
+
+
+def on_held_out(model, x=tokens):
+    """Return the probabilities for the validation texts, and those for the test."""
+    return [answer(model, part, x) for part in (validation, test)]
 
 
 # %% [markdown]
@@ -469,6 +481,8 @@ def answer(model, rows, x=tokens):
 # %%
 unmasked = fit(compiled(convolutional(masked=False)), train)
 masked = fit(compiled(convolutional(masked=True)), train)
+
+# %%
 short = validation[np.argsort(lengths[validation], kind="stable")[:20]]
 
 
@@ -478,11 +492,8 @@ def padding_effect(model):
     return np.abs(np.concatenate(alone) - answer(model, short)).max()
 
 
-effects = {
-    "without mask": padding_effect(unmasked),
-    "with mask": padding_effect(masked),
-}
-without_mask, with_mask = effects.values()
+without_mask = padding_effect(unmasked)
+with_mask = padding_effect(masked)
 
 # %%
 bound(
@@ -505,10 +516,8 @@ fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 # comes from both paths together.)
 
 # %%
-unmasked_f1 = f1_by_tag(
-    labels[test], decide(answer(unmasked, validation), answer(unmasked, test))
-)
-masked_answers = decide(answer(masked, validation), answer(masked, test))
+unmasked_f1 = f1_by_tag(labels[test], decide(*on_held_out(unmasked)))
+masked_answers = decide(*on_held_out(masked))
 masked_f1 = f1_by_tag(labels[test], masked_answers)
 mask_gain = masked_f1.mean() - unmasked_f1.mean()
 
@@ -534,19 +543,16 @@ unknown = (tokens == 1)[..., None].astype("float32")
 
 def lazy_marker(*between):
     """Return a network that says no to every word, with layers `between`."""
-    always_no = {
-        "kernel_initializer": "zeros",
-        "bias_initializer": keras.initializers.Constant(-5.0),
-    }
-    first = [keras.Input((None,)), layers.Embedding(vocabulary, 8, mask_zero=True)]
-    last = layers.Dense(1, "sigmoid", **always_no)
-    model = keras.Sequential([*first, *between, last])
-    model.compile(
-        loss="binary_crossentropy", metrics=["binary_accuracy"], run_eagerly=True
-    )
+    embedding = layers.Embedding(vocabulary, 8, mask_zero=True)
+    low = keras.initializers.Constant(-5.0)
+    last = layers.Dense(1, "sigmoid", kernel_initializer="zeros", bias_initializer=low)
+    model = keras.Sequential([keras.Input((None,)), embedding, *between, last])
+    how = {"metrics": ["binary_accuracy"], "run_eagerly": True}
+    model.compile(loss="binary_crossentropy", **how)
     return model
 
 
+# %%
 def accuracy(model, rows=validation, **arguments):
     """Return the binary accuracy that Keras reports for the words of these texts."""
     given = {"verbose": 0, "return_dict": True, "batch_size": 1_000} | arguments
@@ -596,6 +602,8 @@ bound(
     with_convolution - plain,
     at_least={"full": 0.015, "fast": 0},
 )
+
+# %%
 fact(
     "17.marker_cured",
     "with weights, and with the mask intact, it is the share of known words",
@@ -784,6 +792,7 @@ def ahead(first, second):
     return difference
 
 
+# %%
 gain = masked_f1.mean() - linear_macro
 low, high = paired_bootstrap(
     ahead(masked_answers, linear_answers), np.arange(len(test)), resamples=resamples
@@ -829,9 +838,7 @@ for rows in fewer[:-1]:
     found = [fitted.predict_proba(text[part]) for part in (validation, test)]
     by_size["linear"].append(macro_f1(found))
     fit(reinitialize(masked, seed), rows)
-    by_size["convolution"].append(
-        macro_f1([answer(masked, part) for part in (validation, test)])
-    )
+    by_size["convolution"].append(macro_f1(on_held_out(masked)))
 masked.set_weights(trained)
 by_size["linear"].append(linear_macro)
 by_size["convolution"].append(masked_f1.mean())
@@ -890,10 +897,9 @@ def dense():
     return keras.Sequential([first, hidden, layers.Dropout(0.5), answers])
 
 
+# %%
 on_counts = fit(compiled(dense()), train, counted)
-dense_macro = macro_f1(
-    [answer(on_counts, part, counted) for part in (validation, test)]
-)
+dense_macro = macro_f1(on_held_out(on_counts, counted))
 dense_gain = dense_macro - linear_macro
 
 # %%
@@ -925,6 +931,9 @@ spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 # with $d$ numbers in a query. Padding must not be read, so we make its scores hugely negative, and no weight is left
 # for it. All this is one *head*. Several heads work side by side, each with its own matrices, and one more matrix
 # joins their results.
+#
+# `np.einsum` multiplies arrays and sums over every axis that the result does not name. In the code below, `b` is a
+# text, `t` and `s` are words, `h` is a head, `d` a feature of a word, and `k` a number in a query.
 
 
 # %%
@@ -933,16 +942,18 @@ def softmax(scores):
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
-def attend(x, is_word, weights):
-    """Return what each word takes from its text, and with which weights.
+def project(x, kernel, bias):
+    """Turn the words' vectors into the queries, keys or values of every head."""
+    return np.einsum("btd,dhk->bhtk", x, kernel) + bias[:, None]
 
-    `x` is (texts, words, features), `is_word` (texts, words); b text, t and s
-    words, h head, d features, k features of a head."""
+
+# %%
+def attend(x, is_word, weights):
+    """Return what each word takes from its text, and with which weights; `x` is
+    (texts, words, features), `is_word` (texts, words)."""
     *projections, joined, joined_bias = weights
-    query, key, value = (
-        np.einsum("btd,dhk->bhtk", x, kernel) + bias[:, None]
-        for kernel, bias in zip(projections[::2], projections[1::2], strict=True)
-    )
+    pairs = zip(projections[::2], projections[1::2], strict=True)
+    query, key, value = (project(x, kernel, bias) for kernel, bias in pairs)
     scores = np.einsum("bhtk,bhsk->bhts", query, key) / np.sqrt(query.shape[-1])
     read = softmax(np.where(is_word[:, None, None], scores, -1e9))
     taken = np.einsum("bhts,bhsk->bhtk", read, value)
@@ -969,6 +980,7 @@ def attentive():
     return tagger(token, mixed, found, mask)
 
 
+# %%
 attention = fit(compiled(attentive()), train)
 
 # %% [markdown]
@@ -1037,6 +1049,8 @@ bound(
     changes["convolution"],
     at_least={"full": 0.1, "fast": 0.001},
 )
+
+# %%
 fact(
     "17.order_attention",
     "shuffling changes no answer of attention (to 1e-4)",
@@ -1050,9 +1064,7 @@ fact(
 # blocks, also tell each word its place.
 
 # %%
-attention_f1 = f1_by_tag(
-    labels[test], decide(answer(attention, validation), answer(attention, test))
-)
+attention_f1 = f1_by_tag(labels[test], decide(*on_held_out(attention)))
 attention_gain = attention_f1.mean() - masked_f1.mean()
 attention_to_linear = attention_f1.mean() - linear_macro
 
@@ -1082,24 +1094,23 @@ bound(
 # Which of these have a higher average precision than the linear model: the network on TF-IDF, the three networks, all
 # together, or none of them?
 
+
 # %%
-from sklearn.metrics import average_precision_score
-
-
 def together(*models):
     """Return the mean of the models' probabilities, for validation and test texts."""
     return [np.mean(part, axis=0) for part in zip(*models, strict=True)]
 
 
-parts = validation, test
 by_linear = [linear_validation, linear_test]
-by_convolution = [answer(masked, part) for part in parts]
-by_attention = [answer(attention, part) for part in parts]
-by_dense = [answer(on_counts, part, counted) for part in parts]
+by_convolution = on_held_out(masked)
+by_attention = on_held_out(attention)
+by_dense = on_held_out(on_counts, counted)
 three = together(by_convolution, by_attention, by_dense)
 everyone = together(by_linear, three)
 
 # %%
+from sklearn.metrics import average_precision_score
+
 occurs = labels[test].any(axis=0)  # of a tag that no test text has, nothing can be said
 
 
@@ -1109,6 +1120,7 @@ def average_precision(validation_and_test):
     return average_precision_score(labels[test][:, occurs], probabilities[:, occurs])
 
 
+# %%
 ap_linear = average_precision(by_linear)
 ap_convolution, ap_dense, ap_three, ap_everyone = (
     average_precision(found) - ap_linear
@@ -1234,6 +1246,10 @@ corrected = {
 # %%
 spread("17.precision", "micro precision by the labels", by_labels)
 spread("17.precision_corrected", "allowing for missing tags", corrected["estimate"])
+spread("17.precision_low", "low end of the interval", corrected["low"])
+spread("17.precision_high", "high end of the interval", corrected["high"])
+
+# %%
 bound(
     "17.precision_rise",
     "what that adds to precision",
@@ -1243,8 +1259,6 @@ bound(
     unit="points",
     digits=1,
 )
-spread("17.precision_low", "low end of the interval", corrected["low"])
-spread("17.precision_high", "high end of the interval", corrected["high"])
 
 # %% [markdown] tags=["answer"]
 # It rises by about ten points: {{17.precision_rise}}. By the labels, precision is {{17.precision}}. Allowing for

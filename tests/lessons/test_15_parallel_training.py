@@ -73,9 +73,11 @@ def jax_program() -> str:
     """The lesson's own program."""
     pytest.importorskip("jax", reason="JAX is not installed; install it: python bootstrap.py jax")
     cells = [cell.source for cell in read("15_parallel_training").cells]
-    [cell] = [cell for cell in cells if "jax_program = (" in cell]
+    parts = [
+        cell for cell in cells if cell.startswith("split_training =") or "jax_program =" in cell
+    ]
     names: dict[str, str] = {}
-    exec(cell, names)
+    exec("\n".join(parts), names)
     return names["jax_program"]
 
 
