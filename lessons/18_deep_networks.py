@@ -93,6 +93,7 @@ def plain(x, activation="relu", initializer="glorot_uniform"):
     return layers.Activation(activation)(weighted(x, initializer))
 
 
+# %%
 def network(layer=plain, hidden=depth, **options):
     """A classifier with `hidden` layers, of which all but the first are made by
     `layer`."""
@@ -133,6 +134,7 @@ def compiled(model, optimizer):
     return fast_fit(model, seed=seed, xla_from=1_000_000)
 
 
+# %%
 def train(model):
     """Fit to the training digits; return the mean loss of each epoch."""
     settings = {"batch_size": 50, "epochs": epochs, "verbose": 0}
@@ -171,8 +173,9 @@ bound(
 # %% [markdown] tags=["answer"]
 # With two layers {{18.shallow}} of the digits are read correctly. With twenty it is {{18.sigmoid}}, which is what you
 # get by always naming the same digit. This is no overfitting: the deep network does not learn its *training* digits
-# either. Its training loss is {{18.sigmoid_loss}}, and guessing costs $\ln 10 = 2.303$. Yet if its upper layers only passed on what they
-# get, it could compute nearly what the shallow network computes. Gradient descent does not find such weights.
+# either. Its training loss is {{18.sigmoid_loss}}, and guessing costs $\ln 10 = 2.303$. Yet if its upper layers only
+# passed on what they get, it could compute nearly what the shallow network computes. Gradient descent does not find
+# such weights.
 
 # %% [markdown]
 # ## Where the gradient is lost
@@ -202,9 +205,12 @@ def gradient_sizes(model, x=x_train[:500], y=y_train[:500]):
 # loss?
 
 # %%
+from_loss_to_pixels = gradient_sizes(network(hidden=20, activation="sigmoid"))
+lost = from_loss_to_pixels[0] / from_loss_to_pixels[-1]
+
+# %%
 from course import plots
 
-from_loss_to_pixels = gradient_sizes(network(hidden=20, activation="sigmoid"))
 plots.lines(
     range(1, 21),
     {"20 layers of sigmoids": from_loss_to_pixels},
@@ -213,7 +219,6 @@ plots.lines(
     y_label="typical gradient of a weight",
     log="y",
 )
-lost = from_loss_to_pixels[0] / from_loss_to_pixels[-1]
 
 # %%
 bound(
@@ -307,6 +312,7 @@ def upward(x, weights, activation):
     return sums
 
 
+# %%
 def downward(gradient, weights, sums, slope):
     """The loss's gradients by every layer's sums, given that by the last outputs."""
     found = [gradient * slope(sums[-1])]
@@ -405,6 +411,8 @@ for name, short in shorts.items():
         at_least=0.95,
         at_most=1.05,
     )
+
+# %%
 spread(
     "18.sigmoid_factor",
     "factor of the mean squared gradient, sigmoid",
@@ -539,10 +547,11 @@ def growth(depth, inputs, variance, activation):
 # as those of the sigmoids.
 
 # %%
-from course.training.reinitialize import reinitialize
-
 rates = (0.01, 0.1)
 TRAINS = {"full": 0.5}  # the accuracy from which, in full mode, a network "trains"
+
+# %%
+from course.training.reinitialize import reinitialize
 
 
 def at_each_rate(model):
@@ -588,9 +597,10 @@ bound(
 # %% [markdown] tags=["answer"]
 # At its better rate it reads {{18.best_glorot}} of the digits correctly, which is less than half with every seed that was
 # measured. Look at the range: it *lags*, and how far depends on the seed. (So another seed may well reach one half.)
-# With most seeds it has learned something, unlike the network of sigmoids. Gradients that are a thousand times too small still move
-# weights, and as the weights grow, so do the gradients. With He's rule the network reads {{18.best_he}} of the digits,
-# so it trains with every seed that was measured. The difference is {{18.gain_he}}, at least 20 points.
+# With most seeds it has learned something, unlike the network of sigmoids. Gradients that are a thousand times too
+# small still move weights, and as the weights grow, so do the gradients. With He's rule the network reads
+# {{18.best_he}} of the digits, so it trains with every seed that was measured. The difference is {{18.gain_he}}, at
+# least 20 points.
 #
 # Note that the line of Glorot's rule in the figure is *flat*, only low. The gradient of a weight is the signal below it
 # times the gradient above it. The mean square of the signal is halved in each layer on the way up, and that of the
@@ -650,6 +660,7 @@ def normalized(z, axis):
     return centered / np.sqrt(z.var(axis, keepdims=True) + 1e-3)
 
 
+# %%
 by_batch = layers.BatchNormalization()(sums, training=True)
 by_layer = layers.LayerNormalization()(sums)
 difference = max(
@@ -720,6 +731,8 @@ names = {
     "batch": "batch norm",
     "layer": "layer norm",
 }
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     {words: losses[name] for name, words in names.items()},
@@ -796,14 +809,10 @@ for name in ("he", "residual", "batch", "layer"):
 # We make a network explode. It gets He's rule with weights one and a half times as large, so each layer multiplies the
 # mean square by $1.5^2 = 2.25$. Then we take a few steps by hand, to see loss and norm at every step.
 
+
 # %%
-large = keras.initializers.VarianceScaling(2 * 1.5**2, "fan_in", "uniform")
-
-
-def watch(optimizer, initializer):
-    """Loss and norm of the gradient, (steps, 2), of a ReLU network."""
-    model = network(hidden=20, initializer=initializer)
-    optimizer.build(model.trainable_variables)
+def one_step(model, optimizer):
+    """Return a function that takes a step and returns its loss and gradient norm."""
 
     @tf.function
     def step(x, y):
@@ -813,6 +822,18 @@ def watch(optimizer, initializer):
         optimizer.apply(gradients, model.trainable_variables)
         return tf.stack([loss, tf.linalg.global_norm(gradients)])
 
+    return step
+
+
+# %%
+large = keras.initializers.VarianceScaling(2 * 1.5**2, "fan_in", "uniform")
+
+
+def watch(optimizer, initializer):
+    """Loss and norm of the gradient, (steps, 2), of a ReLU network."""
+    model = network(hidden=20, initializer=initializer)
+    optimizer.build(model.trainable_variables)
+    step = one_step(model, optimizer)
     order = np.random.default_rng(seed).permutation(len(x_train))
     batches = np.resize(order, (watched_steps, 20))
     seen = np.array([step(x_train[batch], y_train[batch]) for batch in batches])
@@ -831,21 +852,23 @@ seen = {
     "He's weights": watch(SGD(0.05), "he_uniform"),
 }
 
+
 # %%
-for axis, (title, label) in enumerate(
-    [
-        ("The loss", "loss (nats)"),
-        ("The gradient before it is clipped", "norm of the gradient"),
-    ]
-):
+def draw_steps(column, title, y_label):
     plots.lines(
         range(1, watched_steps + 1),
-        {name: values[:, axis] for name, values in seen.items()},
+        {name: values[:, column] for name, values in seen.items()},
         title=title,
         x_label="step",
-        y_label=label,
+        y_label=y_label,
         log="y",
     )
+
+
+draw_steps(0, "The loss", "loss (nats)")
+
+# %%
+draw_steps(1, "The gradient before it is clipped", "norm of the gradient")
 
 # %%
 broken = np.isnan(seen["large weights"]).any()
@@ -857,6 +880,8 @@ last = {name: np.median(each[-10:, 0]) for name, each in seen.items()}
 fact("18.exploded", "without clipping, a loss that is no number", broken)
 bound("18.steps_clipped", "share of steps clipped", clipped, at_least=0.9, digits=2)
 spread("18.he_above", "He's weights: share of steps above the limit", above, digits=2)
+
+# %%
 bound(
     "18.clipped_last",
     "last losses, clipped",
@@ -1213,6 +1238,8 @@ bound(
     left["L2 in Adam"][1] - left["L2 in Adam"][0],
     at_least=0.05,
 )
+
+# %%
 bound(
     "18.decay_even",
     "weight decay: mean weight, large minus small gradients, without sign",
@@ -1377,6 +1404,8 @@ fact(
     "the loss is scaled with float16 alone",
     list(optimizers.values()) == ["SGD", "LossScaleOptimizer", "SGD"],
 )
+
+# %%
 spread("18.loss_float32", "last loss, float32", final["float32"])
 for bits in ("float16", "bfloat16"):
     bound(

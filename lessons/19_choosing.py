@@ -228,7 +228,6 @@ same_batches = tf.data.Dataset.from_tensor_slices((x_batches, y_batches))
 reinitialize(ranged, seed).fit(
     same_batches, shuffle=False, callbacks=[finder], verbose=0
 )
-running_mean = np.cumsum(losses) / np.arange(1, range_steps + 1)
 
 # %%
 smooth = np.convolve(losses, np.ones(15) / 15, mode="same")
@@ -236,17 +235,20 @@ smooth[:7] = smooth[-7:] = np.nan  # there are not 15 losses around these
 lowest = rates[np.nanargmin(smooth)]
 lowest_copied = rates[np.nanargmin(finder.losses)]
 
+# %%
+curves = {
+    "loss of the batch": np.array(losses),
+    "mean of 15 batches": smooth,
+    "the copied finder": np.array(finder.losses),
+}
+
 # %% tags=["varies"]
 from course import plots
 
 shown = rates <= 3 * lowest_copied
 plots.lines(
     rates[shown],
-    {
-        "loss of the batch": np.array(losses)[shown],
-        "mean of 15 batches": smooth[shown],
-        "the copied finder": np.array(finder.losses)[shown],
-    },
+    {name: curve[shown] for name, curve in curves.items()},
     title="A range test, and what the copied program shows of it",
     x_label="learning rate",
     y_label="loss (standardized, squared)",
@@ -255,11 +257,17 @@ plots.lines(
 
 # %%
 half = range_steps // 2
+running_mean = np.cumsum(losses) / np.arange(1, range_steps + 1)
+agree = np.allclose(finder.losses[:half], running_mean[:half], rtol=1e-3)
+
+# %%
 fact(
     "19.running_mean",
     "the copied finder shows the mean of all losses so far (to a thousandth)",
-    np.allclose(finder.losses[:half], running_mean[:half], rtol=1e-3),
+    agree,
 )
+
+# %%
 spread("19.lowest", "rate at which the loss is lowest", lowest, digits=4)
 spread(
     "19.copied_shift",
@@ -311,6 +319,7 @@ at_first = validation[:, most_epochs // 9 - 1].reshape(len(nine), repeats)
 early_over_best = nine[np.argmin(at_first.mean(axis=1))] / best_rate
 tenth = nine[np.argmin(np.abs(np.log(nine / (lowest / 10))))]  # the nearest of the nine
 costs = means[nine == tenth][0] - means.min()
+in_mpa = {"unit": "MPa", "digits": 2}  # how errors are shown
 
 # %%
 spread("19.best_rate", "best of the nine rates", best_rate, digits=4)
@@ -320,13 +329,9 @@ spread(
     lowest / best_rate,
     digits=1,
 )
-spread(
-    "19.tenth_costs",
-    "error that a tenth of that rate adds",
-    costs,
-    unit="MPa",
-    digits=2,
-)
+spread("19.tenth_costs", "error that a tenth of that rate adds", costs, **in_mpa)
+
+# %%
 spread(
     "19.early_over_best",
     "best rate after a ninth of the epochs over that at the end",
@@ -362,8 +367,8 @@ needed = np.ceil(8 * (noise / gap) ** 2)
 needed = min(needed, 1_000)  # rates that hardly differ would take any number
 
 # %%
-spread("19.gap", "difference of their mean errors", gap, unit="MPa", digits=2)
-spread("19.noise", "standard deviation from seed to seed", noise, unit="MPa", digits=2)
+spread("19.gap", "difference of their mean errors", gap, **in_mpa)
+spread("19.noise", "standard deviation from seed to seed", noise, **in_mpa)
 spread(
     "19.wrong",
     "share of pairs in which the worse rate wins",
@@ -371,6 +376,8 @@ spread(
     unit="%",
     digits=0,
 )
+
+# %%
 spread(
     "19.needed",
     "seeds until the difference is twice its standard error, at most 1,000",
@@ -652,29 +659,29 @@ by_ranks = other_half.mean() - expected_choice(other_half, other_half, best_of)
 measured = seen.mean() - expected_choice(seen, seen, best_of)
 on_later_rows = unseen.mean() - expected_choice(seen, unseen, best_of)
 kept = on_later_rows / measured
+words = "that gain, measured over computed"
 
 # %%
 spread(
     "19.best_gain",
     "validation error, mean network minus best of the tries",
     measured,
-    unit="MPa",
-    digits=2,
+    **in_mpa,
 )
 spread(
-    "19.ratio_formula",
-    "that gain, measured over computed for normal values",
-    measured / by_formula,
-    digits=2,
+    "19.ratio_formula", f"{words} for normal values", measured / by_formula, digits=2
 )
+
+# %%
 bound(
     "19.ratio_ranks",
-    "that gain, measured over computed from ranks",
+    f"{words} from ranks",
     measured / by_ranks,
     at_least={"full": 0.9},
     at_most={"full": 1.1},
     digits=2,
 )
+
 # %%
 spread(
     "19.kept",
@@ -683,13 +690,7 @@ spread(
     unit="%",
     digits=0,
 )
-spread(
-    "19.flatters",
-    "how much the best flatters",
-    measured - on_later_rows,
-    unit="MPa",
-    digits=2,
-)
+spread("19.flatters", "how much the best flatters", measured - on_later_rows, **in_mpa)
 
 # %% [markdown] tags=["answer"]
 # On the later rows {{19.kept}} of the gain is left. The best of the tries is {{19.best_gain}} below the mean on the
@@ -748,6 +749,8 @@ fact(
     len({setting.learning_rate for setting in grid}),
     equals=3,
 )
+
+# %%
 fact(
     "19.random_rates",
     "different learning rates among 27 random settings",
@@ -785,14 +788,8 @@ random_gain_later = grid_later[chosen, -1] - expected_choice(
 words = "best of the grid minus best of 27 random settings"
 
 # %%
-spread("19.random_gain", f"{words}, validation", random_gain, unit="MPa", digits=2)
-spread(
-    "19.random_gain_later",
-    f"{words}, later rows",
-    random_gain_later,
-    unit="MPa",
-    digits=2,
-)
+spread("19.random_gain", f"{words}, validation", random_gain, **in_mpa)
+spread("19.random_gain_later", f"{words}, later rows", random_gain_later, **in_mpa)
 
 # %% [markdown] tags=["answer"]
 # | best of the grid minus best of 27 random settings | size | direction over the seeds |
@@ -848,30 +845,26 @@ halving_plot(
 # %% [markdown]
 # ### Exercise 19.3: halve
 #
-# Write successive halving on stored curves. Return the row that survives and the number of epochs that the search would
-# have trained, all settings together. When a setting is kept, its earlier epochs are not trained again.
+# Write successive halving on stored curves, an array (settings, epochs) of errors. All settings are trained for `first`
+# epochs. The best `1 / factor` of them (rounded down, but at least one) are kept and trained on until each has had
+# `factor` times the epochs, but no more than there are columns. Repeat until one is left, and train that one to the
+# last column. Return the row that survives and the number of epochs that the search would have trained, all settings
+# together. When a setting is kept, its earlier epochs are not trained again.
 
 
 # %% tags=["solution"]
 def halving(curves, first, factor):
-    """Return the row that survives and the epochs spent in all.
-
-    `curves` (settings, epochs) are errors. All are trained for `first` epochs. The best
-    1 / factor (rounded down, at least one) are kept and trained on until each has had
-    `factor` times the epochs, but no more than there are columns. Repeat until one is
-    left, and train that one to the last column.
-    """
+    """Return the row of `curves` that survives, and the epochs spent in all."""
     left = np.arange(len(curves))
-    last = curves.shape[1]
     epochs = first
     spent = len(left) * first
     while len(left) > 1:
         order = np.argsort(curves[left, epochs - 1], kind="stable")
         left = left[order[: max(1, len(left) // factor)]]
-        longer = min(factor * epochs, last)
+        longer = min(factor * epochs, curves.shape[1])
         spent += len(left) * (longer - epochs)
         epochs = longer
-    return int(left[0]), int(spent + last - epochs)
+    return int(left[0]), int(spent + curves.shape[1] - epochs)
 
 
 # %% tags=["check"]
@@ -1026,12 +1019,13 @@ spread(
     found["third"][0] - 1,
     digits=2,
 )
+
+# %%
 spread(
     "19.lost_later",
     "survivor of a third minus the grid's best, later rows",
     lost_later,
-    unit="MPa",
-    digits=2,
+    **in_mpa,
 )
 
 # %% [markdown] tags=["answer"]
@@ -1073,44 +1067,29 @@ spent = [halve(random_validation[:n], cut)[1] for n, cut in searches]
 # %% tags=["varies"]
 from course.topics.budget_figures import budget_plot
 
+budgets = [n * most_epochs for n in in_full]
+errors = list(in_full.values())
 budget_plot(
-    {
-        "trained in full": (
-            most_epochs * np.array(list(in_full)),
-            list(in_full.values()),
-        ),
-        "successive halving": (spent, halved),
-    },
+    {"trained in full": (budgets, errors), "successive halving": (spent, halved)},
     title="What a budget of epochs buys",
     y_label="error on later rows of what was picked (MPa)",
 )
 
 # %%
 for n, error in in_full.items():
-    spread(f"19.full_{n}", f"best of {n} trained in full", error, unit="MPa", digits=2)
+    spread(f"19.full_{n}", f"best of {n} trained in full", error, **in_mpa)
 for name, error in zip(("27", "81", "81_long"), halved, strict=True):
-    spread(f"19.halved_{name}", f"halving, {name}", error, unit="MPa", digits=2)
+    spread(f"19.halved_{name}", f"halving, {name}", error, **in_mpa)
+
+# %%
 spread(
     "19.from_9_to_27",
     "best of 9 minus best of 27, trained in full",
     in_full[9] - in_full[27],
-    unit="MPa",
-    digits=2,
+    **in_mpa,
 )
-spread(
-    "19.gain_small",
-    "3 in full minus 27 halved",
-    in_full[3] - halved[0],
-    unit="MPa",
-    digits=2,
-)
-spread(
-    "19.gain_middle",
-    "9 in full minus 81 halved",
-    in_full[9] - halved[1],
-    unit="MPa",
-    digits=2,
-)
+spread("19.gain_small", "3 in full minus 27 halved", in_full[3] - halved[0], **in_mpa)
+spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **in_mpa)
 
 # %% [markdown]
 # | budget, in trainings to the end | random settings in full | successive halving |
@@ -1171,15 +1150,17 @@ np.savez(folder / "rows.npz", *arrays, units, scale)
 # it that assigns the values of the run.
 
 # %%
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
 parameters = f"""
 learning_rate = 0.01
 seed = 0
 epochs = {most_epochs}
 rows = {str(folder / "rows.npz")!r}
 """
+
+# %%
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
 tagged = new_code_cell(parameters, metadata={"tags": ["parameters"]})
 kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
 small = new_notebook(
