@@ -475,6 +475,7 @@ def paths_at(shares, X, steps):
     }
 
 
+# %%
 three_paths = paths_at((0.1, 0.97, 1.03), S, 12)
 valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the SSE")
 
@@ -650,12 +651,10 @@ for name in problems:
     print(f"{name:12} predicted {predicted[name]:.3e}   measured {measured[name]:.3e}")
 
 # %%
+both = {"predicted": predicted, "measured": measured}
 plots.lines(
     [100, 1000, 10000],
-    {
-        "predicted": list(predicted.values())[:3],
-        "measured": list(measured.values())[:3],
-    },
+    {name: list(limits.values())[:3] for name, limits in both.items()},
     title="Largest stable learning rate, by the number of rows",
     x_label="rows",
     y_label="largest stable learning rate",
@@ -667,7 +666,7 @@ plots.lines(
 # {{01.limit_shrinks}} times smaller. The limit depends on the data through $X^T X$, and that is a sum over the rows.
 # For an input with mean 0 and standard deviation 1, $X^T X$ is close to $N$ times the identity matrix, where $N$ is
 # the number of rows. So the limit is close to $2/N$. On all five data sets the measured limit is within
-# {{01.limit_off:limit}} of the predicted one.
+# {{01.limit_off:limit}} of the predicted one, so the two lines of the figure lie on top of each other.
 
 # %%
 shrunk = measured["100 rows"] / measured["10,000 rows"]
@@ -682,6 +681,8 @@ bound(
     at_most=120,
     digits=0,
 )
+
+# %%
 bound(
     "01.limit_off",
     "greatest difference between predicted and measured",
@@ -693,8 +694,8 @@ bound(
 
 # %% [markdown]
 # So a rate that works on a sample can blow up on the full data. The cure is to divide the sum by the number of rows.
-# Keras does that by default: in lesson 02 the loss is the *mean* squared error, and a rate that works for a hundred
-# rows works for ten thousand of the same kind.
+# Keras does that by default: in lesson 02 the loss is the *mean* squared error, and the largest stable rate is about
+# the same for a hundred rows as for ten thousand of the same kind.
 
 # %% [markdown] tags=["quiz"]
 # By accident, your file now contains every row twice. The learning rate was at 0.8 of the limit, and the gradient is
@@ -809,15 +810,15 @@ print("`if change > threshold: continue`   continues?", change > 1e-4)
 # %% [markdown]
 # NaN is neither less than a number nor greater than one, so both comparisons are false. A loop with the first
 # comparison, like our `fit`, runs forever. A loop with the second one stops and returns its current weights as if they
-# were the fit. This is how large they are by then:
+# were the fit. This is how large they are when the SSE first reaches infinity:
 
 # %%
 print(f"largest weight at iteration {first}: {abs(too_fast[first]).max():.0e}")
 
 # %% [markdown]
-# So a good loop looks for divergence. In a stable descent the SSE never rises. If it has reached twice its starting
-# value, the descent is unstable, and you know it long before a number overflows. `descend` checks this in every
-# iteration. Since it can compute the limit, it also tells you the cause:
+# So a good loop looks for divergence. In a stable descent the SSE never rises, except by rounding. So once it has
+# reached twice its starting value, the descent is unstable, and you know it long before a number overflows. `descend`
+# checks this in every iteration. Since it can compute the limit, it also tells you the cause:
 
 # %%
 just_above = 1.01 * stability_limit(raw)
@@ -836,6 +837,8 @@ fact(
     caught[0.1],
     equals=1,
 )
+
+# %%
 bound(
     "01.caught_just_above",
     "iterations until a rate 1% above the limit is caught",
@@ -998,6 +1001,8 @@ spread(
     taken["standardized"],
     digits=0,
 )
+
+# %%
 bound(
     "01.times_fewer",
     "iterations on raw inputs, divided by those on standardized ones",
@@ -1014,12 +1019,16 @@ bound(
     at_least=1,
     digits=2,
 )
+
+# %%
 bound(
     "01.distance_scaled",
     "weights from least squares, standardized inputs",
     distance_of["standardized"],
     at_least=0.01,
 )
+
+# %%
 bound(
     "01.predictions_off_raw",
     "predictions from least squares, raw inputs",

@@ -23,8 +23,8 @@
 # ---
 
 # %% [markdown]
-# In lesson 01 you wrote the loop of gradient descent yourself. Now a framework writes it, and you can put a larger
-# model into it. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
+# In lesson 01 you wrote the loop of gradient descent yourself. Now a framework runs that loop, and the model in it can
+# be much larger. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
 # knows the answer. With real data two things are left that no framework does for you: deciding what goes in, and
 # judging what comes out.
 
@@ -63,6 +63,7 @@ history = model.fit(batches, epochs=10, shuffle=False, verbose=0)
 test_mse = model.evaluate(plane.x_test, plane.y_test, verbose=0)
 predicted = model.predict(plane.x_test[:3], verbose=0)
 
+# %%
 weights, bias = model.get_weights()
 print("weights:  ", weights[:, 0].round(4), "bias:", bias.round(4))
 print("predicted:", predicted[:, 0].round(4))
@@ -169,15 +170,18 @@ bound("02.log_difference", words, difference, at_most=1e-4, digits=5)
 # The program at the top had the same rate of 0.05, but batches of 32 from its 600 training rows:
 
 # %%
+first_passes = {
+    "lesson 01: NumPy, all rows in a step": log[:10, 4] / len(x),
+    "Keras, all rows in a step": whole.history["loss"][:10],
+    "Keras, 32 rows in a step (mean during the pass)": history.history["loss"],
+}
+
+# %%
 from course import plots
 
 plots.lines(
     range(10),
-    {
-        "lesson 01: NumPy, all rows in a step": log[:10, 4] / len(x),
-        "Keras, all rows in a step": whole.history["loss"][:10],
-        "Keras, 32 rows in a step (mean during the pass)": history.history["loss"],
-    },
+    first_passes,
     title="The same number of passes, more steps",
     x_label="passes over the rows so far",
     y_label="mean squared error (units of y, squared)",
@@ -332,6 +336,7 @@ def predict_held_out(pipeline, inputs, target, splits):
     return predicted, fitted
 
 
+# %%
 splits = list(KFold(folds, shuffle=True, random_state=seed).split(cars))
 
 # %% [markdown]
@@ -362,10 +367,10 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. What it takes off the error is {{02.gain_by_peeking}}.
-# The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
-# nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at the end of
-# this lesson has a leak that does harm.
+# Peeking at the test cars hardly matters here. It lowers the error by {{02.gain_by_peeking}}, so in some runs the error
+# even rises. The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the
+# same. It costs nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at
+# the end of this lesson puts another leak to the test.
 #
 # Now the linear model:
 
@@ -427,7 +432,8 @@ for part, limit in limits.items():
 #
 # A network puts **hidden layers** between input and output. Each hidden unit computes a linear function of what
 # comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$. One unit makes one kink.
-# The output gives each unit a weight (here 1, -1.5 and 2) and adds them up, so that enough units can follow any bend:
+# The output gives each unit a weight (here 1, -1.5 and 2) and adds them up. With enough units, the sum can come as
+# close to any bend as you like:
 
 # %%
 x_axis = np.linspace(0, 4, 41)
@@ -436,6 +442,8 @@ units = {
     "unit 2: -1.5 relu(x - 1)": -1.5 * np.maximum(0, x_axis - 1),
     "unit 3: 2 relu(x - 2.5)": 2 * np.maximum(0, x_axis - 2.5),
 }
+
+# %%
 plots.lines(
     x_axis,
     units | {"their sum": sum(units.values())},
@@ -471,8 +479,9 @@ print("fit_kwargs of its clone:", clone(wrapped).fit_kwargs)
 
 # %% [markdown]
 # It does not keep the number of epochs. With Keras 3.15.1 every clone trains for one epoch, without a warning. So we
-# write our own wrapper, in two parts. The first builds and compiles. It is cached: a call with arguments that it has
-# seen before returns the same network, so Keras prepares its training only once.
+# write our own wrapper, in three parts. The first builds and compiles. It is cached: a call with arguments that it has
+# seen before returns the same network, so Keras prepares its training only once. (On a first reading you may skim the
+# next two code cells: most of their lines only make cross-validation fast.)
 
 # %%
 from functools import cache
@@ -492,10 +501,23 @@ def compiled(inputs, hidden, activation, epochs, steps):
 
 
 # %% [markdown]
-# The second part is the estimator. A clone keeps what `__init__` takes and stores under the same name. `fit` draws
-# fresh weights, puts them into the compiled network, clears the state of its optimizer, trains, and takes the trained
-# weights out again:
+# The second part trains. `train_in` puts the fresh weights of the network into the compiled one, clears the state of
+# its optimizer, calls `fit`, and takes the trained weights out again:
 
+# %%
+from course.topics.regression import train_in
+
+
+def trained_network(X, y, hidden, activation, epochs):
+    """Return a network trained on `X` and `y`, and its training loss in each epoch."""
+    network = build(X.shape[1], hidden, activation)
+    batches = shuffled_batches(X, y, batch_size=32, seed=seed)
+    trainee = compiled(X.shape[1], hidden, activation, epochs, len(batches))
+    return network, train_in(trainee, network, batches, epochs=epochs)
+
+
+# %% [markdown]
+# The third part is the estimator. A clone keeps what `__init__` takes and stores under the same name.
 
 # %%
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -508,17 +530,7 @@ class Network(RegressorMixin, BaseEstimator):
         self.hidden, self.activation, self.epochs = hidden, activation, epochs
 
     def fit(self, X, y):
-        steps = -(-len(X) // 32)  # batches in a pass, rounded up
-        self.network_ = build(X.shape[1], self.hidden, self.activation)
-        trainee = compiled(X.shape[1], self.hidden, self.activation, self.epochs, steps)
-        trainee.set_weights(self.network_.get_weights())
-        for state in trainee.optimizer.variables:
-            state.assign(keras.ops.zeros(state.shape, state.dtype))
-        batches = shuffled_batches(X, y, batch_size=32, seed=seed).repeat()
-        options = {"epochs": self.epochs, "steps_per_epoch": steps}
-        history = trainee.fit(batches, **options, shuffle=False, verbose=0)
-        self.network_.set_weights(trainee.get_weights())
-        self.loss_ = history.history["loss"]
+        self.network_, self.loss_ = trained_network(X, y, **self.get_params())
         return self
 
     def predict(self, X):
@@ -528,8 +540,6 @@ class Network(RegressorMixin, BaseEstimator):
 # %% [markdown]
 # This is build, compile, fit and predict, as in the program at the top, with two changes. `Adam` replaces `SGD` and
 # adapts the length of the step to each weight. And the rate falls along a cosine to 0, so that the steps settle.
-# (`repeat` and `steps_per_epoch` only save time. The stream of batches never ends, and `fit` calls every `steps`
-# batches an epoch, so it need not start the stream anew.)
 #
 # The next cell standardizes the target as well, and turns the predictions back into miles per gallon. Whether that
 # matters is a question for later.
@@ -543,6 +553,7 @@ def standardized(model):
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
+# %%
 # Building draws random numbers. With an empty cache, this cell always draws the same.
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
@@ -570,6 +581,8 @@ trained["hidden layers, relu"] = networks[0]
 losses = {name: pipeline[-1].regressor_.loss_ for name, pipeline in trained.items()}
 # what least squares leaves of a variance of 1
 least = 1 - lines[0].score(cars.iloc[train], mpg[train])
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     losses | {"least squares": np.full(epochs, least)},
@@ -749,14 +762,12 @@ bent, _ = predict_held_out(make_pipeline(preparation, log_line), cars, mpg, spli
 
 
 # %%
-from course.topics.regression import fold_errors_plot
-
-
 def fold_errors(target, predicted, splits):
     """The root mean square error on the test rows of each split."""
     return [rms(target[test] - predicted[test]) for _, test in splits]
 
 
+# %%
 predictions = {
     "line": line,
     "line of logarithms": bent,
@@ -764,6 +775,10 @@ predictions = {
     "network": network,
 }
 errors = {name: fold_errors(mpg, made, splits) for name, made in predictions.items()}
+
+# %%
+from course.topics.regression import fold_errors_plot
+
 fold_errors_plot(
     errors,
     title="Four models of mileage",
@@ -772,22 +787,26 @@ fold_errors_plot(
 
 # %%
 mean_errors = {name: np.mean(values) for name, values in errors.items()}
-shown = {"unit": "mpg", "digits": 2}
-for name in ("line", "line of logarithms", "boosting"):
-    claim = f"02.rmse_{name.replace('line of logarithms', 'log_line')}"
-    spread(claim, f"error of the {name}", mean_errors[name], **shown)
 by_line, by_log, by_boosting, by_network = mean_errors.values()
+share = (by_line - by_log) / (by_line - by_network)
+extra = 100 * (by_network / by_boosting - 1)
+beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
+
+# %%
+shown = {"unit": "mpg", "digits": 2}
+spread("02.rmse_line", "error of the line", by_line, **shown)
+spread("02.rmse_log_line", "error of the line of logarithms", by_log, **shown)
+spread("02.rmse_boosting", "error of the boosting", by_boosting, **shown)
 words = "error of the network"
 bound("02.rmse_network", words, by_network, at_most={"full": 2.98}, **shown)
+
+# %%
 words = "logarithm's share of the network's gain over the line"
-share = (by_line - by_log) / (by_line - by_network)
 bound("02.share_by_logarithm", words, share, at_least={"full": 0.3}, digits=2)
 words = "network's error above boosting's"
-extra = 100 * (by_network / by_boosting - 1)
 limit = {"full": 10}
 bound("02.network_above_boosting", words, extra, at_most=limit, unit="%", digits=1)
 words = "range of the network's folds minus its distance from boosting"
-beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
 bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 
 # %% [markdown] tags=["answer"]
@@ -798,8 +817,8 @@ bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 # | gradient boosting | {{02.rmse_boosting}} |
 # | network | {{02.rmse_network}} |
 #
-# The network's error is lower than that of the line. But the logarithm, which the bent cloud suggested, is enough for a
-# share of {{02.share_by_logarithm}} of that gain, and the model still has only ten weights, which you
+# The network's error is lower than that of the line. But the logarithm alone, which the bent cloud suggested, brings a
+# share of {{02.share_by_logarithm}} of that gain, and the line of logarithms still has only ten weights, which you
 # can read. Try the simple remedy before the large model.
 
 # %% [markdown]
@@ -894,6 +913,8 @@ curves = {
     "target as it is": np.sqrt(unscaled[-1].loss_),
     "target standardized": np.sqrt(losses["hidden layers, relu"]) * mpg[train].std(),
 }
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     curves,
@@ -951,8 +972,8 @@ words = "share of test rows of a known mixture"
 bound("02.known_mixtures", words, np.mean(known), at_least=0.5, digits=2)
 
 # %% [markdown]
-# A share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training rows. The alternative is to keep
-# the rows of a mixture together, and to deal whole mixtures to the folds:
+# A share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training rows. The
+# alternative is to keep the rows of a mixture together, and to put whole mixtures into the folds:
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -973,6 +994,8 @@ models = {
     "network": standardized(Network()),
 }
 ways = {"rows dealt": by_row, "mixtures dealt": by_mixture}
+
+# %%
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 strength_errors = {}
@@ -1001,6 +1024,8 @@ added = {
 for (name, way), value in mean_error.items():
     claim = f"02.{name}_{way.replace(' ', '_')}"
     spread(claim, f"error of the {name}, {way}", value, unit="MPa", digits=2)
+
+# %%
 limits = {
     "line": {"at_most": {"full": 5}},
     "boosting": {"at_least": {"full": 10}},
@@ -1028,7 +1053,8 @@ for name, limit in limits.items():
 # never right or wrong by itself. It states what you will know when you predict.
 
 # %% [markdown] tags=["quiz"]
-# A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split?
+# A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split
+# should it use?
 #
 # - [ ] The 3,000 images at random, since then both parts look alike
 #   They do look alike, and that is the trouble: images of one patient are on both sides, so the model may recognize
