@@ -315,7 +315,7 @@ def bars(
     zero: bool = True,
     most: float | None = None,
 ) -> None:
-    """Draw named values, each a number or (runs,), with their range; a diamond marks the `published` figure.
+    """Draw named values, each a number or (runs,): their mean, and their range; a diamond marks the `published` figure.
 
     `zero=False` draws points without bars, on an axis that need not begin at 0 (a bar cut short would mislead).
     `most` is where the axis ends, so that two figures can be compared.
@@ -326,7 +326,7 @@ def bars(
         for row, (name, value) in enumerate(values.items()):
             runs = np.ravel(np.asarray(value, dtype=float))
             if zero:
-                _bar(axes, row, np.median(runs), named=runs.size == 1)
+                _bar(axes, row, np.mean(runs), named=runs.size == 1)
             if runs.size > 1 or not zero:
                 _points(axes, row, runs)
             alt_text.append(f"{name}: {_runs_in_words(runs)}.")
@@ -358,14 +358,14 @@ def _bar(axes: Axes, row: int, length: float, *, named: bool) -> None:
 
 
 def _points(axes: Axes, row: int, runs: NDArray) -> None:
-    """Draw the range of runs, and their median."""
-    label = "median and range" if runs.size > 1 else None
+    """Draw the range of runs, and their mean."""
+    label = "mean and range" if runs.size > 1 else None
     axes.plot([runs.min(), runs.max()], [row, row], color="black", linewidth=2)
-    axes.plot(np.median(runs), row, "o", color="black", label=label)
+    axes.plot(np.mean(runs), row, "o", color="black", label=label)
 
 
 def _runs_in_words(runs: NDArray) -> str:
-    text = f"{np.median(runs):.3g}"
+    text = f"{np.mean(runs):.3g}"
     if runs.size > 1:
         text += f" ({runs.min():.3g} to {runs.max():.3g})"
     return text

@@ -130,8 +130,9 @@ cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 def compiled(model, optimizer):
     """Compile `model` for `fast_fit`."""
     model.compile(optimizer, loss=cross_entropy, jit_compile=False)
-    optimizer.build(model.trainable_variables)  # else traced twice
-    return fast_fit(model, seed=seed, xla_from=1_000_000)
+    # spares `fit` a second translation of its first step (lesson 05)
+    optimizer.build(model.trainable_variables)
+    return fast_fit(model, seed=seed)
 
 
 # %%
@@ -539,8 +540,8 @@ def growth(depth, inputs, variance, activation):
 # rate that suits one network need not suit the other. So each is trained at two learning rates, and its better result
 # counts. (We choose it by the validation digits, which flatters both a little.)
 #
-# `reinitialize`, from this course, takes a compiled network back to its first weights, so that it need not be compiled
-# anew for each rate.
+# Before each training the network gets its first weights back, so that it need not be compiled anew for each rate.
+# (Plain SGD remembers nothing else. Adam does: its averages of the gradients.)
 
 # %% [markdown] tags=["predict"]
 # Will the network with Glorot's rule train? Remember that its gradients are a thousand times too small, but not as tiny
@@ -550,15 +551,15 @@ def growth(depth, inputs, variance, activation):
 rates = (0.01, 0.1)
 TRAINS = {"full": 0.5}  # the accuracy from which, in full mode, a network "trains"
 
+
 # %%
-from course.training.reinitialize import reinitialize
-
-
 def at_each_rate(model):
     """The accuracy that `model` reaches at each rate, and the losses of the best."""
     reached, curves = [], []
+    first_weights = model.get_weights()
     for rate in rates:
-        reinitialize(model, seed).optimizer.learning_rate = rate
+        model.set_weights(first_weights)
+        model.optimizer.learning_rate = rate
         curves.append(train(model))
         reached.append(accuracy(model))
     return reached, curves[int(np.argmax(reached))]
@@ -634,7 +635,41 @@ def residual(x, **options):
 # negative numbers, so the parts are not uncorrelated). One cure is to start with small branches, that is, with small
 # $W_l$; another, in most residual networks in use, is to normalize within the branch. `VarianceScaling` takes the
 # `scale` in $v = \text{scale} / n_{\text{in}}$. With a scale of $2 / 20$ instead of 2, the mean square grows by 19 to
-# 29% in a layer: 5% are those of the branch, and the rest comes from the correlation.
+# 29% in a layer: 5% are those of the branch, and the rest comes from the correlation. Over twenty layers, that makes a
+# great difference:
+
+
+# %%
+def grown(scale):
+    """Mean square of layer 20 over that of layer 1, with residual connections."""
+    rng = np.random.default_rng(seed)
+    first = relu(rng.normal(size=(50, units)))
+    x = first
+    for _ in range(19):
+        weights = rng.normal(0, np.sqrt(scale / units), (units, units))
+        x = x + relu(x @ weights)
+    return np.mean(x**2) / np.mean(first**2)
+
+
+# %%
+with_he, with_small = grown(2), grown(2 / 20)
+print(f"layer 20 over layer 1: {with_he:.2g} times with a scale of 2,")
+print(f"{with_small:.2g} times with a scale of 2/20")
+
+# %%
+words = "log10 of the mean square, layer 20 over layer 1"
+bound("18.grown_he", f"{words}, scale 2", np.log10(with_he), at_least=7, digits=1)
+bound(
+    "18.grown_small",
+    f"{words}, scale 2/20",
+    np.log10(with_small),
+    at_most=2.3,
+    digits=1,
+)
+
+# %% [markdown]
+# With a scale of 2, the mean square grows from the first layer to the twentieth by a power of ten whose exponent is
+# {{18.grown_he}}. With small branches the exponent is {{18.grown_small}}.
 
 # %% [markdown]
 # ## Measured and put right
@@ -689,9 +724,8 @@ row_changes = {
 fact("18.batch_matters", "batch normalization sees other rows", row_changes["batch"])
 fact(
     "18.layer_alone",
-    "layer normalization sees other rows",
-    row_changes["layer"],
-    equals=False,
+    "layer normalization sees no other rows",
+    not row_changes["layer"],
 )
 
 
@@ -813,6 +847,7 @@ for name in ("he", "residual", "batch", "layer"):
 # %%
 def one_step(model, optimizer):
     """Return a function that takes a step and returns its loss and gradient norm."""
+    optimizer.build(model.trainable_variables)
 
     @tf.function
     def step(x, y):
@@ -827,13 +862,14 @@ def one_step(model, optimizer):
 
 # %%
 large = keras.initializers.VarianceScaling(2 * 1.5**2, "fan_in", "uniform")
+large_weights = network(hidden=20, initializer=large).get_weights()
+he_weights = network(hidden=20, initializer="he_uniform").get_weights()
 
 
-def watch(optimizer, initializer):
-    """Loss and norm of the gradient, (steps, 2), of a ReLU network."""
-    model = network(hidden=20, initializer=initializer)
-    optimizer.build(model.trainable_variables)
-    step = one_step(model, optimizer)
+# %%
+def watch(step, model, weights):
+    """Loss and norm of the gradient, (steps, 2), from these first weights."""
+    model.set_weights(weights)
     order = np.random.default_rng(seed).permutation(len(x_train))
     batches = np.resize(order, (watched_steps, 20))
     seen = np.array([step(x_train[batch], y_train[batch]) for batch in batches])
@@ -846,15 +882,19 @@ def watch(optimizer, initializer):
 
 # %%
 limit = 10.0
+model = network(hidden=20)
+plain_step = one_step(model, SGD(0.05))
+clipped_step = one_step(model, SGD(0.05, global_clipnorm=limit))
 seen = {
-    "large weights": watch(SGD(0.05), large),
-    "large weights, clipped": watch(SGD(0.05, global_clipnorm=limit), large),
-    "He's weights": watch(SGD(0.05), "he_uniform"),
+    "large weights": watch(plain_step, model, large_weights),
+    "large weights, clipped": watch(clipped_step, model, large_weights),
+    "He's weights": watch(plain_step, model, he_weights),
 }
+broken_at = int(np.argmax(np.isnan(seen["large weights"][:, 0]))) + 1
 
 
 # %%
-def draw_steps(column, title, y_label):
+def draw_steps(column, title, y_label, **options):
     plots.lines(
         range(1, watched_steps + 1),
         {name: values[:, column] for name, values in seen.items()},
@@ -862,10 +902,12 @@ def draw_steps(column, title, y_label):
         x_label="step",
         y_label=y_label,
         log="y",
+        **options,
     )
 
 
-draw_steps(0, "The loss", "loss (nats)")
+breaks = {"step where large weights break": broken_at}
+draw_steps(0, "The loss", "loss (nats)", marked=breaks)
 
 # %%
 draw_steps(1, "The gradient before it is clipped", "norm of the gradient")
@@ -1204,7 +1246,8 @@ fact("18.adam_same", "Adam's steps differ by 2% at most", adam[0] / adam[1] < 1.
 # gradient, so the step has the length of the learning rate, whatever $\lambda$ is. (What little is missing is due to
 # the $\varepsilon$ that Adam adds so as not to divide by 0.) SGD takes a share of $2 \eta \lambda$ of the weight. AdamW
 # with $\lambda' = 2 \lambda$ takes the same share.
-#
+
+# %% [markdown]
 # In a real network the loss has gradients too, and Adam divides the penalty by *their* size. So L2 shrinks the weights
 # with large gradients least. Weight decay (`AdamW`) shrinks all weights by the same share. Here are two thousand
 # weights, all 1 at the start. Their gradients are noise, small for the first half and large for the second:
@@ -1213,7 +1256,7 @@ fact("18.adam_same", "Adam's steps differ by 2% at most", adam[0] / adam[1] < 1.
 noise = np.repeat([0.01, 1.0], 1_000)
 
 
-def shrunk(optimizer, penalty, steps=100):
+def shrunk(optimizer, penalty, steps=30):
     """The mean weight of either half after some steps with noise for a gradient."""
     rng = np.random.default_rng(seed)
     weights = keras.Variable(np.ones(2_000, "float32"))
@@ -1225,8 +1268,8 @@ def shrunk(optimizer, penalty, steps=100):
 
 # %%
 left = {
-    "L2 in Adam": shrunk(Adam(0.003), 0.005),
-    "weight decay": shrunk(AdamW(0.003, weight_decay=0.5), 0.0),
+    "L2 in Adam": shrunk(Adam(0.01), 0.005),
+    "weight decay": shrunk(AdamW(0.01, weight_decay=0.5), 0.0),
 }
 for name, (small_noise, large_noise) in left.items():
     print(f"{name:13} small gradients {small_noise:.3f}, large {large_noise:.3f}")
@@ -1267,7 +1310,7 @@ bound(
 # %%
 def weights_after(optimizer, layer, size):
     """All trained weights after 80 digits in batches of `size`."""
-    model = network(layer, hidden=3, initializer="he_uniform")
+    model = network(layer, hidden=2, initializer="he_uniform")
     model.compile(optimizer, cross_entropy, run_eagerly=True)
     for start in range(0, 80, size):
         batch = slice(start, start + size)
@@ -1387,7 +1430,7 @@ def in_precision(policy):
     model = keras.Model(model.inputs, outputs)
     model.compile(SGD(0.02), cross_entropy, jit_compile=False)  # wraps SGD for float16
     keras.config.set_dtype_policy("float32")
-    return fast_fit(model, seed=seed, xla_from=1_000_000)
+    return fast_fit(model, seed=seed)
 
 
 # %%

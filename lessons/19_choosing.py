@@ -2,12 +2,12 @@
 # title: Choosing under a budget
 # part: 5 Text, depth and choice
 # objectives:
-#   - run a learning-rate range test in Keras, and say what its curve hides
-#   - compute how many seeds it takes to tell two settings apart
+#   - run a learning-rate range test in Keras, and say what it can tell
+#   - compute how many seeds it takes to tell two settings apart, with seeds of their own and in pairs
 #   - compute by how much the best of n tries flatters, and how much of the gain remains on other rows
 #   - choose between a grid, random search and successive halving, and count the epochs that each one spends
-#   - run a search as recorded runs that go on where they stopped, as `course run` does
 #   - keep a test set sealed until one network is left
+#   - run a search as recorded runs that go on where they stopped, as `course run` does
 # prerequisites:
 #   - "lesson 02 (Regression with Keras): training, validation and test rows; whole mixtures on one side"
 #   - "lesson 04 (Training history): learning curves"
@@ -77,8 +77,8 @@ concrete["age"] = np.log(concrete["age"])
 
 # %% [markdown]
 # You know training, validation and test rows. This lesson needs a fourth part, which we call **later**. It stands for
-# the future: no choice looks at it, but we do, to see how well each way of choosing does. In your own work there is no
-# such part. The test rows stay sealed until the last section.
+# the future. Nothing is chosen by these rows. We look at them only to see how well each way of choosing does. In your
+# own work there is no such part. The test rows stay sealed until the searches are over.
 #
 # We fix now, before any result, which network will see the test rows: the one that successive halving (explained below)
 # finds among the first 81 random settings, with the first cut after 1/27 of the training.
@@ -86,10 +86,10 @@ concrete["age"] = np.log(concrete["age"])
 # %%
 from sklearn.model_selection import GroupKFold
 
-dealer = GroupKFold(5, shuffle=True, random_state=seed)
-hands = [rows for _, rows in dealer.split(concrete, groups=mixture)]
-rows = {"training": np.concatenate(hands[:2])}
-rows |= dict(zip(("validation", "later", "test"), hands[2:], strict=True))
+splitter = GroupKFold(5, shuffle=True, random_state=seed)
+fifths = [rows for _, rows in splitter.split(concrete, groups=mixture)]
+rows = {"training": np.concatenate(fifths[:2])}
+rows |= dict(zip(("validation", "later", "test"), fifths[2:], strict=True))
 print({part: len(places) for part, places in rows.items()})
 
 # %% [markdown]
@@ -195,7 +195,7 @@ reinitialize(ranged, seed)
 losses = []
 for rate, *batch in zip(rates, x_batches, y_batches, strict=True):
     ranged.optimizer.learning_rate = rate
-    ranged.reset_metrics()  # before Keras 3.15, train_on_batch returns a running mean
+    ranged.reset_metrics()  # you will see why
     losses.append(float(ranged.train_on_batch(*batch)))
 
 # %% [markdown]
@@ -350,58 +350,76 @@ spread(
 # ## What is one seed worth?
 #
 # The figure above has a band: with nothing changed but the seed, the errors of one setting differ. Let us compare the
-# two rates with the lowest mean errors. "Wrong" below means the one whose mean over all seeds is higher.
+# two rates with the lowest mean errors. All rates had the same seeds, so compare them in pairs, seed by seed, as in
+# lesson 13. "Wrong" below means the one whose mean over all seeds is higher.
 
 # %%
 order = np.argsort(means)
 best, second = final[order[0]], final[order[1]]
-gap = second.mean() - best.mean()
+differences = second - best  # of each seed
+gap = differences.mean()
 noise = np.sqrt((best.var(ddof=1) + second.var(ddof=1)) / 2)
 
 # %% [markdown] tags=["predict"]
-# You train each of the two once, and take the better one. How often do you take the wrong one?
+# You train each of the two once, from the same seed, and take the better one. How often do you take the wrong one?
 
 # %%
-wrong = np.mean(second[:, None] < best)  # each seed of one with each of the other
+wrong = np.mean(differences < 0)
+correlation = np.corrcoef(best, second)[0, 1]
 needed = np.ceil(8 * (noise / gap) ** 2)
-needed = min(needed, 1_000)  # rates that hardly differ would take any number
+needed_in_pairs = np.ceil(4 * (differences.std(ddof=1) / gap) ** 2)
 
 # %%
 spread("19.gap", "difference of their mean errors", gap, **in_mpa)
 spread("19.noise", "standard deviation from seed to seed", noise, **in_mpa)
 spread(
     "19.wrong",
-    "share of pairs in which the worse rate wins",
+    "share of seeds with which the worse rate wins",
     100 * wrong,
     unit="%",
     digits=0,
 )
 
 # %%
-spread(
-    "19.needed",
-    "seeds until the difference is twice its standard error, at most 1,000",
-    needed,
-    digits=0,
-)
+words = "seeds until the difference is twice its standard error, at most 1,000"
+most = 1_000  # rates that hardly differ would take any number
+spread("19.needed", words, min(needed, most), digits=0)
+spread("19.correlation", "correlation of the two over the seeds", correlation, digits=2)
+spread("19.needed_in_pairs", f"{words}, pairs", min(needed_in_pairs, most), digits=0)
 
 # %% [markdown] tags=["answer"]
-# In {{19.wrong}} of the pairs the worse one wins. The two differ by {{19.gap}} on average, and a single training
+# With {{19.wrong}} of the seeds the worse one wins. The two differ by {{19.gap}} on average, and a single training
 # scatters by {{19.noise}}. (Even the word "worse" is unsure: the same means decided which two rates we compare and
 # which of them is better.)
 #
-# With $n$ seeds each, the difference of two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard
-# deviation from seed to seed. It is half of the difference $d$ when $n = 8 (s / d)^2$: here that takes {{19.needed}}
-# seeds (we count to 1,000). Where this is more than `repeats`, our own trainings do not tell which rate is better. Take
-# the number as a minimum: with so many new seeds, the difference that you measure is more than twice its standard error
-# only about half the time. And all this holds for these validation rows alone. To learn about other rows, draw the rows
-# anew (lesson 09).
+# How many seeds would tell them apart? Suppose first that each rate has $n$ seeds of its own. Then the difference of
+# the two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard deviation from seed to seed. It is
+# half of the difference $d$ when $n = 8 (s / d)^2$.
+#
+# Now take the same seeds for both. A seed gives both networks the same first weights and the same order of the rows, so
+# their errors may rise and fall together, and what they share drops out of the difference. With $s_d$ for the standard
+# deviation of the differences, the mean of $n$ of them has a standard error of $s_d / \sqrt{n}$. It is half of $d$ when
+# $n = 4 (s_d / d)^2$.
+#
+# | | value |
+# | --- | --- |
+# | seeds, when each rate has its own | {{19.needed}} |
+# | correlation of the two errors over the shared seeds | {{19.correlation}} |
+# | seeds, in pairs | {{19.needed_in_pairs}} |
+#
+# (We count to 1,000.) Pairs need fewer seeds where the correlation is above 0, and more where it is below. Without
+# correlation $s_d^2$ is $2 s^2$, and the two formulas agree. Read both counts as orders of magnitude: from seed to seed
+# of this lesson they differ a lot, since the difference $d$ is itself uncertain. Where a count is more than `repeats`,
+# our own trainings do not tell which rate is better. It is a minimum, too: with so many new seeds, the difference that
+# you measure is more than twice its standard error only about half the time. And all this holds for these validation
+# rows alone. To learn about other rows, draw the rows anew (lesson 09).
 
 # %% [markdown]
 # ### Exercise 19.1: how many seeds
 #
-# Write the function that gives this number: the smallest whole number of seeds of each setting with which the
-# difference of the two means is at least twice its standard error. The difference may be negative. (It is never 0.)
+# Write the function that gives the first of these counts, where each setting has seeds of its own: the smallest whole
+# number of seeds of each setting with which the difference of the two means is at least twice its standard error. The
+# difference may be negative. (It is never 0.)
 
 
 # %% tags=["solution"]
@@ -1052,25 +1070,39 @@ spread(
 # one on the **later** rows. We average over many draws.
 
 # %%
-from course.topics.budget import mean_error_of_halving
-
 in_full = {n: expected_choice(last_validation, last_later, n) for n in (1, 3, 9, 27)}
+
+# %%
+from course.topics.budget import errors_of_halving
+
 early = max(1, most_epochs // 27)
 searches = [(27, early), (81, early), (81, 3 * early)]
 options = {"draws": draws, "seed": seed}
-halved = [
-    mean_error_of_halving(random_validation, random_later, n=n, first=cut, **options)
+by_draw = [
+    errors_of_halving(random_validation, random_later, n=n, first=cut, **options)
     for n, cut in searches
 ]
+halved = [np.mean(errors) for errors in by_draw]
 spent = [halve(random_validation[:n], cut)[1] for n, cut in searches]
+
+# %% [markdown]
+# A single search is one draw. So the figure also shows between which errors the middle half of the draws lies.
+
+# %%
+from course.topics.budget import middle_half_of_choice
+
+half_in_full = [middle_half_of_choice(last_validation, last_later, n) for n in in_full]
+half_halved = [np.quantile(errors, [0.25, 0.75]) for errors in by_draw]
 
 # %% tags=["varies"]
 from course.topics.budget_figures import budget_plot
 
 budgets = [n * most_epochs for n in in_full]
-errors = list(in_full.values())
 budget_plot(
-    {"trained in full": (budgets, errors), "successive halving": (spent, halved)},
+    {
+        "trained in full": (budgets, list(in_full.values()), half_in_full),
+        "successive halving": (spent, halved, half_halved),
+    },
     title="What a budget of epochs buys",
     y_label="error on later rows of what was picked (MPa)",
 )
@@ -1102,7 +1134,8 @@ spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **
 # The ranges are over seeds, each with its own split, settings and first weights. They are wide mostly because some
 # splits are harder than others, so compare two strategies seed by seed. With a budget of three trainings, the error of
 # training in full minus that of halving is {{19.gain_small}}: {{19.gain_small:sign}}. With a budget of nine it is
-# {{19.gain_middle}}: {{19.gain_middle:sign}}.
+# {{19.gain_middle}}: {{19.gain_middle:sign}}. Look at the bands in the figure, too: where they overlap, a single search of
+# the one kind often beats one of the other kind, whatever the order of the lines.
 #
 # So halving is no free lunch. It offers more settings for the same epochs. That pays where good settings are rare and
 # show early. Here neither seems to hold. Read the middle column downward: from nine settings to 27 the error falls by
@@ -1112,6 +1145,37 @@ spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **
 #
 # Such a table is a study of searches, not a search. It needs the whole pool trained to the end, many times the largest
 # budget in it, and rows that stand for the future. If you want one for your own problem, make it with small networks.
+
+# %% [markdown]
+# ## The test rows, once
+#
+# We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one
+# network may now see the test rows. We fixed at the start which: the survivor of halving among the first 81 random
+# settings. (To choose it by the table above would be a choice by the later rows.)
+
+# %%
+survivor, _ = halve(random_validation[:81], early)
+predicted = networks.predict(x["test"])[27 + survivor]
+test_error = scale * np.sqrt(np.mean((predicted - y["test"]) ** 2))
+print(at_random[survivor])
+
+# %%
+spread("19.test_error", "test error of the survivor", test_error, unit="MPa", digits=2)
+spread(
+    "19.test_above",
+    "test error minus validation error",
+    test_error - random_validation[survivor, -1],
+    unit="MPa",
+    digits=2,
+)
+
+# %% [markdown]
+# The test error is {{19.test_error}}. The test error minus the validation error that chose the network is
+# {{19.test_above}}: {{19.test_above:sign}}. Two things are in that difference. The flattery, on average, goes one way.
+# The luck of which mixtures became test rows goes both ways, and here it is large.
+#
+# If you do not like the result, you cannot go back and choose again: the test rows would become validation rows, and
+# nothing would be left to tell you how much your choice flatters.
 
 # %% [markdown]
 # ## The same with course run
@@ -1256,50 +1320,19 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 # lesson did, and the engine for trainings that take minutes.
 
 # %% [markdown]
-# ## The test rows, once
-#
-# We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one
-# network may now see the test rows. We fixed at the start which: the survivor of halving among the first 81 random
-# settings. (To choose it by the table above would be a choice by the later rows.)
-
-# %%
-survivor, _ = halve(random_validation[:81], early)
-predicted = networks.predict(x["test"])[27 + survivor]
-test_error = scale * np.sqrt(np.mean((predicted - y["test"]) ** 2))
-print(at_random[survivor])
-
-# %%
-spread("19.test_error", "test error of the survivor", test_error, unit="MPa", digits=2)
-spread(
-    "19.test_above",
-    "test error minus validation error",
-    test_error - random_validation[survivor, -1],
-    unit="MPa",
-    digits=2,
-)
-
-# %% [markdown]
-# The test error is {{19.test_error}}. The test error minus the validation error that chose the network is
-# {{19.test_above}}: {{19.test_above:sign}}. Two things are in that difference. The flattery, on average, goes one way.
-# The luck of which mixtures became test rows goes both ways, and here it is large.
-#
-# If you do not like the result, you cannot go back and choose again: the test rows would become validation rows, and
-# nothing would be left to tell you how much your choice flatters.
-
-# %% [markdown]
 # ## What you have learned
 #
 # - A range test finds a place to start for the learning rate within a few hundred steps. In Keras, reset the metrics
 #   before every batch: in a callback `logs["loss"]` is the mean since the epoch began.
 # - If two settings differ by $d$ and seeds scatter by $s$, you need at least $8 (s/d)^2$ seeds of each to tell them
-#   apart.
+#   apart. With the same seeds for both, compare in pairs: it takes fewer if their errors rise and fall together.
 # - The best of $n$ lies about $c_n$ standard deviations from the mean by luck, if errors are normally distributed; here
 #   it was less. On other rows only a part of that lead is left. Compare methods at equal budgets, on rows that chose
 #   nothing.
 # - A grid tries few values of each parameter; random search tries a new value each time. Successive halving spends its
 #   epochs on settings that look good early. If it cuts too early, it throws out slow starters. Measure whether it pays.
-# - A search whose runs are recorded can be stopped, continued and read later. `course run` does this for every lesson.
 # - Open the test set once, for one network that was fixed before.
+# - A search whose runs are recorded can be stopped, continued and read later. `course run` does this for every lesson.
 #
 # ## Try next
 #

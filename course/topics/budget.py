@@ -167,10 +167,18 @@ def best_of_normal(n: int) -> float:
     return float(np.trapezoid(z * density, z))
 
 
-def mean_error_of_halving(
+def middle_half_of_choice(chosen_by: ArrayLike, judged_by: ArrayLike, n: int) -> NDArray:
+    """Return the quartiles .25 and .75 of what `expected_choice` is the mean of."""
+    order = np.argsort(chosen_by)
+    chances = chances_of_best(len(order), n)
+    found = np.asarray(judged_by)[order]
+    return np.quantile(found, [0.25, 0.75], weights=chances, method="inverted_cdf")
+
+
+def errors_of_halving(
     chosen_by: NDArray, judged_by: NDArray, *, n: int, first: int, draws: int, seed: int
-) -> float:
-    """Return the mean final `judged_by` of what successive halving finds among `n` settings, over random draws of them.
+) -> NDArray:
+    """Return the final `judged_by` of what successive halving finds among `n` settings, (draws,), for random draws.
 
     Both are curves (settings, epochs). A third is kept each time, as `halve` does it.
     """
@@ -180,7 +188,7 @@ def mean_error_of_halving(
         drawn = rng.choice(len(chosen_by), n, replace=False)
         place, _ = halve(chosen_by[drawn], first)
         found.append(judged_by[drawn[place], -1])
-    return float(np.mean(found))
+    return np.array(found)
 
 
 def halve(curves: NDArray, first: int, factor: int = 3) -> tuple[int, int]:

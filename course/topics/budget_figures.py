@@ -86,20 +86,28 @@ def halving_plot(curves: NDArray, *, first: int, title: str, y_label: str) -> No
 
 
 def budget_plot(
-    strategies: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str, y_label: str
+    strategies: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]], *, title: str, y_label: str
 ) -> None:
-    """Draw for each strategy the error of what it finds against the epochs that it spends, each (budgets,)."""
-    errors = {name: found for name, (_, found) in strategies.items()}
+    """Draw for each strategy the mean error of what it finds against the epochs that it spends.
+
+    Each is epochs (budgets,), mean errors (budgets,), and the ends of the middle half of the draws (budgets, 2).
+    """
+    errors = {name: found for name, (_, found, _) in strategies.items()}
     with drawing(title) as (figure, alt_text):
         axes = add_axes(figure, title, "epochs spent, of all settings together", y_label)
         make_logarithmic(axes, "x")
         for style, found in styled(errors):
-            spent, _ = strategies[style["label"]]
+            spent, _, half = strategies[style["label"]]
+            low, high = np.transpose(half)
             axes.plot(spent, found, **style)
-            pairs = zip(np.asarray(spent), np.asarray(found), strict=True)
-            listed = ", ".join(f"{error:.3g} for {epochs:g}" for epochs, error in pairs)
+            axes.fill_between(spent, low, high, color=style["color"], alpha=0.2, linewidth=0)
+            points = zip(np.asarray(spent), np.asarray(found), low, high, strict=True)
+            listed = ", ".join(
+                f"{error:.3g} ({least:.3g} to {most:.3g}) for {epochs:g}"
+                for epochs, error, least, most in points
+            )
             alt_text.append(f"{style['label']}: {listed} epochs.")
-        axes.legend()
+        axes.legend(title="mean and middle half of the draws")
 
 
 def best_of_plot(

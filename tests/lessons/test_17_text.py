@@ -86,6 +86,33 @@ def test_metrics_leave_out_what_is_masked_until_a_convolution_loses_the_mask():
         assert accuracy(convolved, sample_weight=is_word) == pytest.approx(3 / 4)
 
 
+@pytest.mark.parametrize(
+    ("metric", "of_words", "of_all_places"),
+    [
+        ("binary_accuracy", 1 / 2, 1 / 2),  # a mean over the outputs: the mask reaches it
+        ("precision", 1 / 2, 3 / 4),
+        ("recall", 1 / 2, 3 / 4),
+        ("auc", 3 / 4, 5 / 8),
+    ],
+)
+def test_precision_recall_and_auc_of_keras_count_padding_though_the_mask_is_intact(
+    metric, of_words, of_all_places
+):
+    """What the lesson says of Keras' masks. Sample weights cure it. Worked out by hand: four words and two zeros."""
+    embedding = layers.Embedding(5, 1, mask_zero=True)
+    model = keras.Sequential([keras.Input((None,)), embedding])
+    embedding.set_weights([np.array([[0.6], [0.9], [0.8], [0.4], [0.2]])])
+    tokens = np.array([[1, 2, 3, 4, 0, 0]])
+    labels = np.array([[1, 0, 1, 0, 1, 1]])[..., None]
+
+    def reported(kind, weights=None):
+        model.compile(loss="binary_crossentropy", run_eagerly=True, **{kind: [metric]})
+        return model.evaluate(tokens, labels, sample_weight=weights, verbose=0)[1]
+
+    assert reported("metrics") == pytest.approx(of_all_places)
+    assert reported("weighted_metrics", tokens != 0) == pytest.approx(of_words)
+
+
 @pytest.mark.parametrize(("heads", "size"), [(1, 4), (2, 3), (3, 5)])
 def test_attention_in_numpy_is_keras_also_with_biases_and_padding(heads, size):
     parts = {name: from_the_lesson(name, np=np) for name in ("softmax", "project")}

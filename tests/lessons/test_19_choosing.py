@@ -89,3 +89,12 @@ def test_a_rate_that_is_said_to_be_higher_is_so_by_more_than_chance(name, full):
 def test_what_is_said_to_fall_falls_by_more_than_chance(name, full):
     assert full(f"19.{name}").median > 0
     assert sign_test(full(f"19.{name}").values) < SIGNIFICANT
+
+
+def test_pairs_need_fewer_seeds_where_errors_rise_and_fall_together_and_more_where_they_do_not(
+    full,
+):
+    """The two counts differ by the correlation alone, up to rounding up and the limit of the count."""
+    names = ("19.correlation", "19.needed", "19.needed_in_pairs")
+    for together, with_own, in_pairs in zip(*(full(name).values for name in names), strict=True):
+        assert (with_own - in_pairs) * together >= 0

@@ -13,10 +13,11 @@ from course.topics.budget import (
     Setting,
     best_of_normal,
     chances_of_best,
+    errors_of_halving,
     expected_choice,
     grid_places,
     halve,
-    mean_error_of_halving,
+    middle_half_of_choice,
     settings_at,
 )
 from course.training.fast_fit import fast_fit
@@ -120,6 +121,18 @@ def test_the_expected_choice_is_the_mean_over_every_draw(n):
     assert chances_of_best(6, n).sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_half_of_all_draws_find_what_lies_in_the_middle_half(n):
+    rng = np.random.default_rng(n)
+    chosen_by, judged_by = rng.random((2, 7))
+    found = [
+        judged_by[min(drawn, key=lambda place: chosen_by[place])]
+        for drawn in combinations(range(7), n)
+    ]
+    expected = np.quantile(found, [0.25, 0.75], method="inverted_cdf")
+    np.testing.assert_allclose(middle_half_of_choice(chosen_by, judged_by, n), expected)
+
+
 def test_the_best_of_normal_values_lies_where_tables_and_draws_have_it():
     assert best_of_normal(1) == pytest.approx(0, abs=1e-9)
     assert best_of_normal(2) == pytest.approx(1 / np.sqrt(np.pi))
@@ -148,8 +161,8 @@ def test_halving_costs_the_trainings_that_the_table_of_budgets_says(n, cut, trai
     assert halve(curves, cut * last // 27)[1] == trainings * last
 
 
-def test_the_mean_of_halving_over_draws_of_all_settings_is_that_of_its_survivor():
+def test_halving_over_draws_of_all_settings_always_finds_its_survivor():
     curves = np.random.default_rng(4).random((9, 9))
     place, _ = halve(curves, 1)
-    found = mean_error_of_halving(curves, 2 * curves, n=9, first=1, draws=3, seed=0)
-    assert found == pytest.approx(2 * curves[place, -1])
+    found = errors_of_halving(curves, 2 * curves, n=9, first=1, draws=3, seed=0)
+    assert found == pytest.approx([2 * curves[place, -1]] * 3)

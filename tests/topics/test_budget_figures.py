@@ -42,8 +42,11 @@ def test_where_the_last_cut_is_at_the_end_the_best_of_the_rest_survives(capsys):
 
 
 def test_a_budget_is_read_out_with_what_it_buys(capsys):
-    budget_plot({"in full": ([81, 243], [7.5, 6.25])}, title="A title", y_label="error (MPa)")
-    assert "in full: 7.5 for 81, 6.25 for 243 epochs." in capsys.readouterr().out
+    strategy = [81, 243], [7.5, 6.25], [(7.0, 8.0), (6.0, 6.5)]
+    budget_plot({"in full": strategy}, title="A title", y_label="error (MPa)")
+    assert (
+        "in full: 7.5 (7 to 8) for 81, 6.25 (6 to 6.5) for 243 epochs." in capsys.readouterr().out
+    )
 
 
 def test_the_best_of_several_is_read_out_as_computed_and_as_measured(capsys):
