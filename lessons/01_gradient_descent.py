@@ -475,6 +475,7 @@ def paths_at(shares, X, steps):
     }
 
 
+# %%
 three_paths = paths_at((0.1, 0.97, 1.03), S, 12)
 valley(S, resistance, three_paths, title="Twelve steps in a narrow valley of the SSE")
 
@@ -650,12 +651,10 @@ for name in problems:
     print(f"{name:12} predicted {predicted[name]:.3e}   measured {measured[name]:.3e}")
 
 # %%
+both = {"predicted": predicted, "measured": measured}
 plots.lines(
     [100, 1000, 10000],
-    {
-        "predicted": list(predicted.values())[:3],
-        "measured": list(measured.values())[:3],
-    },
+    {name: list(limits.values())[:3] for name, limits in both.items()},
     title="Largest stable learning rate, by the number of rows",
     x_label="rows",
     y_label="largest stable learning rate",
@@ -682,6 +681,8 @@ bound(
     at_most=120,
     digits=0,
 )
+
+# %%
 bound(
     "01.limit_off",
     "greatest difference between predicted and measured",
@@ -836,6 +837,8 @@ fact(
     caught[0.1],
     equals=1,
 )
+
+# %%
 bound(
     "01.caught_just_above",
     "iterations until a rate 1% above the limit is caught",
@@ -998,6 +1001,8 @@ spread(
     taken["standardized"],
     digits=0,
 )
+
+# %%
 bound(
     "01.times_fewer",
     "iterations on raw inputs, divided by those on standardized ones",
@@ -1014,12 +1019,16 @@ bound(
     at_least=1,
     digits=2,
 )
+
+# %%
 bound(
     "01.distance_scaled",
     "weights from least squares, standardized inputs",
     distance_of["standardized"],
     at_least=0.01,
 )
+
+# %%
 bound(
     "01.predictions_off_raw",
     "predictions from least squares, raw inputs",

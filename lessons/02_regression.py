@@ -63,6 +63,7 @@ history = model.fit(batches, epochs=10, shuffle=False, verbose=0)
 test_mse = model.evaluate(plane.x_test, plane.y_test, verbose=0)
 predicted = model.predict(plane.x_test[:3], verbose=0)
 
+# %%
 weights, bias = model.get_weights()
 print("weights:  ", weights[:, 0].round(4), "bias:", bias.round(4))
 print("predicted:", predicted[:, 0].round(4))
@@ -169,15 +170,18 @@ bound("02.log_difference", words, difference, at_most=1e-4, digits=5)
 # The program at the top had the same rate of 0.05, but batches of 32 from its 600 training rows:
 
 # %%
+first_passes = {
+    "lesson 01: NumPy, all rows in a step": log[:10, 4] / len(x),
+    "Keras, all rows in a step": whole.history["loss"][:10],
+    "Keras, 32 rows in a step (mean during the pass)": history.history["loss"],
+}
+
+# %%
 from course import plots
 
 plots.lines(
     range(10),
-    {
-        "lesson 01: NumPy, all rows in a step": log[:10, 4] / len(x),
-        "Keras, all rows in a step": whole.history["loss"][:10],
-        "Keras, 32 rows in a step (mean during the pass)": history.history["loss"],
-    },
+    first_passes,
     title="The same number of passes, more steps",
     x_label="passes over the rows so far",
     y_label="mean squared error (units of y, squared)",
@@ -332,6 +336,7 @@ def predict_held_out(pipeline, inputs, target, splits):
     return predicted, fitted
 
 
+# %%
 splits = list(KFold(folds, shuffle=True, random_state=seed).split(cars))
 
 # %% [markdown]
@@ -436,6 +441,8 @@ units = {
     "unit 2: -1.5 relu(x - 1)": -1.5 * np.maximum(0, x_axis - 1),
     "unit 3: 2 relu(x - 2.5)": 2 * np.maximum(0, x_axis - 2.5),
 }
+
+# %%
 plots.lines(
     x_axis,
     units | {"their sum": sum(units.values())},
@@ -471,7 +478,7 @@ print("fit_kwargs of its clone:", clone(wrapped).fit_kwargs)
 
 # %% [markdown]
 # It does not keep the number of epochs. With Keras 3.15.1 every clone trains for one epoch, without a warning. So we
-# write our own wrapper, in two parts. The first builds and compiles. It is cached: a call with arguments that it has
+# write our own wrapper, in three parts. The first builds and compiles. It is cached: a call with arguments that it has
 # seen before returns the same network, so Keras prepares its training only once.
 
 # %%
@@ -492,10 +499,23 @@ def compiled(inputs, hidden, activation, epochs, steps):
 
 
 # %% [markdown]
-# The second part is the estimator. A clone keeps what `__init__` takes and stores under the same name. `fit` draws
-# fresh weights, puts them into the compiled network, clears the state of its optimizer, trains, and takes the trained
-# weights out again:
+# The second part trains. `train_in` puts the fresh weights of the network into the compiled one, clears the state of
+# its optimizer, calls `fit`, and takes the trained weights out again:
 
+# %%
+from course.topics.regression import train_in
+
+
+def trained_network(X, y, hidden, activation, epochs):
+    """Return a network trained on `X` and `y`, and its training loss in each epoch."""
+    network = build(X.shape[1], hidden, activation)
+    batches = shuffled_batches(X, y, batch_size=32, seed=seed)
+    trainee = compiled(X.shape[1], hidden, activation, epochs, len(batches))
+    return network, train_in(trainee, network, batches, epochs=epochs)
+
+
+# %% [markdown]
+# The third part is the estimator. A clone keeps what `__init__` takes and stores under the same name.
 
 # %%
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -508,17 +528,7 @@ class Network(RegressorMixin, BaseEstimator):
         self.hidden, self.activation, self.epochs = hidden, activation, epochs
 
     def fit(self, X, y):
-        steps = -(-len(X) // 32)  # batches in a pass, rounded up
-        self.network_ = build(X.shape[1], self.hidden, self.activation)
-        trainee = compiled(X.shape[1], self.hidden, self.activation, self.epochs, steps)
-        trainee.set_weights(self.network_.get_weights())
-        for state in trainee.optimizer.variables:
-            state.assign(keras.ops.zeros(state.shape, state.dtype))
-        batches = shuffled_batches(X, y, batch_size=32, seed=seed).repeat()
-        options = {"epochs": self.epochs, "steps_per_epoch": steps}
-        history = trainee.fit(batches, **options, shuffle=False, verbose=0)
-        self.network_.set_weights(trainee.get_weights())
-        self.loss_ = history.history["loss"]
+        self.network_, self.loss_ = trained_network(X, y, **self.get_params())
         return self
 
     def predict(self, X):
@@ -528,8 +538,6 @@ class Network(RegressorMixin, BaseEstimator):
 # %% [markdown]
 # This is build, compile, fit and predict, as in the program at the top, with two changes. `Adam` replaces `SGD` and
 # adapts the length of the step to each weight. And the rate falls along a cosine to 0, so that the steps settle.
-# (`repeat` and `steps_per_epoch` only save time. The stream of batches never ends, and `fit` calls every `steps`
-# batches an epoch, so it need not start the stream anew.)
 #
 # The next cell standardizes the target as well, and turns the predictions back into miles per gallon. Whether that
 # matters is a question for later.
@@ -543,6 +551,7 @@ def standardized(model):
     return TransformedTargetRegressor(model, transformer=StandardScaler())
 
 
+# %%
 # Building draws random numbers. With an empty cache, this cell always draws the same.
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
@@ -570,6 +579,8 @@ trained["hidden layers, relu"] = networks[0]
 losses = {name: pipeline[-1].regressor_.loss_ for name, pipeline in trained.items()}
 # what least squares leaves of a variance of 1
 least = 1 - lines[0].score(cars.iloc[train], mpg[train])
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     losses | {"least squares": np.full(epochs, least)},
@@ -749,14 +760,12 @@ bent, _ = predict_held_out(make_pipeline(preparation, log_line), cars, mpg, spli
 
 
 # %%
-from course.topics.regression import fold_errors_plot
-
-
 def fold_errors(target, predicted, splits):
     """The root mean square error on the test rows of each split."""
     return [rms(target[test] - predicted[test]) for _, test in splits]
 
 
+# %%
 predictions = {
     "line": line,
     "line of logarithms": bent,
@@ -764,6 +773,10 @@ predictions = {
     "network": network,
 }
 errors = {name: fold_errors(mpg, made, splits) for name, made in predictions.items()}
+
+# %%
+from course.topics.regression import fold_errors_plot
+
 fold_errors_plot(
     errors,
     title="Four models of mileage",
@@ -772,22 +785,26 @@ fold_errors_plot(
 
 # %%
 mean_errors = {name: np.mean(values) for name, values in errors.items()}
-shown = {"unit": "mpg", "digits": 2}
-for name in ("line", "line of logarithms", "boosting"):
-    claim = f"02.rmse_{name.replace('line of logarithms', 'log_line')}"
-    spread(claim, f"error of the {name}", mean_errors[name], **shown)
 by_line, by_log, by_boosting, by_network = mean_errors.values()
+share = (by_line - by_log) / (by_line - by_network)
+extra = 100 * (by_network / by_boosting - 1)
+beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
+
+# %%
+shown = {"unit": "mpg", "digits": 2}
+spread("02.rmse_line", "error of the line", by_line, **shown)
+spread("02.rmse_log_line", "error of the line of logarithms", by_log, **shown)
+spread("02.rmse_boosting", "error of the boosting", by_boosting, **shown)
 words = "error of the network"
 bound("02.rmse_network", words, by_network, at_most={"full": 2.98}, **shown)
+
+# %%
 words = "logarithm's share of the network's gain over the line"
-share = (by_line - by_log) / (by_line - by_network)
 bound("02.share_by_logarithm", words, share, at_least={"full": 0.3}, digits=2)
 words = "network's error above boosting's"
-extra = 100 * (by_network / by_boosting - 1)
 limit = {"full": 10}
 bound("02.network_above_boosting", words, extra, at_most=limit, unit="%", digits=1)
 words = "range of the network's folds minus its distance from boosting"
-beyond = np.ptp(errors["network"]) - abs(by_network - by_boosting)
 bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 
 # %% [markdown] tags=["answer"]
@@ -894,6 +911,8 @@ curves = {
     "target as it is": np.sqrt(unscaled[-1].loss_),
     "target standardized": np.sqrt(losses["hidden layers, relu"]) * mpg[train].std(),
 }
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     curves,
@@ -973,6 +992,8 @@ models = {
     "network": standardized(Network()),
 }
 ways = {"rows dealt": by_row, "mixtures dealt": by_mixture}
+
+# %%
 compiled.cache_clear()
 keras.utils.set_random_seed(seed)
 strength_errors = {}
@@ -1001,6 +1022,8 @@ added = {
 for (name, way), value in mean_error.items():
     claim = f"02.{name}_{way.replace(' ', '_')}"
     spread(claim, f"error of the {name}, {way}", value, unit="MPa", digits=2)
+
+# %%
 limits = {
     "line": {"at_most": {"full": 5}},
     "boosting": {"at_least": {"full": 10}},

@@ -219,6 +219,7 @@ parts = load("penguins")
 islands = np.unique(birds["island"])
 
 
+# %%
 def measured(x, labels):
     """Measurements, species numbers and island numbers of the penguins that were
     measured."""
@@ -254,8 +255,7 @@ x_val = scaled(raw_val)
 
 # %% [markdown]
 # Now build the network of the picture, with 16 hidden units where the picture has room for five. `add` puts one layer
-# after another into an empty `Sequential` model. The metric `accuracy` is the share of rows whose most probable class
-# is the true one.
+# after another into an empty `Sequential` model.
 
 # %%
 import keras
@@ -269,6 +269,17 @@ def network(features, classes, *, hidden=(16,), rate=0.03):
     for units in hidden:
         model.add(keras.layers.Dense(units, activation="relu"))
     model.add(keras.layers.Dense(classes, activation="softmax"))
+    return compiled(model, rate)
+
+
+# %% [markdown]
+# Compiling is a function of its own. The metric `accuracy` is the share of rows whose most probable class is the true
+# one.
+
+
+# %%
+def compiled(model, rate):
+    """Make a classifier ready to train, with Adam at this learning rate."""
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
         loss="sparse_categorical_crossentropy",
@@ -409,11 +420,8 @@ class Recorder(keras.Model):
 # We hand the recorder twelve rows, numbered 0 to 11, in batches of four, for three epochs. In the second epoch, how
 # many of the three batches of the first will come back with the same four rows: none, some, or all?
 
+
 # %%
-keras.utils.set_random_seed(seed)
-rows = np.arange(12).reshape(12, 1)
-
-
 def batches_by_epoch(*data, **options):
     """The batches of a fit of three epochs, epoch by epoch."""
     recorder = Recorder()
@@ -422,6 +430,9 @@ def batches_by_epoch(*data, **options):
     return [recorder.batches[start : start + 3] for start in (0, 3, 6)]
 
 
+# %%
+keras.utils.set_random_seed(seed)
+rows = np.arange(12).reshape(12, 1)
 by_fit = batches_by_epoch(rows, rows, batch_size=4)
 for epoch in by_fit:
     print(epoch)
@@ -522,6 +533,7 @@ def digit_network():
     return model
 
 
+# %%
 settings = {"epochs": order_epochs, "verbose": 0, "validation_batch_size": 2000}
 settings["validation_data"] = validation_digits
 model = digit_network()
@@ -791,14 +803,17 @@ at_the_end = keras.models.clone_model(whole)  # a copy, since `whole` will train
 at_the_end.set_weights(whole.get_weights())
 
 # %%
+against_table = {
+    "training": curves["loss"],
+    "validation": curves["val_loss"],
+    "species alone, training": np.full(most_epochs, table_loss["training"]),
+    "species alone, validation": np.full(most_epochs, table_loss["validation"]),
+}
+
+# %%
 plots.lines(
     range(1, most_epochs + 1),
-    {
-        "training": curves["loss"],
-        "validation": curves["val_loss"],
-        "species alone, training": np.full(most_epochs, table_loss["training"]),
-        "species alone, validation": np.full(most_epochs, table_loss["validation"]),
-    },
+    against_table,
     title="Which island? A fit to the end",
     x_label="epoch",
     y_label="cross-entropy (nats)",
@@ -828,7 +843,7 @@ print("epochs:", len(stopped.history.epoch), " best:", stop.best_epoch + 1)
 # %% [markdown]
 # Is the stop worth it? The validation rows chose the epoch, so they cannot judge it fairly. The test rows can.
 
-# %% tags=["varies"]
+# %%
 x_test, species_test, island_test = measured(parts.x_test, parts.y_test)
 x_test = scaled(x_test)
 chances = {
@@ -836,6 +851,8 @@ chances = {
     "fit to the end": at_the_end(x_test).numpy(),
     "stopped": stopped(x_test).numpy(),
 }
+
+# %% tags=["varies"]
 by_penguin = {}
 for way, probabilities in chances.items():
     by_penguin[way] = -np.log(probabilities[np.arange(len(x_test)), island_test])
@@ -868,6 +885,7 @@ def mean_difference(worse, better):
     return np.mean(worse - better)
 
 
+# %%
 loss_saved = mean_difference(by_penguin["fit to the end"], by_penguin["stopped"])
 saved_range = paired_bootstrap(
     mean_difference, by_penguin["fit to the end"], by_penguin["stopped"]
@@ -886,6 +904,8 @@ bound(
     digits=0,
 )
 spread("03.best_epoch", "best epoch", stop.best_epoch + 1, digits=0)
+
+# %%
 bound(
     "03.loss_saved",
     "test loss saved by the stop",
@@ -933,7 +953,7 @@ from sklearn.preprocessing import StandardScaler
 splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(X, y))
 predicted = {name: np.empty_like(y) for name in ("network", "logistic", "weak")}
 
-
+# %%
 trained = network(4, 3)
 
 
@@ -976,6 +996,8 @@ words = "network minus logistic regression"
 spread("03.penguins_margin", words, right["network"] - right["logistic"], digits=4)
 words = "network minus logistic regression with a weak penalty"
 spread("03.weak_margin", words, right["network"] - right["weak"], digits=4)
+
+# %%
 words = "network minus logistic, other penguins"
 spread("03.margin_low", f"{words}, low end", other_penguins.low, digits=4)
 spread("03.margin_high", f"{words}, high end", other_penguins.high, digits=4)
@@ -1039,6 +1061,7 @@ class Subclass(keras.Model):
         return self.out(self.hidden(batch))
 
 
+# %%
 subclass = Subclass()
 print("weights before the first batch:", len(subclass.weights))
 subclass(x_train[:1])
@@ -1122,11 +1145,13 @@ plots.images(
 # %%
 from sklearn.model_selection import train_test_split
 
-from course.topics.classification import class_counts
-
 x_fit, x_judge, y_fit, y_judge = train_test_split(
     digits, labels, test_size=0.2, stratify=labels, random_state=seed
 )
+
+# %%
+from course.topics.classification import class_counts
+
 class_counts(
     {
         "validation_split=0.2": (labels[:held_back], labels[held_back:]),
@@ -1265,7 +1290,6 @@ def stratified(y, share, rng):
 # Much code on the web was written for earlier versions of Keras. What do its names and arguments do now?
 
 # %%
-import importlib
 import warnings
 
 
@@ -1282,6 +1306,8 @@ def attempt(code, action):
 
 
 # %%
+import importlib
+
 attempt("SGD(lr=0.1)", lambda: keras.optimizers.SGD(lr=0.1))
 attempt("SGD(0.1, decay=0.01)", lambda: keras.optimizers.SGD(0.1, decay=0.01))
 attempt("fit(nb_epoch=2)", lambda: stopped.fit(x_train, y_train, nb_epoch=2))

@@ -67,6 +67,8 @@ x_train, x_rest, y_train, y_rest = train_test_split(
     stratify=tumors.target,
     random_state=0,
 )
+
+# %%
 x_validation, x_test, y_validation, y_test = train_test_split(
     x_rest, y_rest, train_size=0.5, stratify=y_rest, random_state=0
 )
@@ -94,21 +96,28 @@ print("for the test:     ", len(x_test))
 #   Keras' `AdamW`, 0.004, would hardly show in such short fits.
 
 # %%
-from functools import cache
-
 import keras
+
+
+def tumor_network(dropout):
+    """A network for 30 inputs with two hidden layers, each followed by dropout."""
+    layers = [keras.Input((30,))]
+    for _ in range(2):
+        layers.append(keras.layers.Dense(64, activation="relu"))
+        layers.append(keras.layers.Dropout(dropout))
+    return keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+
+
+# %%
+from functools import cache
 
 from course.topics.history import with_variables
 
 
 @cache
 def compiled(dropout=0.0, weight_decay=None):
-    """A classifier of tumors with its optimizer, made once for each set of remedies."""
-    layers = [keras.Input((30,))]
-    for _ in range(2):
-        layers.append(keras.layers.Dense(64, activation="relu"))
-        layers.append(keras.layers.Dropout(dropout))
-    model = keras.Sequential([*layers, keras.layers.Dense(1, activation="sigmoid")])
+    """A network for tumors with its optimizer, made once for each set of remedies."""
+    model = tumor_network(dropout)
     optimizer = keras.optimizers.Adam(weight_decay=weight_decay)
     settings = {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
     model.compile(optimizer, jit_compile=False, **settings)
@@ -146,6 +155,7 @@ from course.topics.history import dataset
 validation = dataset(x_validation, y_validation).batch(len(x_validation))
 
 
+# %%
 def fit(model, callbacks=()):
     """Train `model` and return the history, a dictionary of lists."""
     batches = dataset(x_train, y_train).shuffle(len(x_train)).batch(32)
@@ -207,6 +217,7 @@ def train(**settings):
     return histories
 
 
+# %%
 with_remedies = train(dropout=0.5, weight_decay=3)
 
 # %%
@@ -241,11 +252,13 @@ epoch_sketch()
 without_remedies = train()
 
 
+# %%
 def stack(histories, name):
     """One figure of all histories as an array (runs, epochs)."""
     return np.array([history[name] for history in histories])
 
 
+# %%
 plots.lines(
     range(1, epochs + 1),
     {
@@ -271,7 +284,14 @@ def excess(histories, epochs):
     return np.median(difference[:, epochs].mean(axis=1))
 
 
+# %%
 first, late = slice(0, 1), slice(-5, None)
+compared = {
+    "plain": ("no remedy", without_remedies),
+    "dropout": ("both remedies", with_remedies),
+}
+
+# %%
 first_logged = np.median(stack(with_remedies, "loss")[:, 0])
 first_validation = np.median(stack(with_remedies, "val_loss")[:, 0])
 late_again = stack(with_remedies, "loss_again")[:, late]
@@ -293,20 +313,16 @@ bound(
 )
 
 # %%
-bound(
-    "04.excess_first_plain",
-    "logged above measured again, first epoch, no remedy",
-    excess(without_remedies, first),
-    at_least=0.1,
-    unit="nats",
-)
-bound(
-    "04.excess_first_dropout",
-    "logged above measured again, first epoch, both remedies",
-    excess(with_remedies, first),
-    at_least=0.1,
-    unit="nats",
-)
+for name, (remedies, histories) in compared.items():
+    bound(
+        f"04.excess_first_{name}",
+        f"logged above measured again, first epoch, {remedies}",
+        excess(histories, first),
+        at_least=0.1,
+        unit="nats",
+    )
+
+# %%
 bound(
     "04.excess_late_plain",
     "logged above measured again, last epochs, no remedy",
@@ -323,6 +339,8 @@ spread(
     excess(with_remedies, late),
     unit="nats",
 )
+
+# %%
 bound(
     "04.late_logged_over_again",
     "logged over measured again, last epochs, both remedies",
@@ -330,6 +348,8 @@ bound(
     at_least=1.2,
     digits=1,
 )
+
+# %%
 bound(
     "04.gap_late",
     "validation above measured again, last epochs",
@@ -505,6 +525,8 @@ bound(
     unit="nats",
     digits=0,
 )
+
+# %%
 bound(
     "04.slow_highest",
     "highest training loss, rate 0.0001",
@@ -523,6 +545,8 @@ spread(
     unit="nats",
     digits=0,
 )
+
+# %%
 spread(
     "04.plain_validation",
     "last validation loss, rate 0.01",
@@ -530,6 +554,8 @@ spread(
     unit="nats",
     digits=2,
 )
+
+# %%
 bound(
     "04.wild_worse",
     "share of pairs in which 0.3 ends higher",
@@ -578,18 +604,13 @@ plots.learning_curves(
 validation_loss = stack(without_remedies, "val_loss")
 validation_accuracy = stack(without_remedies, "val_accuracy")
 best = validation_loss.argmin(axis=1)
+best_epoch = np.median(best + 1)
 growth = validation_loss[:, -1] / validation_loss.min(axis=1)
 accuracy_at_best = validation_accuracy[range(runs), best]
 lost = 100 * np.median(accuracy_at_best - validation_accuracy[:, -1])
 
 # %%
-bound(
-    "04.best_epoch",
-    "best epoch without remedy",
-    np.median(best + 1),
-    at_most=6,
-    digits=0,
-)
+bound("04.best_epoch", "best epoch without remedy", best_epoch, at_most=6, digits=0)
 bound(
     "04.validation_loss_growth",
     "growth of the validation loss",
@@ -597,6 +618,8 @@ bound(
     at_least={"full": 2, "fast": 1.4},
     digits=2,
 )
+
+# %%
 bound(
     "04.accuracy_lost",
     "accuracy lost meanwhile",
@@ -651,20 +674,16 @@ bound(
     at_least=1,
     digits=1,
 )
-bound(
-    "04.detected_dropout",
-    "share detected, both remedies",
-    detected["both remedies"],
-    at_most=0,
-    digits=1,
-)
-bound(
-    "04.detected_slow",
-    "share detected, rate 0.0001",
-    detected["rate 0.0001"],
-    at_most=0,
-    digits=1,
-)
+
+# %%
+for name, setting in {"dropout": "both remedies", "slow": "rate 0.0001"}.items():
+    bound(
+        f"04.detected_{name}",
+        f"share detected, {setting}",
+        detected[setting],
+        at_most=0,
+        digits=1,
+    )
 
 # %% [markdown]
 # The detector fires in every run without remedy. It fires in none with both remedies, and in none with the low rate.
@@ -855,6 +874,7 @@ def stopped(run, restore):
     return model.get_weights(), history, loss
 
 
+# %%
 _, history, loss = stopped(run=0, restore=False)
 print("weights of the best epoch:", loss == min(history["val_loss"]))
 print("weights of the last epoch:", loss == history["val_loss"][-1])
@@ -1040,11 +1060,13 @@ def verdicts(first, second):
     return {name: np.mean(difference == sign) for name, sign in signs.items()}
 
 
+# %%
 accuracy_with = stack(with_remedies, "val_accuracy")[:, -1]
 accuracy_without = stack(without_remedies, "val_accuracy")[:, -1]
 accuracy_pairs = verdicts(accuracy_with, accuracy_without)
 loss_with = stack(with_remedies, "val_loss")[:, -1]
 loss_pairs = verdicts(loss_with, first_rate_end)
+higher, equal, lower = accuracy_pairs.values()
 
 # %%
 from course.topics.history import run_dots
@@ -1060,23 +1082,10 @@ run_dots(
 
 # %%
 spread(
-    "04.pairs_better",
-    "share of pairs more accurate with remedies",
-    accuracy_pairs["higher"],
-    digits=2,
+    "04.pairs_better", "share of pairs more accurate with remedies", higher, digits=2
 )
-spread(
-    "04.pairs_equal",
-    "share of pairs equally accurate",
-    accuracy_pairs["equal"],
-    digits=2,
-)
-spread(
-    "04.pairs_worse",
-    "share of pairs less accurate with remedies",
-    accuracy_pairs["lower"],
-    digits=2,
-)
+spread("04.pairs_equal", "share of pairs equally accurate", equal, digits=2)
+spread("04.pairs_worse", "share of pairs less accurate with remedies", lower, digits=2)
 
 # %%
 bound(
@@ -1088,6 +1097,8 @@ bound(
     unit="points",
     digits=1,
 )
+
+# %%
 bound(
     "04.pairs_loss_lower",
     "share of pairs with the lower loss",
@@ -1348,6 +1359,7 @@ import tensorflow as tf
 scalars = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 
 
+# %%
 class Events(keras.callbacks.Callback):
     """Writes the logs of each epoch to an event file for TensorBoard."""
 
@@ -1361,6 +1373,7 @@ class Events(keras.callbacks.Callback):
         self.writer.flush()
 
 
+# %%
 history = fit(network(run=0), [Events()])
 
 # %% [markdown]
@@ -1390,9 +1403,8 @@ if find_spec("tensorboard"):
     from tensorboard import program
 
     board = program.TensorBoard()
-    board.configure(
-        logdir=str(folder), load_fast="false"
-    )  # the fast way says that it is new
+    # the fast way says that it is new
+    board.configure(logdir=str(folder), load_fast="false")
     print("Open this address in your browser:", board.launch())
 else:
     print("TensorBoard is not installed. The lesson goes on without it.")

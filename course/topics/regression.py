@@ -1,11 +1,14 @@
-"""Lesson 02: what a step of `fit` does, and the errors of models fold by fold."""
+"""Lesson 02: what a step of `fit` does, many fits by one compiled network, and the errors of models fold by fold."""
 
 from collections.abc import Mapping, Sequence
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from course.figure import COLORS, add_axes, drawing
 from course.sketch import GREEN, ORANGE, YELLOW, arrow, box, note, sketch
+from course.training.reinitialize import empty
 
 
 def step_sketch(title: str) -> None:
@@ -28,6 +31,24 @@ def step_sketch(title: str) -> None:
         arrow(axes, (3.8, 0.5), (3.0, 1.25), bend=-0.3)
         note(axes, (2.95, 0.65), "new weights", align="right")
         note(axes, (0.25, 0.2), "then the next batch, until the epoch is over", align="left")
+
+
+def train_in(
+    trainee: keras.Model, network: keras.Model, batches: tf.data.Dataset, *, epochs: int
+) -> list[float]:
+    """Train `network` in `trainee`, a compiled network of the same layers, and return the loss of each epoch.
+
+    Keras prepares the steps of `trainee` at its first fit alone, which takes longer than a fit of a small network. The
+    weights of `network` go in and come out trained; the optimizer starts with an empty memory. The stream of `batches`
+    is repeated without an end, so that no epoch has to start it anew.
+    """
+    trainee.set_weights(network.get_weights())
+    empty(trainee.optimizer, trainee.trainable_variables)
+    history = trainee.fit(
+        batches.repeat(), epochs=epochs, steps_per_epoch=len(batches), shuffle=False, verbose=0
+    )
+    network.set_weights(trainee.get_weights())
+    return history.history["loss"]
 
 
 def fold_errors_plot(errors: Mapping[str, Sequence[float]], *, title: str, label: str) -> None:

@@ -33,12 +33,12 @@ def reinitialize(model: keras.Model, seed: int) -> keras.Model:
     random.setstate(first[seed].state)  # from which Keras draws the seeds of what is made next
     for variable, value in zip(model.variables, first[seed].values, strict=True):
         variable.assign(value)
-    _empty(model.optimizer, model.trainable_variables)
+    empty(model.optimizer, model.trainable_variables)
     return model
 
 
-def _empty(optimizer: keras.optimizers.Optimizer, trained: list[keras.Variable]) -> None:
-    """Give an optimizer's variables the values of a new one, but for the learning rate."""
+def empty(optimizer: keras.optimizers.Optimizer, trained: list[keras.Variable]) -> None:
+    """Give an optimizer of the variables `trained` the memory of a new one; the learning rate stays as it is."""
     optimizer.build(trained)  # does nothing where it is done
     if optimizer not in _memory:
         fresh = type(optimizer).from_config(optimizer.get_config())

@@ -1,10 +1,12 @@
-"""The figures of lesson 02 tell what NumPy computes, fold by fold."""
+"""What lesson 02 trains in one compiled network is what Keras trains in a new one; its figures tell what NumPy does."""
 
+import keras
 import numpy as np
 import pytest
 
 from course import figure
 from course.topics import regression
+from course.training.batches import shuffled_batches
 
 
 @pytest.fixture
@@ -33,3 +35,29 @@ def test_the_sketch_of_a_step_names_its_parts(shown):
     for part in ("model", "loss", "optimizer", "gradient"):
         assert part in written
         assert part in alt
+
+
+def compiled(network, steps):
+    """A network of the same layers, ready to train."""
+    model = keras.models.clone_model(network)
+    rate = keras.optimizers.schedules.CosineDecay(0.1, 3 * steps)
+    model.compile(keras.optimizers.Adam(rate), "mse", jit_compile=False)
+    return model
+
+
+def test_each_fit_in_one_compiled_network_is_that_of_a_network_of_its_own():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    layers = [keras.Input((3,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(1)]
+    trainee = compiled(keras.Sequential(layers), steps=3)
+    for first in (1, 2):
+        keras.utils.set_random_seed(first)
+        network = keras.models.clone_model(trainee)
+        alone = compiled(network, steps=3)
+        alone.set_weights(network.get_weights())
+        batches, same = (shuffled_batches(X, y, batch_size=8, seed=4) for _ in range(2))
+        found = regression.train_in(trainee, network, batches, epochs=3)
+        expected = alone.fit(same.repeat(), epochs=3, steps_per_epoch=3, shuffle=False, verbose=0)
+        assert found == expected.history["loss"]
+        for mine, theirs in zip(network.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
