@@ -35,10 +35,11 @@
 # %% tags=["parameters"]
 seed: int = 0  # seed of split, first weights, order and wrong labels, 0 to 1000000
 fast: bool = False  # fewer epochs and digits
-parts: int = 4  # parts of the patients, each predicted once, 3 to 10
+parts: int = 4  # parts of the patients, each predicted once, 3 to 10, fast 3
 few_epochs: int = 3  # passes to compare two ways to weight, 1 to 20, fast 1
 epochs: int = 15  # passes of the network over the patients, 15 to 50
 more_epochs: int = 85  # passes after these, 1 to 200, fast 3
+thresholds: int = 20  # thresholds tried to tune one, 10 to 100, fast 10
 resamples: int = 1_000  # draws of the bootstrap, 100 to 5000, fast 200
 noise_rows: int = 10_000  # digits, half labeled carelessly, 1000 to 10000, fast 2000
 noise_epochs: int = 15  # passes over these digits, 3 to 100, fast 3
@@ -183,7 +184,7 @@ balance = negatives / positives
 print(f"weight of an ill patient: {balance:.2f}")
 
 by_class = trained(model, x_training, y_training, class_weight={1: balance})
-weights = np.where(y_training == 1, balance, 1.0)
+weights = np.where(y_training == 1, balance, 1.0).astype("float32")
 by_row = trained(model, x_training, y_training, weights)
 
 # %%
@@ -661,7 +662,7 @@ network = keras.Sequential(
 )
 loss = keras.losses.BinaryCrossentropy(from_logits=True)
 network.compile(Adam(0.01), loss=loss, jit_compile=False)
-fast_fit(network, seed=seed)
+fast_fit(network, seed=seed, xla_from=0)  # the program serves for many fits
 
 
 # %%
@@ -833,7 +834,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 
 def by_tuned_unit(x, y, weight, x_new):
     """Decisions, 0 or 1, for `x_new`, at a threshold chosen within x and y."""
-    settings = {"scoring": "f1", "thresholds": 20, "cv": 3}
+    settings = {"scoring": "f1", "thresholds": thresholds, "cv": 3}
     tuned = TunedThresholdClassifierCV(unit_with(weight), **settings)
     return tuned.fit(x, y).predict(x_new)
 

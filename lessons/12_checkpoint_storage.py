@@ -34,7 +34,7 @@
 seed: int = 0  # seed of arrays, kills and simulated failures, 0 to 1000000
 fast: bool = False  # a smaller state, a quicker disk, fewer kills and failures
 megabytes: int = 48  # size of the state that is saved, 1 to 400, fast 4
-kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 4
+kills: int = 8  # processes killed for each way of writing, 2 to 100, fast 2
 write_time: float = 0.2  # seconds for a state on the slow disk, 0.02 to 2, fast 0.1
 failures: int = 1000000  # simulated failures per point, 1000 to 5000000, fast 100000
 
