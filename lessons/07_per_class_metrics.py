@@ -117,17 +117,22 @@ import keras
 from course.training.metrics import ConfusionMatrix
 
 
-def network(kind=keras.Sequential):
-    """Return a new compiled model of class `kind`, with first weights from `seed`."""
-    keras.utils.set_random_seed(seed)
-    hidden = keras.layers.Dense(128, activation="relu")
-    output = keras.layers.Dense(10, activation="softmax")
-    model = kind([keras.Input((784,)), hidden, output])
+def compiled(model):
+    """Compile a model that logs its accuracy and the figures of every class."""
     metrics = ["accuracy", ConfusionMatrix(CLASSES, name="class")]
     loss = "sparse_categorical_crossentropy"
     model.compile("adam", loss, metrics=metrics, steps_per_execution=25)
     per_class.create_variables(model, x_train[:1], clothes.y_train[:1])
     return model
+
+
+# %%
+def network(kind=keras.Sequential):
+    """Return a new compiled model of class `kind`, with first weights from `seed`."""
+    keras.utils.set_random_seed(seed)
+    hidden = keras.layers.Dense(128, activation="relu")
+    output = keras.layers.Dense(10, activation="softmax")
+    return compiled(kind([keras.Input((784,)), hidden, output]))
 
 
 # %% [markdown]
@@ -253,6 +258,8 @@ spread(
     digits=1,
     unit="points",
 )
+
+# %%
 bound(
     "07.step_share",
     "the accuracy's change as a share of the shirt's",
@@ -260,6 +267,8 @@ bound(
     at_most={"full": 0.5},
     digits=2,
 )
+
+# %%
 bound(
     "07.hidden",
     "greatest distance of the accuracy from the worst recall",
@@ -315,20 +324,16 @@ bound(
 
 # %% tags=["solution"]
 def figures(counts):
-    """Return precision, recall and F1 from counts (true class, predicted class).
-
-    Each is an array (classes,)."""
+    """Return precision, recall and F1, arrays (classes,), from counts (true class,
+    predicted class)."""
     right = np.diagonal(counts).astype(float)
     true, predicted = counts.sum(axis=1), counts.sum(axis=0)
 
     def share(part, whole):
         return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
-    return (
-        share(right, predicted),
-        share(right, true),
-        share(2 * right, true + predicted),
-    )
+    precision, recall = share(right, predicted), share(right, true)
+    return precision, recall, share(2 * right, true + predicted)
 
 
 # %% tags=["check"]
@@ -448,9 +453,8 @@ from sklearn.metrics import precision_recall_fscore_support
 def difference_to_scikit_learn(streamed, x, y):
     """Return the largest difference over all classes and figures."""
     predicted = np.argmax(model(x), axis=1)
-    reference = precision_recall_fscore_support(
-        y, predicted, labels=range(10), zero_division=0
-    )
+    settings = {"labels": range(10), "zero_division": 0}
+    reference = precision_recall_fscore_support(y, predicted, **settings)
     differences = []
     for kind, values in zip(("precision", "recall", "f1"), reference, strict=False):
         ours = [streamed[f"class_{kind}_{name}"] for name in CLASSES]
@@ -541,8 +545,7 @@ class Counts(keras.metrics.Metric):
 # %% tags=["solution"]
 class Recalls(Counts):
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Count a batch: `y_true` (rows,) class numbers, `y_pred` (rows, 3)
-        probabilities."""
+        """Count a batch: class numbers (rows,), probabilities (rows, 3)."""
         true = ops.one_hot(ops.cast(y_true, "int32"), 3)
         predicted = ops.one_hot(ops.argmax(y_pred, axis=-1), 3)
         self.right.assign_add(ops.sum(true * predicted, axis=0))
@@ -666,33 +669,16 @@ class Recalls(Recalls):
 #
 # A metric with several results was not always possible. In TensorFlow 2.2 a metric returned one number. The published
 # notebook therefore overrides `train_step`, the method that `fit` calls for each batch, and adds the figures to the log
-# by hand. The class below follows that pattern, with our names and our metric. (The published metric calls `add_weight`
-# in a way that Keras 3 refuses.) At the time, `compiled_loss` and `compiled_metrics` were the official calls, and many
-# programs still contain them.
+# by hand. The three classes below follow that pattern, with our names and our metric. (The published metric calls
+# `add_weight` in a way that Keras 3 refuses.) At the time, `compiled_loss` and `compiled_metrics` were the official
+# calls, and many programs still contain them.
 
 # %%
 import tensorflow as tf
 
 
-class OldWay(keras.Sequential):
-    """The override as it was written for TensorFlow 2.2."""
-
-    def train_step(self, data):
-        x, y = data
-        with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
-        gradients = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_variables, strict=True)
-        )
-        return self.log(y, y_pred)
-
-    def test_step(self, data):
-        x, y = data
-        y_pred = self(x, training=False)
-        self.compiled_loss(y, y_pred, regularization_losses=self.losses)
-        return self.log(y, y_pred)
+class OldLog(keras.Sequential):
+    """Updates the metrics and makes the log by hand."""
 
     def log(self, y, y_pred):
         self.compiled_metrics.update_state(y, y_pred)
@@ -700,6 +686,34 @@ class OldWay(keras.Sequential):
         if "class" in self.metrics_names:  # the last metric, whose results are many
             logs |= self.metrics[-1].result()
         return logs
+
+
+# %% [markdown]
+# `fit` calls `train_step` for each batch of training rows, and `test_step` for each batch of validation rows.
+
+
+# %%
+class OldStep(OldLog):
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+        weights = self.trainable_variables
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return self.log(y, y_pred)
+
+
+# %%
+class OldWay(OldStep):
+    """The override as it was written for TensorFlow 2.2."""
+
+    def test_step(self, data):
+        x, y = data
+        y_pred = self(x, training=False)
+        self.compiled_loss(y, y_pred, regularization_losses=self.losses)
+        return self.log(y, y_pred)
 
 
 # %% [markdown] tags=["predict"]
@@ -767,30 +781,16 @@ for message in sorted({str(warning.message) for warning in caught}):
 #
 # You no longer need an override for per-class figures: a `result` may be a dictionary, so a metric can do it all. But
 # a metric sees only labels, predictions and the weights of rows. To log the length of the *gradient*, override
-# `train_step`. Today it reads like this:
+# `train_step`. The model first gets a `Mean` to collect the lengths:
 
 
 # %%
-class Watched(keras.Sequential):
-    """Train like plain fit, and also log the mean length of the gradient."""
+class GradientNorm(keras.Sequential):
+    """Has a metric for the length of the gradient, which validation does not log."""
 
     def __init__(self, layers):
         super().__init__(layers)
         self.gradient_norm = keras.metrics.Mean(name="gradient_norm")
-
-    def train_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, sample_weight)
-        gradients = tape.gradient(loss, self.trainable_variables)
-        self.optimizer.apply_gradients(
-            zip(gradients, self.trainable_variables, strict=True)
-        )
-        loss_tracker = self.metrics[0]
-        loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
-        self.gradient_norm.update_state(tf.linalg.global_norm(gradients))
-        return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data):
         logs = super().test_step(data)
@@ -799,10 +799,30 @@ class Watched(keras.Sequential):
 
 
 # %% [markdown]
+# Today the step itself reads like this:
+
+
+# %%
+class Watched(GradientNorm):
+    """Train like plain fit, and also log the mean length of the gradient."""
+
+    def train_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
+        gradients = tape.gradient(loss, self.trainable_variables)
+        self.optimizer.apply(gradients, self.trainable_variables)
+        self.metrics[0].update_state(loss, sample_weight=tf.shape(x)[0])
+        self.gradient_norm.update_state(tf.linalg.global_norm(gradients))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+
+# %% [markdown]
 # - `unpack_x_y_sample_weight` also accepts batches with sample weights; `x, y = data` fails on them.
 # - `compute_loss` adds the penalties of regularized layers.
-# - The loss tracker is updated by hand. It weights the loss by the rows of the batch, since the last batch may be
-#   smaller.
+# - The first metric is the tracker of the loss, which you update by hand. It weights the loss by the rows of the batch,
+#   since the last batch may be smaller.
 # - `compute_metrics` updates the metrics of `compile` and returns all results.
 #
 # To change only what goes in or comes out, as `test_step` does, leave the rest to `super()`. Here is a second override,
@@ -944,6 +964,8 @@ spread(
     digits=1,
     unit="points",
 )
+
+# %%
 spread(
     "07.optimism",
     "worst F1, validation minus test",
@@ -1086,6 +1108,7 @@ def both(figure):
     return {"with weights": weighted_history[key], "without": history[key]}
 
 
+# %%
 per_class.panels(
     range(1, epochs + 1),
     {"recall": both("recall"), "precision": both("precision"), "F1": both("f1")},
@@ -1131,6 +1154,8 @@ bound(
     digits=1,
     unit="points",
 )
+
+# %%
 bound(
     "07.gain_shirt_precision",
     "gain in the shirt's precision",
@@ -1139,6 +1164,8 @@ bound(
     digits=1,
     unit="points",
 )
+
+# %%
 for name, words, key in (
     ("07.gain_shirt_f1", "gain in the shirt's F1", "val_class_f1_shirt"),
     ("07.gain_worst_f1", "gain in the worst F1", "val_class_worst_f1"),
@@ -1185,6 +1212,8 @@ bound(
     digits=1,
     unit="points",
 )
+
+# %%
 bound(
     "07.invented_low",
     "more other clothes called shirts, low end over the images",

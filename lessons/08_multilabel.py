@@ -189,6 +189,8 @@ bound(
     at_most=0.85,
 )
 spread("08.nothing_accuracy", '"accuracy" of saying no', nothing["accuracy"])
+
+# %%
 bound(
     "08.accuracy_less_share_of_0",
     '"accuracy" against the share with a 0',
@@ -234,21 +236,23 @@ def train(loss, metrics=(), x=x_train, y=y_train):
     return model, run.history
 
 
-plain, history = train(
-    "binary_crossentropy", ["accuracy", "binary_accuracy", ExactMatch()]
-)
+# %%
+three_metrics = ["accuracy", "binary_accuracy", ExactMatch()]
+plain, history = train("binary_crossentropy", three_metrics)
+
+# %%
+accuracies = {
+    "binary accuracy": history["val_binary_accuracy"],
+    'what "accuracy" reports': history["val_accuracy"],
+    "exact match": history["val_exact_match"],
+}
 
 # %%
 from course import plots
 
-three = {
-    "binary_accuracy": "binary accuracy",
-    "accuracy": 'what "accuracy" reports',
-    "exact_match": "exact match",
-}
 plots.lines(
     range(1, epochs + 1),
-    {name: history[f"val_{key}"] for key, name in three.items()},
+    accuracies,
     title="One network, three accuracies",
     x_label="epoch",
     y_label="share (of validation labels or canvases)",
@@ -363,6 +367,8 @@ bound(
     digits=2,
     unit="millionths",
 )
+
+# %%
 bound(
     "08.micro_minus_macro",
     "micro F1 minus macro F1",
@@ -394,6 +400,8 @@ of_digit = {
     "average precision": aps,
     "share of canvases": y_validation.mean(axis=0),
 }
+
+# %%
 plots.lines(
     range(10),
     of_digit,
@@ -674,26 +682,30 @@ plain_thresholds = thresholds(probability)
 # %%
 import pandas as pd
 
-x_new, y_new = compose(
-    digits.x_validation,
-    digits.y_validation,
-    canvases // 4,
-    np.random.default_rng([seed, 1]),
-)
+
+def three_scores(y, predicted):
+    """Return exact match, macro F1 and recall, in %."""
+    average = {"average": "macro", "zero_division": 0}
+    return {
+        "exact match": 100 * sk.accuracy_score(y, predicted),
+        "macro F1": 100 * sk.f1_score(y, predicted, **average),
+        "recall": 100 * sk.recall_score(y, predicted, **average),
+    }
 
 
+# %%
 def score_table(probability, thresholds, y):
-    """Return exact match, macro F1 and recall, in %, for each set of thresholds."""
-    rows = {}
-    for name, threshold in thresholds.items():
-        predicted = probability > threshold
-        average = {"average": "macro", "zero_division": 0}
-        rows[name] = {
-            "exact match": 100 * sk.accuracy_score(y, predicted),
-            "macro F1": 100 * sk.f1_score(y, predicted, **average),
-            "recall": 100 * sk.recall_score(y, predicted, **average),
-        }
+    """Return a table of the three scores, a row for each set of thresholds."""
+    rows = {
+        name: three_scores(y, probability > threshold)
+        for name, threshold in thresholds.items()
+    }
     return pd.DataFrame(rows).T
+
+
+# %%
+rng_new = np.random.default_rng([seed, 1])
+x_new, y_new = compose(digits.x_validation, digits.y_validation, canvases // 4, rng_new)
 
 
 # %% tags=["varies"]
@@ -721,6 +733,8 @@ bound(
     at_least=0,
     **points,
 )
+
+# %%
 spread(
     "08.plain_gain_exact",
     "gain in exact match, thresholds for accuracy",
@@ -792,6 +806,8 @@ bound(
     at_least=0,
     **points,
 )
+
+# %%
 bound(
     "08.weighted_exact",
     "what weighting does to exact match",
@@ -799,6 +815,8 @@ bound(
     at_most=0,
     **points,
 )
+
+# %%
 spread(
     "08.weighted_macro",
     "what weighting does to macro F1",
@@ -899,6 +917,8 @@ where = {
     "weighted, for accuracy": weighted_thresholds["for accuracy"],
     "formula of exercise 08.3": multilabel.moved_half(weights),
 }
+
+# %%
 plots.lines(
     range(10),
     where,
@@ -976,6 +996,7 @@ undecided.compile(no_steps, loss="binary_crossentropy", run_eagerly=True)
 class_weight = {digit: 10.0 + digit for digit in range(10)}
 
 
+# %%
 def weight_used(*on):
     """Return the weight that fit gives a canvas with the digits `on`."""
     row = np.zeros((1, 10), "float32")
@@ -1061,6 +1082,8 @@ bound(
     at_least={"full": 2, "fast": 0},
     **points,
 )
+
+# %%
 bound(
     "08.undone",
     "share of the weights' loss undone",
@@ -1070,6 +1093,8 @@ bound(
 )
 spread("08.test_gain_plain", "chosen thresholds gain, plain", plain_gain, **points)
 spread("08.test_behind", "plain minus weighted, chosen thresholds", behind, **points)
+
+# %%
 spread(
     "08.test_exact_match",
     "exact match of the choice, test",

@@ -92,8 +92,7 @@ import numpy as np
 
 
 def split(y, parts):
-    """Give each row a part, 0 to parts - 1, at random, with equally many positives in
-    each."""
+    """Return each row's part, at random, with equally many positives in each."""
     # negatives first, each class shuffled
     order = np.lexsort((np.random.default_rng(seed).random(len(y)), y))
     part = np.empty(len(y), int)
@@ -150,12 +149,10 @@ from keras.optimizers import SGD, Adam
 
 def one_unit(optimizer):
     """One sigmoid unit, compiled."""
-    model = keras.Sequential(
-        [keras.Input(x_training.shape[1:]), keras.layers.Dense(1, activation="sigmoid")]
-    )
-    model.compile(
-        optimizer, loss="binary_crossentropy", metrics=["accuracy"], jit_compile=False
-    )
+    sigmoid = keras.layers.Dense(1, activation="sigmoid")
+    model = keras.Sequential([keras.Input(x_training.shape[1:]), sigmoid])
+    settings = {"loss": "binary_crossentropy", "metrics": ["accuracy"]}
+    model.compile(optimizer, jit_compile=False, **settings)
     return model
 
 
@@ -390,6 +387,8 @@ bound(
     distance["SGD"],
     at_least={"full": 0.03},
 )
+
+# %%
 bound(
     "09.adam_over_sgd",
     "Adam's mean difference over that of SGD",
@@ -423,6 +422,7 @@ half = len(y_training) / 2
 mean_one = {0: half / counts[0], 1: half / counts[1]}
 one_over_count = {0: 1 / counts[0], 1: 1 / counts[1]}
 
+# %%
 reinitialize(sgd, seed)
 start = np.concatenate(sgd.get_weights(), axis=None)
 moved = {}
@@ -438,6 +438,8 @@ bound(
     np.abs(with_tens - ten_times_faster).max(),
     at_most=1e-5,
 )
+
+# %%
 bound(
     "09.one_over_count",
     "how far SGD gets with 1 / count, over how far with a mean of 1",
@@ -550,6 +552,8 @@ fact(
     "accuracy and val_accuracy are equal (to a millionth)",
     abs(logs["accuracy"][0] - logs["val_accuracy"][0]) <= 1e-6,
 )
+
+# %%
 bound(
     "09.loss_gap",
     "loss and val_loss differ by",
@@ -672,6 +676,7 @@ def risks_of(network, x):
     return expit(logits.astype("float64"))
 
 
+# %%
 class Snapshots(keras.callbacks.Callback):
     """Keep the risks that the model gives to `x` after each epoch."""
 
@@ -757,6 +762,9 @@ for name in pairs:
         with_weights[name]["recall"] - without[name]["recall"],
         at_least={"full": 0},
     )
+
+# %%
+for name in pairs:
     for score in ("precision", "accuracy"):
         bound(
             f"09.{score}_{name}",
@@ -809,6 +817,8 @@ for name, share in alike.items():
         share,
         at_least=0.95,
     )
+
+# %%
 spread(
     "09.f1_moved_gain",
     "F1 of the unit, threshold moved minus weighted",
@@ -963,20 +973,19 @@ def compare(score, first, second):
 # - average precision, unweighted, network minus unit
 
 # %%
+of_recall = compare(recall, weighted_unit > 0.5, plain_unit > 0.5)
+of_f1 = compare(f1, tuned_plain, tuned_weighted)
+of_unit = compare(average_precision, *pairs["unit"])
+of_network = compare(average_precision, *pairs["network"])
+of_both = compare(average_precision, plain_network[now], plain_unit)
+
+# %%
 differences = {
-    "recall at 0.5, unit:\nweighted - unweighted": compare(
-        recall, weighted_unit > 0.5, plain_unit > 0.5
-    ),
-    "F1 tuned, unit:\nunweighted - weighted": compare(f1, tuned_plain, tuned_weighted),
-    "average precision, unit:\nunweighted - weighted": compare(
-        average_precision, plain_unit, weighted_unit
-    ),
-    "average precision, network:\nunweighted - weighted": compare(
-        average_precision, plain_network[now], weighted_network[now]
-    ),
-    "average precision, unweighted:\nnetwork - unit": compare(
-        average_precision, plain_network[now], plain_unit
-    ),
+    "recall at 0.5, unit:\nweighted - unweighted": of_recall,
+    "F1 tuned, unit:\nunweighted - weighted": of_f1,
+    "average precision, unit:\nunweighted - weighted": of_unit,
+    "average precision, network:\nunweighted - weighted": of_network,
+    "average precision, unweighted:\nnetwork - unit": of_both,
 }
 
 # %% tags=["varies"]
@@ -987,13 +996,14 @@ imbalance.intervals(
 )
 
 # %%
-of_recall, of_f1, of_unit, of_network, of_both = differences.values()
 bound(
     "09.recall_low",
     "recall, weighted minus unweighted: interval begins at",
     of_recall[1].low,
     at_least=0,
 )
+
+# %%
 for short, words, (_, interval) in (
     ("f1", "F1 tuned, unit", of_f1),
     ("ranking_unit", "ranking, unit", of_unit),
@@ -1108,13 +1118,15 @@ bound(
 # which is `course.training.metrics.undo_weighting`. One number for the result is the **Brier score**, the mean of
 # $(p - y)^2$ over the patients; smaller is better.
 
+
 # %%
-from course.training.metrics import undo_weighting
-
-
 def brier(y, risk):
+    """The mean squared distance of the risks from what came true."""
     return ((risk - y) ** 2).mean()
 
+
+# %%
+from course.training.metrics import undo_weighting
 
 scores = {}
 for name, (plain, weighted) in pairs.items():
@@ -1129,19 +1141,25 @@ damage = {
 pd.DataFrame(scores).T.round(4)
 
 # %%
-for name, score in scores.items():
+for name, (difference, _) in damage.items():
     spread(
         f"09.brier_{name}",
         f"Brier score of the {name}, weighted minus unweighted",
-        damage[name][0],
+        difference,
         digits=4,
     )
+
+# %%
+for name, (_, interval) in damage.items():
     spread(
         f"09.brier_low_{name}",
         f"the same for the {name}: interval begins at",
-        damage[name][1].low,
+        interval.low,
         digits=4,
     )
+
+# %%
+for name, score in scores.items():
     bound(
         f"09.brier_restored_{name}",
         f"share of the damage that the correction undoes, {name}",
@@ -1365,19 +1383,26 @@ print(
 )
 
 # %%
-from sklearn.metrics import log_loss
-
 with_one = np.column_stack([x_training, np.ones(len(x_training))])  # for the bias
 
 
-def sgd_steps(rate, chance, row_weight):
+def after_step(own, rows, rate, row_weight):
+    """The unit's weights after a step from `own` with these rows."""
+    error = row_weight[rows] * (expit(with_one[rows] @ own) - y_training[rows])
+    return own - rate * with_one[rows].T @ error / 32
+
+
+# %%
+from sklearn.metrics import log_loss
+
+
+def sgd_losses(rate, chance, row_weight):
     """The weighted loss after every tenth step."""
     rng = np.random.default_rng(seed)
     own, losses = np.zeros(with_one.shape[1]), []
     for step in range(1, 501):
         rows = rng.choice(len(y_training), 32, p=chance)
-        error = row_weight[rows] * (expit(with_one[rows] @ own) - y_training[rows])
-        own -= rate * with_one[rows].T @ error / 32
+        own = after_step(own, rows, rate, row_weight)
         if step % 10 == 0:
             risk = expit(with_one @ own)
             losses.append(log_loss(y_training, risk, sample_weight=weight))
@@ -1390,7 +1415,7 @@ ways = {
     "oversampled": (weight / weight.sum(), np.ones_like(weight)),
 }
 training_loss = {
-    rate: {name: sgd_steps(rate, *way) for name, way in ways.items()}
+    rate: {name: sgd_losses(rate, *way) for name, way in ways.items()}
     for rate in (0.1, 1.0)
 }
 
@@ -1518,12 +1543,16 @@ bound(
     at_most=0.05,
 )
 spread("09.shells_recall_weighted", "recall, weighted", rows["weighted"]["recall"][0])
+
+# %%
 bound(
     "09.shells_precision",
     "precision, weighted",
     rows["weighted"]["precision"][0],
     at_most=0.05,
 )
+
+# %%
 bound(
     "09.shells_best_f1",
     "best F1 of any threshold, unweighted",
@@ -1578,34 +1607,30 @@ labels = np.where(wrong, (true + rng.integers(1, 10, len(true))) % 10, true)
 
 # %%
 keras.utils.set_random_seed(seed)
-layers = [
-    keras.layers.Dense(64, activation="relu"),
-    keras.layers.Dense(10, activation="softmax"),
-]
-reader = keras.Sequential([keras.Input((784,)), *layers])
-reader.compile(
-    SGD(0.3),
-    loss="sparse_categorical_crossentropy",
-    metrics=["accuracy"],
-    jit_compile=False,
-)
+hidden = keras.layers.Dense(64, activation="relu")
+output = keras.layers.Dense(10, activation="softmax")
+reader = keras.Sequential([keras.Input((784,)), hidden, output])
+loss = "sparse_categorical_crossentropy"
+reader.compile(SGD(0.3), loss=loss, metrics=["accuracy"], jit_compile=False)
 fast_fit(reader, seed=seed)
+
+# %%
+settings = {
+    "validation_data": (x_validation, digits.y_validation),
+    "validation_batch_size": 1_000,
+    "batch_size": 100,
+    "epochs": noise_epochs,
+    "verbose": 0,
+}
 
 # %%
 curves = {}
 for name, weight in {"full weight": 1.0, "a tenth": 0.1, "left out": 0.0}.items():
-    weights = np.where(careless, weight, 1.0)
-    fit = reinitialize(reader, seed).fit(
-        x_digits,
-        labels,
-        sample_weight=(weights / weights.mean()).astype("float32"),
-        validation_data=(x_validation, digits.y_validation),
-        batch_size=100,
-        validation_batch_size=1_000,
-        epochs=noise_epochs,
-        verbose=0,
-    )
-    curves[name] = 100 * np.array(fit.history["val_accuracy"])
+    trust = np.where(careless, weight, 1.0)
+    trust = (trust / trust.mean()).astype("float32")
+    reinitialize(reader, seed)
+    run = reader.fit(x_digits, labels, sample_weight=trust, **settings)
+    curves[name] = 100 * np.array(run.history["val_accuracy"])
 
 # %% tags=["varies"]
 plots.lines(

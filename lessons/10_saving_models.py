@@ -101,12 +101,14 @@ def compiled(model):
 # %%
 import numpy as np
 
-from course.training.fast_fit import epoch_order
-
 
 def flat(model):
     """All weights of a model, one after the other."""
     return np.concatenate([weights.ravel() for weights in model.get_weights()])
+
+
+# %%
+from course.training.fast_fit import epoch_order
 
 
 def train(model, first, last):
@@ -260,14 +262,17 @@ fact(
 )
 
 # %%
+strayed = {
+    name: np.abs(weights - uninterrupted).max(axis=1)
+    for name, weights in resumed.items()
+}
+
+# %%
 from course import plots
 
 plots.lines(
     range(epochs + 1, epochs + more + 1),
-    {
-        name: np.abs(weights - uninterrupted).max(axis=1)
-        for name, weights in resumed.items()
-    },
+    strayed,
     title="How far a resumed training strays from the uninterrupted one",
     x_label="epoch",
     y_label="largest difference of any weight",
@@ -305,6 +310,7 @@ def structure(model):
     return json.dumps(model.get_config(), sort_keys=True)
 
 
+# %%
 loaded = keras.models.model_from_json((folder / "model.json").read_text())
 print("same structure:", structure(loaded) == structure(model))
 print("same weights:  ", np.array_equal(flat(loaded), at_save))
@@ -343,8 +349,7 @@ import textwrap
 
 
 def attempt(action, *arguments, **options):
-    """Call `action`; print the first line of its error, if any; return whether it
-    succeeded."""
+    """Call `action` and print the first line of an error; return whether it worked."""
     try:
         action(*arguments, **options)
         return True
@@ -464,8 +469,7 @@ fact(
 
 # %% tags=["solution"]
 def seed_states(model):
-    """Return layer name -> seed state (a NumPy array) for every layer that draws random
-    numbers."""
+    """Return layer name -> seed state (a NumPy array) of each layer that has one."""
     random = [layer for layer in model.layers if hasattr(layer, "seed_generator")]
     return {
         layer.name: keras.ops.convert_to_numpy(layer.seed_generator.state)
@@ -598,6 +602,7 @@ def from_weights(name, ready=False):
     return model
 
 
+# %%
 def from_h5(name):
     return keras.models.load_model(folder / f"{name}.h5")
 
@@ -695,6 +700,7 @@ def other(hidden="hidden"):
     return keras.Sequential([keras.Input((4,)), *layers])
 
 
+# %%
 for suffix in (".weights.h5", ".keras", ".h5"):
     print(f"{suffix:12}", end=" ")
     if attempt(other().load_weights, folder / f"model{suffix}", by_name=True):
@@ -769,26 +775,29 @@ print(np.array_equal(copied, source.get_layer("hidden").get_weights()[0]))
 # one of the two models has no such layer, or if the shapes of the weights differ. For the first entry that does not
 # fit, `transfer` raises a `ValueError` whose text names the layer of the target, and the target stays as it was. With
 # `{"answer": "nowhere"}` it might say: layer 'answer': the source has no layer 'nowhere'.
+#
+# You may let `fitting` check a single entry and call it from `transfer`. Only `transfer` is judged.
+
+
+# %% tags=["solution"]
+def fitting(source, target, to, origin):
+    """Return layer `to` of the target and the weights of layer `origin` of the source;
+    raise a ValueError that names `to` if they do not fit."""
+    try:
+        layer = target.get_layer(to)
+        weights = source.get_layer(origin).get_weights()
+    except ValueError as error:
+        raise ValueError(f"layer {to!r}, weights of {origin!r}: {error}") from error
+    if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
+        raise ValueError(f"layer {to!r}: the weights of {origin!r} have other shapes")
+    return layer, weights
 
 
 # %% tags=["solution"]
 def transfer(source, target, names):
     """Copy weights into `target`, given layer of the target -> layer of the source; all
     of them or none."""
-    pairs = []
-    for to, origin in names.items():
-        try:
-            layer, weights = (
-                target.get_layer(to),
-                source.get_layer(origin).get_weights(),
-            )
-        except ValueError as error:
-            raise ValueError(f"layer {to!r}, weights of {origin!r}: {error}") from error
-        if [w.shape for w in layer.get_weights()] != [w.shape for w in weights]:
-            raise ValueError(
-                f"layer {to!r}: its weights have other shapes than those of {origin!r}"
-            )
-        pairs.append((layer, weights))
+    pairs = [fitting(source, target, *entry) for entry in names.items()]
     for layer, weights in pairs:
         layer.set_weights(weights)
 
@@ -1052,8 +1061,7 @@ fact("10.damaged_refused", "damaged files that were refused", sum(refused), equa
 
 # %% tags=["solution"]
 def audit(folder, sums):
-    """Return file name -> "missing", "altered" or "unexpected", for each file that is
-    not in order."""
+    """Return file name -> "missing", "altered" or "unexpected", where not in order."""
     present = {path.name for path in folder.iterdir()}
     found = dict.fromkeys(present - sums.keys(), "unexpected")
     for name, expected in sums.items():

@@ -64,16 +64,22 @@ import keras
 from keras import layers
 
 
-def network(filters, more_filters, hidden, dropout=1):
-    """Build the classifier; `dropout=0` leaves dropout out."""
-    keras.utils.clear_session(free_memory=False)  # layer names count from 1 again
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((28, 28, 1))])
+def add_convolutions(model, filters, more_filters, dropout):
+    """Add the layers up to the flat features."""
     model.add(layers.Conv2D(filters, 3, activation="relu"))
     model.add(layers.Conv2D(more_filters, 3, activation="relu"))
     model.add(layers.MaxPooling2D())
     model.add(layers.Dropout(0.25 * dropout))
     model.add(layers.Flatten())
+
+
+# %%
+def network(filters, more_filters, hidden, dropout=1):
+    """Build the classifier; `dropout=0` leaves dropout out."""
+    keras.utils.clear_session(free_memory=False)  # layer names count from 1 again
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((28, 28, 1))])
+    add_convolutions(model, filters, more_filters, dropout)
     model.add(layers.Dense(hidden, activation="relu"))
     model.add(layers.Dropout(0.5 * dropout))
     model.add(layers.Dense(10, activation="softmax"))
@@ -108,9 +114,6 @@ for name, interval in {"every epoch": per_epoch, "every 100 batches": 100}.items
 # a few hundred digits.
 
 # %%
-import tempfile
-from pathlib import Path
-
 import numpy as np
 
 from course.data import load
@@ -121,8 +124,6 @@ y = digits.y_train[:rows]
 x_validation = digits.x_validation[:judged, ..., None].astype("float32") / 255
 y_validation = digits.y_validation[:judged]
 batch_size = min(64, len(x) // 4)  # at least four batches an epoch
-temporary = tempfile.TemporaryDirectory()
-folder = Path(temporary.name)
 print(len(x), "digits to learn from, in batches of", batch_size)
 
 # %% [markdown]
@@ -133,15 +134,16 @@ print(len(x), "digits to learn from, in batches of", batch_size)
 
 
 # %%
-from course.training.batches import shuffled_batches
-
-
 def compiled(model):
     """Compile a model with Adam, and create the optimizer's variables (lesson 10)."""
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(0.01), loss=loss, jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+# %%
+from course.training.batches import shuffled_batches
 
 
 def fit(model, callbacks, **options):
@@ -153,6 +155,11 @@ def fit(model, callbacks, **options):
 
 
 # %%
+import tempfile
+from pathlib import Path
+
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
 saved = folder / "saved"
 
 
@@ -306,12 +313,15 @@ resumed = fit(model, keep_best, initial_epoch=killed, epochs=long_epochs)["val_l
 
 # %%
 best = int(losses[:killed].argmin()) + 1
+from_the_best = {
+    "left alone": losses[best - 1 :],
+    "killed, restarted from weights": [*losses[best - 1 : killed], *resumed],
+}
+
+# %%
 plots.lines(
     np.arange(best, long_epochs + 1),
-    {
-        "left alone": losses[best - 1 :],
-        "killed, restarted from weights": [*losses[best - 1 : killed], *resumed],
-    },
+    from_the_best,
     title="A run that got only its weights back",
     x_label="epoch",
     y_label="validation cross-entropy (nats)",
@@ -372,6 +382,7 @@ class Killed(Exception):
     """Stands in for the end of the process."""
 
 
+# %%
 class Kill(keras.callbacks.Callback):
     """Ends training before a batch, counted from 0."""
 
@@ -410,9 +421,7 @@ from contextlib import suppress
 
 
 def train_once(*callbacks, data=None):
-    """Train a fresh model to its end or its death; return its weights.
-
-    `data`: batches in place of the arrays."""
+    """Train a fresh model on the arrays, or on `data`, until it ends or is killed."""
     fresh_model()
     if data is None:
         keras.utils.set_random_seed(seed)  # from which Keras shuffles arrays
@@ -496,6 +505,7 @@ def shuffled_anew():
     return shuffled_batches(x, y, batch_size=batch_size, seed=seed)
 
 
+# %%
 empty_folder(backup)
 alone = train_once(data=shuffled_anew())
 print("two runs left alone:", distance(train_once(data=shuffled_anew()), alone))
@@ -551,6 +561,7 @@ def make_or_restore_model(checkpoints):
     return keras.models.load_model(max(files, key=lambda file: file.stat().st_ctime))
 
 
+# %%
 def run_training(model, checkpoints, *callbacks, **options):
     """Train and save the whole model after every epoch."""
     save = keras.callbacks.ModelCheckpoint(checkpoints / "ckpt-{epoch}.keras")
@@ -814,11 +825,11 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 # After an exception Python still cleans up. A real kill, the signal SIGKILL, ends a process where it stands. Clusters
 # are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. That is time enough for one
 # last checkpoint, if a save takes no longer. (Cheap cloud machines that can be taken back, called spot machines, give
-# notice too; how they do it depends on the provider.) Here is a program without Keras, which starts in a moment. It
-# saves every ten steps, and also when SIGTERM has come.
+# notice too; how they do it depends on the provider.) Here is a program without Keras, which starts in a moment, in
+# three parts. At its start it arranges to be told of SIGTERM, and looks for the newest checkpoint:
 
 # %%
-PROGRAM = """
+START = """
 import signal, sys, time
 import numpy as np
 from course.training.checkpoint_files import CheckpointFolder, Position
@@ -828,15 +839,32 @@ signal.signal(signal.SIGTERM, lambda *_: signals.append("SIGTERM"))
 checkpoints = CheckpointFolder(sys.argv[1], keep=2, asynchronous=False)
 checkpoints.open()
 found = checkpoints.newest()
-start = found.position.batch if found else 0
-state = found.state if found else {"weights": np.zeros(5), "velocity": np.zeros(5)}
-print("from step", start, flush=True)
-for step in range(start + 1, 81):
+"""
+
+# %% [markdown]
+# It trains a linear model, from that checkpoint or from zeros:
+
+# %%
+TRAINING = """
+def trained(state, step):
     row = np.random.default_rng(step).normal(size=5)  # a function of the step
     gradient = (row @ state["weights"] - row.sum()) * row
     velocity = 0.9 * state["velocity"] - 0.01 * gradient
-    state = {"weights": state["weights"] + velocity, "velocity": velocity}
     time.sleep(0.005)  # a larger model takes longer
+    return {"weights": state["weights"] + velocity, "velocity": velocity}
+
+start = found.position.batch if found else 0
+state = found.state if found else {"weights": np.zeros(5), "velocity": np.zeros(5)}
+print("from step", start, flush=True)
+"""
+
+# %% [markdown]
+# It saves every ten steps, and also when SIGTERM has come. Then it ends.
+
+# %%
+LOOP = """
+for step in range(start + 1, 81):
+    state = trained(state, step)
     stop = bool(signals)
     if stop or step % 10 == 0:
         checkpoints.save(Position(epoch=0, batch=step), state, best=None)
@@ -844,6 +872,7 @@ for step in range(start + 1, 81):
     if stop: sys.exit()
 print(state["weights"].tobytes().hex())
 """
+PROGRAM = START + TRAINING + LOOP
 
 
 # %%
@@ -913,19 +942,15 @@ fact("11.killed_process", "killed and terminated: the same weights, bit for bit"
 import tensorflow as tf
 
 
-def endless_batches():
-    """Return one epoch after the other, each in its own order."""
-
-    def one_epoch(epoch):
-        seeds = tf.stack([tf.cast(seed, tf.int64), epoch])
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), seeds)
-        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
-        return batches.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows)))
-
-    return tf.data.Dataset.range(10**6).flat_map(one_epoch)
+def one_epoch(epoch):
+    """Return the batches of an epoch, in an order of its own."""
+    seeds = tf.stack([tf.cast(seed, tf.int64), epoch])
+    order = tf.random.experimental.stateless_shuffle(tf.range(len(x)), seeds)
+    batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    return batches.map(lambda rows: (tf.gather(x, rows), tf.gather(y, rows)))
 
 
-endless = endless_batches()
+endless = tf.data.Dataset.range(10**6).flat_map(one_epoch)  # epoch after epoch
 
 # %%
 loss = keras.losses.SparseCategoricalCrossentropy()
@@ -946,17 +971,23 @@ def train_step(inputs, labels):
 
 
 # %%
-def tensorflow_run(name, until, leave_out=""):
-    """Go on from the newest checkpoint, if any; die before step `until`."""
-    step = tf.Variable(0)
-    iterator = iter(endless)
-    parts = {"model": fresh_model(), "optimizer": model.optimizer, "step": step}
-    parts["iterator"] = iterator
+def restored(name, leave_out):
+    """Restore the newest checkpoint, if any; return its manager, step and iterator."""
+    step, iterator = tf.Variable(0), iter(endless)
+    parts = {"model": fresh_model(), "optimizer": model.optimizer}
+    parts |= {"step": step, "iterator": iterator}
     parts["seeds"] = [layer.seed_generator.state.value for layer in dropouts]
     parts.pop(leave_out, None)
     checkpoint = tf.train.Checkpoint(**parts)
     manager = tf.train.CheckpointManager(checkpoint, folder / name, max_to_keep=2)
     checkpoint.restore(manager.latest_checkpoint)
+    return manager, step, iterator
+
+
+# %%
+def tensorflow_run(name, until, leave_out=""):
+    """Go on from the newest checkpoint, if any; die before step `until`."""
+    manager, step, iterator = restored(name, leave_out)
     while step < until:
         if step % every == 0:
             manager.save()
@@ -976,9 +1007,9 @@ for left_out in ("", "seeds", "iterator"):
     away[left_out] = distance(tensorflow_run(name, last, left_out), whole)
 
 # %% [markdown] tags=["answer"]
-# **It strays** if `seeds` is left out, by {{11.tensorflow_seeds}}. TensorFlow follows objects of its own kind, and Keras' `SeedGenerator` is
-# not one of them. Weights and optimizer come back, and there is no warning. The sure way to find out what a tool saves
-# is to resume a run and compare.
+# **It strays** if `seeds` is left out, by {{11.tensorflow_seeds}}. TensorFlow follows objects of its own kind, and
+# Keras' `SeedGenerator` is not one of them. Weights and optimizer come back, and there is no warning. The sure way to
+# find out what a tool saves is to resume a run and compare.
 
 # %%
 fact("11.tensorflow", "tf.train.Checkpoint: difference", away[""], equals=0.0)
@@ -1009,15 +1040,23 @@ bound(
 
 
 # %%
-def pytorch_start(path):
-    """Return model, optimizer and step, as the checkpoint has them if there is one."""
+def pytorch_model():
+    """Return a new model and its optimizer."""
     import torch
     from torch import nn
 
     torch.manual_seed(seed)
     parts = [nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Dropout(0.5)]
     model = nn.Sequential(*parts, nn.Linear(16, 10))
-    adam = torch.optim.Adam(model.parameters(), lr=0.01)
+    return model, torch.optim.Adam(model.parameters(), lr=0.01)
+
+
+# %%
+def pytorch_start(path):
+    """Return model, optimizer and step, as the checkpoint has them if there is one."""
+    import torch
+
+    model, adam = pytorch_model()
     if not path.exists():
         return model, adam, 0
     saved = torch.load(path, weights_only=True)
@@ -1055,24 +1094,37 @@ def pytorch_batches(epoch, done, complete):
 
 
 # %%
-def pytorch_run(path, until, complete=True):
-    """Go on from the checkpoint, if any, and die before step `until`."""
-    from torch.nn.functional import cross_entropy
-
-    model, adam, step = pytorch_start(path)
-    save_every = every if complete else per_epoch
-    while step < until:
+def pytorch_steps(start, complete):
+    """Yield the number of each step from `start` on, with its batch."""
+    step = start
+    while True:
         epoch, done = divmod(step, per_epoch)
         for inputs, labels in pytorch_batches(epoch, done, complete):
-            if step == until:
-                break
-            if step % per_epoch % save_every == 0:
-                pytorch_save(path, model, adam, step, complete)
-            adam.zero_grad()
-            cross_entropy(model(inputs), labels).backward()
-            adam.step()
+            yield step, inputs, labels
             step += 1
-    return [weights.detach().numpy() for weights in model.parameters()]
+
+
+# %%
+def pytorch_train_step(model, adam, inputs, labels):
+    """Take one step of training on a batch."""
+    from torch.nn.functional import cross_entropy
+
+    adam.zero_grad()
+    cross_entropy(model(inputs), labels).backward()
+    adam.step()
+
+
+# %%
+def pytorch_run(path, until, complete=True):
+    """Go on from the checkpoint, if any, and die before step `until`."""
+    model, adam, start = pytorch_start(path)
+    save_every = every if complete else per_epoch
+    for step, inputs, labels in pytorch_steps(start, complete):
+        if step == until:
+            return [weights.detach().numpy() for weights in model.parameters()]
+        if step % per_epoch % save_every == 0:
+            pytorch_save(path, model, adam, step, complete)
+        pytorch_train_step(model, adam, inputs, labels)
 
 
 # %%
@@ -1120,6 +1172,14 @@ else:
 
 
 # %%
+def descent(weights, steps, rng):
+    """Return a step down the gradient at a random row; the steps become smaller."""
+    row = rng.normal(size=3)
+    error = row @ (weights - [1.0, 2.0, 3.0])
+    return -0.1 / (1 + steps) * error * row
+
+
+# %%
 class Trainer:
     """A linear model with momentum; each step draws a row at random."""
 
@@ -1130,10 +1190,8 @@ class Trainer:
         self.steps = 0
 
     def step(self):
-        row = self.rng.normal(size=3)
-        error = row @ (self.weights - [1.0, 2.0, 3.0])
         self.velocity *= 0.9
-        self.velocity -= 0.1 / (1 + self.steps) * error * row
+        self.velocity += descent(self.weights, self.steps, self.rng)
         self.weights += self.velocity
         self.steps += 1
 

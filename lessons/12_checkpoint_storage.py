@@ -99,6 +99,7 @@ temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
 
+# %%
 def write(path, arrays, sync=True):
     """Write the bytes of all arrays one after the other, without any format."""
     with path.open("wb") as file:
@@ -257,6 +258,18 @@ def put(array):
 
 
 # %%
+def timed_save(writer, pending, asynchronous):
+    """Start a write after the pending one; return it and the seconds this has taken."""
+    start = time.perf_counter()
+    if pending:
+        pending.result()  # one write at a time
+    pending = writer.submit(put, small_state.copy())
+    if not asynchronous:
+        pending.result()
+    return pending, time.perf_counter() - start
+
+
+# %%
 def stall(work, asynchronous, saves=4):
     """Return the median seconds that a save stops training, after the first save."""
     pending = None
@@ -264,13 +277,8 @@ def stall(work, asynchronous, saves=4):
     with ThreadPoolExecutor(max_workers=1) as writer:
         for _ in range(saves):
             time.sleep(work)
-            start = time.perf_counter()
-            if pending:
-                pending.result()  # one write at a time
-            pending = writer.submit(put, small_state.copy())
-            if not asynchronous:
-                pending.result()
-            waits.append(time.perf_counter() - start)
+            pending, waited = timed_save(writer, pending, asynchronous)
+            waits.append(waited)
     return np.median(waits[1:])
 
 
@@ -284,11 +292,13 @@ from course import plots
 works = np.array([0.25, 0.5, 1.0, 1.5])  # in write times
 modes = {"waiting for the write": False, "in the background": True}
 
-# %% tags=["varies"]
+# %%
 stopped = {}
 for name, asynchronous in modes.items():
     times = [stall(work * write_time, asynchronous) for work in works]
     stopped[name] = np.array(times) / write_time
+
+# %% tags=["varies"]
 plots.lines(
     works,
     stopped,
@@ -479,12 +489,14 @@ plots.lines(
 # without a manifest is no checkpoint.
 
 # %%
+same = load_sharded(shard_folder / "shards-8")
+print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
+
+# %%
 import shutil
 
 from course.training.checkpoint_files import CheckpointError
 
-same = load_sharded(shard_folder / "shards-8")
-print("as saved:", all(np.array_equal(same[name], named[name]) for name in named))
 damaged = empty_folder(folder / "damaged") / "shards-8"
 shutil.copytree(shard_folder / "shards-8", damaged)
 for missing in ("shard-005.npz", "manifest.json"):
@@ -511,6 +523,7 @@ size = whole_file.write_bytes(small_state.tobytes())
 readers = np.array([1, 2, 4, 8])
 
 
+# %%
 def restore_all(workers, part):
     """Return the seconds until every worker has read `part` of the file's bytes."""
     shared_disk = SlowDisk(rate=bandwidth)
@@ -583,9 +596,11 @@ for action in (small.save, keras.models.load_model):
 # 1. Write to a temporary name in the same folder, and `fsync`.
 # 2. Rename it with `Path.replace`, which happens at once or not at all, and `fsync` the folder.
 # 3. Keep a checksum, so that any later damage is found.
+#
+# The program has three parts: what it needs, how "old file" saves, and the loop.
 
 # %%
-WRITER = """
+START = """
 import sys, time
 from pathlib import Path
 import numpy as np
@@ -594,21 +609,32 @@ from course.training.checkpoint_files import CheckpointFolder, Position
 way, folder = sys.argv[1], Path(sys.argv[2])
 checkpoints = CheckpointFolder(folder, keep=2, asynchronous=False)
 checkpoints.open()
+"""
+
+# %%
+OLD_FILE = """
+def write_into(path, state):
+    if not path.exists():
+        np.save(path, state)
+        return
+    for row, numbers in zip(np.load(path, mmap_mode="r+"), state):
+        row[:] = numbers
+        time.sleep(0.0001)
+"""
+
+# %%
+LOOP = """
 for step in range(1, 10**6):
     state = np.full((100, 10_000), step)  # 8 MB, all the same number
     if way == "new file":
         np.savez(folder / "state.npz", state=state)
-    elif way == "old file" and step > 1:
-        mapped = np.load(folder / "state.npy", mmap_mode="r+")
-        for row in mapped:
-            row[:] = step
-            time.sleep(0.0001)
     elif way == "old file":
-        np.save(folder / "state.npy", state)
+        write_into(folder / "state.npy", state)
     else:
         checkpoints.save(Position(step, 0), {"state": state}, best=None)
     print(step, flush=True)
 """
+WRITER = START + OLD_FILE + LOOP
 
 # %%
 import subprocess
@@ -616,8 +642,7 @@ import sys
 
 
 def kill_one(way, delay):
-    """Kill a writer `delay` seconds after its first save;
-    return its folder and the last step that it reported."""
+    """Kill a writer `delay` seconds after a save; return its folder and last step."""
     place = Path(tempfile.mkdtemp(dir=folder))
     command = [sys.executable, "-c", WRITER, way, str(place)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -647,6 +672,7 @@ def load_left(way, place):
     return np.load(place / "state.npy")
 
 
+# %%
 def verdict(way, place, reported):
     """Say what has become of the state."""
     try:
@@ -696,6 +722,8 @@ bound(
     **danger,
 )
 bound("12.old_file_mixed", "the overwritten old file was mixed after", mixed, **danger)
+
+# %%
 fact(
     "12.course_not_whole",
     "kills after which the course's file was not whole",
@@ -922,6 +950,7 @@ class StorageNode:
         self.answers = False
 
 
+# %%
 def save_copies(nodes, name, content, copies):
     """Write to the first nodes that answer, as many as there shall be copies."""
     for node in [node for node in nodes if node.answers][:copies]:
@@ -937,6 +966,7 @@ interval = 5
 last_step = 30
 
 
+# %%
 def steps_lost(copies, failing, node_fails, process_dies):
     """Return how many steps are lost when the process dies before a step."""
     nodes = [StorageNode() for _ in range(3)]
@@ -961,6 +991,8 @@ cases = [
     for process_dies in range(2, last_step + 2)
     for node_fails in range(1, process_dies)
 ]
+
+# %%
 lost_steps = {}
 for copies in (1, 2):
     lost_steps[copies] = [steps_lost(copies, *case) for case in cases]
@@ -992,6 +1024,7 @@ def with_parity(content):
     return [first, second, first ^ second]
 
 
+# %%
 def put_together(parts):
     """Return the bytes; one of the parts may be None."""
     first, second, parity = parts
@@ -1043,12 +1076,14 @@ def best_interval(cost, mtbf):
     return (2 * cost * mtbf) ** 0.5
 
 
+# %%
 def expected_share_lost(interval, cost, mtbf, restart=0.0):
     """Return the share of all time that is not work kept, by Daly."""
     kept = interval * np.exp(-restart / mtbf)
     return 1 - kept / (mtbf * np.expm1((interval + cost) / mtbf))
 
 
+# %%
 def simulated_share_lost(interval, cost, running):
     """Return the same share, counted over the times `running` from failure to failure;
     a restart takes no time."""
@@ -1070,13 +1105,16 @@ shares = [simulated_share_lost(each, cost, running) for each in intervals]
 share_lost = np.array(shares)
 
 # %%
+percent_lost = {
+    "simulated": 100 * share_lost,
+    "Daly": 100 * expected_share_lost(intervals, cost, mtbf),
+    "c / w + w / 2M": 100 * (cost / intervals + intervals / 2 / mtbf),
+}
+
+# %%
 plots.lines(
     intervals / 60,
-    {
-        "simulated": 100 * share_lost,
-        "Daly": 100 * expected_share_lost(intervals, cost, mtbf),
-        "c / w + w / 2M": 100 * (cost / intervals + intervals / 2 / mtbf),
-    },
+    percent_lost,
     title="A minute a save, a failure a day",
     x_label="work between two saves (minutes)",
     y_label="time lost (%)",
@@ -1112,6 +1150,7 @@ bound(
 spread(
     "12.lost_at_best", "time lost at Young's interval", 100 * at[1], unit="%", digits=2
 )
+
 # %%
 bound(
     "12.twice_the_interval",
@@ -1119,12 +1158,16 @@ bound(
     at[2] / at[1],
     **quarter,
 )
+
+# %%
 bound(
     "12.half_the_interval",
     "time lost at half Young's interval, over that at Young's",
     at[1 / 2] / at[1],
     **quarter,
 )
+
+# %%
 bound(
     "12.eight_times_the_interval",
     "time lost at eight times Young's interval, over that at Young's",
@@ -1234,37 +1277,41 @@ def background_interval(stall, write, node_mtbf, nodes):
 # The Llama 3 team (2024) published what a real plan needs: 405 billion parameters on 16,384 accelerators, eight to a
 # machine; 419 unexpected interruptions in 54 days; storage that sustains 2 TB a second. Three numbers are our own: 14
 # bytes a parameter (2 for the weight, 4 each for a master copy and for Adam's two means), ten checkpoints kept, and, as a
-# guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is arithmetic:
+# guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is arithmetic. What a
+# save costs and how often the run fails decide how often to save, and how much time is lost:
+
+
+# %%
+def best_times(cost, mtbf, restart):
+    """Return the best interval in seconds, and the shares of time lost with it."""
+    interval = best_interval(cost, mtbf)
+    return {
+        "interval": interval,
+        "share_lost": expected_share_lost(interval, cost, mtbf, restart),
+        "lost_by_restarts": -np.expm1(-restart / mtbf),
+    }
+
+
+# %% [markdown]
+# The run waits for every save, and stops when any node fails. `restart` is what a restart takes besides reading the
+# checkpoint.
 
 # %%
 from types import SimpleNamespace
 
-from course.topics.storage import above_zero
+from course.topics.storage import above_zero, refuse_slow
 
 
-def plan(
-    *, parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep
-):
-    """Plan a run that waits for every save and stops when any node fails; `restart` is
-    what a restart takes besides reading the checkpoint.
-
-    Returns bytes, seconds and shares of time."""
+def plan(parameters, bytes_per_parameter, nodes, node_mtbf, bandwidth, restart, keep):
+    """Return bytes, seconds and shares of time."""
     above_zero(**locals())
     state = parameters * bytes_per_parameter
     mtbf = node_mtbf / nodes
+    refuse_slow(bandwidth, state=state, mtbf=mtbf)
     cost = state / bandwidth
-    if cost > mtbf / 2:
-        least = f"must be at least {2 * state / mtbf:g}; with less, a save"
-        takes = f"{least} takes over half of the time between two failures"
-        raise ValueError(f"bandwidth = {bandwidth:g}: {takes}")
-    interval = best_interval(cost, mtbf)
     storage = (keep + 1) * state  # one more while it is being written
-    restart = restart + state / bandwidth  # reading takes as long as writing
-    lost = expected_share_lost(interval, cost, mtbf, restart)
-    by_restarts = -np.expm1(-restart / mtbf)
-    made = {"state": state, "cost": cost, "mtbf": mtbf, "interval": interval}
-    shares = {"share_lost": lost, "lost_by_restarts": by_restarts}
-    return SimpleNamespace(**made, **shares, storage=storage)
+    times = best_times(cost, mtbf, restart + cost)  # reading takes as long as writing
+    return SimpleNamespace(state=state, mtbf=mtbf, cost=cost, storage=storage, **times)
 
 
 # %%
@@ -1276,6 +1323,7 @@ llama = {
     "keep": 10,
 }
 llama["node_mtbf"] = 54 * 24 * 3600 / 419 * llama["nodes"]
+# %%
 made = plan(**llama, bandwidth=2e12)
 print(f"one checkpoint        {made.state / 1e12:.2f} TB, written in {made.cost:.1f} s")
 print(f"a failure every       {made.mtbf / 3600:.1f} hours")
@@ -1294,12 +1342,15 @@ print(f"by restarts alone     {100 * made.lost_by_restarts:.1f}%")
 # %%
 bandwidths = np.geomspace(3e9, 2e12, 30)
 plans = [plan(**llama, bandwidth=bandwidth) for bandwidth in bandwidths]
+percent_lost = {
+    "all losses": [100 * each.share_lost for each in plans],
+    "restarts alone": [100 * each.lost_by_restarts for each in plans],
+}
+
+# %%
 plots.lines(
     bandwidths / 1e9,
-    {
-        "all losses": [100 * each.share_lost for each in plans],
-        "restarts alone": [100 * each.lost_by_restarts for each in plans],
-    },
+    percent_lost,
     title="The same model on slower storage",
     x_label="bandwidth (GB a second)",
     y_label="time lost (%)",
@@ -1327,17 +1378,23 @@ except ValueError as error:
 
 
 # %%
+def orbax_save(checkpointer, place, state):
+    """Save; return the seconds until training goes on, and until all is written."""
+    start = time.perf_counter()
+    checkpointer.save(place, state)
+    stalled = time.perf_counter() - start
+    checkpointer.wait_until_finished()
+    return stalled, time.perf_counter() - start
+
+
+# %%
 def orbax_round_trip(place):
     """Save the state with Orbax; return two times, the files, and what comes back."""
     import orbax.checkpoint
 
     named = {f"{number:03}": array for number, array in enumerate(copy_state())}
     with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-        start = time.perf_counter()
-        checkpointer.save(place, named)
-        stalled = time.perf_counter() - start
-        checkpointer.wait_until_finished()
-        written = time.perf_counter() - start
+        stalled, written = orbax_save(checkpointer, place, named)
         files = sorted(path.name for path in place.iterdir() if path.is_file())
         back = checkpointer.restore(place)
     same = all(np.array_equal(back[name], named[name]) for name in named)
@@ -1348,12 +1405,10 @@ def orbax_round_trip(place):
 from importlib.util import find_spec
 
 if find_spec("orbax"):
-    stalled, written, files, same = orbax_round_trip(
-        empty_folder(folder / "orbax") / "1"
-    )
-    print(
-        f"training waits {1000 * stalled:.0f} ms; written after {1000 * written:.0f} ms"
-    )
+    place = empty_folder(folder / "orbax") / "1"
+    stalled, written, files, same = orbax_round_trip(place)
+    print(f"training waits {1000 * stalled:.0f} ms;", end=" ")
+    print(f"written after {1000 * written:.0f} ms")
     print("files:", *files)
     print("every number as saved:", same)
 else:

@@ -141,3 +141,14 @@ def above_zero(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < math.inf:
             raise ValueError(f"{name} = {value}: must be a number above 0")
+
+
+def refuse_slow(bandwidth: float, *, state: float, mtbf: float) -> None:
+    """Raise ValueError where saving takes more than half of the time between two failures.
+
+    `bandwidth` in bytes a second, `state` in bytes, `mtbf` (the mean time between failures) in seconds.
+    """
+    least = 2 * state / mtbf
+    if bandwidth < least:
+        takes = "with less, a save takes over half of the time between two failures"
+        raise ValueError(f"bandwidth = {bandwidth:g}: must be at least {least:g}; {takes}")

@@ -123,7 +123,8 @@ def test_scheduler_and_grad_scaler_have_a_state_dict_and_cuda_has_generators_of_
 def program(folder):
     """The lesson's program without Keras, started in `folder`."""
     names = {}
-    exec(cells("PROGRAM = ")[0], names)
+    for part in ("START = ", "TRAINING = ", "PROGRAM = "):
+        exec(cells(part)[0], names)
     command = [sys.executable, "-c", names["PROGRAM"], str(folder)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
@@ -248,24 +249,26 @@ def test_a_restored_iterator_of_shuffled_batches_may_deal_the_next_epoch_in_anot
     assert wrong > 0
 
 
+def lessons_pipeline():
+    """The lesson's endless batches, of 70 rows, as a new process makes them."""
+    x = np.arange(70)
+    names = {"x": x, "y": x, "batch_size": 17, "seed": 5}
+    exec(cells("def one_epoch")[0], names)
+    return names["endless"]
+
+
 @pytest.mark.parametrize("steps", [0, 2, 5, 8, 12])
 def test_a_restored_iterator_of_the_lessons_pipeline_goes_on_as_if_nothing_had_been(
     steps, tmp_path
 ):
-    x = np.arange(70)
-    names = {"x": x, "y": x, "batch_size": 17, "seed": 5}
-    exec(cells("def endless_batches")[0], names)
-    whole, restored = rest_after_restore(names["endless_batches"], steps, tmp_path)
+    whole, restored = rest_after_restore(lessons_pipeline, steps, tmp_path)
     assert restored == whole
 
 
 def test_the_lessons_pipeline_deals_every_row_once_an_epoch_in_another_order():
-    x = np.arange(70)
-    names = {"x": x, "y": x, "batch_size": 17, "seed": 5}
-    exec(cells("def endless_batches")[0], names)
-    batches = [rows.numpy() for rows, _ in names["endless_batches"]().take(10)]
+    batches = [rows.numpy() for rows, _ in lessons_pipeline().take(10)]
     first, second = np.concatenate(batches[:5]), np.concatenate(batches[5:])
-    assert sorted(first) == sorted(second) == x.tolist()
+    assert sorted(first) == sorted(second) == list(range(70))
     assert first.tolist() != second.tolist()
 
 

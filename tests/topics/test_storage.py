@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from course.topics.storage import CHUNK, SlowDisk, TokenBucket, load_sharded, save_sharded
+from course.topics.storage import (
+    CHUNK,
+    SlowDisk,
+    TokenBucket,
+    load_sharded,
+    refuse_slow,
+    save_sharded,
+)
 from course.training.checkpoint_files import CheckpointError
 
 STATE: dict[str, Any] = {
@@ -134,3 +141,9 @@ def test_less_than_one_shard_is_refused(tmp_path):
     with pytest.raises(ValueError, match="shards = 0: must be a number above 0"):
         save_sharded(tmp_path / "step-1", STATE, shards=0)
     assert not (tmp_path / "step-1").exists()
+
+
+def test_a_save_may_take_half_of_the_time_between_two_failures_and_no_more():
+    refuse_slow(20, state=1000, mtbf=100)  # a save takes 50 seconds
+    with pytest.raises(ValueError, match=r"bandwidth = 19\.9: must be at least 20; with less"):
+        refuse_slow(19.9, state=1000, mtbf=100)
