@@ -98,7 +98,7 @@ for p in (0.90, 0.94, 0.98):
 # This network sees every training digit once, with plain SGD. What share of the validation digits will it read
 # correctly: a tenth, half, three quarters, or more than four fifths?
 
-# %% tags=["program", "varies"]
+# %% tags=["program"]
 import keras
 
 from course.data import load
@@ -108,18 +108,14 @@ x_train = digits.x_train.reshape(-1, 784).astype("float32") / 255
 x_validation = digits.x_validation.reshape(-1, 784).astype("float32") / 255
 
 keras.utils.set_random_seed(seed)
-model = keras.Sequential(
-    [keras.Input((784,)), keras.layers.Dense(10, activation="softmax")]
-)
-model.compile(
-    optimizer=keras.optimizers.SGD(0.01),
-    loss="sparse_categorical_crossentropy",
-    metrics=["accuracy"],
-)
+model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10, "softmax")])
+sgd = keras.optimizers.SGD(0.01)
+model.compile(sgd, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x_train, digits.y_train, batch_size=64, epochs=1, verbose=0)
 loss, accuracy = model.evaluate(x_validation, digits.y_validation, verbose=0)
 probabilities = model.predict(x_validation[:10], verbose=0)
 
+# %% tags=["varies"]
 print("predicted:", probabilities.argmax(axis=1))
 print("true:     ", digits.y_validation[:10])
 
@@ -419,6 +415,8 @@ curves = {
     name: np.array(history["val_accuracy"][:epochs])
     for name, history in histories.items()
 }
+
+# %%
 plots.lines(
     range(1, epochs + 1),
     {name: 100 * (1 - curve) for name, curve in curves.items()},
@@ -468,6 +466,8 @@ bound(
     at_least={"full": 1},
     digits=0,
 )
+
+# %%
 bound(
     "05.larger_step_share",
     "share of Adam's gain that larger steps bring",
@@ -475,6 +475,8 @@ bound(
     at_least={"full": 0.5},
     digits=2,
 )
+
+# %%
 spread(
     "05.rmsprop_minus_adam",
     "RMSprop minus Adam",
@@ -645,6 +647,8 @@ spread(
     digits=2,
     unit="points",
 )
+
+# %%
 spread(
     "05.dropout_late",
     "what dropout gains in many epochs",
@@ -660,6 +664,8 @@ spread(
     digits_p,
     digits=2,
 )
+
+# %%
 bound(
     "05.gap_early",
     "training minus validation without dropout, few epochs",
@@ -668,6 +674,8 @@ bound(
     digits=1,
     unit="points",
 )
+
+# %%
 bound(
     "05.gap_late",
     "training minus validation without dropout, many epochs",
@@ -857,6 +865,8 @@ recipes = {
     "cosine": (cosine, 0.0),
     "cosine, smoothed labels": (cosine, 0.1),
 }
+
+# %%
 recipe_model = recipe_network(Adam())
 recipe_histories = {}
 for name, (schedule, smoothing) in recipes.items():
@@ -912,6 +922,8 @@ spread(
     digits=2,
     unit="points",
 )
+
+# %%
 spread(
     "05.smoothing_gain",
     "smoothed labels minus cosine alone",
@@ -1090,12 +1102,15 @@ one_cycle = CosineDecay(
 
 # %%
 drawn = range(0, cycle_steps, 4)
+rates = {
+    "one cycle": [float(one_cycle(step)) for step in drawn],
+    "constant rate": np.full(len(drawn), 0.001),
+}
+
+# %%
 plots.lines(
     drawn,
-    {
-        "one cycle": [float(one_cycle(step)) for step in drawn],
-        "constant rate": np.full(len(drawn), 0.001),
-    },
+    rates,
     title="One cycle of the learning rate",
     x_label="step",
     y_label="learning rate",
@@ -1127,6 +1142,8 @@ bound(
     digits=0,
 )
 spread("05.cycle", "one cycle, half the steps", on_cycle, digits=4)
+
+# %%
 bound(
     "05.cycle_gain",
     "one cycle minus constant rate of twice the steps",
@@ -1155,21 +1172,29 @@ bound(
 
 
 # %%
-def short_fit(prepare=None, **compile_settings):
-    """Processor seconds of each epoch on 39 batches, in plain fit or as `prepare`
-    makes it."""
-    small = network(128, 128)
+def for_plain_fit(**settings):
+    """A network with hidden layers of 128, compiled with SGD and these settings."""
+    model = network(128, 128)
     loss = "sparse_categorical_crossentropy"
-    optimizer = SGD()
-    small.compile(
-        optimizer, loss, metrics=["accuracy"], jit_compile=False, **compile_settings
-    )
-    optimizer.build(small.trainable_variables)
-    if prepare:
-        prepare(small)
+    model.compile(SGD(), loss, metrics=["accuracy"], jit_compile=False, **settings)
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+# %%
+def epoch_seconds(model):
+    """Processor seconds of each of three epochs on 39 batches."""
     x, y = x_train[: 39 * 128], digits.y_train[: 39 * 128]
     settings = {"batch_size": 128, "epochs": 3, "verbose": 0}
-    return small.fit(x, y, callbacks=[Clock()], **settings).history["seconds"]
+    return model.fit(x, y, callbacks=[Clock()], **settings).history["seconds"]
+
+
+# %%
+plain_seconds = epoch_seconds(for_plain_fit())
+many_seconds = epoch_seconds(for_plain_fit(steps_per_execution=39))
+# 117 steps are too few for XLA
+whole_seconds = epoch_seconds(fast_fit(for_plain_fit()))
+xla_seconds = history_sgd["seconds"]
 
 
 # %%
@@ -1178,11 +1203,7 @@ def batch_time(seconds, batches):
     return 1000 * min(seconds) / batches
 
 
-plain_seconds = short_fit()
-many_seconds = short_fit(steps_per_execution=39)
-# 117 steps are too few for XLA
-whole_seconds = short_fit(fast_fit)
-xla_seconds = history_sgd["seconds"]
+# %%
 times = {
     "plain fit": batch_time(plain_seconds, 39),
     "steps_per_execution=39": batch_time(many_seconds, 39),
@@ -1239,6 +1260,8 @@ spread(
     digits=2,
     timed=True,
 )
+
+# %%
 spread(
     "05.faster",
     "speed of fast_fit with XLA over plain fit",

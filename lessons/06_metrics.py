@@ -197,6 +197,8 @@ bound(
     unit="%",
     digits=0,
 )
+
+# %%
 bound("06.mape", "mape in the end", mape[-1], at_most={"full": 300}, unit="%", digits=0)
 bound("06.cosine_early", "highest cosine in ten epochs", early, at_least=0.9, digits=2)
 spread("06.cosine_lost", "cosine lost since then", lost, digits=2)
@@ -298,6 +300,8 @@ bound(
     unit="millionths",
     digits=1,
 )
+
+# %%
 bound(
     "06.copied_too_low",
     "copied function below the rmse",
@@ -409,6 +413,8 @@ bound(
     unit="%",
     digits=1,
 )
+
+# %%
 bound("06.single_from_mae", "from mae, 1 row per batch", from_mae, **rounding)
 bound("06.whole_from_rmse", "from rmse, all rows at once", from_rmse, **rounding)
 
@@ -454,6 +460,8 @@ bound(
     unit="%",
     digits=1,
 )
+
+# %%
 bound(
     "06.sorted_adds",
     "missing in addition when sorted",
@@ -492,6 +500,8 @@ print(f"too low by the formula {formula:.1f}%, in the shuffles {shuffles:.1f}%")
 # %%
 bound("06.kappa", "kappa of the errors", kappa, at_least={"full": 3}, digits=1)
 spread("06.too_low_formula", "too low by the formula", formula, unit="%", digits=1)
+
+# %%
 bound(
     "06.formula_off",
     "formula minus shuffles",
@@ -849,13 +859,16 @@ rmse = keras.metrics.RootMeanSquaredError(name="rmse")
 model, history = train([root_of_batch, rmse], flat_train, flat_validation)
 
 # %%
+curves = {
+    "root_of_batch": history["val_root_of_batch"],
+    "RootMeanSquaredError": history["val_rmse"],
+    "standard deviation of the targets": np.full(epochs, y_validation.std()),
+}
+
+# %%
 plots.lines(
     range(1, epochs + 1),
-    {
-        "root_of_batch": history["val_root_of_batch"],
-        "RootMeanSquaredError": history["val_rmse"],
-        "standard deviation of the targets": np.full(epochs, y_validation.std()),
-    },
+    curves,
     title="Two metrics of one network, with targets of shape (rows,)",
     x_label="epoch",
     y_label="error on the validation rows (resistance)",
@@ -1062,6 +1075,8 @@ accuracies = [
     keras.metrics.TopKCategoricalAccuracy(2, name="top 2"),
     keras.metrics.Accuracy(name="Accuracy()"),
 ]
+
+# %%
 classifier = new_classifier(accuracies)
 learned = classifier.fit(
     shuffled_batches(x, one_hot, batch_size=32, seed=seed),
