@@ -74,12 +74,13 @@ def run_curves(
             if lowest:
                 make_logarithmic(axes, "y")
             first, last = ([run[place] for run in runs] for place in (0, -1))
-            highest = [max(run) for run in runs]
             alt_text.append(
                 f"{name}: {len(runs)} runs from {min(first):.3g} to {max(first):.3g} after the first epoch, "
-                f"from {min(last):.3g} to {max(last):.3g} after the last; "
-                f"highest losses from {min(highest):.3g} to {max(highest):.3g}."
+                f"from {min(last):.3g} to {max(last):.3g} after the last."
             )
+            if mark:
+                highest = [max(run) for run in runs]
+                alt_text.append(f"Highest losses from {min(highest):.3g} to {max(highest):.3g}.")
         panels[0].set_ylabel("loss (nats)")
 
 
