@@ -68,7 +68,8 @@ def swept(folder: Path, size: int, workers: int) -> dict[str, float]:
 
 def scheduled(folder: Path, size: int, workers: int) -> dict[str, float]:
     """Schedule so many runs that only write their records; return milliseconds a run, and memory."""
-    from benchmarks import sweep_scale  # of __main__ Dask would pickle the stub by value, run by run
+    # Of __main__ Dask would pickle the stub by value, run by run.
+    from benchmarks import sweep_scale
 
     jobs = planned(folder, size)
     real = cluster._run

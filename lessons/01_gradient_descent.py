@@ -666,7 +666,7 @@ plots.lines(
 # {{01.limit_shrinks}} times smaller. The limit depends on the data through $X^T X$, and that is a sum over the rows.
 # For an input with mean 0 and standard deviation 1, $X^T X$ is close to $N$ times the identity matrix, where $N$ is
 # the number of rows. So the limit is close to $2/N$. On all five data sets the measured limit is within
-# {{01.limit_off:limit}} of the predicted one.
+# {{01.limit_off:limit}} of the predicted one, so the two lines of the figure lie on top of each other.
 
 # %%
 shrunk = measured["100 rows"] / measured["10,000 rows"]
@@ -694,8 +694,8 @@ bound(
 
 # %% [markdown]
 # So a rate that works on a sample can blow up on the full data. The cure is to divide the sum by the number of rows.
-# Keras does that by default: in lesson 02 the loss is the *mean* squared error, and a rate that works for a hundred
-# rows works for ten thousand of the same kind.
+# Keras does that by default: in lesson 02 the loss is the *mean* squared error, and the largest stable rate is about
+# the same for a hundred rows as for ten thousand of the same kind.
 
 # %% [markdown] tags=["quiz"]
 # By accident, your file now contains every row twice. The learning rate was at 0.8 of the limit, and the gradient is
@@ -810,15 +810,15 @@ print("`if change > threshold: continue`   continues?", change > 1e-4)
 # %% [markdown]
 # NaN is neither less than a number nor greater than one, so both comparisons are false. A loop with the first
 # comparison, like our `fit`, runs forever. A loop with the second one stops and returns its current weights as if they
-# were the fit. This is how large they are by then:
+# were the fit. This is how large they are when the SSE first reaches infinity:
 
 # %%
 print(f"largest weight at iteration {first}: {abs(too_fast[first]).max():.0e}")
 
 # %% [markdown]
-# So a good loop looks for divergence. In a stable descent the SSE never rises. If it has reached twice its starting
-# value, the descent is unstable, and you know it long before a number overflows. `descend` checks this in every
-# iteration. Since it can compute the limit, it also tells you the cause:
+# So a good loop looks for divergence. In a stable descent the SSE never rises, except by rounding. So once it has
+# reached twice its starting value, the descent is unstable, and you know it long before a number overflows. `descend`
+# checks this in every iteration. Since it can compute the limit, it also tells you the cause:
 
 # %%
 just_above = 1.01 * stability_limit(raw)

@@ -23,8 +23,8 @@
 # ---
 
 # %% [markdown]
-# In lesson 01 you wrote the loop of gradient descent yourself. Now a framework writes it, and you can put a larger
-# model into it. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
+# In lesson 01 you wrote the loop of gradient descent yourself. Now a framework runs that loop, and the model in it can
+# be much larger. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
 # knows the answer. With real data two things are left that no framework does for you: deciding what goes in, and
 # judging what comes out.
 
@@ -367,10 +367,10 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. What it takes off the error is {{02.gain_by_peeking}}.
-# The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the same. It costs
-# nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at the end of
-# this lesson has a leak that does harm.
+# Peeking at the test cars hardly matters here. It lowers the error by {{02.gain_by_peeking}}, so in some runs the error
+# even rises. The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the
+# same. It costs nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at
+# the end of this lesson puts another leak to the test.
 #
 # Now the linear model:
 
@@ -432,7 +432,8 @@ for part, limit in limits.items():
 #
 # A network puts **hidden layers** between input and output. Each hidden unit computes a linear function of what
 # comes in and passes it through an **activation**, here the popular `relu`: $\max(0, \cdot)$. One unit makes one kink.
-# The output gives each unit a weight (here 1, -1.5 and 2) and adds them up, so that enough units can follow any bend:
+# The output gives each unit a weight (here 1, -1.5 and 2) and adds them up. With enough units, the sum can come as
+# close to any bend as you like:
 
 # %%
 x_axis = np.linspace(0, 4, 41)
@@ -479,7 +480,8 @@ print("fit_kwargs of its clone:", clone(wrapped).fit_kwargs)
 # %% [markdown]
 # It does not keep the number of epochs. With Keras 3.15.1 every clone trains for one epoch, without a warning. So we
 # write our own wrapper, in three parts. The first builds and compiles. It is cached: a call with arguments that it has
-# seen before returns the same network, so Keras prepares its training only once.
+# seen before returns the same network, so Keras prepares its training only once. (On a first reading you may skim the
+# next two code cells: most of their lines only make cross-validation fast.)
 
 # %%
 from functools import cache
@@ -815,8 +817,8 @@ bound("02.fold_range", words, beyond, at_least={"full": 0}, **shown)
 # | gradient boosting | {{02.rmse_boosting}} |
 # | network | {{02.rmse_network}} |
 #
-# The network's error is lower than that of the line. But the logarithm, which the bent cloud suggested, is enough for a
-# share of {{02.share_by_logarithm}} of that gain, and the model still has only ten weights, which you
+# The network's error is lower than that of the line. But the logarithm alone, which the bent cloud suggested, brings a
+# share of {{02.share_by_logarithm}} of that gain, and the line of logarithms still has only ten weights, which you
 # can read. Try the simple remedy before the large model.
 
 # %% [markdown]
@@ -970,8 +972,8 @@ words = "share of test rows of a known mixture"
 bound("02.known_mixtures", words, np.mean(known), at_least=0.5, digits=2)
 
 # %% [markdown]
-# A share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training rows. The alternative is to keep
-# the rows of a mixture together, and to deal whole mixtures to the folds:
+# A share of {{02.known_mixtures}} of the test rows belongs to a mixture that is also among the training rows. The
+# alternative is to keep the rows of a mixture together, and to put whole mixtures into the folds:
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -1051,7 +1053,8 @@ for name, limit in limits.items():
 # never right or wrong by itself. It states what you will know when you predict.
 
 # %% [markdown] tags=["quiz"]
-# A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split?
+# A hospital has ten X-ray images of each of 300 patients and wants to detect a disease in new patients. Which split
+# should it use?
 #
 # - [ ] The 3,000 images at random, since then both parts look alike
 #   They do look alike, and that is the trouble: images of one patient are on both sides, so the model may recognize

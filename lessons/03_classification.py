@@ -24,7 +24,7 @@
 # Lesson 02 predicted numbers. Now the answer is one of a few names: which species is this, which digit? The program
 # changes only a little. What can go wrong changes a lot.
 #
-# Results quoted in the text come from full mode. Your run prints its own beside them.
+# Results quoted in the text come from full mode (`fast = False`). Your run prints its own beside them.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
@@ -565,11 +565,11 @@ spread("03.order_accuracy_gain", words, gain, unit="points", digits=2)
 
 # %% [markdown] tags=["answer"]
 # New batches save {{03.order_loss_saved}} of validation loss: {{03.order_loss_saved:sign}}. In accuracy they gain
-# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. (The p of a sign test says how likely signs as
-# unequal as these would be if each seed tossed a fair coin.) The gain is small, and one run may not show it at all. But
-# the repeated order has no advantage to set against it, and the cure is one line. (All seeds share these digits and this
-# network. "Try next" asks about others.) So from here on the course shuffles
-# the rows anew in every epoch, unless it only measures time or shows the repeated order itself.
+# {{03.order_accuracy_gain}}: {{03.order_accuracy_gain:sign}}. (As in lesson 02, p says how likely so many equal signs
+# would be if each seed tossed a fair coin.) The gain is small, and one run may not show it at all. But the repeated
+# order has no advantage to set against it, and the cure is one line. (All seeds share these digits and this network.
+# "Try next" asks about others.) So from here on the course shuffles the rows anew in every epoch, unless it only
+# measures time or shows the repeated order itself.
 
 # %% [markdown]
 # ## X and y in, classifier out
@@ -1005,7 +1005,7 @@ spread("03.margin_high", f"{words}, high end", other_penguins.high, digits=4)
 # %%
 confusion = np.zeros((3, 3), dtype=int)
 np.add.at(confusion, (y, predicted["network"]), 1)
-title = "The network's answers, each penguin held out once"
+title = "The network's answers for held-out penguins"
 plots.confusion_matrix(confusion, species.tolist(), title=title)
 
 # %% [markdown]
@@ -1013,13 +1013,15 @@ plots.confusion_matrix(confusion, species.tolist(), title=title)
 # mistakes stand off the diagonal, few enough to count. The network gets {{03.penguins_network}} of the penguins right,
 # and logistic regression {{03.penguins_logistic}}. You saw why in the pair plot: straight cuts are nearly enough.
 #
-# Is the network any better? One penguin of 342 changes an accuracy by 0.003. The network's accuracy minus that of
-# logistic regression is
-# {{03.penguins_margin}}: {{03.penguins_margin:sign}}. (A sign test leaves out the seeds in which both are equal.)
-# Against the weak penalty the difference is {{03.weak_margin}}: {{03.weak_margin:sign}}. So the network is not always
-# ahead. And every seed uses the same penguins. For the first difference, the bootstrap's interval has its low end at
-# {{03.margin_low}} and its high end at {{03.margin_high}}. It includes 0, or ends there. **These penguins cannot tell**
-# whether the network is better.
+# Is the network any better? One penguin of 342 changes an accuracy by 0.003. This is the network's accuracy minus that
+# of logistic regression:
+#
+# - with the usual penalty {{03.penguins_margin}}: {{03.penguins_margin:sign}};
+# - with the weak penalty {{03.weak_margin}}: {{03.weak_margin:sign}}.
+#
+# (A sign test leaves out the seeds in which both are equal.) So the network is not always ahead. And every seed uses
+# the same penguins. With the usual penalty, the bootstrap's interval has its low end at {{03.margin_low}} and its high
+# end at {{03.margin_high}}. It includes 0, or ends there. **These penguins cannot tell** whether the network is better.
 
 # %% [markdown]
 # ## One model, three ways to write it
@@ -1340,7 +1342,7 @@ print("one-hot:", keras.utils.to_categorical([0, 2], 3).tolist())
 # ## What you have learned
 #
 # - A classifier is one function: build with one softmax output per class, compile with cross-entropy, fit, return.
-# - An epoch is a pass over the rows, and a batch holds the rows of one step. The last batch may be small. It counts.
+# - An epoch is a pass over the rows, and a batch holds the rows of one step. A small last batch is a step, too.
 #   Validation rows take part in no step. `verbose=2` prints less than `verbose=1`.
 # - After `set_random_seed`, `fit` repeats one order of your arrays in every epoch. `tf.data` and `shuffled_batches`
 #   make a new order in every epoch, and the same orders in every run.

@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
+import dask
 from dask.system import CPU_COUNT
 from distributed import Client, Future, LocalCluster, wait
 
@@ -28,6 +29,8 @@ LOOK_SECONDS = 0.5  # between two looks how many runs the workers take, while ru
 WATCH_SECONDS = 2  # between two looks whether there are workers
 LOST_SECONDS = 30  # how long a cluster may be without a worker, as when one starts anew
 STOP_SECONDS = 20  # how long stopped runs are waited for
+# Each worker would look a hundred times a second at what it is doing, and keep all that it has seen.
+UNWATCHED = {"distributed.worker.profile.enabled": False}
 
 for name in ("distributed", "distributed.client"):
     logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told here, in one line
@@ -216,6 +219,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator[Client]:
     # Without a network Dask warns that it does not know this machine's address, which it never uses here.
     warnings.filterwarnings("ignore", "Couldn't detect a suitable IP", RuntimeWarning)
     with (
+        dask.config.set(UNWATCHED),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
