@@ -95,10 +95,6 @@ for part in ("train", "validation", "test"):
 # convolutional network on 60,000 images in batches of 32 and reports an accuracy of 0.8135 after one pass. You will
 # train a dense network on 8,000 images.
 
-# %% [markdown] tags=["predict"]
-# The accuracy is 0.8135, and the ten classes are equally large. How low was the **recall** of the worst class: about
-# 0.7, about 0.5, or less than 0.4? And which class was it?
-
 # %%
 x_train, x_validation, x_test = (
     images.reshape(-1, 784).astype("float32") / 255
@@ -171,6 +167,10 @@ class Snapshots(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.weights.append(self.model.get_weights())
 
+
+# %% [markdown] tags=["predict"]
+# In the published notebook, the accuracy after one pass is 0.8135, and the ten classes are equally large. How low was the **recall** of the worst class: about
+# 0.7, about 0.5, or less than 0.4? And which class was it?
 
 # %%
 model = network()
@@ -777,6 +777,11 @@ for message in sorted({str(warning.message) for warning in caught}):
     print(message.strip())
 
 # %% [markdown]
+# Do not take the advice to call `update_state(y, y_pred)` for every metric in `self.metrics`: `fit` then stops with an
+# error. The first of these metrics is the tracker of the loss, a `Mean`. It would take the labels for values, and the
+# predictions for their weights. The next section has the call that updates the right metrics, `compute_metrics`.
+
+# %% [markdown]
 # ## What an override is still for
 #
 # You no longer need an override for per-class figures: a `result` may be a dictionary, so a metric can do it all. But
@@ -1132,7 +1137,7 @@ for figure in ("recall", "precision", "f1"):
     print(f"the shirt's {figure:9} {gain(f'val_class_{figure}_shirt'):+5.1f} points")
 
 # %% [markdown] tags=["answer"]
-# The shirt's recall rises and its precision falls, with every seed. On these validation images the weights change
+# The shirt's recall rises. Its precision falls, and so does the accuracy, with every seed. On these validation images the weights change
 #
 # | figure | by |
 # | --- | --- |
@@ -1166,10 +1171,19 @@ bound(
 )
 
 # %%
+bound(
+    "07.gain_accuracy",
+    "gain in accuracy",
+    gain("val_accuracy"),
+    at_most={"full": 0},
+    digits=1,
+    unit="points",
+)
+
+# %%
 for name, words, key in (
     ("07.gain_shirt_f1", "gain in the shirt's F1", "val_class_f1_shirt"),
     ("07.gain_worst_f1", "gain in the worst F1", "val_class_worst_f1"),
-    ("07.gain_accuracy", "gain in accuracy", "val_accuracy"),
 ):
     spread(name, words, gain(key), digits=1, unit="points")
 
@@ -1244,8 +1258,8 @@ bound(
 #   weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with plain fit.
 # - `EarlyStopping` can stop on any entry of the history, such as the worst class; say `mode="max"`. The best of many
 #   noisy figures contains luck.
-# - Class weights trade precision for recall. They move the border between classes. These runs could not tell whether
-#   the F1 of the worst class changes.
+# - Class weights trade precision for recall. They move the border between classes. Here they lowered the accuracy a
+#   little, and these runs could not tell whether the F1 of the worst class changes.
 #
 # ## Try next
 #

@@ -53,10 +53,13 @@ def epoch_sketch() -> None:
         note(axes, (7.1, 0.5), "weights at the end", color=GREEN)
 
 
-def run_curves(histories: Sequence[Mapping[str, Any]], *, title: str, lowest: float = 0) -> None:
-    """Draw the loss of every run as a thin line with a dash of its own, training left and validation right.
+def run_curves(
+    histories: Sequence[Mapping[str, Any]], *, title: str, lowest: float = 0, mark: bool = False
+) -> None:
+    """Draw the loss of every run as a thin line, training left and validation right.
 
-    With `lowest` above 0 the axis is logarithmic, and what lies below is drawn there.
+    With `lowest` above 0 the axis is logarithmic, and what lies below is drawn there. With `mark` the lines are faint,
+    and a dot shows the highest loss of each run, a square the last.
     """
     with drawing(title, size=(7.0, 3.4)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
@@ -64,7 +67,9 @@ def run_curves(histories: Sequence[Mapping[str, Any]], *, title: str, lowest: fl
         names = {"loss": "training", "val_loss": "validation"}
         for axes, (key, name), color in zip(panels, names.items(), COLORS, strict=False):
             runs = [np.maximum(history[key], lowest) for history in histories]
-            _thin(axes, runs, color)
+            _thin(axes, runs, color, alpha=0.3 if mark else 0.8)
+            if mark:
+                _mark(axes, runs, color)
             axes.set(title=name, xlabel="epoch")
             if lowest:
                 make_logarithmic(axes, "y")
@@ -73,14 +78,26 @@ def run_curves(histories: Sequence[Mapping[str, Any]], *, title: str, lowest: fl
                 f"{name}: {len(runs)} runs from {min(first):.3g} to {max(first):.3g} after the first epoch, "
                 f"from {min(last):.3g} to {max(last):.3g} after the last."
             )
+            if mark:
+                highest = [max(run) for run in runs]
+                alt_text.append(f"Highest losses from {min(highest):.3g} to {max(highest):.3g}.")
         panels[0].set_ylabel("loss (nats)")
 
 
-def _thin(axes: Axes, runs: Sequence[Any], color: str) -> None:
+def _thin(axes: Axes, runs: Sequence[Any], color: str, alpha: float) -> None:
     for number, run in enumerate(runs):
         dash = DASHES[number % len(DASHES)]
         epochs = range(1, len(run) + 1)
-        axes.plot(epochs, run, color=color, linestyle=dash, linewidth=1.2, alpha=0.8)
+        axes.plot(epochs, run, color=color, linestyle=dash, linewidth=1.2, alpha=alpha)
+
+
+def _mark(axes: Axes, runs: Sequence[Any], color: str) -> None:
+    peaks = [int(np.argmax(run)) for run in runs]
+    highest = [run[peak] for run, peak in zip(runs, peaks, strict=True)]
+    axes.plot(np.array(peaks) + 1, highest, "o", color=color, label="highest of a run")
+    ends, last = [len(run) for run in runs], [run[-1] for run in runs]
+    axes.plot(ends, last, "s", color=color, markerfacecolor="none", label="last of a run")
+    axes.legend()
 
 
 def run_dots(values: Mapping[str, Any], *, title: str, label: str) -> None:

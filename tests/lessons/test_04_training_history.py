@@ -21,7 +21,7 @@ def test_with_most_seeds_some_pairs_of_runs_speak_for_the_remedies_and_some_agai
 
 
 CELLS = [cell.source for cell in read("04_training_history").cells if cell.kind == "code"]
-(EVENTS,) = (cell for cell in CELLS if "class Events" in cell)
+EVENTS = "\n".join(cell for cell in CELLS if "class Events" in cell or "scalars = " in cell)
 (BOARD,) = (cell for cell in CELLS if "program.TensorBoard" in cell)
 
 
@@ -33,7 +33,7 @@ def history(tmp_path):
         reason="TensorBoard is not installed; install it: python bootstrap.py tensorboard",
     )
     names = {"keras": keras, "folder": tmp_path}
-    exec(EVENTS.partition("history = ")[0], names)
+    exec(EVENTS, names)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     callbacks = [names["Events"](), keras.callbacks.TensorBoard(tmp_path / "keras")]

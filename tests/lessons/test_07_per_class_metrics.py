@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import ops
 
 from course.evidence import SIGNIFICANT, sign_test
@@ -50,6 +51,37 @@ def test_these_data_cannot_tell_whether_stopping_helps_the_worst_class(full):
 
 def test_stopping_on_the_worst_class_ends_before_half_of_the_epochs_allowed(full):
     assert full("07.stopped_after").high < 200 / 2
+
+
+class Advised(keras.Sequential):
+    """Updates the metrics as the warning about `compiled_metrics` advises."""
+
+    def train_step(self, data):
+        x, y = data
+        y_pred = self(x, training=True)
+        for metric in self.metrics:
+            metric.update_state(y, y_pred)
+        return {}
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_what_the_warning_advises_ends_fit_in_an_error(eagerly):
+    """Do not take the advice [...]: `fit` then stops with an error."""
+    model = small_model(Advised)
+    model.run_eagerly = eagerly
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="[Rr]ank"):
+        fit(model)
+
+
+def test_the_tracker_of_the_loss_comes_first_and_takes_predictions_for_weights():
+    """The first of these metrics is the tracker of the loss, a `Mean`."""
+    model = small_model()
+    fit(model, epochs=1)
+    tracker = model.metrics[0]
+    assert type(tracker) is keras.metrics.Mean and tracker.name == "loss"
+    tracker.reset_state()
+    tracker.update_state([1.0, 3.0], [3.0, 1.0])
+    assert float(tracker.result()) == 1.5
 
 
 def test_without_mode_fit_raises_an_error():

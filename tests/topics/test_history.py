@@ -40,6 +40,18 @@ def test_what_a_logarithm_cannot_show_is_drawn_at_the_lowest_value(shown):
     assert training.get_lines()[1].get_ydata().tolist() == [0.8, 0.01]
 
 
+def test_marked_runs_show_where_each_was_highest_and_where_it_ended(shown):
+    history.run_curves(RUNS, title="Two runs", mark=True)
+    picture, _, alt = shown[0]
+    validation = picture.axes[1]
+    highest, last = validation.get_lines()[-2:]
+    assert highest.get_xydata().tolist() == [[1, 0.6], [2, 3.0]]
+    assert last.get_xydata().tolist() == [[2, 0.4], [2, 3.0]]
+    named = [text.get_text() for text in validation.get_legend().get_texts()]
+    assert named == ["highest of a run", "last of a run"]
+    assert "after the last. Highest losses from 0.6 to 3." in alt
+
+
 def test_runs_of_equal_value_stand_side_by_side(shown):
     history.run_dots({"one": np.array([2.0, 3.0, 2.0])}, title="Errors", label="%")
     picture, _, alt = shown[0]
