@@ -24,7 +24,7 @@
 # which rows were they measured, with which weights, and at which moment? Once you know, you can use the curves: to name
 # what is wrong with a fit, to stop at the right epoch, and to notice when a curve proves nothing.
 #
-# The results in the text are those of full mode. Your run prints its own.
+# The results in the text are those of full mode (`fast = False`). Your run prints its own.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed from which every run takes its own, 0 to 1000000
@@ -144,9 +144,9 @@ def network(run, learning_rate=0.01, **remedies):
 
 # %% [markdown]
 # The rows come from a `tf.data.Dataset`. Its `shuffle` puts the rows into a new order in every epoch, where `fit` with
-# arrays would repeat one order after `set_random_seed` (lesson 03). It has no seed of its own, so it follows the one that
-# `reinitialize` sets for each run. `dataset`, from this course, makes such a data set
-# and leaves out optimizations that only pay for large data.
+# arrays would repeat one order after `set_random_seed` (lesson 03). Here `shuffle` gets no seed of its own, so it
+# follows the one that `reinitialize` sets for each run. `dataset`, from this course, makes such a data set and leaves
+# out optimizations that only pay for large data.
 
 # %%
 from course.topics.history import dataset
@@ -490,9 +490,9 @@ for name, rows in {"loss": "training", "val_loss": "validation"}.items():
     )
 
 # %% [markdown]
-# Training and validation agree, and both still fall when the fit ends: it was cut off before it had learned. The
-# remedies are more epochs or a larger rate. (Where the curves are high and *flat*, try a larger network.) More data are
-# no remedy: in the same number of steps the network would learn as little.
+# Training and validation agree, and both still fall when the fit ends: it was cut off before it had learned. The cure
+# is more epochs or a larger rate. (Where the curves are high and *flat*, try a larger network.) More data would not
+# help: in the same number of steps the network would learn as little.
 
 # %% [markdown]
 # ### Too high a rate
@@ -575,7 +575,7 @@ bound(
 # guessing. At the low rate it was {{04.slow_highest}}. Adam moves each weight by about the learning rate, whatever the
 # size of the gradient, so the first steps throw the weights far away.
 #
-# The loss does not grow to infinity as in lesson 01. On the training rows, some runs even end better than guessing:
+# The loss does not grow to infinity as in lesson 01. On the training rows, most runs even end better than guessing:
 # their share is {{04.wild_learned}}. But the weights have landed in a bad place. The validation loss ends at
 # {{04.wild_validation}}. At a rate of 0.01 it ended at {{04.plain_validation}}.
 
@@ -717,7 +717,8 @@ for name, setting in {"dropout": "both remedies", "slow": "rate 0.0001"}.items()
 #
 # 1. `"rate too high"`: the training loss of any epoch is not a finite number, or is above 1.4 (about twice the loss of
 #    guessing);
-# 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs is above 1.4 times its lowest value;
+# 2. `"over-fit"`: the mean of `val_loss` over the last quarter of the epochs (rounded down, as in `overfits`) is above
+#    1.4 times its lowest value;
 # 3. `"under-fit"`: the last training loss is above half of the first;
 # 4. otherwise `"sound"`.
 
@@ -1124,8 +1125,8 @@ bound(
 #
 # (Each share is a median over the seeds, so the three need not add up to 1.)
 #
-# With one run of each, luck has a large part in the story that you tell. The pairs lean to "less accurate". But the
-# mean over all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
+# With one run of each, your answer would depend largely on luck. The pairs lean to "less accurate". But the mean over
+# all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
 #
 # About the *loss* the pairs agree. The share of pairs in which the remedies lower it is {{04.pairs_loss_lower}}. The
 # remedies mend how certain the network is, not how it decides.

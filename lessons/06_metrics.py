@@ -156,9 +156,9 @@ panels(cosine, title="The cosine on the validation rows", log="")
 # %% [markdown] tags=["answer"]
 # **The percentage error rises first.** While the mae and the mse fell, the mape climbed to {{06.mape_highest}} before
 # it came down to {{06.mape}}. (In some runs it is above 100% even at the end, so do not be surprised by yours.) A
-# network that always answers 0 has a mape of exactly 100%. So by this measure, our
-# network was far worse than that one just while it was learning. The reason is the division: an error of 0.5 at a
-# resistance of 0.05 counts as 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it
+# network that always answers 0 has a mape of exactly 100%. So by this measure, our network was far worse than that one
+# at the very time when its mae and mse were falling. The reason is the division: an error of 0.5 at a resistance of
+# 0.05 counts as 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it
 # mostly describes the slowest trials, whose resistance is almost zero. The mae and the mse do not favor those trials:
 # for them an error of 0.5 counts the same at a resistance of 0.05 as at 60.
 #
@@ -386,8 +386,8 @@ plots.lines(
 # %% [markdown] tags=["answer"]
 # With one row per batch, it reports **the mean absolute error again**, which is {{06.too_low_at_1}} too low. With all
 # rows in one batch it is right. In between, its value depends on the batch size, which has nothing to do with how good
-# the network is. At 10 rows per batch it is {{06.too_low_at_10}} too low. (We had hoped to show you more than 5% in
-# every run. That was not reached.) `RootMeanSquaredError` gives the same value at every batch size.
+# the network is. At 10 rows per batch it is {{06.too_low_at_10}} too low. (Our goal was to show you more than 5% in
+# every run. That goal was not reached.) `RootMeanSquaredError` gives the same value at every batch size.
 #
 # Why too low? Call the roots of the batches $r_b$. With batches of equal size, the true mse is the mean of the
 # $r_b^2$. The variance of the roots is the mean of their squares minus the square of their mean. It follows that
@@ -474,14 +474,15 @@ bound(
 )
 
 # %% [markdown]
-# On the validation rows, the function reports {{06.validation_too_high}} too *much*. On the training rows, sorting by
-# the target takes away another {{06.sorted_adds}}. The network and the rows are the same. Only the order of the rows
-# has changed.
+# On the validation rows, in batches of 10, the function reports {{06.validation_too_high}} too *much*. On the training
+# rows, sorting by the target takes away another {{06.sorted_adds}}. There the network and the rows are the same as
+# before. Only the order of the rows has changed.
 #
 # For shuffled rows, the algebra takes you one step further. If $\mathrm{Var}(r)$ is small, the identity says that
 # $\bar r$ is about $\mathrm{Var}(r) / (2\,\mathrm{RMSE})$ below the RMSE. The mse of a batch of $B$ rows has the
-# variance $\mathrm{Var}(e^2)/B$. The root has the derivative $1/(2\,\mathrm{RMSE})$ there, so it multiplies a small
-# change by that much, and $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
+# variance $\mathrm{Var}(e^2)/B$. At the true mse, the square root has the derivative $1/(2\,\mathrm{RMSE})$. So it
+# multiplies a small change of the mse by that much, and
+# $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
 #
 # $$1 - \frac{\bar r}{\mathrm{RMSE}} \approx \frac{\mathrm{Var}(r)}{2\,\mathrm{RMSE}^2}
 # \approx \frac{\mathrm{Var}(e^2)}{8 B\, \mathrm{RMSE}^4} = \frac{\kappa - 1}{8 B}$$
@@ -1180,8 +1181,8 @@ fact(
 # - The keys of the history are the strings you passed, or the metric's own name.
 # - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis, the reported value
 #   misses the variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
-# - A metric function returns one value per row, and Keras takes the mean. Everything else needs a class that adds
-#   first and divides last. Test it against NumPy with several batch sizes.
+# - A metric function returns one value per row, and Keras takes the mean. Everything else needs a class with a state.
+#   A ratio or a root adds first and divides last. Test the class against NumPy with several batch sizes.
 # - (N,) against (N, 1) makes N x N numbers and raises no error. You get an RMSE that never falls below the standard
 #   deviation of the targets, or a sensitivity above 1.
 # - Keras chooses `"accuracy"` by the shapes alone. `BinaryAccuracy` on one-hot rows flatters the network, and
@@ -1191,7 +1192,7 @@ fact(
 #
 # - Train with `copied` as the *loss*. Which of Keras' own losses is that? (Should a row ever be predicted exactly, the
 #   derivative of the root is infinite there, and the loss becomes NaN. A `1e-12` under the root prevents it.)
-# - Which constant prediction makes each of mse, mae and mape smallest on the yacht data? Try the mean, the median and
-#   the minimum.
-# - Let `RMSE` use its `sample_weight`, and pass it as one of `weighted_metrics`, since Keras hands no weights to
+# - Which constant prediction makes each of mse, mae and mape smallest on the yacht data: the mean, the median or the
+#   minimum?
+# - Let `RMSE` use its `sample_weight`, and pass an `RMSE()` under `weighted_metrics`, since Keras hands no weights to
 #   `metrics`. What should a row of weight 2 do to each of the two sums?

@@ -86,7 +86,7 @@ for part in ("train", "validation", "test"):
 # in this lesson comes from a rare class. Rare classes are the topic of lesson 09.
 #
 # Each class has only about 200 validation images, though. A share of 0.6 among 200 images has a standard error of
-# $\sqrt{0.6 \cdot 0.4 / 200} = 0.035$. Among all 2,000 images it would be a third of that.
+# $\sqrt{0.6 \cdot 0.4 / 200} = 0.035$. For an accuracy of 0.6 over all 2,000 images it would be about a third of that.
 
 # %% [markdown]
 # ## One number for ten classes
@@ -135,8 +135,8 @@ def network(kind=keras.Sequential):
 # Two settings only save time. With `steps_per_execution`, TensorFlow takes 25 steps before it returns to Python, as in
 # lesson 05. And `create_variables`, from this course, spares `fit` from compiling its step twice.
 #
-# `shuffled_batches` gives the images a new order in every epoch. `fit` on plain arrays would repeat one order after a
-# fixed seed (lesson 03).
+# `shuffled_batches` gives the images a new order in every epoch. Given plain arrays and a fixed seed, `fit` would use
+# the same order in every epoch (lesson 03).
 
 # %%
 from course.training.batches import shuffled_batches
@@ -196,7 +196,7 @@ per_class.class_dots(
 # Published: **less than 0.4**, namely 0.3250 for the shirt, beside an accuracy of 0.8135. Yours need not agree: the
 # published network is another one, saw over seven times as many images, and is judged on the test set. In the runs of
 # this course the accuracy after one epoch is {{07.first_accuracy}}, and the worst class has a recall of
-# {{07.first_worst_recall}}. It need not be the shirt; which class is it in your figure?
+# {{07.first_worst_recall}}. The worst class need not be the shirt. Which class is it in your figure?
 
 # %%
 first_accuracy = history["val_accuracy"][0]
@@ -281,11 +281,11 @@ bound(
 # From one epoch to the next, the recall of the shirt changes by {{07.step_shirt_recall}} on average. The accuracy
 # changes only {{07.step_share}} times as much. (In the published log, the recall of the shirt goes from 0.325 to 0.616
 # in the second epoch, and to 0.519 in the third.) Two things keep the accuracy calm. A class is a tenth of the images,
-# so ten points of its recall are only one point of accuracy. And what the shirt gains, a neighbor often loses, because
-# the border between them moves.
+# so ten points of its recall are only one point of accuracy. And what the shirt gains, a class that looks like it (a
+# *neighbor*, such as the coat) often loses, because the border between the two moves.
 #
-# So the accuracy says little about any single class. In the epoch where the accuracy and the worst recall are farthest
-# apart, {{07.hidden}} lies between them. **Never judge a way of training by the recall of one class in one epoch.**
+# So the accuracy says little about any single class. In the epoch where they are farthest apart, the worst recall lies
+# {{07.hidden}} below the accuracy. **Never judge a way of training by the recall of one class in one epoch.**
 #
 # Which classes are the shirt's neighbors? The table of counts shows them:
 
@@ -483,8 +483,8 @@ bound(
 
 # %% [markdown]
 # The two agree, although Keras saw the images in batches of 32 and of 500. The metric adds up *counts* and divides only
-# once, at the end. For validation the cell compared the last entry of the log itself. That is possible because the
-# model still has the weights that the entry was made with.
+# once, at the end. For validation, the cell compared the last entry of the log itself. That works because the model
+# still has the weights from which that entry was computed.
 
 # %% [markdown]
 # ### A log that contradicts itself
@@ -504,10 +504,10 @@ for part, (recall, accuracy) in published.items():
 
 # %% [markdown]
 # The validation figures agree to the last digit. The training figures are six points apart, so one of the two is wrong.
-# The recalls are: they come from the progress bar. At that time, the progress bar knew only the metrics of `compile`,
-# and averaged every other figure over the steps. So each published training recall is the mean, over 1,875
-# steps, of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right. Keras 3 ends
-# each line of the progress bar with the values of the history.)
+# The wrong ones are the recalls, because they come from the progress bar. At that time, the progress bar knew only the
+# metrics of `compile`, and averaged every other figure over the steps. So each published training recall is the mean,
+# over 1,875 steps, of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right.
+# Keras 3 ends each line of the progress bar with the values of the history.)
 
 # %% [markdown] tags=["quiz"]
 # A colleague shows you the log of ten equally large classes: the accuracy is 0.90, and the recalls have a mean of 0.84.
@@ -741,10 +741,10 @@ print("its losses:", np.round(old_history["loss"] + old_history["val_loss"], 3))
 # It **trains correctly and logs nonsense**. The weights are those of plain fit, whose loss is {{07.right_loss}}. But
 # the log reports a loss of 0.1. And the accuracy and all per-class figures, the reason for the override, are missing.
 #
-# Where does 0.1 come from? In Keras 3 `compiled_metrics.update_state` goes through `model.metrics` and updates each
-# of them. The first is the tracker of the loss, a `Mean`. A `Mean` receives `y_pred` alone, so it averages the
-# *predictions*. Ten probabilities that sum to 1 have a mean of 0.1, in training and validation, in every epoch and for
-# every seed.
+# Where does 0.1 come from? In Keras 3 `compiled_metrics.update_state` goes through `model.metrics` and updates each of
+# them. The first is the tracker of the loss, a metric of type `Mean`. To each `Mean`, Keras passes `y_pred` alone. So
+# the tracker averages the *predictions*. Ten probabilities that sum to 1 have a mean of 0.1, in training and
+# validation, in every epoch and for every seed.
 
 # %%
 old_losses = old_history["loss"] + old_history["val_loss"]
@@ -768,9 +768,10 @@ bound(
 print(old.metrics_names)
 
 # %% [markdown]
-# `[:-1]` cuts that object off, and the `if` looks for a name that is no longer there. No line is wrong in itself; what
-# the lines rely on has changed. Worst of all, 0.1 looks like a good loss. A callback that watches `val_loss` now sees
-# rounding noise, and stops or saves the model because of it. Keras does warn, but in the middle of the training output:
+# `[:-1]` cuts that object off, and the `if` looks for a name that is no longer there. Each line was right for its time,
+# but Keras has changed what the lines rely on. Worst of all, 0.1 looks like a good loss. A callback that watches
+# `val_loss` now sees rounding noise, and stops or saves the model because of it. Keras does warn, but in the middle of
+# the training output:
 
 # %%
 for message in sorted({str(warning.message) for warning in caught}):
@@ -980,9 +981,9 @@ spread(
 )
 
 # %% [markdown]
-# By stopping, the worst F1 on the test images changes by {{07.stop_gain}}: {{07.stop_gain:sign}}. Since the worst class
-# jumps, a few epochs without a new best can be just bad luck, and training may stop too soon. Give such a figure more
-# patience than you would give the loss.
+# Compared with training for all `epochs`, early stopping changes the worst F1 on the test images by {{07.stop_gain}}:
+# {{07.stop_gain:sign}}. Since the worst F1 jumps, a few epochs without a new best can be just bad luck, and training
+# may stop too soon. Give such a figure more patience than you would give the loss.
 #
 # The worst F1 by which the epoch was chosen is higher than the one on the test images by {{07.optimism}}. Part of this
 # may be that the validation images are easier; the seeds cannot tell, because all of them share the same images. But if
@@ -1083,7 +1084,8 @@ def best_epoch(f1):
 #
 # Now act on what you see. After each epoch, every class gets a weight in the loss for the next one. The weight grows
 # with how badly the class did: it is proportional to $1 - F_1$ on the training images, and the ten weights have a mean
-# of 1. A shirt then counts as much as several boots. The validation images play no part in this, so they may judge.
+# of 1. In the loss, one shirt then counts as much as several boots. The validation images play no part in this, so they
+# may judge.
 
 
 # %%
@@ -1250,12 +1252,14 @@ bound(
 #
 # - A confusion matrix, counted batch by batch, gives precision, recall and F1 of every class in every epoch. Written as
 #   one metric with a dictionary as its result, it works in `fit` and agrees with scikit-learn.
-# - An accuracy of four fifths can hide a class of which half is missed. The recall of one class jumps from epoch to
-#   epoch while the accuracy is calm. With equally large classes the mean recall *is* the accuracy, which checks any log.
+# - An accuracy of four fifths can hide a class of which more than half is missed. The recall of one class jumps from
+#   epoch to epoch while the accuracy is calm. With equally large classes the mean recall *is* the accuracy, so the two
+#   check each other in any log.
 # - A `train_step` with `compiled_loss` and `compiled_metrics` still runs in Keras 3. Here it trained correctly, and
 #   logged the mean prediction as the loss.
-# - Write a metric for whatever follows from labels and predictions. Override `train_step` for the gradient or for the
-#   weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with plain fit.
+# - Write a metric for whatever follows from labels and predictions. Override `train_step` to log the gradient or to
+#   change the weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with
+#   plain fit.
 # - `EarlyStopping` can stop on any entry of the history, such as the worst class; say `mode="max"`. The best of many
 #   noisy figures contains luck.
 # - Class weights trade precision for recall. They move the border between classes. Here they lowered the accuracy a

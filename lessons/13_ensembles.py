@@ -730,9 +730,9 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 #
 # - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network.
 # - **Noisy:** averaging helps. The mean gain is {{13.noisy_gain:sign}}, and {{13.noisy_wins}} of the ten runs gain. Do
-#   not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows. Izmailov et
-#   al. explain the gain like this: the steps stay near the edge of a region of good weights, and the mean lies nearer
-#   its center. (Runs that happened to stop at a bad epoch pull the mean up; the figure shows the median.)
+#   not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows, and the few
+#   that happened to stop at a bad epoch pull it up. (The figure shows the median of the ten.) Izmailov et al. explain
+#   the gain like this: the steps stay near the edge of a region of good weights, and the mean lies nearer its center.
 # - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But a typical gain (the
 #   median in the table) is smaller than the standard deviation between runs. On 1,000 test points it is also no larger
 #   than $\sqrt{g + l}$ from above, by which chance alone moves such a difference. So one run cannot show it. Most of

@@ -30,8 +30,8 @@
 # add new layers, and train it on the new task. The part you keep is the **backbone**, and its first training is called
 # **pretraining**. So a better way to train classifiers should give you better detectors for free. Does it?
 #
-# Here is what was published for the network ResNet-50 and the detector Faster R-CNN. The names in brackets are those
-# that the MMDetection library gives the recipes.
+# Here is what was published for the network ResNet-50 and the detector Faster R-CNN. The short names in parentheses are
+# those that the MMDetection library gives the recipes.
 #
 # | how the backbone was trained | its accuracy on ImageNet | optimizer of the detector | mAP on COCO |
 # | --- | --- | --- | --- |
@@ -40,8 +40,8 @@
 # | ResNet strikes back (rsb) | 80.1% | AdamW, rate 0.0002, decay 0.05 | 40.8 |
 #
 # (mAP, mean average precision, is the usual score of detectors; you will compute it below. The reading lists the
-# sources. The weights that MMDetection used have 80.1%; the paper reports 80.4% for its own.) Other detectors gained
-# with rsb as well: RetinaNet 2.5 points, Mask R-CNN 3.0 and Cascade Mask R-CNN 3.6.
+# sources. The rsb weights that MMDetection used reach 80.1%; the rsb paper reports 80.4% for the weights that it
+# published.) Other detectors gained with rsb as well: RetinaNet 2.5 points, Mask R-CNN 3.0 and Cascade Mask R-CNN 3.6.
 #
 # Two things in this table should make you pause. The backbone that classifies best, tnr, is not the one that detects
 # best. And the optimizer changed together with the weights. MMDetection notes that rate and decay come from a grid
@@ -316,9 +316,9 @@ def intersection_over_union(box, boxes):
 # %% [markdown]
 # ### Exercise 14.2: non-maximum suppression
 #
-# Write it for the boxes of one canvas and one class. Return the numbers of the boxes that stay, from 0, in the order of
-# their scores. `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once and returns an array
-# (n, n). Here are three boxes in a row, of which only neighbors overlap by more than 0.5:
+# Write it for the boxes of one canvas and one class. Return the indices (from 0) of the boxes that stay, the one with
+# the highest score first. `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once and returns
+# an array (n, n). Here are three boxes in a row, of which only neighbors overlap by more than 0.5:
 
 # %%
 from course.topics.detection import overlaps
@@ -329,7 +329,7 @@ print(overlaps(trio, trio).round(2))
 
 # %% tags=["solution"]
 def keep(boxes, scores, limit):
-    """Return the numbers of the boxes (n, 4) that are kept, the best first; overlaps
+    """Return the indices of the boxes (n, 4) that are kept, the best first; overlaps
     above `limit` are removed."""
     overlap = overlaps(boxes, boxes)
     left = list(np.argsort(-scores))
@@ -359,7 +359,7 @@ def check(keep):
         "removed itself",
     )
     numbers = (
-        "Return the numbers of the boxes that stay, such as [0, 2], neither the boxes"
+        "Return the indices of the boxes that stay, such as [0, 2], neither the boxes"
         " themselves nor a mask."
     )
     cases = [  # boxes, scores, limit, what is kept, what a different answer means
@@ -621,9 +621,13 @@ def precision_on_average(right, truths):
 # %% [markdown]
 # ## A backbone
 #
+# The backbone is made of **convolutions**. Where a dense layer has a weight for every pixel, a convolution has weights
+# for a small window only. It moves the window over the picture and computes the same weighted sums, its *channels*, at
+# every place. With a stride of 2 it takes every second place only, which halves the width and the height.
+#
 # This backbone is residual, like ResNet: each block computes a *correction* by two convolutions and adds it to its
-# input (He et al., 2016). In total it divides the width and the height by eight, so that one place in its output is one
-# cell of a canvas.
+# input (He et al., 2016). Its strides of 4 and 2 divide the width and the height by eight, so that one place in its
+# output is one cell of a canvas.
 
 # %%
 import keras
@@ -777,7 +781,8 @@ print(f"{steps} steps leave {0.99**steps:.0%} of the start with momentum 0.99,")
 print(f"and {0.9**steps:.1%} with momentum 0.9")
 
 # %% [markdown]
-# Keras' default suits runs of thousands of steps. For a short run, take 0.9. Nothing in the training loss warns you.
+# Keras' default suits runs of at least several hundred steps ($0.99^{500}$ is below 1%). For a short run, take 0.9.
+# Nothing in the training loss warns you.
 
 # %% [markdown] tags=["quiz"]
 # A network has trained well, but its running averages lag behind. Which repair takes the least effort?
@@ -866,9 +871,9 @@ def train_strong(model, x, y, seed):
 
 
 # %% [markdown]
-# Every run has its own seed: with seed 0 of the parameters cell the runs are 0, 1 and 2, with seed 1 they are 3, 4 and
-# 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the weights and biases of
-# the five classes), and a backbone is left.
+# Every run has its own seed. If `seed` in the parameters cell is 0, the three runs have the seeds 0, 1 and 2; if it is
+# 1, they have 3, 4 and 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the
+# weights and biases of the five classes), and a backbone is left.
 
 # %%
 seeds = range(runs * seed, runs * (seed + 1))
@@ -1094,9 +1099,10 @@ for key, name in zip(keys, score, strict=True):
 # | from scratch, rate borrowed | | {{14.scratch}} |
 
 # %% [markdown]
-# Working through this lesson once gives each detector one score, the mean over its runs. The table shows the median and
-# the range of these scores when the whole lesson is repeated with different seeds. Within a run, all detectors share
-# the canvases and their order. So the right yardstick is the **paired difference**, run by run:
+# Working through this lesson once gives each detector one score, the mean over its runs. (The figure marks the median
+# of your runs instead.) The table shows the median and the range of these scores when the whole lesson is repeated with
+# different seeds. Within a run, all detectors share the canvases and their order. So the right yardstick is the
+# **paired difference**, run by run:
 
 # %%
 pairs = {
@@ -1145,16 +1151,17 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # | the weak backbone against none | {{14.gain_pretraining}} | {{14.gain_pretraining:sign}} |
 # | the strong backbone, re-tuned, against none | {{14.gain_strong_pretraining}} | {{14.gain_strong_pretraining:sign}} |
 #
-# - **Both changes together**, the comparison that was published, gain in the median. We had hoped for a gain with every
-#   seed: **not reached**. (Here and below, a direction is claimed only where the p of the sign test is below 0.01.)
+# - **Both changes together** (the comparison that was published) bring a gain in the median, but not with every seed,
+#   as we had hoped: **not reached**. (Here and below, a direction is claimed only where the p of the sign test is below
+#   0.01.)
 # - **Pretraining on other classes helps, compared with an untuned detector from scratch**, at least by the strong
 #   recipe: its backbone, re-tuned, beats the detector from scratch with every seed that was measured (the last row of
 #   the table). The gains differ so much that another seed might show none. For the weak backbone the seeds cannot
 #   tell. Both comparisons favor pretraining, because the detector from scratch borrows the rate of the weak backbone.
 # - **Whether the better classifier is the better backbone, these runs cannot tell.** With both sides re-tuned, the
-#   strong backbone is ahead in the median, but it wins {{14.backbone_wins}} of the three runs, and so few seeds do not
-#   settle it. We had hoped for three wins of three with every seed: **not reached**. The published table has an
-#   exception of its own: tnr classifies better than rsb and detects worse.
+#   strong backbone is ahead in the median. But it wins {{14.backbone_wins}} of the three runs, so not always all, and
+#   so few seeds do not settle it. We had hoped for three wins of three with every seed: **not reached**. The published
+#   table has an exception of its own: tnr classifies better than rsb and detects worse.
 # - **Swapping alone and re-tuning alone** show no direction. The published table has neither row.
 # - A single run could have misled you in either direction. In the worst of three runs the strong backbone gains
 #   {{14.backbone_least}}, in the best {{14.backbone_most}}.
@@ -1179,8 +1186,8 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # A detector has to *find* digits and to *name* them. Ignore the names, both the true ones and the detector's: what is
 # left is average precision for "here is a digit".
 #
-# For comparison, pretrain once more by the strong recipe, now on the digits 5 to 9 themselves. (They are other digits
-# than those on the canvases.) Train detectors from these backbones at the rate that was best for the strong one.
+# For comparison, pretrain once more by the strong recipe, now on the 5s to 9s of the first quarter. (None of these
+# handwritten digits is on a canvas.) Train detectors from these backbones at the rate that was best for the strong one.
 
 # %%
 for number in seeds:
@@ -1189,8 +1196,8 @@ for number in seeds:
 test("same classes, re-tuned", "same", "AdamW", best["strong", "AdamW"])
 
 # %% [markdown] tags=["predict"]
-# Which part of the task profits from pretraining: finding, naming, or both alike? And how much more does a backbone
-# gain that already knows the classes?
+# Which part of the task profits from pretraining: finding, naming, or both alike? And by how much will a
+# backbone that already knows the classes beat the strong one in mAP: not at all, by about 0.03, or by 0.1 and more?
 
 
 # %%
@@ -1235,13 +1242,13 @@ bound("14.finding_gain", words, finding[same].mean() - scratch, **narrow)
 
 # %% [markdown] tags=["answer"]
 # Finding hardly profits. Even from scratch, AP without names reaches {{14.finding_scratch}}, so there is little left to
-# gain. Between the detector from scratch and the one whose backbone knows the classes, it changes by
-# {{14.finding_gain}}. With names, mAP gains
-# {{14.naming_gain}}, {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink
-# is, and too few to learn what digits look like. A pretrained backbone has already learned much of the latter.
+# gain. The detector whose backbone knows the classes is ahead of the one from scratch by only {{14.finding_gain}}. With
+# names, it is ahead in mAP by {{14.naming_gain}}, {{14.naming_gain:sign}}. A few passes over a few hundred canvases are
+# enough to learn where ink is, and too few to learn what digits look like. A pretrained backbone has already learned
+# much of the latter.
 #
-# How much more does a backbone gain that already knows the classes? Compared with the strong backbone, which knows
-# other classes, it gains {{14.gain_known}}. This is {{14.gain_known:sign}}.
+# And the backbone that already knows the classes? Compared with the strong backbone, which knows other classes, it
+# gains {{14.gain_known}}. This is {{14.gain_known:sign}}.
 
 # %% [markdown]
 # See what two of the detectors say about the same canvases. Only boxes with a confidence of at least 0.3 are drawn.

@@ -10,7 +10,7 @@
 # prerequisites:
 #   - "lesson 05 (Digits): layers, batches, choosing on validation rows"
 #   - NumPy arrays and products of matrices
-#   - "the chain rule, or trust: the gradient is compared, not derived"
+#   - "the chain rule helps but is not needed: gradients are compared here, not derived"
 # data: [mnist]
 # reading:
 #   - "Pal, Ebrahimi, Zulfiqar, Fu, Zhang, Migacz, Nellans, Gupta, *Optimizing multi-GPU parallelization strategies for deep learning training*, IEEE Micro 39(5), 2019, pages 91-101, arXiv:1907.13257"
@@ -136,7 +136,7 @@ print("logits of one worker:   ", worker_rows * 10)
 # %% [markdown]
 # ## Data parallel, with real processes
 #
-# `course.topics.parallel_training.train` starts worker **processes**. Each is a Python of its own, computes with a
+# `course.topics.parallel_training.train` starts worker **processes**. Each runs its own Python, computes with a
 # single thread, and is pinned to one core where the system allows that. The digits and the buffers for messages lie in
 # memory that all processes share. Workers write their gradient, wait for each other at a *barrier*, and read the sum.
 #
@@ -312,8 +312,11 @@ except WorkerError as error:
 #
 # - **Strong scaling**: the batch stays the same, and workers split it. How much faster is the step?
 # - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does a step take longer than
-#   before? The part of the speed that you keep, $SE_N = t_1 / t_N$, is the **scaling efficiency**. ($t_N$ is the time
-#   of a step with $N$ workers. For strong scaling the efficiency is $t_1 / (N\, t_N)$.)
+#   before?
+#
+# Let $t_N$ be the time of a step with $N$ workers. The part of $N$ times the speed that you keep is the **scaling
+# efficiency**: $SE_N = t_1 / t_N$ for weak scaling, and $t_1 / (N\, t_N)$ for strong scaling. From here on, $SE_N$ is
+# that of weak scaling.
 #
 # Timing workers needs care. Other programs can only make a step longer, so you want the least of many measurements. But
 # *one* worker's clock misleads: a worker that begins a step late need not wait, because the other one has already done
@@ -414,8 +417,8 @@ def train_step(branches, velocities, chosen, rate):
 
 
 # %% [markdown]
-# A trial looks at the validation digits about four times an epoch, or after every step where an epoch has fewer. A
-# trial that gives up returns infinity, not the epoch at which it stopped: its true count is unknown.
+# A trial looks at the validation digits about four times an epoch, or after every step if an epoch has fewer than four.
+# A trial that gives up returns infinity, not the epoch at which it stopped: its true count is unknown.
 
 
 # %%
@@ -434,10 +437,11 @@ def count_epochs(batch, rate, order, most=most_epochs):
 
 
 # %% [markdown]
-# Which learning rate should you use? That question decides the experiment, so we draw two curves. The first has one
-# rate for all batches, the best of five for the smallest batch. The second has the best rate for each batch, of half,
-# once, twice and four times the rate of the batch before. A rate can be lucky on one order of the digits. So tune on
-# the worse of two orders, count on other orders, and take the median.
+# Which learning rate should you use? That question decides the experiment, so we draw two curves. The first uses one
+# rate for all batches: the best of five for the smallest batch. The second tunes the rate for each batch. It tries four
+# multiples of the rate that was best for the batch before: half, the same, twice and four times. A rate can be lucky on
+# one order of the digits. So judge each rate by the worse of two orders, count epochs on other orders, and take the
+# median.
 
 # %% [markdown] tags=["predict"]
 # Batches grow from a quarter of `worker_rows` to 16 times `worker_rows`. With the best rate for each, do the epochs grow
@@ -678,10 +682,9 @@ print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2
 # lower half shows the fastest step of the run. Each worker waits at its end until the other one has its new weights. One
 # of them may begin late, because a worker that waited takes time to wake up.
 #
-# Pal and others publish a speed-up of 1.32 for Inception-V3 on two GPUs, and that the prediction came within 6% of it.
-# How close is yours? The prediction leaves out that both workers compete for the memory of one machine, and that each
-# one fetches all rows. Where other programs run, both numbers are noisy: run this section again and see how far they
-# move.
+# Pal and others report a speed-up of 1.32 for Inception-V3 on two GPUs; their prediction came within 6% of it. How
+# close is yours? The prediction leaves out that both workers compete for the memory of one machine, and that each one
+# fetches all rows. Where other programs run, both numbers are noisy: run this section again and see how far they move.
 
 # %% [markdown]
 # ### Exercise 15.2: when does a placement end?
@@ -894,7 +897,7 @@ bound(
 #
 # $$SU^M > M \cdot \frac{SE_{MN}}{SE_N} \cdot \frac{E_N}{E_{MN}}.$$
 #
-# So model parallelism need not be efficient, which would mean $SU^M = M$. It only has to beat what data parallelism
+# So model parallelism need not reach $SU^M = M$, which would be perfect. It only has to beat what data parallelism
 # *still* gains when it goes from $N$ to $MN$ devices.
 
 # %% [markdown] tags=["predict"]
@@ -1204,10 +1207,13 @@ for name, panel in panels.items():
 #
 # Read either panel from the top down. Between *perfect* and *free exchange* lies what is lost in learning, and no faster
 # computer changes that. Between *free exchange* and *data* lies what is lost in talking, on your machine. The hybrid
-# starts from its $SU^2$ and pays both prices for half as many groups. Bands span the orders of the digits. Where the
-# orders disagree, these data name no winner. Data parallelism is good while the epochs are
-# flat and exchanges are cheap. Once the epochs double with the batch, further devices gain it nothing, and any hybrid
-# that gains something wins. That is the paper's point. (Below the line at 1 both are slower than one device, and
+# starts from its $SU^2$ and then loses in the same two ways, but only as much as half as many workers lose. Bands span
+# the orders of the digits. Where the orders disagree, these data name no winner.
+#
+# Data parallelism is good while the epochs are flat and exchanges are cheap. Once the epochs double whenever the batch
+# doubles, it gains nothing from further devices, and any hybrid with an $SU^2$ above 1 wins. That is the paper's point.
+# If your $SU^2$ is below 1, as it may be with a network this small, your hybrid can win only where further devices
+# make data parallelism slower. (Below the line at 1 both are slower than one device, and
 # winning there is worth nothing. The bands leave out that $SU^2$ and $SE_2$ are noisy, too. The panels end before the
 # first batch of which a trial gave up.)
 
@@ -1216,15 +1222,15 @@ for name, panel in panels.items():
 # win against data parallelism?
 #
 # - [ ] No: without any cost of talking, data parallelism is perfect.
-#   The exchanges are. The larger batch still costs epochs, and no link gives them back.
+#   Only the exchanges are perfect then. The larger batch still costs epochs, and no link gives them back.
 # - [x] Yes, as soon as doubling the batch costs more than a third more epochs.
 #   With equal efficiencies the condition is $1.5 > 2 E_N / E_{2N}$, that is $E_{2N} > 1.33\, E_N$. Epochs are lost in
 #   learning, and no link gives them back.
 # - [ ] Only when $SU^2$ rises to 2.
 #   That would be needed if epochs did not grow. They do, and that lowers the bar.
 # - [ ] Yes, at any number of devices.
-#   Not at few devices: while doubling the batch costs hardly any epochs, 1.5 is less than the 2 that data parallelism
-#   gains.
+#   Not with few devices: as long as doubling the batch costs hardly any epochs, data parallelism gains a factor of
+#   nearly 2, and that is more than 1.5.
 
 # %% [markdown]
 # ## Today's names

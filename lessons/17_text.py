@@ -94,10 +94,10 @@ for name, value in nothing.items():
     print(f"{name:16} {float(value):.4f}")
 
 # %% [markdown] tags=["answer"]
-# Binary accuracy is {{17.nothing_binary}}, for a network that has read nothing: that share of all labels is 0.
+# Binary accuracy is {{17.nothing_binary}}, though the network has read nothing, because that share of all labels is 0.
 # `"accuracy"` is {{17.nothing_accuracy}}. Of equal outputs `argmax` takes the first, so this is the share of programs
 # that have the first tag, `command line`. If you sort the columns in another way, you get another number. Neither
-# figure says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for
+# number says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for
 # the lazy network.
 
 # %%
@@ -156,10 +156,10 @@ spread(
 )
 
 # %% [markdown]
-# If you dealt the programs one by one, {{17.siblings}} of the test texts would have a sibling among the others.
+# If you split the programs one by one, {{17.siblings}} of the test texts would have a sibling among the others.
 #
-# Another seed deals the same families in another way, so ranges over seeds show the luck of the split and of the first
-# weights. The splits overlap, since all of them deal the same programs. So ten seeds are not ten independent trials,
+# Another seed splits the same families in another way, so ranges over seeds show the luck of the split and of the first
+# weights. The splits overlap, since all of them use the same programs. So ten seeds are not ten independent trials,
 # and a sign test over them says less than its p suggests. (As everywhere in this course, we read a direction from a
 # sign test only where p is below 0.01.) What other programs would have shown is a question for the bootstrap
 # (lesson 09).
@@ -167,7 +167,7 @@ spread(
 # %% [markdown]
 # ## The baseline first
 #
-# Count how often each word stands in a text. Words that stand in many texts, such as "the", say little, so divide their
+# Count how often each word occurs in a text. Words that occur in many texts, such as "the", say little, so scale their
 # counts down. That is **TF-IDF**: term frequency times inverse document frequency. With $n$ training texts, of which
 # $d_j$ hold the word $j$, scikit-learn multiplies the count of word $j$ by
 #
@@ -192,7 +192,7 @@ def linear_model():
 
 
 # %% [markdown]
-# What do the settings do? `min_df=2` leaves out words that stand in one text only. `sublinear_tf` takes
+# What do the settings do? `min_df=2` leaves out words that occur in one text only. `sublinear_tf` takes
 # $1 + \log(\text{count})$ instead of the count. `class_weight="balanced"` makes the rows with a tag weigh as much,
 # taken together, as the rows without it.
 
@@ -277,23 +277,23 @@ def check(weigh):
             "You counted occurrences. A word counts once in each text that holds it:"
             " compare the counts with 0."
         ): scaled(counts * (np.log(4 / (1 + total)) + 1)),
-        "The ones inside of the fraction are missing.": scaled(
+        "The 1s inside the fraction are missing.": scaled(
             counts * (np.log(3 / holding) + 1)
         ),
-        "The 1 behind the logarithm is missing.": scaled(
+        "The 1 after the logarithm is missing.": scaled(
             counts * np.log(4 / (1 + holding))
         ),
         "These are the counts alone, scaled. Where is the logarithm?": scaled(counts),
         "You divide the counts by their weight. Multiply.": scaled(
             counts / (np.log(4 / (1 + holding)) + 1)
         ),
-        "A text holds a word that it has once, too: compare the counts with 0.": scaled(
+        "A word that occurs once counts as well: compare the counts with 0.": scaled(
             counts * (np.log(4 / (1 + (counts > 1).sum(axis=0))) + 1)
         ),
         "You multiply by the share of texts. Divide by it, within the logarithm.": (
             scaled(counts * (np.log(4 * (1 + holding)) + 1))
         ),
-        "You count the texts in shares. Take their number.": scaled(
+        "You used the share of the texts. Use their number.": scaled(
             counts * (np.log(4 / (1 + holding / 3)) + 1)
         ),
         "You scaled columns. A text is a row.": right / np.linalg.norm(right, axis=0),
@@ -352,8 +352,8 @@ spread("17.cut", "texts that fill all places", 100 * cut, unit="%", digits=0)
 # %% [markdown]
 # The numbers have no meaning of their own: word 7 is not "more" than word 6. So the first layer is a table with a row
 # for each number, an **embedding**, and the rows are weights that training sets. Then comes a convolution. Each of its
-# filters looks at three neighboring words at a time and answers with a number. Of all answers of a filter only the
-# greatest goes on. Besides, the sum of all word vectors goes on.
+# filters looks at three neighboring words at a time and answers with a number. Only the greatest of a filter's answers
+# is passed on. The sum of all word vectors is passed on as well.
 
 # %%
 from course.topics.text_figures import from_words_to_tags
@@ -363,8 +363,8 @@ from_words_to_tags()
 # %% [markdown]
 # ### An error message, read together
 #
-# Here is the upper path of the figure, in small and with a layer forgotten. (We run it eagerly, so that the message
-# shows plain numbers.) Which layer is it? Decide before you read on below the message.
+# Here is the upper path of the figure in miniature, with one layer left out. (We run it eagerly, so that the message
+# shows plain numbers.) Which layer is missing? Decide before you read on below the message.
 
 # %%
 forgetful = keras.Sequential(
@@ -397,8 +397,8 @@ except ValueError as error:
 # %% [markdown]
 # ## The network
 #
-# Two networks of this lesson end in the same way: the convolution below, and self-attention later. The greatest answer
-# of each filter goes on. Since many words say a little, the sum of all vectors goes on as well. It is divided by the
+# Two networks of this lesson, the convolution below and self-attention later, end in the same way. The greatest answer
+# of each filter is passed on. Since many words say a little, so is the sum of all vectors. This sum is divided by the
 # square root of the number of words, so that it does not grow too much with the length of the text. Then come the
 # sigmoids.
 
@@ -522,16 +522,16 @@ spread("17.mask_gain", "macro F1, with mask minus without", mask_gain)
 
 # %% [markdown]
 # Does the missing mask cost F1? Here all texts are padded to one length, in training and in the test alike. Macro F1
-# with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. The test figure hardly gives the error
-# away, and that is why we call it silent. It shows when lengths change: in another batch, or in the program that uses
-# your network.
+# with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. So the test score hardly gives the
+# error away. The error shows only when lengths change: in another batch, or in the program that uses your network.
 
 # %% [markdown]
 # ### The masks of Keras
 #
-# Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, layers hand it on, and the
-# loss and the metrics of Keras leave out what is masked. We try that with a network that answers one question for each
-# word: is this word outside the vocabulary? Our network is lazy and says no to every word.
+# Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, layers pass it on, and the
+# loss and those metrics of Keras that are a mean over the outputs, such as accuracy, leave out what is masked.
+# (`Precision` and `Recall` count padding even where the mask is intact.) We try that with a network that answers one
+# question for each word: is this word outside the vocabulary? Our network is lazy and says no to every word.
 
 # %%
 unknown = (tokens == 1)[..., None].astype("float32")
@@ -692,8 +692,8 @@ def check(accuracy):
             4 / 12
         ),
         (
-            "Right padding is counted as right words. Leave it out above the line as"
-            " well as below."
+            "Right padding is counted as right words. Leave it out of the numerator as"
+            " well as of the denominator."
         ): 8 / 7,
         (
             "This is the mean over texts, in which a word of a short text counts more."
@@ -841,7 +841,7 @@ spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown] tags=["answer"]
 # In the figure, the convolution is behind for each tag whose square is left of the dot. Its macro F1 is
-# {{17.convolution}}. Minus that of the linear model, that makes {{17.gain}}: {{17.gain:sign}}.
+# {{17.convolution}}. The difference from the linear model is {{17.gain}}: {{17.gain:sign}}.
 # With other test texts of the same kind, this difference would move. The low end of the bootstrap's 99% interval is at
 # {{17.gain_low}}, and its high end at {{17.gain_high}}: with every seed the whole interval is below 0. (The bootstrap
 # draws whole families, since siblings are alike. It keeps the trained models and their thresholds, so the interval may
@@ -849,7 +849,7 @@ spread("17.gain_high", "high end by the bootstrap (99%)", high)
 
 # %% [markdown]
 # Before you blame the network, ask what would help it. It has to learn from a few thousand texts what each word means,
-# and most words stand in few of them. So what would more texts do? We cannot get more, but we can see what *fewer* do.
+# and most words occur in few of them. So what would more texts do? We cannot get more, but we can see what *fewer* do.
 # The epochs stay the same, so with fewer texts the network takes fewer steps as well. `reinitialize` takes it back to
 # its first weights (lesson 09).
 
@@ -945,18 +945,18 @@ spread(
 spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 
 # %% [markdown] tags=["answer"]
-# It reaches {{17.dense}}. Minus the linear model's macro F1, that makes {{17.dense_gain}}: {{17.dense_gain:sign}}.
-# Minus the convolution's, it makes {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So networks as
-# such can come close here. Most of what the convolution lacks is in what it is given and in how it reads that: the
-# first words only, without the weights of TF-IDF.
+# It reaches {{17.dense}}. The difference from the linear model is {{17.dense_gain}}: {{17.dense_gain:sign}}.
+# The difference from the convolution is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So a network
+# can come close to the linear model here. Most of the convolution's lag must come from what it reads and from how it
+# reads: only the first words, and without the weights of TF-IDF.
 
 # %% [markdown]
 # ## Self-attention
 #
 # A convolution sees three words at a time. **Self-attention** lets each word read all words of its text. Three matrices
-# of weights (each with a bias) turn the word's vector $x_t$ into three others: a *query* $q_t$ says what the word looks
-# for, a *key* $k_t$ by what it can be found, and a *value* $v_t$ what it hands over. Word $t$ then takes a weighted
-# mean of all values. The weights $a_{ts}$ come from a softmax over the *scores* $q_t \cdot k_s / \sqrt{d}$:
+# of weights (each with a bias) turn the word's vector $x_t$ into three others. The *query* $q_t$ says what the word
+# looks for, the *key* $k_t$ what it can be found by, and the *value* $v_t$ what it passes on. Word $t$ then takes a
+# weighted mean of all values. The weights $a_{ts}$ come from a softmax over the *scores* $q_t \cdot k_s / \sqrt{d}$:
 #
 # $$\text{attended}_t = \sum_s a_{ts} v_s, \qquad
 # a_{ts} = \frac{\exp(q_t \cdot k_s / \sqrt{d})}{\sum_r \exp(q_t \cdot k_r / \sqrt{d})}$$
@@ -1092,8 +1092,8 @@ fact(
 
 # %% [markdown] tags=["answer"]
 # Only those of the convolution change, by up to {{17.order_convolution}}. Look at the formula: it sums over all words,
-# and no sum knows an order. To self-attention a text is a *bag* of words, as it is to the linear model: how often a
-# word stands there counts, where it stands does not. That is why *transformers*, the large networks made of such
+# and no sum knows an order. To self-attention a text is a *bag* of words, as it is to the linear model: it counts how
+# often a word occurs, not where. That is why *transformers*, the large networks made of such
 # blocks, also tell each word its place.
 
 # %%
@@ -1117,7 +1117,7 @@ bound(
 # Lesson 13 took the mean of several models. You have trained three networks (the convolution with its mask,
 # self-attention, and the network on TF-IDF) and a linear model. First take the mean of the three networks'
 # probabilities: we call it *three networks*. Then take the mean of that and the linear model's probabilities: we call
-# it *all together*. In it the linear model weighs as much as the three networks.
+# it *all together*. There the linear model weighs as much as the three networks taken together.
 #
 # F1 also depends on luck with the thresholds: a rare tag has few validation texts to choose its threshold on. So we add
 # **average precision** (lesson 09). It needs no threshold, since it asks whether the texts that have the tag are ranked
@@ -1189,8 +1189,8 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 
 # %% [markdown]
 # So when does a network beat the linear model? With this many texts, and with nothing read before, none of our networks
-# beats it by itself. Together with the linear model, the networks rank the texts better than it does. In macro F1 the
-# thresholds add noise, and the sign test can tell less:
+# beats it by itself. Together with the linear model, the networks rank the texts better than the linear model alone. In
+# macro F1 the thresholds add noise, and the sign test can tell less:
 #
 # | | macro F1 on the test texts | sign over the seeds |
 # | --- | --- | --- |
@@ -1213,11 +1213,11 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # networks. Macro F1 cannot tell here whether the network on TF-IDF is worse than the linear model at all. Average
 # precision can.
 #
-# In its tuning the comparison favors the networks. Their rates and epochs were tried on splits of these same programs,
-# while the strength of the linear model's penalty is scikit-learn's default. In what they read it favors the linear
-# model, since the convolution and self-attention get the first words only. Networks usually win by what they have read
-# before: they start from weights trained on millions of other texts (compare lesson 14). There are none in this course,
-# so we do not claim what they would reach here.
+# The tuning favors the networks: their rates and epochs were tried on splits of these same programs, while the strength
+# of the linear model's penalty is scikit-learn's default. The input favors the linear model: the convolution and
+# self-attention get the first words only. Networks usually win by what they have read before: they start from weights
+# trained on millions of other texts (compare lesson 14). There are none in this course, so we do not claim what they
+# would reach here.
 
 # %% [markdown]
 # ## A missing tag is not a no

@@ -2,7 +2,7 @@
 # title: Deep networks that train
 # part: 5 Text, depth and choice
 # objectives:
-#   - say why twenty layers of sigmoids do not train, and measure at which layer the gradient is lost
+#   - say what keeps a deep network from training, and measure at which layer the gradient is lost
 #   - derive how far the first weights of a layer must spread, and check Keras' initializers against it
 #   - build residual connections, batch normalization and layer normalization, and say what each does to the gradient
 #   - clip gradients, and tell when clipping hides a fault
@@ -183,8 +183,8 @@ bound(
 #
 # Gradient descent moves each weight by the learning rate times its gradient. So look at the gradients, layer by layer,
 # before the first step. For each layer we take the *root mean square* of the gradients of its weights: a typical size.
-# Then we compare two layers. The gradient reaches the last hidden layer first, next to the loss. It reaches the first
-# layer last, next to the pixels.
+# Then we compare two layers. The backward pass starts at the loss. So it comes to the last hidden layer first, and to
+# the first hidden layer, next to the pixels, last.
 
 # %%
 import tensorflow as tf
@@ -248,8 +248,9 @@ bound(
 #
 # $$\mathrm{E}[z^2] = n \, v \, \mathrm{E}[a^2]$$
 #
-# For a ReLU, $a = \max(z, 0)$. A sum $z$ is as likely to be above 0 as equally far below it, so ReLU removes half of
-# the mean square: $\mathrm{E}[a^2] = \mathrm{E}[z^2] / 2$. So a layer multiplies the mean square of the sums by
+# For a ReLU, $a = \max(z, 0)$. If the weights are drawn symmetrically around 0, as they are here, so is $z$: it is
+# below 0 as often as above, and equally far. So ReLU removes half of the mean square:
+# $\mathrm{E}[a^2] = \mathrm{E}[z^2] / 2$. So a layer multiplies the mean square of the sums by
 #
 # $$n_{\text{in}} \, v \cdot \tfrac{1}{2}$$
 #
@@ -596,17 +597,17 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# At its better rate it reads {{18.best_glorot}} of the digits correctly, which is less than half with every seed that was
-# measured. Look at the range: it *lags*, and how far depends on the seed. (So another seed may well reach one half.)
-# With most seeds it has learned something, unlike the network of sigmoids. Gradients that are a thousand times too
-# small still move weights, and as the weights grow, so do the gradients. With He's rule the network reads
-# {{18.best_he}} of the digits, so it trains with every seed that was measured. The difference is {{18.gain_he}}, at
-# least 20 points.
+# At its better rate the network with Glorot's rule reads {{18.best_glorot}} of the digits correctly, which is less than
+# half with every seed that was measured. Look at the range: it *lags*, and how far depends on the seed. (So another
+# seed may well reach one half.) With most seeds it has learned something, unlike the network of sigmoids. Gradients
+# that are a thousand times too small still move weights, and as the weights grow, so do the gradients. With He's rule
+# the network reads {{18.best_he}} of the digits, so it trains with every seed that was measured. The difference is
+# {{18.gain_he}}, at least 20 points.
 #
 # Note that the line of Glorot's rule in the figure is *flat*, only low. The gradient of a weight is the signal below it
 # times the gradient above it. The mean square of the signal is halved in each layer on the way up, and that of the
-# gradient in each layer on the way down. So a layer higher up gets less signal and just as much more gradient: their
-# product is the same everywhere. So a flat line alone is no proof of health: look at its height, too.
+# gradient in each layer on the way down. So a layer higher up gets less signal and, by the same factor, more gradient:
+# their product is the same everywhere. So a flat line alone is no proof of health: look at its height, too.
 
 # %% [markdown]
 # ## A way past the layer
@@ -630,12 +631,13 @@ def residual(x, **options):
 
 
 # %% [markdown]
-# There is a price. The mean square now *grows*: the layer adds its output to what is there. With He's rule both parts
-# have about the same size, and the mean square more than doubles from layer to layer (more, because ReLU returns no
-# negative numbers, so the parts are not uncorrelated). One cure is to start with small branches, that is, with small
-# $W_l$; another, in most residual networks in use, is to normalize within the branch. `VarianceScaling` takes the
-# `scale` in $v = \text{scale} / n_{\text{in}}$. With a scale of $2 / 20$ instead of 2, the mean square grows by 19 to
-# 29% in a layer: 5% are those of the branch, and the rest comes from the correlation. Over twenty layers, that makes a
+# There is a price. The mean square now *grows*, because the layer adds its output, the *branch*, to what is there. With
+# He's rule both parts have about the same size, so the mean square about doubles from layer to layer. In fact it more
+# than doubles: ReLU returns no negative numbers, so the two parts are correlated. One cure is to start with small
+# branches, that is, with small $W_l$. Another, found in most residual networks in use, is to normalize within the
+# branch. Here we take small branches. `VarianceScaling` takes the `scale` in $v = \text{scale} / n_{\text{in}}$. With a
+# scale of $2 / 20$ instead of 2, the branch by itself adds 5% to the mean square in each layer. With the correlation it
+# grows by 19 to 29%, as the course's tests measure. Over twenty layers, that makes a
 # great difference:
 
 
@@ -827,7 +829,8 @@ for name in ("he", "residual", "batch", "layer"):
 #
 # **All four train**, with every seed that was measured. The last column holds the exponent that was
 # {{18.gradient_lost}} for the sigmoids: over twenty layers none of the four changes the gradient by more than a factor
-# of a hundred. A factor of exactly 1 it is not. With batch normalization the gradient *grows* on its way to the pixels.
+# of a hundred. Yet the factor of a layer is not exactly 1. With batch normalization the gradient *grows* on its way to
+# the pixels.
 #
 # The residual network minus the best of the other three is {{18.residual_ahead}}, {{18.residual_ahead:sign}}. But mind
 # what was compared: few steps, two rates, one width. A remedy that is best here need not be best for your network.
@@ -877,8 +880,8 @@ def watch(step, model, weights):
 
 
 # %% [markdown] tags=["predict"]
-# The network with large weights is trained with clipping, another one with He's weights without. How do their losses
-# compare after these steps?
+# The network with large weights is trained with clipping, another one with He's weights without. After these steps,
+# which loss is lower, by much or by little? And is either of them below 2.303, what guessing costs?
 
 # %%
 limit = 10.0
@@ -978,7 +981,7 @@ def check(clip):
     )
     expect(
         [np.shape(each) for each in found] == [(2,), (2, 1)],
-        "A list with an array for each given one, of its shape, must come back.",
+        "Return a list with one array for each given array, of the same shape.",
     )
     flat = np.concatenate([np.ravel(each) for each in found])
     mistakes = {
@@ -986,7 +989,7 @@ def check(clip):
             [2.5, 0, 0, 2.5]
         ),
         "Nothing was clipped. The norm over both arrays is 5.": [3, 0, 0, 4],
-        "You scaled to a norm of 1. The limit is another.": [0.6, 0, 0, 0.8],
+        "You scaled to a norm of 1. Scale to the limit.": [0.6, 0, 0, 0.8],
         "You divided by the square of the norm. Take its root.": [0.3, 0, 0, 0.4],
         "You divided by the sum of the norms. Add squares, then take the root.": (
             [7.5 / 7, 0, 0, 10 / 7]
@@ -1057,9 +1060,10 @@ def clip_together(gradients, limit):
 #
 # In the first steps a large rate can do the most harm: the weights are random, and Adam's averages rest on a few
 # batches. A **warm-up** starts with a small learning rate and raises it in a straight line. In the end small steps help
-# to settle, so the rate falls, often along half a *cosine*. Keras has both in `CosineDecay`. It takes the first rate
-# and the steps of the fall, and for a warm-up the rate at its top and its steps. Mind one thing: the steps of the fall
-# come *after* those of the warm-up.
+# to settle, so the rate falls, often along half a *cosine*. Keras has both in `CosineDecay`. Its first two arguments
+# are the rate at step 0 and the number of steps of the fall, `decay_steps`. For a warm-up, add `warmup_target`, the
+# rate at the top, and `warmup_steps`. Mind one thing: `decay_steps` counts from the end of the warm-up, not from step
+# 0.
 
 # %%
 from keras.optimizers.schedules import CosineDecay
@@ -1291,9 +1295,9 @@ bound(
 )
 
 # %% [markdown]
-# With L2 in Adam, weights with large gradients keep {{18.l2_uneven}} more of their size. With weight decay the halves
-# differ by {{18.decay_even}}. This is arithmetic. Whether your network reads more digits for it is another question,
-# which we did not test here.
+# With L2 in Adam, the mean weight with large gradients ends higher by {{18.l2_uneven}} than that with small ones. With
+# weight decay the two differ by {{18.decay_even}}. This is arithmetic. Whether your network reads more digits for it is
+# another question, which we did not test here.
 
 # %% [markdown]
 # ## A batch larger than memory
@@ -1303,8 +1307,8 @@ bound(
 # optimizer, `gradient_accumulation_steps`.
 
 # %% [markdown] tags=["predict"]
-# A network takes one step with a batch of 80 digits, and another one four batches of 20 with accumulation. Do both end
-# with the same weights? And if the network has batch normalization?
+# One network takes one step with a batch of 80 digits. A copy of it accumulates the gradients of four batches of 20 and
+# then takes its step. Do both end with the same weights? And if the network has batch normalization?
 
 
 # %%
@@ -1334,7 +1338,7 @@ fact("18.accumulated_batch", "batch: apart", apart["batch_normalized"] > 1e-4)
 # %% [markdown] tags=["answer"]
 # **The same weights**, to a millionth, for the plain network and with layer normalization. The loss of a batch is the
 # mean over its rows, so the mean of four gradients of 20 rows is the gradient of all 80. **With batch normalization they
-# differ**: each small batch is normalized by its own 20 rows, so it is another function that is differentiated.
+# differ**: each small batch is normalized by its own 20 rows, which makes its loss another function of the weights.
 #
 # The mean of the batches' means is the mean over all rows only when the batches are equally large: Keras does not
 # weight them by their rows. And if the number of batches in an epoch is no multiple of the accumulation steps, the

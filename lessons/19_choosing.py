@@ -28,8 +28,8 @@
 # them by trying, and every try costs epochs. So you have a budget, whether you wrote it down or not.
 #
 # In this lesson you spend a budget in several ways and measure what each one buys. You will also measure two things
-# that a table of results hides: how much of a difference is the luck of one seed, and how much better than its true
-# self the best of many tries looks.
+# that a table of results hides: how much of a difference is the luck of one seed, and by how much the best of many
+# tries looks better than it is.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
@@ -528,8 +528,8 @@ spread("19.coins", "right answers of the best coin", tossed, digits=1)
 #
 # $$\mathrm{E}[\text{best of } n] = \sum_{k \ge 0} \left(1 - F(k)^n\right)$$
 #
-# Nobody cheated. Taking the best of many on the questions that also make the report is enough. This flattery is called
-# selection bias.
+# Nobody cheated. It is enough to choose the best by the same questions that the report then quotes. This flattery is
+# called selection bias.
 
 # %% [markdown]
 # Networks, unlike coins, know something. A network with a lucky seed may really be better, or it may only happen to fit
@@ -560,8 +560,9 @@ normal_gain = seen.std(ddof=1) * np.array([best_of_normal(n) for n in tries])
 
 # %% [markdown]
 # In the other half we measure: draw $n$ of the networks, take the one with the least validation error, and note by how
-# much it is below the mean, on both kinds of rows. The average over all draws has a formula, so you need not draw. The
-# $i$-th best of $N$ networks is chosen when it is drawn and the other $n - 1$ come from the $N - i$ worse ones:
+# much its error is below the mean, on the validation rows and on the later rows. The average over all draws has a
+# formula, so you need not draw. The $i$-th best of $N$ networks is chosen when it is drawn and the other $n - 1$ come
+# from the $N - i$ worse ones:
 #
 # $$P(i\text{-th is chosen}) = \binom{N - i}{n - 1} / \binom{N}{n}$$
 
@@ -647,8 +648,8 @@ def expected_best(errors, n):
 # errors by which the chosen network is judged.
 
 # %% [markdown] tags=["predict"]
-# You take the best of several by its validation error. It is better than the mean network, on the validation rows. How
-# much of that will be left on the later rows: all of it, about half, or nothing?
+# You take the network with the lowest validation error of several. On the validation rows it is ahead of the mean
+# network. How much of that lead will be left on the later rows: all of it, about half, or nothing?
 
 # %%
 from course.topics.budget import expected_choice
@@ -714,12 +715,12 @@ spread("19.flatters", "how much the best flatters", measured - on_later_rows, **
 # On the later rows {{19.kept}} of the gain is left. The best of the tries is {{19.best_gain}} below the mean on the
 # rows that chose it. What is gone on the later rows is flattery: {{19.flatters}}, {{19.flatters:sign}}.
 #
-# Could you have computed that gain from the other half of the networks? The formula for normal values needs only their
-# standard deviation. The measured gain divided by the computed one is {{19.ratio_formula}}. We had hoped to be within
-# 10% with every seed: **not reached**. Errors are not normally distributed: there are fewer very good networks than the
-# formula expects. The formula of exercise 19.2 does not assume a distribution, and the same ratio is
-# {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a standard
-# deviation.
+# Could you have computed the gain on the validation rows from the other half of the networks? The formula for normal
+# values needs only their standard deviation. The measured gain divided by the computed one is {{19.ratio_formula}}. We
+# had hoped to be within 10% with every seed: **not reached**. Errors are not normally distributed: there are fewer very
+# good networks than the formula expects. The formula of exercise 19.2 does not assume a distribution, and the same
+# ratio is {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a
+# standard deviation.
 #
 # So part of a lucky seed's lead is real, and much of it is the luck of these rows. The more tries, the larger the lead
 # and the flattery.
@@ -815,9 +816,9 @@ spread("19.random_gain_later", f"{words}, later rows", random_gain_later, **in_m
 # | error on the validation rows | {{19.random_gain}} | {{19.random_gain:sign}} |
 # | error on later rows | {{19.random_gain_later}} | {{19.random_gain_later:sign}} |
 #
-# Above 0, random search found the better one. The size and even the direction change from seed to seed. One grid is
-# good or bad by where it happens to lie. We averaged random search over its draws; a single one of 27 scatters, too.
-# What you can count on is that you can stop random search after any number of tries.
+# A difference above 0 means that random search found the better setting. The size and even the direction change from
+# seed to seed. Whether a grid is good depends on where it happens to lie. We averaged random search over its draws; a
+# single one of 27 scatters, too. What you can count on is that you can stop random search after any number of tries.
 
 # %% [markdown] tags=["quiz"]
 # "With 60 random settings you have a 95% chance to find one of the best 5%." Is that so?
@@ -835,8 +836,8 @@ spread("19.random_gain_later", f"{words}, later rows", random_gain_later, **in_m
 # ## Successive halving
 #
 # What if bad settings show early that they are bad? Successive halving bets on it (Jamieson and Talwalkar, 2016). It
-# trains all settings for a few epochs and keeps the best third. Those are trained on until each has had three times as
-# many epochs, again the best third is kept, and so on. (The name is from keeping half.)
+# trains all settings for a few epochs and keeps the best third. It trains these further, until each has had three times
+# as many epochs, keeps the best third of them, and so on. (The name comes from keeping half.)
 #
 # When should the first cut come? Late cuts judge better and cost more. Let us spend a third of what the grid spends. If
 # a whole training takes $N$ epochs and the first cut comes after $f$, then $27 f$ epochs are spent before it,
@@ -914,12 +915,12 @@ def check(halving):
         place in (1, 2, 3),
         "A setting came back that was thrown out. Choose among those that are left.",
     )
-    expect(place == 2, f"Row {place} survives, and should be row 2.")
+    expect(place == 2, f"Row {place} survives; it should be row 2.")
     mistakes = {
-        "You count the earlier epochs of a kept setting again. It is trained on.": 9
+        "You count the earlier epochs of a kept setting again. It goes on from them.": 9
         + 9
         + 9,
-        "You count the first epochs only. Those that are kept are trained on.": 9,
+        "You count the first epochs only. Settings that are kept train further.": 9,
         "This is what training all of them would cost.": 81,
     }
     expect_close(
@@ -1052,10 +1053,10 @@ spread(
 # | after a sixth of the training | {{19.spent_third}} | {{19.excess_third}} | {{19.rank_third}} |
 # | after 1/27 of it | {{19.spent_ninth}} | {{19.excess_ninth}} | {{19.rank_ninth}} |
 #
-# We had hoped for at most one standard error with every seed: **not reached**. With how many seeds is the first line
-# below one? The excess minus one is {{19.beyond_third:sign}}. On the later rows, which chose neither of the two, the
-# survivor's error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}. (It is exactly 0 where
-# the survivor *is* the grid's best; the sign test leaves those seeds out.)
+# We had hoped for at most one standard error with every seed: **not reached**. With how many seeds is the first row of
+# the table below one? Its third column minus one is {{19.beyond_third:sign}}. On the later rows, which chose neither of
+# the two, the survivor's error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}. (It is
+# exactly 0 where the survivor *is* the grid's best; the sign test leaves those seeds out.)
 #
 # Halving works to the extent that the settings have the same order at the cut as at the end. What can go wrong is a
 # setting that starts slowly and ends well, such as one with a low learning rate: you saw that the best rate after a
@@ -1137,11 +1138,11 @@ spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **
 # {{19.gain_middle}}: {{19.gain_middle:sign}}. Look at the bands in the figure, too: where they overlap, a single search of
 # the one kind often beats one of the other kind, whatever the order of the lines.
 #
-# So halving is no free lunch. It offers more settings for the same epochs. That pays where good settings are rare and
-# show early. Here neither seems to hold. Read the middle column downward: from nine settings to 27 the error falls by
-# {{19.from_9_to_27}}, so a few tries already find a setting that is nearly as good as that of many. And the order at
-# the first cut is not that at the end, as you saw. In other ranges, or with larger networks, the answer may be the
-# opposite.
+# So halving does not always pay. It tries more settings with the same epochs. That pays where good settings are rare
+# and show early that they are good. Here neither seems to hold. Read the middle column downward: from nine settings to
+# 27 the error falls by {{19.from_9_to_27}}, so a few tries already find a setting that is nearly as good as that of
+# many. And the order at the first cut is not that at the end, as you saw. In other ranges, or with larger networks, the
+# answer may be the opposite.
 #
 # Such a table is a study of searches, not a search. It needs the whole pool trained to the end, many times the largest
 # budget in it, and rows that stand for the future. If you want one for your own problem, make it with small networks.
@@ -1171,8 +1172,9 @@ spread(
 
 # %% [markdown]
 # The test error is {{19.test_error}}. The test error minus the validation error that chose the network is
-# {{19.test_above}}: {{19.test_above:sign}}. Two things are in that difference. The flattery, on average, goes one way.
-# The luck of which mixtures became test rows goes both ways, and here it is large.
+# {{19.test_above}}: {{19.test_above:sign}}. Two things make this difference. Flattery makes the test error the higher
+# of the two, on average. Luck decides which mixtures became test rows; it can make the test error higher or lower, and
+# here it is large.
 #
 # If you do not like the result, you cannot go back and choose again: the test rows would become validation rows, and
 # nothing would be left to tell you how much your choice flatters.
@@ -1314,10 +1316,10 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 #     runs = pd.read_parquet("runs/units/runs.parquet")
 #     runs.groupby("parameter.units")["claim.19.noise"].describe()
 #
-# It is a grid, by design: it answers "does this hold for other values, and for other seeds?" A random search is
-# another list of jobs, and halving is a list that grows while you look at the records. Each run starts a kernel of its
-# own, which takes seconds. So use a loop in one notebook for hundreds of networks that train in a moment, as this
-# lesson did, and the engine for trainings that take minutes.
+# `course run` makes a grid, by design: it answers "does this hold for other values, and for other seeds?" For a random
+# search you write the list of jobs yourself, as above. For halving you look at the records after each round and add the
+# jobs of the next. Each run starts a kernel of its own, which takes seconds. So use a loop in one notebook for hundreds
+# of networks that train in a moment, as this lesson did, and the engine for trainings that take minutes.
 
 # %% [markdown]
 # ## What you have learned
