@@ -254,30 +254,13 @@ x_train = scaled(raw_train)
 x_val = scaled(raw_val)
 
 # %% [markdown]
-# Now build the network of the picture, with 16 hidden units where the picture has room for five. `add` puts one layer
-# after another into an empty `Sequential` model.
+# Now make the network of the picture, with 16 hidden units where the picture has room for five. Two functions share the
+# work. The first compiles. The metric `accuracy` is the share of rows whose most probable class is the true one.
 
 # %%
 import keras
 
 
-def network(features, classes, *, hidden=(16,), rate=0.03):
-    """Build and compile a network with a hidden layer for each number of units."""
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential()
-    model.add(keras.Input((features,)))
-    for units in hidden:
-        model.add(keras.layers.Dense(units, activation="relu"))
-    model.add(keras.layers.Dense(classes, activation="softmax"))
-    return compiled(model, rate)
-
-
-# %% [markdown]
-# Compiling is a function of its own. The metric `accuracy` is the share of rows whose most probable class is the true
-# one.
-
-
-# %%
 def compiled(model, rate):
     """Make a classifier ready to train, with Adam at this learning rate."""
     model.compile(
@@ -288,6 +271,22 @@ def compiled(model, rate):
     # This only saves time: `fit` need not prepare its first step twice.
     model.optimizer.build(model.trainable_variables)
     return model
+
+
+# %% [markdown]
+# The second builds: `add` puts one layer after another into an empty `Sequential` model.
+
+
+# %%
+def network(features, classes, *, hidden=(16,), rate=0.03):
+    """Build and compile a network with a hidden layer for each number of units."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential()
+    model.add(keras.Input((features,)))
+    for units in hidden:
+        model.add(keras.layers.Dense(units, activation="relu"))
+    model.add(keras.layers.Dense(classes, activation="softmax"))
+    return compiled(model, rate)
 
 
 # %% [markdown]
