@@ -1099,10 +1099,10 @@ for key, name in zip(keys, score, strict=True):
 # | from scratch, rate borrowed | | {{14.scratch}} |
 
 # %% [markdown]
-# Working through this lesson once gives each detector one score, the mean over its runs. (The figure marks the median
-# of your runs instead.) The table shows the median and the range of these scores when the whole lesson is repeated with
-# different seeds. Within a run, all detectors share the canvases and their order. So the right yardstick is the
-# **paired difference**, run by run:
+# Working through this lesson once gives each detector one score, the mean over its runs, where its bar in the
+# figure ends. The table shows the median and the range of these scores when the whole lesson is repeated with different
+# seeds. Within a run, all detectors share the canvases and their order. So the right yardstick is the **paired
+# difference**, run by run:
 
 # %%
 pairs = {

@@ -530,8 +530,8 @@ spread("17.mask_gain", "macro F1, with mask minus without", mask_gain)
 #
 # Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, layers pass it on, and the
 # loss and those metrics of Keras that are a mean over the outputs, such as accuracy, leave out what is masked.
-# (`Precision` and `Recall` count padding even where the mask is intact.) We try that with a network that answers one
-# question for each word: is this word outside the vocabulary? Our network is lazy and says no to every word.
+# (You will see one metric that does not.) We try that with a network that answers one question for each word: is this
+# word outside the vocabulary? Our network is lazy and says no to every word.
 
 # %%
 unknown = (tokens == 1)[..., None].astype("float32")

@@ -637,8 +637,7 @@ def residual(x, **options):
 # branches, that is, with small $W_l$. Another, found in most residual networks in use, is to normalize within the
 # branch. Here we take small branches. `VarianceScaling` takes the `scale` in $v = \text{scale} / n_{\text{in}}$. With a
 # scale of $2 / 20$ instead of 2, the branch by itself adds 5% to the mean square in each layer. With the correlation it
-# grows by 19 to 29%, as the course's tests measure. Over twenty layers, that makes a
-# great difference:
+# grows by 19 to 29%, as the course's tests measure. Over twenty layers, that makes a great difference:
 
 
 # %%
