@@ -276,6 +276,13 @@ def test_a_result_that_its_worker_takes_away_is_not_waited_for_without_workers(
         dask.end()
 
 
+def test_workers_in_this_process_keep_no_profile_which_would_grow_with_every_run():
+    with cluster._client(1, None) as client:
+        (worker,) = client.cluster.workers.values()
+        assert "heartbeat" in worker.periodic_callbacks
+        assert "profile" not in worker.periodic_callbacks
+
+
 def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
     house.add("97_one")
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
