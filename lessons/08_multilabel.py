@@ -43,7 +43,7 @@ begin("08_multilabel", globals())
 # ## Canvases
 #
 # In this lesson you make the data yourself, so that every label is known for certain. A canvas has four cells. One to
-# four of them, at random, hold a digit of MNIST, shrunk to 14 by 14 pixels. The label of a canvas says which digits are
+# four of them, at random, hold a digit of MNIST, shrunk to 14 by 14 pixels. The labels of a canvas say which digits are
 # on it, but not where, and not how often.
 #
 # In real data, some labels are frequent and some are rare. So each digit is drawn 0.7 times as often as the one before
@@ -155,9 +155,9 @@ print({name: round(reported[name], 3) for name in metrics})
 # %% [markdown]
 # `"accuracy"` says **0.0** of the same answers. In Keras 3 the meaning of this string depends on shapes alone. Keras
 # treats labels with ten columns as one-hot classes, and `"accuracy"` becomes *categorical* accuracy. That metric asks
-# whether the largest output and the largest entry of the label are in the same column. But a row of labels with two
-# ones has its largest entry twice, and `argmax` returns the first. So the question is really: **is the most probable
-# label the first one that is on?**
+# whether the largest output and the largest entry of the row of labels are in the same column. But a row of labels with
+# two ones has its largest entry twice, and `argmax` returns the first. So the question is really: **is the most
+# probable label the first one that is on?**
 
 # %% [markdown] tags=["predict"]
 # The lazy network now says no to every validation canvas. Its ten outputs are all equal, and of equal numbers `argmax`
@@ -217,8 +217,8 @@ bound(
 # Now train a network that does look. `ExactMatch`, from this course, is the share of canvases of which *all ten* labels
 # are right. The lazy network gets 0, since no canvas is empty.
 #
-# `shuffled_batches` gives the canvases a new order in every epoch; `fit` on plain arrays would repeat one order after a
-# fixed seed (lesson 03).
+# `shuffled_batches` gives the canvases a new order in every epoch. Given plain arrays and a fixed seed, `fit` would use
+# the same order in every epoch (lesson 03).
 
 # %%
 from course.training.batches import shuffled_batches
@@ -273,7 +273,7 @@ for key, name in (
 
 # %% [markdown] tags=["quiz"]
 # Someone reorders the ten label columns and trains the same network. `"accuracy"` has changed a lot, while binary
-# accuracy and exact match have not. Why?
+# accuracy and exact match have hardly changed. Why?
 #
 # - [ ] The network has learned the order of the labels.
 #   A network knows no order of labels. With other columns it learns other columns of its last layer, and nothing else.
@@ -283,7 +283,7 @@ for key, name in (
 # - [ ] The new order made the labels correlated.
 #   The labels are as correlated as before. Reordering columns changes no row.
 # - [ ] It is the noise of training; a second run would agree.
-#   Noise would move binary accuracy and exact match as well, and they did not move.
+#   Noise would move binary accuracy and exact match as well, and they hardly moved.
 
 # %% [markdown]
 # ## What to measure
@@ -299,8 +299,8 @@ for key, name in (
 # | mean average precision | do rows with the label get higher probabilities than others? | as much as common ones |
 #
 # Only the first two reward true noes. Average precision needs no threshold. Take each row that truly has the label, and
-# say yes to every row with at least its probability. That gives a precision for each of these rows, and average
-# precision is their mean. It takes a few lines:
+# use its probability as the threshold: say yes to every row with that probability or more. That gives a precision for
+# each row with the label, and average precision is the mean of these. It takes a few lines:
 
 
 # %%
@@ -381,7 +381,7 @@ bound(
 # {{08.exact_match}}, and its Hamming accuracy is {{08.binary_accuracy}}. Macro F1 lies {{08.micro_minus_macro}} below
 # micro F1. Which labels pull macro F1 down?
 #
-# Rare digits may be missed because they are rare, or because they are hard to read. To tell the two apart, we train the
+# Rare digits may be missed because they are rare, or because they are hard to read. To tell the two apart, train the
 # same network on canvases with all digits equally common, and look at its recall on the same validation canvases.
 
 # %%
@@ -453,7 +453,7 @@ spread(
 def exact_match(y_true, probability, threshold):
     """Return the share of rows whose labels are all right.
 
-    Both arrays are (rows, labels); a label is on where it is above `threshold`."""
+    Both arrays are (rows, labels). Predict 1 where `probability` > `threshold`."""
     return np.mean(np.all((probability > threshold) == (y_true == 1), axis=1))
 
 
@@ -783,8 +783,8 @@ spread(
 # ## Weighting the positives
 #
 # The network misses rare labels, so let a missed label cost more. Multiply the loss of label $j$, where it is on, by a
-# weight $w_j$. The usual choice is negatives / positives in the training data; then both sides of each label weigh the
-# same:
+# weight $w_j$. The usual choice is negatives / positives in the training data. Then the rows that have a label and the
+# rows that lack it carry the same total weight:
 
 # %%
 weights = ((1 - share) / share).astype("float32")
@@ -863,8 +863,9 @@ plots.reliability_curve(
 )
 
 # %% [markdown]
-# On the diagonal, three in ten labels with the probability 0.3 are on. Below it, the network promises too much. The
-# thresholds chosen for the weighted network repair much of the damage. Where should they lie?
+# On the diagonal, three in ten labels with the probability 0.3 are on. Where a curve lies below the diagonal, the
+# network is too sure of its yes. The thresholds chosen for the weighted network repair much of the damage. Where should
+# they lie?
 
 # %% [markdown]
 # ### Exercise 08.3: the threshold that a weight asks for
@@ -968,11 +969,12 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# For a threshold of 0.5 the formula is $w / (1 + w)$, so it is known before you look at a single canvas. The rarer the
-# digit, the larger its weight, and the higher its threshold. For the digits 5 to 9 the chosen thresholds of the weighted
-# network lie {{08.raised}} **above** those of the plain one on average. They follow the formula only roughly; in
-# between they may stay well below it. The two curves of chosen thresholds are jagged because accuracy is almost flat
-# around its best threshold: a few canvases decide.
+# For a threshold of 0.5 the formula is $w / (1 + w)$. So once you have the weights, you know the moved threshold
+# without looking at a single answer of the network. The rarer the digit, the larger its weight, and the higher its
+# threshold. For the digits 5 to 9 the chosen thresholds of the weighted network lie {{08.raised}} **above** those of
+# the plain one on average. They follow the formula only roughly; for digits such as 2 to 4 they may stay well below it.
+# The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a few
+# canvases decide.
 
 # %% [markdown] tags=["quiz"]
 # A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that the weights
@@ -1129,8 +1131,8 @@ spread(
 )
 
 # %% [markdown]
-# - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. Where 1 would undo
-#   all of the damage that the weights did at 0.5, this undoes {{08.undone}}.
+# - On the weighted network, thresholds chosen for accuracy raise exact match by {{08.test_gain}}. That makes up for a
+#   share of {{08.undone}} of what the weights lost at 0.5.
 # - On the plain network such thresholds gain {{08.test_gain_plain}}. When we planned this lesson, we hoped for three
 #   points: **not reached**. For this network 0.5 was nearly right, as it is for calibrated probabilities.
 # - With these thresholds on both, the plain network is ahead of the weighted one by {{08.test_behind}},
@@ -1139,8 +1141,8 @@ spread(
 #
 # The way of answering that you chose has an exact match of {{08.test_exact_match}} on the test canvases. In full mode
 # there are 5,000 of them, so the standard error of one such number is about 0.7 points (lesson 05). Each seed composes
-# its own canvases, so the ranges include the luck of the canvases, though all are made from the same digits. (Lesson
-# 09, Imbalance, weights classes and single rows.)
+# its own canvases, so the ranges include the luck of the canvases, though all are made from the same digits. (In lesson
+# 09, you weight whole classes and single rows.)
 
 # %% [markdown]
 # ## What you have learned
@@ -1155,7 +1157,7 @@ spread(
 #   nearly right for exact match and too high for F1. After training with weights above 1, it is too low for exact
 #   match.
 # - Weights for each label belong in the loss. They move the probabilities, and with them the right threshold, from 0.5
-#   to $w / (1 + w)$. `class_weight` uses only the first label that is on in each row.
+#   to $w / (1 + w)$. `class_weight` uses only the weight of the first label that is on in each row.
 #
 # ## Try next
 #
