@@ -428,6 +428,8 @@ bound(
     recall[0] - recall[9] - lost_even,
     at_least=0.25,
 )
+
+# %%
 spread(
     "08.recall_0_even",
     "recall of the 0, equally common minus common",
@@ -752,6 +754,8 @@ bound(
     at_least=0,
     **points,
 )
+
+# %%
 bound(
     "08.plain_gain_recall",
     "gain in mean recall, thresholds for F1",

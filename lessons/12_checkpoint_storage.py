@@ -104,7 +104,7 @@ def write(path, arrays, sync=True):
     """Write the bytes of all arrays one after the other, without any format."""
     with path.open("wb") as file:
         for array in arrays:
-            file.write(array.tobytes())
+            file.write(array)
         file.flush()
         if sync:
             os.fsync(file.fileno())
@@ -149,9 +149,10 @@ storage_figures.milliseconds(took, title=title)
 # %% [markdown] tags=["answer"]
 # `.keras` is the slowest; read the factor from your own bars. Which way is fastest depends on the machine. The bars
 # "write" and "write and fsync" start with the copy already made. So the time of a save without any format is the sum of
-# two bars, "copy in memory" and "write and fsync". A format copies and writes as well. What it takes beyond these two
-# is the price of packing, and for `.keras` also of the structure. (Without `fsync`, its bytes may not be on the disk
-# yet.)
+# two bars, "copy in memory" and "write and fsync". Keras copies and writes as well, but without
+# `fsync`, so its bytes may not be on the disk yet. Compare its bars with "copy in memory" plus "write": what `.keras`
+# takes beyond that sum is the price of packing and of the structure. `.weights.h5` packs so little that it may take no
+# longer than the sum.
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
 # `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
@@ -474,8 +475,9 @@ plots.lines(
     counts,
     {"measured": sharded, "the disk's full rate": np.full(4, write_time)},
     title="Two megabytes in several files",
-    x_label="files written at once",
+    x_label="files written at once (log scale)",
     y_label="time to save (seconds)",
+    log="x",
 )
 
 # %% [markdown] tags=["answer"]
@@ -588,16 +590,16 @@ for action in (small.save, keras.models.load_model):
 
 # %% [markdown]
 # The second save failed and took the first one with it. A process that is killed at that moment leaves the same mess.
-# To see it, we kill small programs that do nothing but save, in one of three ways. "New file" empties the file under
-# the old name and fills it again, as Keras does. "Old file" writes new numbers over the old ones, as a memory map does.
+# To see it, we kill small programs that do nothing but save, in one of three ways. "Refilled" empties the file
+# and fills it again, as Keras does. "Overwritten" writes new numbers over the old ones, as a memory map does.
 # (It rests for a moment after each row, as if the state were much larger: otherwise few kills would fall into its save.)
-# "Course" does what `course.training.checkpoints` does:
+# "Renamed" does what `course.training.checkpoints` does:
 #
 # 1. Write to a temporary name in the same folder, and `fsync`.
 # 2. Rename it with `Path.replace`, which happens at once or not at all, and `fsync` the folder.
 # 3. Keep a checksum, so that any later damage is found.
 #
-# The program has three parts: what it needs, how "old file" saves, and the loop.
+# The program has three parts: what it needs, how "overwritten" saves, and the loop.
 
 # %%
 START = """
@@ -612,7 +614,7 @@ checkpoints.open()
 """
 
 # %%
-OLD_FILE = """
+OVERWRITE = """
 def write_into(path, state):
     if not path.exists():
         np.save(path, state)
@@ -626,15 +628,15 @@ def write_into(path, state):
 LOOP = """
 for step in range(1, 10**6):
     state = np.full((100, 10_000), step)  # 8 MB, all the same number
-    if way == "new file":
+    if way == "refilled":
         np.savez(folder / "state.npz", state=state)
-    elif way == "old file":
+    elif way == "overwritten":
         write_into(folder / "state.npy", state)
     else:
         checkpoints.save(Position(step, 0), {"state": state}, best=None)
     print(step, flush=True)
 """
-WRITER = START + OLD_FILE + LOOP
+WRITER = START + OVERWRITE + LOOP
 
 # %%
 import subprocess
@@ -664,10 +666,10 @@ from course.training.checkpoint_files import read
 
 def load_left(way, place):
     """Return the newest state that a killed writer has left."""
-    if way == "course":
+    if way == "renamed":
         newest = max(map(read, place.glob("*.npz")), key=lambda one: one.position)
         return newest.state["state"]
-    if way == "new file":
+    if way == "refilled":
         return np.load(place / "state.npz")["state"]
     return np.load(place / "state.npy")
 
@@ -695,38 +697,37 @@ from collections import Counter
 rng = random.Random(seed)
 found = {}
 with ThreadPoolExecutor(max_workers=2) as pool:
-    for way in ("new file", "old file", "course"):
+    for way in ("refilled", "overwritten", "renamed"):
         delays = [rng.uniform(0, 0.2) for _ in range(kills)]
         ends = pool.map(kill_one, [way] * kills, delays)
         found[way] = Counter(verdict(way, *end) for end in ends)
-        print(f"{way:9}", dict(found[way]))
+        print(f"{way:11}", dict(found[way]))
 
 # %% [markdown] tags=["answer"]
-# Of eight kills for each way, {{12.new_file_unreadable}} left an unreadable file where "new file" was writing, and
-# {{12.old_file_mixed}} left a mixed one where "old file" was. (On a slow or busy machine, other verdicts can be the
-# most frequent.) *Mixed* is the worst of the four, because it loads without a word. The file that was written aside and
-# renamed was whole after every kill.
+# Of eight kills for each way, "refilled" left an unreadable file after {{12.refilled_unreadable}}, and "overwritten"
+# left a mixed one after {{12.overwritten_mixed}}. (On a slow or busy machine, other verdicts can be the most frequent.)
+# *Mixed* is the worst of the four, because it loads without a word. "Renamed" left a whole file after every kill.
 
 # %%
-unreadable = found["new file"]["unreadable"]
-mixed = found["old file"]["mixed"]
-not_whole = kills - found["course"]["whole"]
+unreadable = found["refilled"]["unreadable"]
+mixed = found["overwritten"]["mixed"]
+not_whole = kills - found["renamed"]["whole"]
 # when a kill comes is a matter of time
 danger = {"at_least": {"full": 1}, "unit": "kills", "digits": 0, "timed": True}
 
 # %%
 bound(
-    "12.new_file_unreadable",
-    "the new file under the old name was unreadable after",
+    "12.refilled_unreadable",
+    "the refilled file was unreadable after",
     unreadable,
     **danger,
 )
-bound("12.old_file_mixed", "the overwritten old file was mixed after", mixed, **danger)
+bound("12.overwritten_mixed", "the overwritten file was mixed after", mixed, **danger)
 
 # %%
 fact(
-    "12.course_not_whole",
-    "kills after which the course's file was not whole",
+    "12.renamed_not_whole",
+    "kills after which the renamed file was not whole",
     not_whole,
     equals=0,
 )
@@ -1116,9 +1117,9 @@ plots.lines(
     intervals / 60,
     percent_lost,
     title="A minute a save, a failure a day",
-    x_label="work between two saves (minutes)",
+    x_label="work between two saves (minutes, log scale)",
     y_label="time lost (%)",
-    log="xy",
+    log="x",
     marked={"Young": young / 60},
 )
 

@@ -69,7 +69,7 @@ def test_what_the_warning_advises_ends_fit_in_an_error(eagerly):
     """Do not take the advice [...]: `fit` then stops with an error."""
     model = small_model(Advised)
     model.run_eagerly = eagerly
-    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="[Rr]ank"):
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=r"[Rr]ank"):
         fit(model)
 
 
@@ -78,7 +78,8 @@ def test_the_tracker_of_the_loss_comes_first_and_takes_predictions_for_weights()
     model = small_model()
     fit(model, epochs=1)
     tracker = model.metrics[0]
-    assert type(tracker) is keras.metrics.Mean and tracker.name == "loss"
+    assert type(tracker) is keras.metrics.Mean
+    assert tracker.name == "loss"
     tracker.reset_state()
     tracker.update_state([1.0, 3.0], [3.0, 1.0])
     assert float(tracker.result()) == 1.5

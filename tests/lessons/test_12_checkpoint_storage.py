@@ -64,7 +64,7 @@ def test_orbax_brings_every_number_back_and_renames_a_folder_when_all_is_there(t
 
 
 def test_not_one_of_at_least_fifty_kills_over_all_seeds_cost_the_course_s_writer_its_file(full):
-    lost = full("12.course_not_whole").values
+    lost = full("12.renamed_not_whole").values
     assert KILLS * len(lost) >= 50
     assert sum(lost) == 0
 

@@ -21,9 +21,9 @@ CUT_SHORT = 80  # characters
 AGAIN = "-again"  # ends the id of a cell that runs a second time
 NUMBERED = re.compile(r"\b(adam|rm_sprop|sequential)_\d+")  # Keras counts what a process has made
 OTHERWISE = {  # claims on what killed processes left at a moment of the clock, or on memory that Python allots
-    "12.new_file_unreadable",
-    "12.old_file_mixed",
-    "12.course_not_whole",
+    "12.refilled_unreadable",
+    "12.overwritten_mixed",
+    "12.renamed_not_whole",
     "13.memory_stored",
     "13.memory_streaming",
     "10.dropout_keras",  # shows that dropout's seed is not kept: each resumption draws anew
