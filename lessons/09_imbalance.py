@@ -139,8 +139,9 @@ y_training = y[training]
 # each time step.) `class_weight` gives one per class, and Keras makes the array. A class that is not named gets 1.
 # The usual choice is $w = \text{negatives} / \text{positives}$, so that both classes weigh the same in total.
 #
-# You see best what weights do in the smallest model there is: one unit with a sigmoid, that is, logistic regression.
-# We train it often, so we compile it once. Before each training `reinitialize`, from this course, resets its weights.
+# What the weights do is easiest to see in the smallest model there is: one unit with a sigmoid, that is, logistic
+# regression. We train it often, so we compile it once. Before each training `reinitialize`, from this course, resets
+# its weights.
 
 # %%
 import keras
@@ -214,8 +215,8 @@ except ValueError as error:
 
 # %% tags=["solution"]
 def combined(y, class_weight, sample_weight):
-    """Return one weight a row, (rows,): that of its class, 1 where it is not named,
-    times its own."""
+    """Return one weight per row, (rows,): the weight of its class (1 if the class is
+    not named) times its own weight."""
     return (
         np.array([class_weight.get(int(label), 1.0) for label in np.ravel(y)])
         * sample_weight
@@ -397,8 +398,9 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# With **SGD** you get a different model: its weights differ by {{09.sgd_ten}} on average. With **Adam**, which divides
-# each step by the size of the gradients, the difference is less than {{09.adam_over_sgd:limit}} times as large.
+# With **SGD** you get a different model: the values in its layer differ by {{09.sgd_ten}} on average. With **Adam**,
+# which divides each step by the size of the gradients, the difference is less than {{09.adam_over_sgd:limit}} times as
+# large.
 
 # %% [markdown]
 # Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So ten times
@@ -562,8 +564,8 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The accuracies agree, the losses do not. `class_weight` enters the training loss **and nothing else**: no metric
-# (unless you list it under `weighted_metrics`), and nothing of validation. This has two consequences:
+# The accuracies agree, the losses do not. `class_weight` enters the training loss **and nothing else**. It enters no
+# metric (unless you list that metric under `weighted_metrics`) and no part of validation. This has two consequences:
 #
 # - The gap between the two loss curves of a weighted run does not measure overfitting.
 # - Early stopping on `val_loss` watches the *unweighted* loss, which a weighted training does not minimize. If you want
@@ -647,8 +649,8 @@ def by_unit(x, y, weight, x_new):
 # %% [markdown]
 # The second is a small network with two hidden layers. It returns logits, and we turn them into risks with 64 bits,
 # since with 32 bits the highest risks would all round to exactly 1. The next cells train the network once for each part
-# of the patients. They keep its predictions after several epochs, listed in `watched`. The variable `now` says where in
-# that list the main epoch stands, the one set by `epochs`.
+# of the patients. They keep its predictions after several epochs, listed in `watched`. Most results below use the epoch
+# set by `epochs`; the variable `now` is its place in that list.
 
 # %%
 from scipy.special import expit
@@ -832,8 +834,9 @@ spread(
 # alarm. The share to whom both give it is {{09.alike_unit}} with the unit and {{09.alike_network}} with the network.
 #
 # The match is not perfect. We had hoped that the F1 of the unit would be the same within 0.03, but moved minus weighted
-# is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model that can follow the weights everywhere. A
-# linear model such as the unit cannot: where it bends toward the heavy rows, it fits other rows worse.
+# is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model flexible enough to fit the weighted
+# probability of every patient. A linear model such as the unit is not: if it fits the heavy rows better, it fits other
+# rows worse.
 #
 # You can also leave the search to scikit-learn. `TunedThresholdClassifierCV` wraps a classifier and chooses the
 # threshold with the best score, here F1, by cross-validation within the training rows. We let both units choose.
@@ -869,7 +872,7 @@ pd.DataFrame(scores).T.drop(columns="average precision").round(3)
 # %% [markdown]
 # ## Or repeat the rows
 #
-# **Oversampling** shows the ill more often. Give each of them 21 copies in the training rows, or give each a weight
+# **Oversampling** shows the ill more often. Let each of them occur 21 times in the training rows, or give each a weight
 # of 21: what is the difference?
 
 # %%
@@ -1289,13 +1292,13 @@ def decide(probability, miss, alarm):
 # %% [markdown]
 # ## Two famous notebooks
 #
-# Most people meet imbalance in one of two notebooks about credit card fraud: "Imbalanced classification" on keras.io
+# Many people meet imbalance in one of two notebooks about credit card fraud: "Imbalanced classification" on keras.io
 # and "Classification on imbalanced data" on tensorflow.org. Both show what happened with their data, which this course
 # cannot ship, and readers take the results for general advice. Do they hold for our patients and our network, too? You
 # have already tested two points:
 #
-# - keras.io gives each class the weight 1 / (its number of rows). That works with Adam, as there; with SGD the
-#   training stands still.
+# - keras.io gives each class the weight 1 / (its number of rows). That works with Adam, which the example uses; with
+#   SGD the training stands still.
 # - keras.io reports what the weighted model catches at one half, without an unweighted model beside it, and closes:
 #   "In the real world, one would put an even higher weight on class 1, so as to reflect that False Negatives are more
 #   costly than False Positives." Exercise 09.3 reflects these costs without any weight.
@@ -1359,12 +1362,12 @@ for name, (gained, interval) in auc_gained.items():
 # train the model".
 #
 # How smooth is a gradient? For the unit with all its weights at zero, every risk is one half, and the gradient of a row
-# is $(0.5 - y)\,x$. We compare how far the rows of a batch scatter around the mean gradient: weighted, or drawn with a
-# chance proportional to the weight.
+# is $(0.5 - y)\,x$. We compare how far the gradients of single rows scatter around the mean gradient, once with
+# weighted rows and once with rows drawn with a chance proportional to their weight.
 #
 # And is the training easier? We train the unit by plain SGD, 500 steps with batches of 32 rows, at a low and at a high
-# learning rate. Either all rows are drawn alike and weighted, or the ill are drawn more often. The judge is the weighted
-# loss on all training rows.
+# learning rate. Either all rows have the same chance to be drawn and are weighted, or the ill are drawn more often. The
+# judge is the weighted loss on all training rows.
 
 # %% [markdown] tags=["predict"]
 # With which of the two does the gradient scatter less, and about how many times less? And will the training then reach
@@ -1445,10 +1448,9 @@ for rate, curves in training_loss.items():
 # | at the low rate | {{09.oversampling_low}} | {{09.oversampling_low:sign}} |
 # | at the high rate | {{09.oversampling_high}} | {{09.oversampling_high:sign}} |
 #
-# The gradient *is* smoother: at the start, with weights in place of oversampling, its variance is more than
-# {{09.smoother:limit}} times as large. That is a real insight, and worth knowing when batches are small and steps are
-# large: at the high rate the weighted training jumps, and stays behind. At the low rate these splits cannot tell the
-# two apart.
+# The gradient *is* smoother with oversampling: at the start, weights give it more than {{09.smoother:limit}} times the
+# variance. That is a real insight, and worth knowing when batches are small and steps are large: at the high rate the
+# weighted training jumps, and stays behind. At the low rate these splits cannot tell the two apart.
 
 # %% [markdown]
 # ### A careful first bias?
@@ -1499,7 +1501,7 @@ for short, place in {"early": 0, "late": now}.items():
 
 # %% [markdown]
 # None of this says that the statements fail for credit cards, and TensorFlow itself limits the last one to "this
-# problem". It says that they are not general: test them on your own data, with a baseline and an interval.
+# problem". It says that they need not hold for other data: test them on your own, with a baseline and an interval.
 
 # %% [markdown]
 # ## When neither weights nor thresholds help

@@ -149,10 +149,9 @@ storage_figures.milliseconds(took, title=title)
 # %% [markdown] tags=["answer"]
 # `.keras` is the slowest; read the factor from your own bars. Which way is fastest depends on the machine. The bars
 # "write" and "write and fsync" start with the copy already made. So the time of a save without any format is the sum of
-# two bars, "copy in memory" and "write and fsync". Keras copies and writes as well, but without
-# `fsync`, so its bytes may not be on the disk yet. Compare its bars with "copy in memory" plus "write": what `.keras`
-# takes beyond that sum is the price of packing and of the structure. `.weights.h5` packs so little that it may take no
-# longer than the sum.
+# two bars, "copy in memory" and "write and fsync". Keras copies and writes as well, but without `fsync`, so its bytes
+# may not be on the disk yet. Compare its bars with "copy in memory" plus "write": what `.keras` takes beyond that sum is
+# the price of packing and of the structure. `.weights.h5` packs so little that it may take no longer than the sum.
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
 # `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
@@ -512,8 +511,8 @@ for missing in ("shard-005.npz", "manifest.json"):
 # %% [markdown]
 # ## Reading it back
 #
-# After a failure, training waits for the checkpoint to be read. On shared storage it is the number of readers that
-# counts, for they all start at the same moment.
+# After a failure, training waits for the checkpoint to be read. On shared storage, the number of readers matters,
+# because they all start at the same moment.
 
 # %% [markdown] tags=["predict"]
 # Several workers restart and read the same checkpoint from one slow disk. With 8 workers, how much longer does it take
@@ -592,7 +591,8 @@ for action in (small.save, keras.models.load_model):
 # The second save failed and took the first one with it. A process that is killed at that moment leaves the same mess.
 # To see it, we kill small programs that do nothing but save, in one of three ways. "Refilled" empties the file
 # and fills it again, as Keras does. "Overwritten" writes new numbers over the old ones, as a memory map does.
-# (It rests for a moment after each row, as if the state were much larger: otherwise few kills would fall into its save.)
+# (This way pauses for a moment after each row, as if the state were much larger; otherwise few kills would fall into
+# its save.)
 # "Renamed" does what `course.training.checkpoints` does:
 #
 # 1. Write to a temporary name in the same folder, and `fsync`.
@@ -1001,11 +1001,11 @@ for copies in (1, 2):
     print(f"copies: {copies}; {mean:.1f} steps lost on average, {most} at worst")
 
 # %% [markdown] tags=["answer"]
-# With one copy you can lose {{12.one_copy}} steps, which is nearly the whole run: the node that held every
-# checkpoint fails, and the process dies before the next save. With two copies you never lose more than
-# {{12.two_copies}}, the work since the last save. The failed node costs nothing. The means differ little, because in two
-# of three cases the node that fails holds no checkpoint, and later saves go to another node. (Nobody here makes the lost
-# copy anew, so two copies bear one failure.)
+# With one copy you can lose {{12.one_copy}} steps, which is nearly the whole run: the node that held every checkpoint
+# fails, and the process dies before the next save. With two copies you never lose more than {{12.two_copies}}, the work
+# since the last save. So with two copies, the failed node costs nothing. The means differ little, because in two of
+# three cases the node that fails holds no checkpoint, and later saves go to another node. (Nothing here replaces the
+# lost copy, so two copies survive only one failure.)
 
 # %%
 fact("12.node_cases", "cases tried", len(cases), equals=1395)
@@ -1093,8 +1093,8 @@ def simulated_share_lost(interval, cost, running):
 
 
 # %% [markdown] tags=["predict"]
-# You save half as often as Young says, at twice the interval. By how much does the lost time grow: by a quarter, by a
-# half, or to double?
+# You save half as often as Young says, at twice the interval. Does the lost time grow by a quarter, grow by a half, or
+# double?
 
 # %%
 cost = 60  # a minute a save
@@ -1338,7 +1338,7 @@ print(f"by restarts alone     {100 * made.lost_by_restarts:.1f}%")
 # %% [markdown]
 # The team reports that training ran for more than 90% of the time. Our plan agrees, but only because of our guess: with
 # twice the time to restart it would not. With such fast storage, saves and repeated work are the small part, and most
-# of the loss is the time to restart. With slower storage, saves and repeated work become the large part:
+# of the lost time goes into restarts. With slower storage, saves and repeated work become the large part:
 
 # %%
 bandwidths = np.geomspace(3e9, 2e12, 30)
@@ -1374,8 +1374,9 @@ except ValueError as error:
 #
 # In JAX, the usual library for this is **Orbax**. It does what this lesson has built: it copies first and writes in the
 # background; every machine writes its own shards; and a checkpoint counts only once it is complete. It can also do what
-# `course.training.checkpoints` cannot: write to cloud stores, and load a checkpoint on another number of machines. It
-# is an optional extra here. With it, the next cell saves our state and tells how long training would have waited:
+# `course.training.checkpoints` cannot: write to cloud stores, and load a checkpoint on a different number of machines.
+# It is an optional extra here. If it is installed, the next cell saves our state with it and tells how long training
+# would have waited:
 
 
 # %%
