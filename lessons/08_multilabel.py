@@ -437,12 +437,11 @@ spread(
 )
 
 # %% [markdown]
-# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty, you read
-# from the curve of the second network: it has seen as many 9s as 0s, so whatever it loses from the 0 to the 9 does not
-# come from rarity. It loses {{08.recall_lost_even}}, less than the first by {{08.recall_lost_to_rarity}}.
-# (It has also seen fewer 0s. Its recall of the 0 differs from the first network's by {{08.recall_0_even}}.)
-# Micro F1 and Hamming accuracy hardly notice the right end of this figure.
-# Macro F1 counts it as much as the left end.
+# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty? The second
+# network has seen as many 9s as 0s, so whatever its recall loses from the 0 to the 9 does not come from rarity. It loses
+# {{08.recall_lost_even}}, less than the first network by {{08.recall_lost_to_rarity}}. (The second network has also seen
+# fewer 0s. Its recall of the 0 differs from that of the first by {{08.recall_0_even}}.) Micro F1 and Hamming accuracy
+# hardly notice the right end of this figure. Macro F1 counts it as much as the left end.
 
 # %% [markdown]
 # ### Exercise 08.1: all or nothing

@@ -669,8 +669,8 @@ bound(
 )
 
 # %% [markdown]
-# With a scale of 2, the mean square grows from the first layer to the twentieth by a power of ten whose exponent is
-# {{18.grown_he}}. With small branches the exponent is {{18.grown_small}}.
+# With a scale of 2, the mean square grows from the first layer to the twentieth by ten to the power of
+# {{18.grown_he}}. With small branches, the power is {{18.grown_small}}.
 
 # %% [markdown]
 # ## Measured and put right
