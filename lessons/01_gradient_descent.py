@@ -164,9 +164,9 @@ plots.lines(
 # After a quick start, the curve is straight on its logarithmic axis. A straight line there means that every iteration
 # removes the same fraction of the error that is left. You will compute this fraction below, in "The limit, predicted".
 #
-# The module `course.topics.linear_regression` holds the same algorithm, checks its inputs, and also works as a
-# command, `python -m course.topics.linear_regression --data FILE --learning-rate 1e-4 --threshold 1e-4`. With a coarse
-# threshold, its log is short enough to read:
+# The module that the next cell imports holds the same algorithm and checks its inputs. It also works as a command in a
+# terminal: `python -m`, the name of the module, and options such as `--data FILE` and `--learning-rate 1e-4`. With a
+# coarse threshold, its log is short enough to read:
 
 # %%
 from course.topics.linear_regression import main

@@ -501,8 +501,8 @@ def compiled(inputs, hidden, activation, epochs, steps):
 
 
 # %% [markdown]
-# The second part trains. `train_in` puts the fresh weights of the network into the compiled one, clears the state of
-# its optimizer, calls `fit`, and takes the trained weights out again:
+# The second part trains. `train_in` copies the fresh weights of a new network into the compiled one, clears the state
+# of its optimizer, calls `fit`, and copies the trained weights back:
 
 # %%
 from course.topics.regression import train_in

@@ -1078,7 +1078,7 @@ def choose(validation, test):
 
 
 # %% [markdown]
-# ## Faster: with fewer steps?
+# ## Faster, with fewer steps?
 #
 # How fast can you get to an accuracy of 98%? One idea is to take fewer but larger steps. Does it work? In **one cycle**, the learning
 # rate climbs from a small value to a peak well above the usual rate, then falls towards 0, all within the planned steps

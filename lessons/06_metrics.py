@@ -171,8 +171,8 @@ panels(cosine, title="The cosine on the validation rows", log="")
 # made for vectors whose direction matters, such as those that represent words.
 
 # %% [markdown]
-# See both in the predictions of your network. How much of the last mape comes from the quarter of the rows with the
-# lowest resistance? And for which resistances does it predict a value below zero?
+# Check both explanations on the predictions of your network. How much of the last mape comes from the quarter of the
+# rows with the lowest resistance? And for which resistances does the network predict a value below zero?
 
 # %% tags=["varies"]
 predicted = ops.convert_to_numpy(model(x_validation))
@@ -1182,7 +1182,7 @@ fact(
 # - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis, the reported value
 #   misses the variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
 # - A metric function returns one value per row, and Keras takes the mean. Everything else needs a class with a state.
-#   A ratio or a root adds first and divides last. Test the class against NumPy with several batch sizes.
+#   For a ratio or a root, add first and divide last. Test the class against NumPy with several batch sizes.
 # - (N,) against (N, 1) makes N x N numbers and raises no error. You get an RMSE that never falls below the standard
 #   deviation of the targets, or a sensitivity above 1.
 # - Keras chooses `"accuracy"` by the shapes alone. `BinaryAccuracy` on one-hot rows flatters the network, and

@@ -169,8 +169,8 @@ class Snapshots(keras.callbacks.Callback):
 
 
 # %% [markdown] tags=["predict"]
-# In the published notebook, the accuracy after one pass is 0.8135, and the ten classes are equally large. How low was the **recall** of the worst class: about
-# 0.7, about 0.5, or less than 0.4? And which class was it?
+# In the published notebook, the accuracy after one pass is 0.8135, and the ten classes are equally large. How low was
+# the **recall** of the worst class: about 0.7, about 0.5, or less than 0.4? And which class was it?
 
 # %%
 model = network()
@@ -689,7 +689,7 @@ class OldLog(keras.Sequential):
 
 
 # %% [markdown]
-# `fit` calls `train_step` for each batch of training rows, and `test_step` for each batch of validation rows.
+# Next comes the training step. (`test_step`, after it, is what `fit` calls for each batch of validation rows.)
 
 
 # %%
@@ -1139,7 +1139,8 @@ for figure in ("recall", "precision", "f1"):
     print(f"the shirt's {figure:9} {gain(f'val_class_{figure}_shirt'):+5.1f} points")
 
 # %% [markdown] tags=["answer"]
-# The shirt's recall rises. Its precision falls, and so does the accuracy, with every seed. On these validation images the weights change
+# The shirt's recall rises with every seed. Its precision falls with every seed, and so does the accuracy. On these
+# validation images the weights change
 #
 # | figure | by |
 # | --- | --- |

@@ -437,11 +437,12 @@ spread(
 )
 
 # %% [markdown]
-# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty? The second
-# network has seen as many 9s as 0s, so whatever its recall loses from the 0 to the 9 does not come from rarity. It loses
-# {{08.recall_lost_even}}, less than the first network by {{08.recall_lost_to_rarity}}. (The second network has also seen
-# fewer 0s. Its recall of the 0 differs from that of the first by {{08.recall_0_even}}.) Micro F1 and Hamming accuracy
-# hardly notice the right end of this figure. Macro F1 counts it as much as the left end.
+# The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty? The
+# second network has seen as many 9s as 0s, so whatever its recall loses from the 0 to the 9 does not come from rarity.
+# That is only {{08.recall_lost_even}}. The other {{08.recall_lost_to_rarity}} that the first network loses go with
+# rarity. (A small part of this lies at the other end: the second network has seen fewer 0s than the first. Its recall
+# of the 0 minus the first network's is {{08.recall_0_even}}.) Micro F1 and Hamming accuracy hardly notice the right end
+# of this figure. Macro F1 counts it as much as the left end.
 
 # %% [markdown]
 # ### Exercise 08.1: all or nothing
@@ -1047,7 +1048,7 @@ for on, weight in used.items():
 # %% [markdown] tags=["answer"]
 # **The first label that is on decides** for the whole canvas, for its yes and its no answers alike. The 7 beside a 3
 # and the 9 beside a 0 might as well have no weight, and an empty canvas counts as a 0. It is `argmax` again: Keras
-# takes ten columns for a one-hot class, and gives no warning. It only says so in its documentation of `fit`: with
+# takes ten columns for a one-hot class, and gives no warning. Only the documentation of `fit` says that with
 # `class_weight` and such targets, "`y` must be one-hot encoded" (or have a last dimension of 1). Nothing checks it.
 
 # %%

@@ -668,7 +668,7 @@ network = keras.Sequential(
 )
 loss = keras.losses.BinaryCrossentropy(from_logits=True)
 network.compile(Adam(0.01), loss=loss, jit_compile=False)
-fast_fit(network, seed=seed, xla_from=0)  # the program serves for many fits
+_ = fast_fit(network, seed=seed, xla_from=0)  # the program serves for many fits
 
 
 # %%
@@ -830,8 +830,9 @@ spread(
 # %% [markdown]
 # The square, the moved threshold, must lie on the curve. Look at the triangle, which did not have to: the weighted
 # model lies near the curve of a model that never saw a weight. So the weights chose another point of nearly the same
-# trade-off. They also choose mostly the same patients. Take all to whom the moved threshold or the weights give an
-# alarm. The share to whom both give it is {{09.alike_unit}} with the unit and {{09.alike_network}} with the network.
+# trade-off. The alarms also go mostly to the same patients. Of all patients to whom the moved threshold, the weights or
+# both give an alarm, the share to whom both give it is {{09.alike_unit}} with the unit and {{09.alike_network}} with
+# the network.
 #
 # The match is not perfect. We had hoped that the F1 of the unit would be the same within 0.03, but moved minus weighted
 # is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model flexible enough to fit the weighted
@@ -1391,7 +1392,7 @@ with_one = np.column_stack([x_training, np.ones(len(x_training))])  # for the bi
 
 
 def after_step(own, rows, rate, row_weight):
-    """The unit's weights after a step from `own` with these rows."""
+    """The unit's weights after one SGD step that starts from `own` and uses `rows`."""
     error = row_weight[rows] * (expit(with_one[rows] @ own) - y_training[rows])
     return own - rate * with_one[rows].T @ error / 32
 
@@ -1619,7 +1620,7 @@ output = keras.layers.Dense(10, activation="softmax")
 reader = keras.Sequential([keras.Input((784,)), hidden, output])
 loss = "sparse_categorical_crossentropy"
 reader.compile(SGD(0.3), loss=loss, metrics=["accuracy"], jit_compile=False)
-fast_fit(reader, seed=seed)
+_ = fast_fit(reader, seed=seed)
 
 # %%
 settings = {

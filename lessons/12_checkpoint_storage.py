@@ -150,8 +150,9 @@ storage_figures.milliseconds(took, title=title)
 # `.keras` is the slowest; read the factor from your own bars. Which way is fastest depends on the machine. The bars
 # "write" and "write and fsync" start with the copy already made. So the time of a save without any format is the sum of
 # two bars, "copy in memory" and "write and fsync". Keras copies and writes as well, but without `fsync`, so its bytes
-# may not be on the disk yet. Compare its bars with "copy in memory" plus "write": what `.keras` takes beyond that sum is
-# the price of packing and of the structure. `.weights.h5` packs so little that it may take no longer than the sum.
+# may not be on the disk yet. Compare its bars with "copy in memory" plus "write", as a rough yardstick. What `.keras`
+# takes beyond that sum is mostly the price of packing and of the structure. `.weights.h5` packs little, and its bar may
+# even be shorter than the sum.
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
 # `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
@@ -589,10 +590,9 @@ for action in (small.save, keras.models.load_model):
 
 # %% [markdown]
 # The second save failed and took the first one with it. A process that is killed at that moment leaves the same mess.
-# To see it, we kill small programs that do nothing but save, in one of three ways. "Refilled" empties the file
-# and fills it again, as Keras does. "Overwritten" writes new numbers over the old ones, as a memory map does.
-# (This way pauses for a moment after each row, as if the state were much larger; otherwise few kills would fall into
-# its save.)
+# To see it, we kill small programs that do nothing but save, in one of three ways. "Refilled" empties the file and
+# fills it again, as Keras does. "Overwritten" writes new numbers over the old ones, as a memory map does. (This way
+# pauses for a moment after each row, as if the state were much larger; otherwise few kills would fall into its save.)
 # "Renamed" does what `course.training.checkpoints` does:
 #
 # 1. Write to a temporary name in the same folder, and `fsync`.
@@ -644,7 +644,7 @@ import sys
 
 
 def kill_one(way, delay):
-    """Kill a writer `delay` seconds after a save; return its folder and last step."""
+    """Kill a writer `delay` seconds after its first save; return folder, last step."""
     place = Path(tempfile.mkdtemp(dir=folder))
     command = [sys.executable, "-c", WRITER, way, str(place)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -1278,8 +1278,8 @@ def background_interval(stall, write, node_mtbf, nodes):
 # The Llama 3 team (2024) published what a real plan needs: 405 billion parameters on 16,384 accelerators, eight to a
 # machine; 419 unexpected interruptions in 54 days; storage that sustains 2 TB a second. Three numbers are our own: 14
 # bytes a parameter (2 for the weight, 4 each for a master copy and for Adam's two means), ten checkpoints kept, and, as a
-# guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is arithmetic. What a
-# save costs and how often the run fails decide how often to save, and how much time is lost:
+# guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is arithmetic. From the
+# cost of a save and the time between failures follow the best interval and the share of time lost:
 
 
 # %%

@@ -101,13 +101,6 @@ from pathlib import Path
 temporary = tempfile.TemporaryDirectory()
 folder = Path(temporary.name)
 
-
-def keep(epoch, logs):
-    if epoch >= epochs - 10:
-        model.save_weights(folder / f"{epoch:04d}.weights.h5")
-        running.update(model.get_weights())
-
-
 # %%
 import tensorflow as tf
 
@@ -116,6 +109,13 @@ def repeated_batches(x, y):
     """Batches of 32 without end, shuffled again in every epoch."""
     rows = tf.data.Dataset.from_tensor_slices((x, y))
     return rows.shuffle(len(x)).batch(32).repeat()
+
+
+# %%
+def keep(epoch, logs):
+    if epoch >= epochs - 10:
+        model.save_weights(folder / f"{epoch:04d}.weights.h5")
+        running.update(model.get_weights())
 
 
 # %%
@@ -244,9 +244,9 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 # %% [markdown]
 # There are {{13.points_gained}} test points that only the equal average gets right, and {{13.points_lost}} that only
 # the last epoch gets right. If both networks were equally good, a coin could decide each of these. With $g$ test points
-# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. Nine such test points
-# are enough to make it three test points, as much as the larger published gain, and here there are more than nine. So
-# chance alone can explain such a gain.
+# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. With nine such test
+# points it is already three, as much as the larger published gain, and here there are more than nine. So chance alone
+# can explain such a gain.
 #
 # Besides, the published table shows only *one* run. With other seeds, as the ranges above show, the last epoch alone
 # moves by more than the published gains. And the published gains compare two different trainings. The 0.812 comes from
@@ -734,10 +734,10 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 #   that happened to stop at a bad epoch pull it up. (The figure shows the median of the ten.) Izmailov et al. explain
 #   the gain like this: the steps stay near the edge of a region of good weights, and the mean lies nearer its center.
 # - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But a typical gain (the
-#   median in the table) is smaller than the standard deviation between runs. On 1,000 test points it is also no larger
-#   than $\sqrt{g + l}$ from above, by which chance alone moves such a difference. So one run cannot show it. Most of
-#   the noise may come from the last step of an epoch, whose four points make an unreliable gradient ("Try next" tests
-#   that).
+#   median in the table) is smaller than the standard deviation between runs. It is also no larger than what chance
+#   alone does to such a difference on 1,000 test points: take $\sqrt{g + l}$ with the medians of $g$ and $l$ from
+#   above. So one run cannot show it. Most of the noise may come from the last step of an epoch, whose four points make
+#   an unreliable gradient ("Try next" tests that).
 #
 # So averaging does help this recipe a little, and the tutorial's figures could not show it.
 
@@ -852,7 +852,8 @@ def paired(before, after):
 # ## Would something else have done as well?
 #
 # First the question of exercise 13.3: the gain as published comes out close to two standard errors. So your ten runs
-# alone may not decide whether averaging helps. The ten repetitions of the study in the table do decide it.
+# alone may not decide whether averaging helps. The table does decide it, since there the whole study was repeated with
+# ten seeds.
 #
 # Now back to the noisy regime. It was made for averaging to cure. A fair trial compares the average with other cures,
 # on the same runs. Here are three: let the rate fall to zero over the last 30 epochs; of the last 30, keep the single

@@ -832,7 +832,8 @@ plots.images(
 )
 
 # %% [markdown]
-# Keras asks a callback before every step, so a callback can set the learning rate of that step:
+# The strong recipe changes the learning rate in every step. First the rate as a function of the share of steps that are
+# done. Then a callback, which Keras calls before every step, sets it:
 
 
 # %%
@@ -1156,8 +1157,8 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 #   backbone the seeds cannot tell. Both comparisons favor pretraining, because the detector from scratch borrows the
 #   rate of the weak backbone.
 # - **Whether the better classifier is the better backbone, these runs cannot tell.** With both sides re-tuned, the
-#   strong backbone is ahead in the median. But it wins {{14.backbone_wins}} of the three runs, so not always all, and
-#   so few seeds do not settle it. We had hoped for three wins of three with every seed: **not reached**. The published
+#   strong backbone is ahead in the median. But the number of runs that it wins of three is {{14.backbone_wins}}, and so
+#   few seeds do not settle it. We had hoped for three wins of three with every seed: **not reached**. The published
 #   table has an exception of its own: tnr classifies better than rsb and detects worse.
 # - **Swapping alone and re-tuning alone** show no direction. The published table has neither row.
 # - A single run could have misled you in either direction. In the worst of three runs the strong backbone gains

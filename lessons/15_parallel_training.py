@@ -148,7 +148,7 @@ from threadpoolctl import threadpool_limits
 _ = threadpool_limits(1)
 
 # %% [markdown]
-# What can this machine show?
+# How many cores can two workers have on this machine?
 
 # %% tags=["varies"]
 from course.topics.workers import cores
@@ -321,9 +321,9 @@ except WorkerError as error:
 # Timing workers needs care. Other programs can only make a step longer, so you want the least of many measurements. But
 # *one* worker's clock misleads: a worker that begins a step late need not wait, because the other one has already done
 # its part. So we time each step from the moment when the first worker begins it until all workers have their new
-# weights, and take the least. No worker begins the next step before that moment: otherwise, work on two steps at once
-# would be counted twice. If both workers share one core, the efficiency measured in this way cannot exceed one half, as
-# it should be.
+# weights, and take the least. No worker begins the next step before that moment: otherwise two steps would overlap, and
+# the same time would count for both. If both workers share one core, the efficiency measured in this way cannot exceed
+# one half, as it should be.
 
 # %% [markdown] tags=["predict"]
 # With two workers, will the efficiency be better for small batches or for large ones? Why?
@@ -334,7 +334,7 @@ timing = {"steps": timed_steps, "learning_rate": 0.01, "momentum": 0.9}
 
 
 def step_time(batch, **workers):
-    """Milliseconds a step: the least one, from the first begin to all new weights."""
+    """Least milliseconds a step, from the first start until all have new weights."""
     return train(network(), x, y, batch=batch, **timing, **workers).step_time()
 
 
@@ -676,11 +676,12 @@ print(f"two workers: predicted {predicted:.2f} ms, measured {timed.step_time():.
 print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2f}")
 
 # %% [markdown]
-# The numbers in the upper half are branches. The worker with the sum gets the error without a message, so the plan may
-# give it more to do. If it gives that worker everything, an exchange costs your machine more than a second worker would
-# save. (Our program exchanges logits even then, so the measured step is slower than that of one worker alone.) The
-# lower half shows the fastest step of the run. Each worker waits at its end until the other one has its new weights. One
-# of them may begin late, because a worker that waited takes time to wake up.
+# The numbers are branches. Where a worker has a gap in the upper half, it waits for the other one or for a message on
+# its way. The worker with the sum gets the error without a message, so the plan may give it more to do. If it gives
+# that worker everything, an exchange costs your machine more than a second worker would save. (Our program exchanges
+# logits even then, so the measured step is slower than that of one worker alone.) The lower half shows the fastest step
+# of the run. At the end of a step, each worker waits until the other one has its new weights. Even then, one of them
+# may begin the next step late: a worker that waited takes time to wake up.
 #
 # Pal and others report a speed-up of 1.32 for Inception-V3 on two GPUs; their prediction came within 6% of it. How
 # close is yours? The prediction leaves out that both workers compete for the memory of one machine, and that each one
@@ -1207,15 +1208,15 @@ for name, panel in panels.items():
 #
 # Read either panel from the top down. Between *perfect* and *free exchange* lies what is lost in learning, and no faster
 # computer changes that. Between *free exchange* and *data* lies what is lost in talking, on your machine. The hybrid
-# starts from its $SU^2$ and then loses in the same two ways, but only as much as half as many workers lose. Bands span
-# the orders of the digits. Where the orders disagree, these data name no winner.
+# starts from its $SU^2$ and then loses in the same two ways, but only as much as data parallelism with half as many
+# workers. Bands span the orders of the digits. Where the orders disagree, these data name no winner.
 #
 # Data parallelism is good while the epochs are flat and exchanges are cheap. Once the epochs double whenever the batch
 # doubles, it gains nothing from further devices, and any hybrid with an $SU^2$ above 1 wins. That is the paper's point.
 # If your $SU^2$ is below 1, as it may be with a network this small, your hybrid can win only where further devices
-# make data parallelism slower. (Below the line at 1 both are slower than one device, and
-# winning there is worth nothing. The bands leave out that $SU^2$ and $SE_2$ are noisy, too. The panels end before the
-# first batch of which a trial gave up.)
+# make data parallelism slower. (Below the line at 1 both are slower than one device, and winning there is worth
+# nothing. The bands leave out that $SU^2$ and $SE_2$ are noisy, too. The panels end before the first batch with which a
+# trial gave up.)
 
 # %% [markdown] tags=["quiz"]
 # A new link between the devices makes every exchange free: $SE_N = 1$ for all $N$. Can a hybrid with $SU^2 = 1.5$ still

@@ -613,7 +613,7 @@ for name, capability in cards["compute_capability"].items():
 # without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
-# A third is legal. By section 2.8 of its
+# A third is legal. By its
 # [license](https://www.nvidia.com/en-us/drivers/geforce-license/), NVIDIA's driver for GeForce cards "is not licensed
 # for datacenter deployment". So you may put a consumer card under your desk, but a provider may not rent it out from a
 # data center on those terms.
@@ -871,8 +871,8 @@ for _ in range(5):
 # grow with the batch, while the state does not. Take a transformer, the kind of network behind language models (lesson
 # 17 explains its heads). For one of its layers with 16-bit activations, Korthikanti et al. (2022) count
 # $s b h\,(34 + 5 a s / h)$ bytes. Here $b$ is the number of texts, $s$ their length in tokens (pieces of words), $h$
-# the width and $a$ the number of heads. (The scores of the last layer, one for each word of the vocabulary, come on
-# top.) The model of 124 million parameters has 12 layers, a width of 768 and 12 heads. Take sequences of 1,024 tokens:
+# the width and $a$ the number of heads. (The scores of the last layer, one for each token of the vocabulary, come on
+# top.) The model of 124 million parameters has 12 layers, a width of 768 and 12 heads. Take texts of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):

@@ -609,8 +609,8 @@ fact(
 )
 
 # %% [markdown]
-# Accuracy is a mean over words, and so the mask reaches it. Precision is none: Keras counts its hits and its false
-# alarms, and looks for no mask. Take a network that says yes to every word, with its mask intact:
+# Accuracy is a mean over words, and so the mask reaches it. Precision is not such a mean: Keras counts hits and false
+# alarms, and does not look for a mask. Take a network that says yes to every word, with its mask intact:
 
 # %%
 always_yes = lazy_marker(bias=5.0)
@@ -638,8 +638,9 @@ fact(
 )
 
 # %% [markdown]
-# Without weights, every place counts as a yes, those of the padding too, and the precision is too low. Recall and AUC
-# do not look for the mask either. The cure is the same: pass sample weights.
+# Without weights, every place counts as a yes, those of the padding too, and the precision is too low. AUC does not
+# look for the mask either, and the cure is the same: pass sample weights. (Nor does recall. Here padding cannot change
+# it: recall counts only places whose label is 1, and padding has the label 0.)
 
 # %% [markdown] tags=["quiz"]
 # Your texts have at most 120 words. You pad them to 240 instead of 120, and the accuracy per word rises by three
@@ -947,8 +948,9 @@ spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 # %% [markdown] tags=["answer"]
 # It reaches {{17.dense}}. The difference from the linear model is {{17.dense_gain}}: {{17.dense_gain:sign}}.
 # The difference from the convolution is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So a network
-# can come close to the linear model here. Most of the convolution's lag must come from what it reads and from how it
-# reads: only the first words, and without the weights of TF-IDF.
+# can come close to the linear model here, and most of the convolution's lag is not due to its being a network. It reads
+# only the first words of a text, without the weights of TF-IDF, and its layers are of another kind. (Which of these
+# costs how much, we did not separate.)
 
 # %% [markdown]
 # ## Self-attention
@@ -966,7 +968,8 @@ spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 # joins their results.
 #
 # `np.einsum` multiplies arrays and sums over every axis that the result does not name. In the code below, `b` is a
-# text, `t` and `s` are words, `h` is a head, `d` a feature of a word, and `k` a number in a query.
+# text, `t` and `s` are words, `h` is a head, `d` a feature of a word, and `k` a number in a query. (So `k` runs over
+# the $d$ numbers of the formula.)
 
 
 # %%

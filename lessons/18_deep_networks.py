@@ -248,9 +248,9 @@ bound(
 #
 # $$\mathrm{E}[z^2] = n \, v \, \mathrm{E}[a^2]$$
 #
-# For a ReLU, $a = \max(z, 0)$. If the weights are drawn symmetrically around 0, as they are here, so is $z$: it is
-# below 0 as often as above, and equally far. So ReLU removes half of the mean square:
-# $\mathrm{E}[a^2] = \mathrm{E}[z^2] / 2$. So a layer multiplies the mean square of the sums by
+# For a ReLU, $a = \max(z, 0)$. If the weights are drawn symmetrically around 0, as they are here, then $z$ is symmetric
+# around 0, too. So the values below 0, which ReLU removes, make up half of the mean square:
+# $\mathrm{E}[a^2] = \mathrm{E}[z^2] / 2$. A layer therefore multiplies the mean square of the sums by
 #
 # $$n_{\text{in}} \, v \cdot \tfrac{1}{2}$$
 #
@@ -542,7 +542,7 @@ def growth(depth, inputs, variance, activation):
 # counts. (We choose it by the validation digits, which flatters both a little.)
 #
 # Before each training the network gets its first weights back, so that it need not be compiled anew for each rate.
-# (Plain SGD remembers nothing else. Adam does: its averages of the gradients.)
+# (That is enough for plain SGD, which keeps nothing else from step to step. Adam also keeps averages of the gradients.)
 
 # %% [markdown] tags=["predict"]
 # Will the network with Glorot's rule train? Remember that its gradients are a thousand times too small, but not as tiny
@@ -669,8 +669,8 @@ bound(
 )
 
 # %% [markdown]
-# With a scale of 2, the mean square grows from the first layer to the twentieth by ten to the power of
-# {{18.grown_he}}. With small branches, the power is {{18.grown_small}}.
+# With a scale of 2, the mean square grows from the first layer to the twentieth by a factor of 10 to the power of
+# {{18.grown_he}}. With small branches, the exponent is {{18.grown_small}}.
 
 # %% [markdown]
 # ## Measured and put right
@@ -1294,9 +1294,9 @@ bound(
 )
 
 # %% [markdown]
-# With L2 in Adam, the mean weight with large gradients ends higher by {{18.l2_uneven}} than that with small ones. With
-# weight decay the two differ by {{18.decay_even}}. This is arithmetic. Whether your network reads more digits for it is
-# another question, which we did not test here.
+# With L2 in Adam, the weights with large gradients end higher than those with small ones, by {{18.l2_uneven}} on
+# average. With weight decay the two means differ by {{18.decay_even}}. This is arithmetic. Whether your network reads
+# more digits for it is another question, which we did not test here.
 
 # %% [markdown]
 # ## A batch larger than memory

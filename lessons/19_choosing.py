@@ -225,7 +225,7 @@ import tensorflow as tf
 
 finder = CopiedFinder()
 same_batches = tf.data.Dataset.from_tensor_slices((x_batches, y_batches))
-reinitialize(ranged, seed).fit(
+_ = reinitialize(ranged, seed).fit(
     same_batches, shuffle=False, callbacks=[finder], verbose=0
 )
 
@@ -407,12 +407,13 @@ spread("19.needed_in_pairs", f"{words}, pairs", min(needed_in_pairs, most), digi
 # | correlation of the two errors over the shared seeds | {{19.correlation}} |
 # | seeds, in pairs | {{19.needed_in_pairs}} |
 #
-# (We count to 1,000.) Pairs need fewer seeds where the correlation is above 0, and more where it is below. Without
-# correlation $s_d^2$ is $2 s^2$, and the two formulas agree. Read both counts as orders of magnitude: from seed to seed
-# of this lesson they differ a lot, since the difference $d$ is itself uncertain. Where a count is more than `repeats`,
-# our own trainings do not tell which rate is better. It is a minimum, too: with so many new seeds, the difference that
-# you measure is more than twice its standard error only about half the time. And all this holds for these validation
-# rows alone. To learn about other rows, draw the rows anew (lesson 09).
+# (Any count above 1,000 is given as 1,000.) Pairs need fewer seeds where the correlation is above 0, and more where it
+# is below. Without correlation $s_d^2$ is $2 s^2$, and the two formulas agree. Do not rely on either count: from seed
+# to seed of this lesson it ranges over more than two orders of magnitude, since the difference $d$ is itself uncertain.
+# Where a count is more than `repeats`, our own trainings do not tell which rate is better. And even a correct count is
+# a minimum: with so many new seeds, the difference that you measure is more than twice its standard error only about
+# half the time. All this holds for these validation rows alone. To learn about other rows, draw the rows anew (lesson
+# 09).
 
 # %% [markdown]
 # ### Exercise 19.1: how many seeds
@@ -1053,10 +1054,10 @@ spread(
 # | after a sixth of the training | {{19.spent_third}} | {{19.excess_third}} | {{19.rank_third}} |
 # | after 1/27 of it | {{19.spent_ninth}} | {{19.excess_ninth}} | {{19.rank_ninth}} |
 #
-# We had hoped for at most one standard error with every seed: **not reached**. With how many seeds is the first row of
-# the table below one? Its third column minus one is {{19.beyond_third:sign}}. On the later rows, which chose neither of
-# the two, the survivor's error minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}. (It is
-# exactly 0 where the survivor *is* the grid's best; the sign test leaves those seeds out.)
+# We had hoped for at most one standard error with every seed: **not reached**. In the first row of the table, the third
+# column minus one is {{19.beyond_third:sign}}. On the later rows, which chose neither of the two, the survivor's error
+# minus that of the grid's best is {{19.lost_later}}: {{19.lost_later:sign}}. (It is exactly 0 where the survivor *is*
+# the grid's best; the sign test leaves those seeds out.)
 #
 # Halving works to the extent that the settings have the same order at the cut as at the end. What can go wrong is a
 # setting that starts slowly and ends well, such as one with a low learning rate: you saw that the best rate after a
@@ -1087,7 +1088,8 @@ halved = [np.mean(errors) for errors in by_draw]
 spent = [halve(random_validation[:n], cut)[1] for n, cut in searches]
 
 # %% [markdown]
-# A single search is one draw. So the figure also shows between which errors the middle half of the draws lies.
+# These errors are means over the draws. Your own search would be a single draw, so the figure also shows between which
+# errors the middle half of the draws lies.
 
 # %%
 from course.topics.budget import middle_half_of_choice
