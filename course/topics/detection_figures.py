@@ -54,9 +54,12 @@ def show_answer(picture: NDArray, targets: NDArray, names: Sequence[Any]) -> Non
     `targets` (cells, cells, 6) are those of `encode`; `names` are those of the classes.
     """
     row, column = np.argwhere(targets[..., 0] == 1)[0]
-    right, down = targets[row, column, 1:3]
-    width, height = targets[row, column, 3:5]
-    name = names[int(targets[row, column, 5])]
+    answer = targets[row, column]
+    right = answer[1]
+    down = answer[2]
+    width = answer[3]
+    height = answer[4]
+    name = names[int(answer[5])]
     middle = CELL * np.array([column + right, row + down])
     answers = [
         "Is the center of an object in this cell?   yes",
