@@ -95,7 +95,8 @@ def _mark(axes: Axes, runs: Sequence[Any], color: str) -> None:
     peaks = [int(np.argmax(run)) for run in runs]
     highest = [run[peak] for run, peak in zip(runs, peaks, strict=True)]
     axes.plot(np.array(peaks) + 1, highest, "o", color=color, label="highest of a run")
-    ends, last = [len(run) for run in runs], [run[-1] for run in runs]
+    ends = [len(run) for run in runs]
+    last = [run[-1] for run in runs]
     axes.plot(ends, last, "s", color=color, markerfacecolor="none", label="last of a run")
     axes.legend()
 
