@@ -143,7 +143,8 @@ def forked(
     jobs: int = 1,
 ) -> Iterator[tuple[int, int]]:
     """Give each place and how the process forked for it ended: what `run` returned, or minus a signal."""
-    waiting, running = [*reversed(places)], {}
+    waiting = [*reversed(places)]
+    running = {}
     while waiting or running:
         while waiting and len(running) < jobs:
             place = waiting.pop()

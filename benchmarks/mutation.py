@@ -256,7 +256,8 @@ def main() -> int:
     if root == ROOT:
         _prepare()
     total: Counter[str] = Counter()
-    by_module, wrong = {}, False
+    by_module = {}
+    wrong = False
     for module in modules:
         started = time.monotonic()
         try:

@@ -108,7 +108,8 @@ def answer_in(notebook: NotebookNode, exercise: str) -> str:
 
 def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:
     """Return the copy with an id of its own in every cell, which older formats and other editors may leave out."""
-    copy, taken = deepcopy(copy), {cell.get("id") for cell in copy.cells}
+    copy = deepcopy(copy)
+    taken = {cell.get("id") for cell in copy.cells}
     ids = {text: id_ for id_, text in given.items() if id_ not in taken}
     seen: set[str] = set()
     for count, cell in enumerate(copy.cells):
