@@ -61,11 +61,16 @@ class Attempt:
     def seconds(self) -> float:
         return time.monotonic() - self.start
 
-    def time_left(self, cell: Any = None) -> float:
+    @property
+    def seconds_left(self) -> float:
+        left = 0.0 if self.outcome == "cancelled" else self.timeout - self.seconds
+        return max(left, 0.01)
+
+    def time_for(self, cell: Any) -> float:
         """Return the seconds that the next cell may take; raises Cancelled when there is to be none."""
         if self.outcome == "cancelled":
             raise Cancelled
-        return max(self.timeout - self.seconds, 0.01)
+        return self.seconds_left
 
     def note_kernel(self, notebook: NotebookNode) -> None:
         """Keep the kernel's process, which knows how it ended when its client has forgotten it."""
@@ -89,8 +94,11 @@ class Client(PapermillNotebookClient):
 
     @property
     def iopub_timeout(self) -> float:
-        """Seconds to wait for the outputs of a cell that has ended: all that are left to the run."""
-        return self.attempt.time_left()
+        """Seconds to wait for the outputs of a cell that has ended: all that are left to the run.
+
+        It raises nothing: nbclient would leave a task waiting, of which asyncio complains at the end of the process.
+        """
+        return self.attempt.seconds_left
 
 
 class Engine(NBClientEngine):
@@ -109,7 +117,7 @@ class Engine(NBClientEngine):
                 nb_man,
                 kernel_name=kernel_name,
                 timeout=attempt.timeout,
-                timeout_func=attempt.time_left,
+                timeout_func=attempt.time_for,
                 on_notebook_start=attempt.note_kernel,
                 on_cell_executed=attempt.note_cell,
                 config=Config(KernelManager=_connection(Path(folder))),

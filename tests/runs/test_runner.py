@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from jupyter_core.utils import ensure_event_loop
 
 from course.claims import Claim
 from course.runs import plan, records, report, runner
@@ -306,6 +307,17 @@ def test_a_run_told_to_stop_ends_as_cancelled_and_runs_to_other_folders_go_on(ru
     thread.join(timeout=30)
     assert found[0].outcome == "cancelled"
     assert not psutil.pid_exists(int(pid.read_text()))
+
+
+def test_a_run_told_to_stop_as_a_cell_ends_leaves_no_task_waiting(run, tmp_path, monkeypatch):
+    def reply_after_stop(client, *arguments):
+        client.attempt.outcome = "cancelled"
+        return poll(client, *arguments)
+
+    poll = runner.Client._async_poll_for_reply
+    monkeypatch.setattr(runner.Client, "_async_poll_for_reply", reply_after_stop)
+    assert run(PARAMETERS, "print(1)").outcome == "cancelled"
+    assert not asyncio.all_tasks(ensure_event_loop())
 
 
 def test_a_digest_changes_with_notebook_parameters_and_environment(tmp_path):
