@@ -10,7 +10,7 @@ import re
 import nbformat
 import pytest
 from nbformat import NotebookNode
-from test_editions import learners_run, run  # a fixture and how it runs a notebook: used below
+from test_editions import learners_run, run_once  # a fixture and how it runs a notebook: used below
 
 from course.catalog import Lesson
 from course.claims import Claim
@@ -35,7 +35,7 @@ def once_and_twice(learners_run, tmp_path_factory):
     """The lesson's cells run once, and run twice in a row."""
     name, once, _ = learners_run
     solved = nbformat.read(Lesson(name).path("solutions"), as_version=4)
-    return once, run(repeated(solved), tmp_path_factory.mktemp("twice"))
+    return once, run_once(f"{name}-twice", repeated(solved), tmp_path_factory)
 
 
 def test_every_cell_says_the_same_when_it_is_run_twice_in_a_row(once_and_twice):

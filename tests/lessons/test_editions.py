@@ -30,13 +30,7 @@ SPENT = (
 def learners_run(request, tmp_path_factory):
     """Name of a lesson, its learner's notebook with every answer tried, executed, and what its checks are to say."""
     notebook, expected = tried(Lesson(request.param), read(request.param))
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # one run for all workers
-    done = shared / f"{request.param}.ipynb"
-    with FileLock(f"{done}.lock"):
-        if not done.exists():
-            nbformat.write(run(notebook, tmp_path_factory.mktemp("learner")), done)
-    return request.param, nbformat.read(done, as_version=4), expected
+    return request.param, run_once(request.param, notebook, tmp_path_factory), expected
 
 
 def test_the_learners_edition_runs_without_network_and_its_exercises_know_open_wrong_and_right_answers(
@@ -62,8 +56,18 @@ def test_no_warning_reaches_a_learner(learners_run):
             assert "WARNING" not in output.get("text", ""), f"cell {cell.id}: {output.text}"
 
 
-def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """The notebook, executed in fast mode without network."""
+def run_once(name: str, notebook: NotebookNode, factory: pytest.TempPathFactory) -> NotebookNode:
+    """The notebook, executed in fast mode without network; once, however many workers ask for `name`."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    done = shared / f"{name}.ipynb"
+    with FileLock(f"{done}.lock"):
+        if not done.exists():
+            nbformat.write(_run(notebook, factory.mktemp("lesson")), done)
+    return nbformat.read(done, as_version=4)
+
+
+def _run(notebook: NotebookNode, folder: Path) -> NotebookNode:
     handed_in, output = folder / "handed_in.ipynb", folder / "out.ipynb"
     nbformat.write(notebook, handed_in)
     cut = _without_network()
