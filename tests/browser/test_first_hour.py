@@ -191,10 +191,10 @@ def exercise(opened, given):
     return notebook
 
 
-def test_an_exercise_is_solved_by_keyboard_alone_wrong_then_a_hint_then_right(
+def test_an_exercise_is_solved_by_keyboard_alone_and_what_it_says_can_be_read_in_the_dark_theme(
     opened, exercise, page
 ):
-    address, _ = opened
+    address, work = opened
     page.set_viewport_size({"width": 1280, "height": 1400})
     panel = open_and_settle(page, address, "keyboard.ipynb")
     keys = page.keyboard
@@ -224,11 +224,8 @@ def test_an_exercise_is_solved_by_keyboard_alone_wrong_then_a_hint_then_right(
         "Exercise 01.1: right.", timeout=30_000
     )
 
-
-def test_feedback_can_be_read_in_the_dark_theme(opened, exercise, page):
-    address, work = opened
-    page.keyboard.press("Escape")
-    page.keyboard.press("Control+s")
+    keys.press("Escape")
+    keys.press("Control+s")
     page.wait_for_timeout(2_000)
     settings = work.parent / "settings" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True, exist_ok=True)
