@@ -60,20 +60,23 @@ def requirements(extras: list[str]) -> list[str]:
 
 def set_up() -> None:
     """Make in .venv what is missing there. Raises OSError, ValueError or CalledProcessError where that fails."""
-    digest = hashlib.sha256(
-        b"".join((ROOT / name).read_bytes() for name in INPUTS) + str(ROOT).encode()
-    ).hexdigest()
-    if version_of(PYTHON) == VERSION and READY.exists() and READY.read_text() == digest:
+    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in INPUTS)).hexdigest()
+    ready = f"{digest}\n{ROOT}\n"
+    before = READY.read_text(encoding="utf-8") if READY.exists() else ready
+    if version_of(PYTHON) == VERSION and READY.exists() and before == ready:
         return
     make_environment()
     uv = [str(PYTHON), "-m", "uv"]
     if subprocess.run([*uv, "--version"], capture_output=True).returncode:
         run([*PIP, "uv"])
     inside = ["--quiet", "--python", str(PYTHON)]
-    run([*uv, "pip", "sync", *inside, "--require-hashes", str(ROOT / "requirements.lock")])
+    # After the folder has moved, programs in .venv still name the Python where it was: they are written anew.
+    moved = ["--reinstall"] if before.partition("\n")[2] != f"{ROOT}\n" else []
+    lock = ["--require-hashes", str(ROOT / "requirements.lock")]
+    run([*uv, "pip", "sync", *inside, *moved, *lock])
     run([*uv, "pip", "install", *inside, "--no-deps", "--editable", str(ROOT)])
     run([str(PYTHON), "-m", "course.kernels.kernelspec"])
-    READY.write_text(digest)
+    READY.write_text(ready, encoding="utf-8")
 
 
 def make_environment() -> None:

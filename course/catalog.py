@@ -8,6 +8,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from course import ROOT
 from course.parameters import Parameter, ParameterError, did_you_mean, read_parameters
 
@@ -26,6 +28,22 @@ Edition = Literal["solutions", "learner"]
 
 class LessonError(ValueError):
     """A lesson that there is not, or one without what it must have."""
+
+
+TEXTS: Any = Field([], description="a list of texts; one with a colon in it is quoted")
+
+
+class Header(BaseModel):
+    """What stands in a lesson's header, where it stands there; `description` says what is allowed."""
+
+    model_config = ConfigDict(strict=True)
+
+    title: str = Field(description="text")
+    part: str = Field(pattern=r"^\d+ \S", description="a number and words, such as 1 Fit")
+    objectives: list[str] = TEXTS
+    prerequisites: list[str] = TEXTS
+    data: list[str] = TEXTS
+    reading: list[str] = TEXTS
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,14 @@ class Lesson:
             raise LessonError(
                 f"lessons/{self.name}.py: must begin with a header, YAML between two lines `# ---`"
             )
+        try:
+            Header.model_validate(header)
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = str(first["loc"][0])
+            wrong = f"{key} = {first['input']!r}: must be {Header.model_fields[key].description}"
+            what = f"header: {key} is missing" if first["type"] == "missing" else wrong
+            raise LessonError(f"lessons/{self.name}.py: {what}") from None
         return header
 
     @cached_property

@@ -194,7 +194,9 @@ def band(name: str, mode: str) -> Band | None:
 
 
 def quote(name: str, aspect: str = "", mode: str = "full") -> str:
-    """Return claim `name` as prose quotes it. Raises KeyError when it was never measured, or has no such aspect.
+    """Return claim `name` as prose quotes it. Raises KeyError when it was never measured.
+
+    Raises ValueError when it has no such aspect.
 
     Median and range; with `aspect` "limit" the limit of a bound, with "sign" what a sign test over the seeds says.
     """
@@ -202,12 +204,14 @@ def quote(name: str, aspect: str = "", mode: str = "full") -> str:
     found = Band(entry[mode]["values"], entry["digits"], entry["unit"])
     if aspect == "limit":
         limits = [entry[mode][key] for key in ("at_least", "at_most") if key in entry[mode]]
+        if not limits:
+            raise ValueError(f"{name} has no limit in {mode} mode")
         unit = found.unit.removesuffix("s") if limits == [1] else found.unit
         return _with_unit(" and ".join(map(_limit, limits)), unit)
     if aspect == "sign":
         return _direction(found)
     if aspect:
-        raise KeyError(aspect)
+        raise ValueError(f"{name}: a quote gives limit or sign, not {aspect}")
     return str(found)
 
 
@@ -248,6 +252,8 @@ def _verdict(claim: Claim) -> str:
 
 
 def _direction(found: Band) -> str:
+    if missing := sum(map(math.isnan, found.values)):
+        return f"not a number for {missing} of {found.seeds} seeds"
     above = sum(value > 0 for value in found.values)
     below = sum(value < 0 for value in found.values)
     side = "above 0" if above >= below else "below 0"

@@ -27,11 +27,14 @@ class Interval(NamedTuple):
 def sign_test(differences: ArrayLike) -> float:
     """Return the two-sided p of a sign test: how often a fair coin is as one-sided as `differences` (seeds,).
 
-    Zeros say nothing and are left out (Dixon and Mood, 1946); without any other the answer is 1.
+    Zeros say nothing and are left out (Dixon and Mood, 1946); without any other the answer is 1. Raises ValueError
+    where one is not a number: a run without a result is no evidence for a side.
     """
     from scipy.stats import binomtest  # slow to import, and a lesson's claims do not need it
 
     signs = np.sign(np.asarray(differences, dtype=float))
+    if missing := int(np.isnan(signs).sum()):
+        raise ValueError(f"{missing} of {signs.size} differences are not numbers")
     above = int((signs > 0).sum())
     count = int((signs != 0).sum())
     return float(binomtest(above, count).pvalue) if count else 1.0
@@ -47,7 +50,8 @@ def paired_bootstrap(
     """Return the percentile interval of `statistic(*columns)` when whole rows are drawn anew (Efron, 1979).
 
     `columns`: arrays of equal length, such as labels and two models' predictions, drawn with the same rows. A
-    difference between models is more than these rows' chance when the interval leaves out 0.
+    difference between models is more than these rows' chance when the interval leaves out 0. Raises ValueError where
+    the statistic is not a number for some of the draws, as when a class is missing there.
     """
     from scipy.stats import bootstrap
 
@@ -61,6 +65,8 @@ def paired_bootstrap(
         n_resamples=resamples,
         rng=np.random.default_rng(seed),
     )
+    if missing := int(np.isnan(found.bootstrap_distribution).sum()):
+        raise ValueError(f"the statistic is not a number in {missing} of {resamples} resamples")
     return Interval(float(found.confidence_interval.low), float(found.confidence_interval.high))
 
 
@@ -77,6 +83,8 @@ def prediction_interval(
     count = len(values)
     if count < 2:
         raise ValueError(f"{count} values: a prediction interval needs at least 2")
+    if min(values) == max(values):
+        return Interval(values[0], values[0])  # their mean may be rounded
     tail = t.ppf(1 - error / 2, min(count - 1, freedom or count))
     reach = tail * np.std(values, ddof=1) * np.sqrt(1 + 1 / count)
     center = np.mean(values)

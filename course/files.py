@@ -43,6 +43,11 @@ def whole_file(
                 file.flush()
                 os.fsync(file.fileno())
         partial.replace(folder / (name if isinstance(name, str) else name(partial)))
+    except OSError as error:
+        if error.filename == str(partial):  # which nobody has asked for
+            asked = folder if callable(name) else folder / name
+            raise OSError(error.errno, error.strerror, str(asked)) from error
+        raise
     finally:
         partial.unlink(missing_ok=True)
     if durable:

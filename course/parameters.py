@@ -8,7 +8,7 @@ import ast
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -143,7 +143,7 @@ def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
     help_, *rules = [part.strip() for part in comment.split(", ")]
     low = high = None
     choices: tuple[str, ...] = ()
-    fast = default
+    fast: str | None = None
     for rule in rules:
         if found := RANGE.match(rule):
             low = float(found["low"])
@@ -151,12 +151,12 @@ def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
         elif rule.startswith("one of "):
             choices = tuple(rule.removeprefix("one of ").split("|"))
         elif rule.startswith("fast "):
-            fast = TYPES[type_](rule.removeprefix("fast "))
+            fast = rule.removeprefix("fast ")
         else:
             help_ += ", " + rule
-    parameter = Parameter(name, type_, default, fast, help_, low, high, choices)
-    parameter.parse(default), parameter.parse(fast)
-    return parameter
+    parameter = Parameter(name, type_, default, default, help_, low, high, choices)
+    parameter.parse(default)
+    return parameter if fast is None else replace(parameter, fast=parameter.parse(fast))
 
 
 def _truth(value: Any) -> Any:

@@ -190,8 +190,10 @@ def test_a_direction_names_its_side_the_ties_and_small_chances(trial):
 def test_a_limit_is_quoted_with_its_unit_in_the_right_number(trial):
     assert quote("98.cost", "limit") == "1 point"
     assert quote("98.always", "limit") == "0.5 and 2 points"
-    with pytest.raises(KeyError, match="unknown"):
+    with pytest.raises(ValueError, match="gives limit or sign, not unknown"):
         quote("98.gain", "unknown")
+    with pytest.raises(ValueError, match=r"98\.gain has no limit in full mode"):
+        quote("98.gain", "limit")
 
 
 def test_the_courses_own_results_are_read_from_its_lessons():

@@ -33,6 +33,13 @@ def test_the_sign_test_cries_wolf_as_often_as_it_says():
     assert alarms == pytest.approx(exact, abs=3 * np.sqrt(exact / 2000))
 
 
+def test_what_is_not_a_number_is_no_evidence():
+    with pytest.raises(ValueError, match="1 of 3 differences are not numbers"):
+        sign_test([1.0, float("nan"), -1.0])
+    with pytest.raises(ValueError, match=r"not a number in \d+ of 2000 resamples"):
+        paired_bootstrap(lambda of, values: values[of == 1].mean(), [0, 0, 1], [1.0, 2.0, 3.0])
+
+
 def test_the_paired_bootstrap_of_a_mean_difference_agrees_with_the_t_interval():
     rng = np.random.default_rng(1)
     first = rng.normal(size=400)
@@ -109,6 +116,12 @@ def test_the_courses_own_values_never_leave_the_interval_of_the_other_seeds():
     print(f"{left} of {tried} values outside the interval of the other seeds")
     assert tried > 3_000
     assert left == 0
+
+
+@pytest.mark.parametrize("value", [0.1, 0.9, 0.95])
+def test_values_that_are_all_equal_need_no_margin(value):
+    assert prediction_interval([value] * 30, 0.02) == (value, value)
+    assert has_margin([value] * 30, at_least=value, at_most=value)
 
 
 def test_a_margin_is_the_one_sided_t_interval_by_hand():

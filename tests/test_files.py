@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -46,6 +47,13 @@ with whole_file(Path(sys.argv[1]), "file") as file:
     print("half", flush=True)
     sys.stdin.read()
 """
+
+
+def test_a_write_that_fails_names_the_file_that_was_asked_for(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / "folder"))):
+        write_whole(tmp_path / "folder", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
 
 
 def test_a_kill_leaves_the_file_as_it_was_and_a_partial_one_under_its_own_name(tmp_path):

@@ -102,6 +102,21 @@ def test_an_environment_of_another_python_or_a_broken_one_is_made_anew(
     assert bootstrap.version_of(python) == bootstrap.VERSION
 
 
+@pytest.mark.parametrize(("where", "anew"), [(bootstrap.ROOT, False), (Path("/elsewhere"), True)])
+def test_a_folder_that_was_moved_has_its_programs_written_anew(tmp_path, monkeypatch, where, anew):
+    ran = []
+    monkeypatch.setattr(bootstrap, "READY", tmp_path / "ready")
+    monkeypatch.setattr(bootstrap, "run", ran.append)
+    monkeypatch.setattr(bootstrap, "make_environment", lambda: None)
+    (tmp_path / "ready").write_text(f"an older lock\n{where}\n", encoding="utf-8")
+    bootstrap.set_up()
+    (sync,) = (command for command in ran if "sync" in command)
+    assert ("--reinstall" in sync) is anew
+    ran.clear()
+    bootstrap.set_up()
+    assert not ran
+
+
 def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
     monkeypatch, capsys
 ):

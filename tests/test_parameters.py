@@ -86,6 +86,11 @@ def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters,
         check(parameters, given)
 
 
+def test_a_value_of_fast_mode_is_read_as_on_a_command_line():
+    found = read_parameters("shuffle: bool = True  # mix the rows, fast false")
+    assert found["shuffle"].fast is False
+
+
 def test_fast_mode_has_defaults_of_its_own(parameters):
     assert defaults(parameters, fast=False)["epochs"] == 20
     assert defaults(parameters, fast=True) == {

@@ -97,7 +97,7 @@ def _how_to_read(source: Source) -> str:
     seeds = {
         len(entry["full"]["values"])
         for name, entry in stored().items()
-        if name.startswith(f"{source.number}.")
+        if name.startswith(f"{source.number}.") and "full" in entry
     }
     runs = f"{min(seeds)} runs with different seeds" if seeds else "many runs with different seeds"
     return (

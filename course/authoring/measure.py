@@ -4,14 +4,16 @@ This is the only writer of lessons/claims.toml and lessons/times.toml. The runs 
 their records are checked and stored.
 """
 
+import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import tomli_w
+from filelock import FileLock
 
 from course import catalog, claims
 from course.authoring.notebook import make, text_of
@@ -38,6 +40,18 @@ def plan(
     ]
 
 
+@contextlib.contextmanager
+def _as_it_stands() -> Iterator[None]:
+    """Read what was measured as it is by now, and keep others from writing: a measurement takes an hour."""
+    with FileLock(claims.VALUES.with_name(".lock")):
+        claims.stored.cache_clear()
+        catalog.times.cache_clear()
+        yield
+    claims.stored.cache_clear()
+    catalog.times.cache_clear()
+
+
+@_as_it_stands()
 def store(name: str, runs: Iterable[Record]) -> None:
     """Replace the results of lesson `name` by those of `runs` (seeds 0, 1, ...); a mode without runs stays.
 
@@ -61,9 +75,9 @@ def store(name: str, runs: Iterable[Record]) -> None:
     write_whole(
         claims.VALUES, content, durable=True
     )  # the records of an hour's runs go when this is stored
-    claims.stored.cache_clear()
 
 
+@_as_it_stands()
 def store_costs(name: str, runs: Iterable[Record], loop: float) -> None:
     """Store what a run of lesson `name` costs in each mode: the median of `runs`, in seconds of the processor.
 
@@ -80,6 +94,7 @@ def store_costs(name: str, runs: Iterable[Record], loop: float) -> None:
     _write_times(name, entry | {"processor": processor})
 
 
+@_as_it_stands()
 def store_times(name: str, runs: Iterable[Record]) -> None:
     """Store how long a learner waits for lesson `name`: the seconds of `runs`, one a mode, each made alone."""
     entry = catalog.times().get(name[:2], {})
@@ -91,7 +106,6 @@ def _write_times(name: str, entry: Mapping[str, Any]) -> None:
     entries = catalog.times() | {name[:2]: entry}
     text = tomli_w.dumps(dict(sorted(entries.items())))
     write_whole(catalog.TIMES, TIMES_HEAD + text)
-    catalog.times.cache_clear()
 
 
 def _check(what: str, runs: list[Record]) -> None:
@@ -108,7 +122,9 @@ def _check(what: str, runs: list[Record]) -> None:
     for run in runs:
         for name, claim in run.claims.items():
             if claim.kept is False:
-                broken.append(f"{name} = {claim.value:g} with seed {_seed(run)}, {claim.promise}")
+                broken.append(
+                    f"{name} = {claim.value:,.9g} with seed {_seed(run)}, {claim.promise}"
+                )
     if broken:
         raise LessonError(f"{what}: {'; '.join(broken)}")
 

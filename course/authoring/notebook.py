@@ -155,5 +155,7 @@ def _fill(source: Source, text: str) -> str:
             raise LessonError(
                 f"lessons/{source.name}.py quotes {found[1]}, never measured; {cure}"
             ) from None
+        except ValueError as error:  # such as the limit of a spread
+            raise LessonError(f"lessons/{source.name}.py: quotes {found[0]}, but {error}") from None
 
     return QUOTE.sub(fill, text)

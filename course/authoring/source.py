@@ -5,6 +5,7 @@ The text is read once, by jupytext; every other module of this folder works on t
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,6 +37,11 @@ EXERCISE = re.compile(r'^@exercise\("(\d\d\.\d+)"', re.MULTILINE)
 WIDEST = 88  # columns of code: what a notebook shows without scrolling sideways
 WIDEST_IN_PROSE = 72  # columns of code that prose quotes: what a narrow window shows
 LONGEST = 12  # lines of a worked cell, blank ones apart
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Scope = Function | ast.ClassDef
+Cut = (
+    Scope | ast.Import | ast.ImportFrom | ast.Assign | ast.AnnAssign
+)  # what a stub keeps the head of
 LEAST = {"exercises": 3, "wrong answers an exercise": 2, "predictions": 2, "quiz questions": 2}
 
 
@@ -125,6 +131,12 @@ def problems(source: Source) -> list[str]:
             for c in cells
             if "wrong" in c.tags and not c.hint
         ]
+        found += [
+            f"exercise {name}: a stub cannot be made of a solution with the line {line!r}"
+            for c in cells
+            if "solution" in c.tags
+            for line in uncut(c.source)
+        ]
     wrong = [sum("wrong" in cell.tags for cell in cells) for cells in source.exercises.values()]
     counts = {"exercises": len(wrong), "wrong answers an exercise": min(wrong, default=0)}
     counts |= {"predictions": len(tagged["predict"]), "quiz questions": len(tagged["quiz"])}
@@ -206,30 +218,52 @@ def _records(node: ast.stmt) -> bool:
 def stub(source: str) -> str:
     """Cut a solution down to what a learner starts from.
 
-    Functions and methods keep signature and docstring, assignments their target; the rest becomes `...`.
+    Functions and methods keep signature and docstring, assignments their targets; the rest becomes `...`.
     """
     lines = source.splitlines()
     for node in reversed(ast.parse(source).body):
-        for start, end, text in reversed(cuts(node)):
+        for start, end, text in reversed(cuts(node, lines)):
             lines[start:end] = [text]
     return "\n".join(lines)
 
 
-def cuts(node: ast.stmt) -> list[tuple[int, int, str]]:
-    """Return the line ranges of `node` to replace, with what replaces them."""
+def cuts(node: ast.stmt, lines: list[str]) -> list[tuple[int, int, str]]:
+    """Return the ranges of `lines` to replace in `node`, with what replaces them."""
     mark = "...  # your code here"
+    end = node.end_lineno or 0
+    indent = " " * node.col_offset
     if isinstance(node, ast.ClassDef):
-        return [
-            cut for child in node.body for cut in cuts(child) if isinstance(child, ast.FunctionDef)
-        ]
-    if isinstance(node, ast.FunctionDef):
-        body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+        methods = [child for child in node.body if isinstance(child, Function)]
+        return [cut for method in methods for cut in cuts(method, lines)]
+    if isinstance(node, Function):
+        described = ast.get_docstring(node) is not None
+        body = node.body[1:] if described else node.body
         if not body:
             return []
-        return [(body[0].lineno - 1, node.end_lineno or 0, " " * body[0].col_offset + mark)]
+        head = node.body[0].end_lineno or 0 if described else node.lineno
+        start = body[0].lineno - 1
+        while start > head and not lines[start - 1].partition("#")[0].strip():
+            start -= 1  # a comment may hold the answer
+        return [(start, end, " " * body[0].col_offset + mark)]
     if isinstance(node, ast.Assign):
-        return [(node.lineno - 1, node.end_lineno or 0, f"{ast.unparse(node.targets[0])} = {mark}")]
+        targets = " = ".join(map(ast.unparse, node.targets))
+        return [(node.lineno - 1, end, f"{indent}{targets} = {mark}")]
+    if isinstance(node, ast.AnnAssign):
+        target = f"{ast.unparse(node.target)}: {ast.unparse(node.annotation)}"
+        return [(node.lineno - 1, end, f"{indent}{target} = {mark}")]
     return []
+
+
+def uncut(source: str) -> Iterator[str]:
+    """Give the lines of a solution that its stub would keep or break: other statements, and two on one line."""
+    lines = source.splitlines()
+    tree = ast.parse(source)
+    blocks = [each.body for each in ast.walk(tree) if isinstance(each, ast.Module | Scope)]
+    statements = [each for block in blocks for each in block]
+    shared = [each for each in statements if lines[each.lineno - 1][: each.col_offset].strip()]
+    other = [each for each in tree.body if not isinstance(each, Cut)]
+    for line in sorted({each.lineno for each in [*shared, *other]}):
+        yield lines[line - 1].strip()
 
 
 def _cell(name: str, node: Any) -> Cell:

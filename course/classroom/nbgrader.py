@@ -61,7 +61,7 @@ def marked(answer: str) -> str:
     """Return an answer with nbgrader's marks around what its stub leaves out."""
     lines = answer.splitlines()
     for node in reversed(ast.parse(answer).body):
-        for start, end, stub in reversed(cuts(node)):
+        for start, end, stub in reversed(cuts(node, lines)):
             indent = stub[: len(stub) - len(stub.lstrip())]
             name = [] if stub.lstrip().startswith("...") else [stub]  # of a value that is asked for
             lines[start:end] = [*name, indent + BEGIN, *lines[start:end], indent + END]

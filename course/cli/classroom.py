@@ -42,6 +42,7 @@ def assign(
     from course.classroom import roster as rosters
     from course.classroom import variants
     from course.files import write_whole
+    from course.runs import folder
     from course.runs.records import Job
 
     students = rosters.read(roster)
@@ -54,7 +55,9 @@ def assign(
             own[student.id, lesson.name] = Job(lesson.notebook("solutions"), lesson.name, values)
     print(f"{len(own)} notebooks in {out / 'notebooks'}")
     runs = out / "keys" / "runs"
-    records = execute(list(own.values()), runs, timeout=900, workers=jobs, scheduler=scheduler)
+    how = {"timeout": 900, "workers": jobs, "scheduler": scheduler}
+    with folder.held(runs):
+        records = execute(list(own.values()), runs, again=out, **how)
     by_name = {record.name: record for record in records}
     for (student_id, name), job in own.items():
         record = by_name.get(job.name)

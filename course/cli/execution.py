@@ -9,10 +9,11 @@ from typing import Any
 import typer
 
 
-def execute(planned: list, out: Path, **how: Any) -> list:
+def execute(planned: list, out: Path, *, again: Path | None = None, **how: Any) -> list:
     """Run of what is `planned` all that is not done yet in folder `out`, and return the records of all.
 
-    Shows how the runs get on, and stops in good order; `how` is for `cluster.execute`.
+    Shows how the runs get on, and stops in good order; `again` is the command's --out where `out` is a folder in it;
+    `how` is for `cluster.execute`.
     """
     from course.cli import terminal
     from course.runs import plan
@@ -26,7 +27,7 @@ def execute(planned: list, out: Path, **how: Any) -> list:
         # Dask takes seconds to import, and what is refused should not wait for it.
         from course.runs import cluster
 
-        with goes_on(out):
+        with goes_on(again or out):
             cluster.execute(left, out=out, progress=progress, **how)
     return plan.recorded(planned, out)
 

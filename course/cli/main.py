@@ -209,7 +209,7 @@ def measure(
     from course.authoring import measure
     from course.authoring.pace import loop_seconds
     from course.catalog import find
-    from course.runs import folder
+    from course.runs import folder, records
 
     def gather(out: Path, seeds: int, jobs: int, modes: Iterable[str] = measure.MODES) -> list:
         planned = measure.plan(name, range(seeds), out.parent, modes=modes)
@@ -219,15 +219,25 @@ def measure(
             return gathered
 
     name = find(lesson).name
-    out = Path("runs", f"measure-{name[:2]}")
-    if times:
-        measure.store_times(name, gather(out / "times", 1, 1))
-    else:
-        modes = measure.MODES if mode == "both" else [mode]
-        gathered = gather(out / "results", seeds, jobs or os.cpu_count() or 1, modes)
-        measure.store(name, gathered)
-        measure.store_costs(name, gathered, loop_seconds())
-    shutil.rmtree(out)
+    place = Path("runs", f"measure-{name[:2]}")
+    busy = f"another command measures lesson {name[:2]}; wait for its end"
+    with folder.locked(place.with_suffix(".lock"), busy):
+        if times:
+            out = place / "times"
+            measure.store_times(name, gather(out, 1, 1))
+            shutil.rmtree(out)
+        else:
+            out = place / "results"
+            modes = measure.MODES if mode == "both" else [mode]
+            gathered = gather(out, seeds, jobs or os.cpu_count() or 1, modes)
+            measure.store(name, gathered)
+            measure.store_costs(name, gathered, loop_seconds())
+            for record in gathered:
+                records.remove(record.name, out)
+            if not any(out.glob("*.json")):  # a stopped measurement of the other mode stays
+                shutil.rmtree(out)
+        if not any(each.is_dir() for each in place.iterdir()):
+            shutil.rmtree(place)
 
 
 @app.command()

@@ -36,10 +36,8 @@ def watch(mine: Path, text: str | None) -> None:
     for line in copies.update(mine):
         print(line)
     typed = _typed()
-    passed: set[str] = set()
-    while exercise := practice.next_open(mine, text):
-        if exercise in passed:
-            break
+    passed: set[str] = set()  # right, or skipped
+    while exercise := practice.next_open(mine, text, passed):
         with practice.Session(mine, exercise) as session:
             title = f"Exercise {exercise} in {session.notebook}"
             print(
@@ -53,7 +51,10 @@ def watch(mine: Path, text: str | None) -> None:
         passed.add(exercise)
         if text and "." in text:
             return
-    print("\nThat was the last one." if passed else "Every exercise here is right.")
+    if still := practice.next_open(mine, text):
+        print(f"\nThat was the last one. You skipped some; the first of them is {still}.")
+    else:
+        print("\nThat was the last one." if passed else "Every exercise here is right.")
 
 
 def _one(session: practice.Session, typed: "queue.Queue[str]") -> bool:

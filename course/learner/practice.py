@@ -4,7 +4,7 @@ Nothing here prints: the command `course practice` shows the lines. Each verdict
 before it is told, so that whoever is killed finds the session as it was.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,20 +18,21 @@ from course.learner.reading import read
 UNTOUCHED = "Replace the ... in its cell by your answer, and save."
 
 
-def next_open(mine: Path, text: str | None = None) -> str | None:
+def next_open(mine: Path, text: str | None = None, passed: Collection[str] = ()) -> str | None:
     """Return the first exercise that is not right: of the course, of a lesson such as "05", or "05.2" itself.
 
-    Raises LessonError when there is no such lesson or exercise.
+    Those in `passed` are left out. Raises LessonError when there is no such lesson or exercise.
     """
     if text and "." in text:
         lesson = find(text.partition(".")[0])
         name = f"{lesson.number}.{text.partition('.')[2]}"
         if name not in lesson.exercises:
             raise LessonError(f"exercise {text!r}: must be one of {', '.join(lesson.exercises)}")
-        return name
+        return name if name not in passed else None
     found = progress.standings(mine)
     names = find(text).exercises if text else found
-    return next((name for name in names if found[name].outcome != "right"), None)
+    still_open = (name for name in names if found[name].outcome != "right")
+    return next((name for name in still_open if name not in passed), None)
 
 
 class Session:

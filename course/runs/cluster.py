@@ -199,9 +199,9 @@ def connected(scheduler: str) -> Client:
     try:
         client = Client(scheduler, timeout=CONNECT_SECONDS)
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ValueError) as error:  # ValueError: no address
         raise ConnectionError(
-            f"{scheduler}: no Dask scheduler with workers answers there"
+            f"{scheduler}: no Dask scheduler with workers answers there; an address reads tcp://HOST:8786"
         ) from error
     return client
 

@@ -25,18 +25,26 @@ def held(out: Path) -> Iterator[None]:
     """Make folder `out` if need be and keep it to this process; raises FolderError, before anything is written."""
     if reason := _foreign(out):
         raise FolderError(f"{out}: {reason}; choose a new folder, with --out")
-    lock = FileLock(out / LOCK, blocking=False)
+    busy = "another command writes its runs there; wait for its end, or use --out"
+    with locked(out / LOCK, busy, "; choose another folder, with --out"):
+        yield
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str, instead: str = "") -> Iterator[None]:
+    """Keep the lock `path` to this process, its folder made if need be.
+
+    Raises FolderError: `busy` says what holds it, `instead` what to do where the folder cannot be written to.
+    """
+    lock = FileLock(path, blocking=False)
     try:
-        make_folder(out)
+        make_folder(path.parent)
         lock.acquire()
     except Timeout as error:
-        raise FolderError(
-            f"{out}: another command writes its runs there; wait for its end, or use --out"
-        ) from error
+        raise FolderError(f"{path.parent}: {busy}") from error
     except OSError as error:
-        raise FolderError(
-            f"{out}: cannot be written to ({error.strerror}); choose another folder, with --out"
-        ) from error
+        reason = f"cannot be written to ({error.strerror})"
+        raise FolderError(f"{path.parent}: {reason}{instead}") from error
     try:
         yield
     finally:

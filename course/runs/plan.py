@@ -105,9 +105,9 @@ def _values(lesson: Lesson, name: str, text: str) -> list[Any]:
         return checked(lesson, {name: value})[name]
 
     if found := RANGE.fullmatch(text):
+        typed(found[1]), typed(found[2])  # refused before anything between them is made
         low = int(found[1])
         high = int(found[2])
-        typed(found[1]), typed(found[2])  # refused before anything between them is made
         if low > high:
             raise ParameterError(f"{name} = {text}: the range must go up")
         _refuse_many(lesson, high - low + 1)

@@ -206,10 +206,17 @@ def read(path: Path) -> Record | None:
         return None
 
 
+def remove(name: str, out: Path) -> None:
+    """Remove record and executed notebook of run `name` from folder `out`."""
+    (out / f"{name}.json").unlink(missing_ok=True)
+    executed(name, out).unlink(missing_ok=True)
+
+
 def observe(notebook: "NotebookNode") -> dict[str, Any]:
     """Read claims, exercises, failure and seconds of the cells from a notebook that papermill executed.
 
-    The failure is the first error that a cell shows, or the first cell that did not run to its end.
+    The failure is the first error that a cell shows, the first name that a second claim takes, or the first cell that
+    did not run to its end.
     """
     claims: dict[str, Claim] = {}
     exercises: dict[str, str] = {}
@@ -223,7 +230,11 @@ def observe(notebook: "NotebookNode") -> dict[str, Any]:
             except ValidationError as error:
                 failures.append(_failure(notebook.cells, index, "ValidationError", str(error)))
                 continue
-            claims |= {claim.name: claim for claim in announced.get("claims", [])}
+            for claim in announced.get("claims", []):
+                if claim.name in claims:
+                    message = f"{claim.name}: recorded twice; each claim must have its own name"
+                    failures.append(_failure(notebook.cells, index, "ClaimError", message))
+                claims[claim.name] = claim
             if "exercise" in announced:
                 exercises[announced["exercise"]["name"]] = announced["exercise"]["outcome"]
         if cell.cell_type == "code" and not _ended(cell):

@@ -26,14 +26,14 @@ def row(record: Record) -> tuple[str, ...]:
     promised = [
         claim for claim in record.claims.values() if claim.standard and claim.kept is not None
     ]
-    broken = list(judge.refusals(record))
-    kept = f"{len(promised) - len(broken)} of {len(promised)}" if promised else ""
+    kept = f"{sum(bool(claim.kept) for claim in promised)} of {len(promised)}" if promised else ""
     repeated = [
         found
         for claim in record.claims.values()
         if (found := judge.is_repeated(record, claim)) is not None
     ]
-    how = "to the digit" if judge.is_same_machine(record) else "in the interval"
+    exact = [judge.is_exact(record, claim) for claim in record.claims.values()]
+    how = "to the digit" if any(exact) else "in the interval"
     repeats = f"{sum(repeated)} of {len(repeated)} {how}" if repeated else ""
     outcomes = ", ".join(
         f"{count} {outcome}" for outcome, count in Counter(record.exercises.values()).items()

@@ -98,6 +98,21 @@ def test_runs_that_cannot_stand_together_are_refused_and_nothing_is_written(less
     assert not claims.VALUES.exists()
 
 
+def test_what_others_stored_since_a_measurement_began_stays(lessons):
+    claims.stored(), catalog.times()  # read at the beginning, an hour ago
+    claims.VALUES.write_text('["97.loss"]\ndigits = 1\n')
+    catalog.TIMES.write_text("[97]\nfull = 2.0\n")
+    measure.store("98_trial", [run(0, 0.5)])
+    measure.store_times("98_trial", [run(0, 1, seconds=12.34)])
+    assert written()["97.loss"] == {"digits": 1}
+    assert tomllib.loads(catalog.TIMES.read_text())["97"] == {"full": 2.0}
+
+
+def test_a_lesson_measured_in_fast_mode_alone_can_be_measured_again(lessons, tmp_path):
+    measure.store("98_trial", [run(0, 0.5, "fast")])
+    assert len(measure.plan("98_trial", range(3), tmp_path)) == 6
+
+
 def test_seconds_of_the_clock_and_of_the_processor_are_stored_apart(lessons):
     catalog.TIMES.write_text('["97"]\nfull = 2.0\n')
     measure.store_times("98_trial", [run(0, 1, seconds=12.34), run(0, 1, "fast", seconds=5.67)])

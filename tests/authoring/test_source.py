@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from course.authoring.source import LONGEST, only_records, problems, read, stub, vary_problems
@@ -61,6 +63,43 @@ def test_a_stub_is_python_that_runs(lessons):
     exec(stub("def f(x):\n    return x\n\nanswer = f(3)"), namespace)
     assert namespace["answer"] is Ellipsis
     assert namespace["f"](1) is None
+
+
+@pytest.mark.parametrize(
+    ("solution", "left"),
+    [
+        ("answer: float = 0.5", "answer: float = ...  # your code here"),
+        ("a = b = 3", "a = b = ...  # your code here"),
+        ("async def f(x):\n    return 1", "async def f(x):\n    ...  # your code here"),
+        ("def f(x):\n    # divide by n - 1\n    return x", "def f(x):\n    ...  # your code here"),
+        (
+            'def f(x):\n    """Do it."""\n\n    # how\n    return x',
+            'def f(x):\n    """Do it."""\n    ...  # your code here',
+        ),
+    ],
+)
+def test_a_stub_keeps_nothing_of_the_answer(solution, left):
+    assert stub(solution) == left
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "total += 5",
+        "def f(x): return x",
+        'f"{1}"; x = 2',
+        "for x in y:",
+        "print(1)",
+        "x = 1; y = 2",
+    ],
+)
+def test_a_solution_that_no_stub_could_hide_is_a_problem(lessons, line):
+    solution = f"{line}\n    pass" if line.endswith(":") else line
+    check = '\n# %% tags=["check"]'
+    source = extend(lessons, EXERCISE.replace(check, f"\n{solution}\n{check}"))
+    assert f"exercise 98.1: a stub cannot be made of a solution with the line {line!r}" in problems(
+        source
+    )
 
 
 def test_an_exercise_gathers_answer_check_and_wrong_answers(lessons):
@@ -131,6 +170,31 @@ def test_a_solution_without_a_check_is_refused(lessons):
 def test_a_lesson_without_a_header_is_refused(lessons):
     (lessons / "98_trial.py").write_text("# %%\nx = 1\n")
     with pytest.raises(LessonError, match="must begin with a header"):
+        read("98_trial")
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "message"),
+    [
+        ("title: A trial", "title: 2001", "title = 2001: must be text"),
+        ("title: A trial", "reading: []", "header: title is missing"),
+        ("part: 1 Fit", "part: Fit", "part = 'Fit': must be a number and words, such as 1 Fit"),
+        (
+            "prerequisites: [nothing]",
+            "prerequisites: NumPy",
+            "prerequisites = 'NumPy': must be a list of texts; one with a colon in it is quoted",
+        ),
+        (
+            "[try it]",
+            "[explain: this]",
+            "objectives = {'explain': 'this'}: must be a list of texts",
+        ),
+    ],
+)
+def test_a_header_that_says_something_else_is_refused(lessons, line, instead, message):
+    path = lessons / "98_trial.py"
+    path.write_text(path.read_text().replace(line, instead))
+    with pytest.raises(LessonError, match="^" + re.escape(f"lessons/98_trial.py: {message}")):
         read("98_trial")
 
 

@@ -238,12 +238,20 @@ def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(ho
     assert not (house.folder / "lessons" / "claims.toml").exists()
 
     (house.folder / "go").touch()
+    process = house.start("measure", "01", "--times")
+    assert process.wait(timeout=240) == 0
+    assert [path.name for path in results.parent.iterdir() if path.is_dir()] == ["results"]
     process = house.start(*arguments)
+    wait_until(lambda: len(kernels(house)) == 4)
+    second = house.start(*arguments)
+    assert second.communicate(timeout=60)[1] == (
+        "Error: runs: another command measures lesson 01; wait for its end\n"
+    )
     _, err = process.communicate(timeout=240)
     assert (process.returncode, err.splitlines()[0]) == (0, "3 runs, 1 of them done before")
     measured = tomllib.loads((house.folder / "lessons" / "claims.toml").read_text(encoding="utf-8"))
     assert measured["01.value"]["full"]["values"] == [0, 1, 2]
-    assert len(kernels(house)) == 3
+    assert len(kernels(house)) == 5
     assert not results.parent.exists()
 
 

@@ -1,4 +1,5 @@
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import sys
 import pytest
 
 from course.catalog import LessonError, find
+from course.cli import practice as cli
 from course.learner import progress
 from course.learner.judge import FORKS, Judge
 from course.learner.practice import Session, next_open
@@ -95,6 +97,19 @@ def test_an_exercise_that_there_is_not_is_refused(tmp_path):
     ):
         next_open(tmp_path, "01.9")
     assert next_open(tmp_path, "1.2") == "01.2"
+
+
+def test_a_skipped_exercise_is_left_out_until_the_end(mine, monkeypatch, capsys):
+    keys = queue.Queue()
+    for _ in range(4):
+        keys.put("n")
+    monkeypatch.setattr(cli, "_typed", lambda: keys)
+    cli.watch(mine, "01")
+    shown = capsys.readouterr().out
+    assert [line[:13] for line in shown.splitlines() if line.endswith(".ipynb")] == [
+        f"Exercise 01.{number}" for number in (1, 2, 3, 4)
+    ]
+    assert shown.endswith("That was the last one. You skipped some; the first of them is 01.1.\n")
 
 
 def test_the_command_watches_the_file_and_a_kill_loses_nothing(mine, answer):

@@ -283,13 +283,12 @@ def test_workers_in_this_process_keep_no_profile_which_would_grow_with_every_run
         assert "profile" not in worker.periodic_callbacks
 
 
-def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch):
+@pytest.mark.parametrize("scheduler", ["tcp://127.0.0.1:1", "localhost", "http://127.0.0.1:1"])
+def test_a_scheduler_that_does_not_answer_is_named(house, monkeypatch, scheduler):
     house.add("97_one")
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
-    with pytest.raises(ConnectionError, match=r"tcp://127\.0\.0\.1:1: no Dask scheduler"):
-        cluster.execute(
-            jobs(house, "97_one"), out=house.out, timeout=60, scheduler="tcp://127.0.0.1:1"
-        )
+    with pytest.raises(ConnectionError, match=f"^{scheduler}: no Dask scheduler"):
+        cluster.execute(jobs(house, "97_one"), out=house.out, timeout=60, scheduler=scheduler)
 
 
 def test_two_jobs_that_would_write_the_same_files_are_refused(house):

@@ -76,6 +76,10 @@ def test_a_grid_without_parameters_is_one_run(house):
             "many=0..1000000000",
             "98_trial: 1000000001 runs: there may be at most 10000; ask for fewer values",
         ),
+        (
+            f"seed=0..{'9' * 5000}",
+            f"98_trial: seed = '{'9' * 5000}': must be a whole number between 0 and 999",
+        ),
         ("fast=0..1", "98_trial: fast = '0': must be true or false"),
         ("epochs=1,201", "98_trial: epochs = '201': must be a whole number between 1 and 200"),
         ("seed=0..9,", "seed = 0..9,: a range and a list cannot be mixed"),

@@ -70,7 +70,7 @@ class Page(HTMLParser):
         (made(loss=2.0), "1 of 1", "1 of 1 in the interval"),
         (made(loss=9.0), "0 of 1", "0 of 1 in the interval"),
         (made(loss=2.0, speed=1.0), "2 of 2", "1 of 1 in the interval"),
-        (made(loss=9.0, parameters={"seed": 30}), "1 of 1", "0 of 1 in the interval"),
+        (made(loss=9.0, parameters={"seed": 30}), "0 of 1", "0 of 1 in the interval"),
         (made(loss=9.0, parameters={"epochs": 3}), "", ""),
         (made(), "", ""),
     ],

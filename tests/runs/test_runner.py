@@ -6,6 +6,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -174,6 +175,28 @@ def test_a_cell_that_never_ran_fails_the_record_whatever_papermill_calls_it():
     failure = records.observe(nbformat.v4.new_notebook(cells=cells))["failure"]
     assert (failure.cell, failure.line, failure.name) == (1, "x = 1", "NotRun")
     assert records.observe(nbformat.v4.new_notebook(cells=cells[:1]))["failure"] is None
+
+
+def test_a_claim_whose_name_another_has_taken_fails_the_record():
+    shown = [
+        nbformat.v4.new_output(
+            "display_data",
+            metadata={
+                "course": {"claims": [asdict(Claim("98.a", "fact", "a", value, equals=2.0))]}
+            },
+        )
+        for value in (1.0, 2.0)
+    ]
+    ran = {"papermill": {"status": "completed", "start_time": "2026-01-01"}}
+    cells = [
+        nbformat.v4.new_code_cell(f"a = {i}", outputs=[out], metadata=ran)
+        for i, out in enumerate(shown)
+    ]
+    failure = records.observe(nbformat.v4.new_notebook(cells=cells))["failure"]
+    assert (failure.cell, failure.message) == (
+        1,
+        "98.a: recorded twice; each claim must have its own name",
+    )
 
 
 @pytest.mark.parametrize(
