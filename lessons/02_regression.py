@@ -993,7 +993,7 @@ models = {
     "boosting": boosting,
     "network": standardized(Network()),
 }
-ways = {"rows dealt": by_row, "mixtures dealt": by_mixture}
+ways = {"split by row": by_row, "split by mixture": by_mixture}
 
 # %%
 compiled.cache_clear()
@@ -1008,7 +1008,7 @@ for name, model in models.items():
 # %%
 fold_errors_plot(
     {", ".join(key): values for key, values in strength_errors.items()},
-    title="Concrete: rows dealt into folds, or whole mixtures",
+    title="Concrete: split by row, or by mixture",
     label="error on test rows (RMSE, MPa)",
 )
 
@@ -1016,7 +1016,7 @@ fold_errors_plot(
 mean_error = {key: np.mean(values) for key, values in strength_errors.items()}
 added = {
     name: 100
-    * (mean_error[name, "mixtures dealt"] / mean_error[name, "rows dealt"] - 1)
+    * (mean_error[name, "split by mixture"] / mean_error[name, "split by row"] - 1)
     for name in models
 }
 
@@ -1032,17 +1032,17 @@ limits = {
     "network": {"at_least": {"full": 5}},
 }
 for name, limit in limits.items():
-    words = f"dealing mixtures adds to the error of the {name}"
+    words = f"splitting by mixture adds to the error of the {name}"
     bound(f"02.{name}_added", words, added[name], **limit, unit="%", digits=0)
 
 # %% [markdown] tags=["answer"]
-# | mean error on test rows | rows dealt | mixtures dealt | added |
+# | mean error on test rows | split by row | split by mixture | added |
 # | --- | --- | --- | --- |
-# | line | {{02.line_rows_dealt}} | {{02.line_mixtures_dealt}} | {{02.line_added}} |
-# | boosting | {{02.boosting_rows_dealt}} | {{02.boosting_mixtures_dealt}} | {{02.boosting_added}} |
-# | network | {{02.network_rows_dealt}} | {{02.network_mixtures_dealt}} | {{02.network_added}} |
+# | line | {{02.line_split_by_row}} | {{02.line_split_by_mixture}} | {{02.line_added}} |
+# | boosting | {{02.boosting_split_by_row}} | {{02.boosting_split_by_mixture}} | {{02.boosting_added}} |
+# | network | {{02.network_split_by_row}} | {{02.network_split_by_mixture}} | {{02.network_added}} |
 #
-# The models are the same and the rows are the same. Still, boosting and the network look better when rows are dealt.
+# The models are the same and the rows are the same. Still, boosting and the network look better when split by row.
 # They can remember a mixture. If a sibling of a test row (same mixture, other age) was among the training rows, much of
 # the answer is known. The line with its nine weights cannot remember a mixture, so it hardly gains.
 
@@ -1166,10 +1166,10 @@ def deal(groups, folds):
 # - Give the single unit a rate of 0.3 instead of the 0.01 in `compiled`. How far from least squares does it end?
 # - Run this notebook with `epochs = 100`. Which of the two networks of the target section is ahead now, and what has
 #   happened to the tie?
-# - Compare 20 with 100 epochs on the concrete, once with rows dealt and once with mixtures dealt. Would both tell
-#   you to train longer?
+# - Compare 20 with 100 epochs on the concrete, once split by row and once by mixture. Would both tell you to train
+#   longer?
 # - Cars have families, too: the name begins with the maker. Add the maker as a category (with
 #   `handle_unknown="ignore"` in its `OneHotEncoder`), then split by whole makers. What changes, and who would want to
 #   know?
-# - 25 rows of the concrete table are exact copies of others. Which of the two ways to deal notices them? Some recipes
+# - 25 rows of the concrete table are exact copies of others. Which of the two ways to split notices them? Some recipes
 #   are nearly copies: number the mixtures by `recipe.round()`. Does the error of boosting grow once more?

@@ -626,9 +626,9 @@ def gap(history, epoch):
 # curves cross, with dropout behind at first and ahead later. That goal was **not reached**.
 #
 # What the runs do show is how much overfitting there is for dropout to cure. After `epochs` epochs without dropout,
-# training minus validation accuracy is {{05.gap_early}}. It is below zero because the logged training accuracy is a
-# mean over an epoch in which the network was still learning. So it shows no overfitting yet. After `dropout_epochs`,
-# the difference is {{05.gap_late}}: the network now reads its training digits better than others.
+# training minus validation accuracy is {{05.gap_early}}. With most seeds it is below zero, because the logged training
+# accuracy is a mean over an epoch in which the network was still learning. So it shows no overfitting yet. After
+# `dropout_epochs`, the difference is {{05.gap_late}}: the network now reads its training digits better than others.
 #
 # Our runs do not refute the book. Between its second and its third network, both the dropout and the number of epochs
 # change. The third also trains for ten times as many epochs as ours, at a tenth of our learning rate.
@@ -667,11 +667,10 @@ spread(
 )
 
 # %%
-bound(
+spread(
     "05.gap_early",
     "training minus validation without dropout, few epochs",
     gap(history_large, epochs),
-    at_most={"full": 0},
     digits=1,
     unit="points",
 )
@@ -960,14 +959,15 @@ bound(
     "05.test_accuracy",
     "test accuracy of the chosen recipe",
     np.mean(predicted == digits.y_test),
-    at_least={"full": 0.984},
+    at_least={"full": 0.983},
     digits=4,
 )
 
 # %% [markdown]
-# The chosen recipe reads {{05.test_accuracy}} of the test digits correctly, and at least {{05.test_accuracy:limit}}
-# with every seed. (Do not compare this with the validation accuracy above: the training digits, the epochs and the
-# digits that judge all differ.)
+# The chosen recipe reads {{05.test_accuracy}} of the test digits correctly. We had aimed for 0.984 with every seed, and
+# every measured seed reaches it. But the lowest come so close that for any other seed we promise only
+# {{05.test_accuracy:limit}}. (Do not compare this with the validation accuracy above: the training digits, the epochs
+# and the digits that judge all differ.)
 #
 # Why not try all three recipes on the test digits and report the best? Then the test digits would have chosen, and the
 # reported accuracy would be partly luck, as the best *validation* accuracy is.

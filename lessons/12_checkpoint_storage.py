@@ -168,6 +168,9 @@ storage_figures.milliseconds(took, title=title)
 # %%
 from course.training.checkpoints import Checkpoints
 
+stalls = {"synchronous": [], "asynchronous": []}
+working = {"synchronous": [], "asynchronous": []}
+
 
 class Timed(Checkpoints):
     """Checkpoints that note how long each save stops training, and how long the
@@ -182,8 +185,6 @@ class Timed(Checkpoints):
 
 
 # %%
-stalls = {"synchronous": [], "asynchronous": []}
-working = {"synchronous": [], "asynchronous": []}
 for name in stalls:
     place = empty_folder(folder / name)
     in_thread = name == "asynchronous"

@@ -112,6 +112,11 @@ def repeated_batches(x, y):
 
 
 # %%
+from course.topics.ensembles import RunningAverage
+
+running = RunningAverage()
+
+
 def keep(epoch, logs):
     if epoch >= epochs - 10:
         model.save_weights(folder / f"{epoch:04d}.weights.h5")
@@ -119,11 +124,8 @@ def keep(epoch, logs):
 
 
 # %%
-from course.topics.ensembles import RunningAverage
-
 keras.utils.set_random_seed(seed)
 model = network()
-running = RunningAverage()
 batches = repeated_batches(x_train, y_train)
 keep_epochs = keras.callbacks.LambdaCallback(on_epoch_end=keep)
 how = {"steps_per_epoch": 4, "epochs": epochs, "shuffle": False, "verbose": 0}

@@ -385,7 +385,7 @@ words = "seeds until the difference is twice its standard error, at most 1,000"
 most = 1_000  # rates that hardly differ would take any number
 spread("19.needed", words, min(needed, most), digits=0)
 spread("19.correlation", "correlation of the two over the seeds", correlation, digits=2)
-spread("19.needed_in_pairs", f"{words}, pairs", min(needed_in_pairs, most), digits=0)
+spread("19.needed_in_pairs", f"{words}, in pairs", min(needed_in_pairs, most), digits=0)
 
 # %% [markdown] tags=["answer"]
 # With {{19.wrong}} of the seeds the worse one wins. The two differ by {{19.gap}} on average, and a single training

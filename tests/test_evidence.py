@@ -33,6 +33,7 @@ def test_the_sign_test_cries_wolf_as_often_as_it_says():
     assert alarms == pytest.approx(exact, abs=3 * np.sqrt(exact / 2000))
 
 
+@pytest.mark.filterwarnings("ignore")  # NumPy and SciPy warn of the same
 def test_what_is_not_a_number_is_no_evidence():
     with pytest.raises(ValueError, match="1 of 3 differences are not numbers"):
         sign_test([1.0, float("nan"), -1.0])

@@ -21,7 +21,7 @@ def compose(
     `names` (rows,) say which digit each shows; a digit is drawn `falloff` times as often as the one before it.
     """
     small = digits.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4), dtype="float32") / 255
-    share = falloff ** names.astype(float)
+    share = falloff ** names.astype(float) / np.bincount(names)[names]  # of an image of a digit
     drawn = rng.choice(len(digits), size=(canvases, 4), p=share / share.sum())
     ranks = rng.random((canvases, 4)).argsort(axis=1)
     filled = ranks < rng.integers(1, 5, size=(canvases, 1))
