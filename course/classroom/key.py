@@ -21,12 +21,19 @@ from course.classroom import remote
 from course.classroom.comparison import compare
 from course.classroom.sandbox import Contained, Sandbox
 from course.classroom.tally import tallied
-from course.exercises import Judging, OddAnswer, Verdict, judging
+from course.exercises import OUTCOMES, Judging, OddAnswer, Verdict, judging
 
 OUTSIDE = "outside"
 INSIDE = "inside"
 MEMORY = "tracemalloc"  # a check with it looks at what the answer's own process does
 KEPT = 16  # exercises whose checks a process keeps ready
+NO_REPLY = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+)  # raised in reading what is none
 
 Answers = tuple[Any, ...]
 
@@ -127,7 +134,7 @@ def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Ju
     if verdict.outcome == "right":
         return Judged(key.name, verdict, 1.0, key.way)
     counts = verdict.outcome != "not attempted"
-    share = min(met / key.most, 1 - 1 / key.most) if counts else 0.0
+    share = min(max(met, 0), key.most - 1) / key.most if counts else 0.0
     compared = None
     if verdict.outcome == "wrong" and answers:
         with contextlib.suppress(Exception):  # a figure is an extra: the verdict stands without it
@@ -146,7 +153,7 @@ def value(sandbox: Sandbox, exercise: str, answer: str, name: str) -> tuple[Verd
         return Verdict("right"), remote.answer(sandbox.ask, exercise, name, told["answers"][name])
     except (Contained, OddAnswer) as error:
         return Verdict("broken", (error.told[0],)), None
-    except (KeyError, TypeError, AttributeError):
+    except NO_REPLY:
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), None
 
 
@@ -168,7 +175,7 @@ def _tried(
         answers = tuple(remote.answer(sandbox.ask, key.name, each, kinds[each]) for each in names)
     except (Contained, OddAnswer) as error:
         return Verdict("broken", (error.told[0],)), 0, ()
-    except (KeyError, TypeError, AttributeError):
+    except NO_REPLY:
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0, ()
     return *tallied(*_judging(key.text, key.lesson), answers, key.most), answers
 
@@ -184,4 +191,6 @@ def _judged_inside(key: ExerciseKey, sandbox: Sandbox, names: list[str]) -> tupl
         return Verdict("broken", (str(reply["raised"].get("message")),)), 0
     if not secrets.compare_digest(str(reply["token"]), token):
         raise Contained("its reply has the wrong token")
-    return Verdict(str(reply["outcome"]), tuple(map(str, reply["hints"]))), int(reply["met"])
+    if reply["outcome"] not in OUTCOMES:
+        raise Contained("its reply is no reply")
+    return Verdict(reply["outcome"], tuple(map(str, reply["hints"]))), int(reply["met"])
