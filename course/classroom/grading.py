@@ -262,16 +262,23 @@ def _report(task: Task, submission: Submission, serving: Serving) -> Points:
         return Points(name, 0.0, 1.0, "no key", "", "There is none: course assign makes it.")
     sandbox = serving.sandbox(key.OUTSIDE)
     verdict, found = key.value(sandbox, name, submission.report, "reported")
-    if verdict.outcome != "right" or not isinstance(found, dict):
-        return Points(name, 0.0, 1.0, verdict.outcome, key.OUTSIDE, plain(" ".join(verdict.hints)))
-    if all(value is ... for value in found.values()):
-        return Points(name, 0.0, 1.0, "not attempted", key.OUTSIDE, "Nothing is written down.")
+
+    def points(outcome: str, reason: str, share: float = 0.0) -> Points:
+        return Points(name, share, 1.0, outcome, key.OUTSIDE, plain(reason))
+
+    if verdict.outcome != "right":
+        return points(verdict.outcome, " ".join(verdict.hints))
+    if found is not ... and not isinstance(found, dict):
+        return points("broken", "`reported` is no dictionary.")
+    if found is ... or all(value is ... for value in found.values()):
+        return points("not attempted", "Nothing is written down.")
     expected = json.loads(path.read_text("utf-8"))
     right = [each for each, value in expected.items() if _agrees(found.get(each), *value)]
     wrong = [each for each in expected if each not in right]
-    outcome = "wrong" if wrong else "right"
-    reason = f"Not what your parameters give: {', '.join(wrong)}." if wrong else ""
-    return Points(name, round(len(right) / len(expected), 2), 1.0, outcome, key.OUTSIDE, reason)
+    if wrong:
+        reason = f"Not what your parameters give: {', '.join(wrong)}."
+        return points("wrong", reason, round(len(right) / len(expected), 2))
+    return points("right", "", 1.0)
 
 
 def _report_name(task: Task) -> str:

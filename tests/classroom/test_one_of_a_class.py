@@ -214,3 +214,23 @@ def test_a_file_whose_time_was_put_right_is_not_late_any_more(handed_in):
     early = due.timestamp() - 60
     os.utime(handed_in, (early, early))
     assert grading._stored(order, Student("bob"), LESSON) is None
+
+
+@pytest.mark.parametrize(
+    ("report", "outcome", "reason"),
+    [
+        ("", "not attempted", "Nothing is written down."),
+        ("reported = ...", "not attempted", "Nothing is written down."),
+        ("reported = {'01.limit_off': ...}", "not attempted", "Nothing is written down."),
+        ("reported = [1.5]", "broken", "`reported` is no dictionary."),
+        (
+            "reported = {'01.limit_off': 1.6}",
+            "wrong",
+            "Not what your parameters give: 01.limit_off.",
+        ),
+    ],
+)
+def test_a_report_without_points_is_not_right(class_of, report, outcome, reason):
+    _, rows = class_of(notebook(SOLUTIONS, report))
+    row = rows[RUN]
+    assert (row["outcome"], row["points"], row["reason"]) == (outcome, "0", reason)
