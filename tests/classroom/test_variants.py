@@ -3,10 +3,12 @@
 import statistics
 
 import pytest
+from typer.testing import CliRunner
 
 from course import claims
 from course.catalog import all_lessons, find
 from course.classroom import variants
+from course.cli import main
 
 LESSONS = [(lesson, mode) for lesson in all_lessons() for mode in ("fast", "full")]
 NONE_DIFFERS = ("12", "full")  # three of four runs print the same
@@ -34,3 +36,24 @@ def test_each_lesson_asks_for_results_that_differ_from_run_to_run(lesson, mode):
 def test_the_results_that_differ_most_are_asked_first():
     assert list(variants.asked(find("01"), "fast"))[:2] == ["01.limit_shrinks", "01.limit_off"]
     assert list(variants.asked(find("10"), "fast")) == ["10.weights_only"]
+
+
+def test_students_who_draw_the_same_parameters_share_a_run_and_each_have_its_key(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(variants, "parameters", lambda *_: {"seed": 4711})
+    (tmp_path / "roster.csv").write_text("student\nann\nbob\n")
+    command = ["assign", "01", "--roster", str(tmp_path / "roster.csv"), "--out", str(tmp_path)]
+    for _ in range(2):  # the second finds the run done
+        done = CliRunner().invoke(main.app, command)
+        assert done.exit_code == 0, (done.stderr, done.exception)
+        assert "2 keys in" in done.stdout
+        keys = [tmp_path / "keys" / each / "01_gradient_descent.json" for each in ("ann", "bob")]
+        assert keys[0].read_text() == keys[1].read_text()
+    assert len(list((tmp_path / "keys" / "runs").glob("*.executed.ipynb"))) == 1
+
+
+def test_two_of_these_students_draw_one_seed():
+    """Were all seeds different, nobody would need to share a run."""
+    one, other = (variants.parameters("course", each, find("05")) for each in ("s693", "s1169"))
+    assert one == other
