@@ -172,7 +172,8 @@ def _tried(
         if key.way == INSIDE:
             return *_judged_inside(key, sandbox, names), ()
         kinds = told["answers"]
-        answers = tuple(remote.answer(sandbox.ask, key.name, each, kinds[each]) for each in names)
+        ask = sandbox.answering()
+        answers = tuple(remote.answer(ask, key.name, each, kinds[each]) for each in names)
     except (Contained, OddAnswer) as error:
         return Verdict("broken", (error.told[0],)), 0, ()
     except NO_REPLY:
