@@ -27,6 +27,7 @@ OUTSIDE = "outside"
 INSIDE = "inside"
 MEMORY = "tracemalloc"  # a check with it looks at what the answer's own process does
 KEPT = 16  # exercises whose checks a process keeps ready
+IDLE = ("0", "1", "given[0]", "given[-1]", "[]", "{}")  # what answers return that do nothing
 NO_REPLY = (
     KeyError,
     TypeError,
@@ -40,8 +41,9 @@ Answers = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Judged:
-    """How one answer stands: the verdict, the share of expectations that it meets (0 to 1), and where it was judged.
+    """How one answer stands: the verdict, its share of the points (0 to 1), and where it was judged.
 
+    The share is that of the expectations which an answer that does nothing does not meet as well.
     `compared` holds the numbers of a wrong answer and those that are right, where there are such.
     """
 
@@ -60,6 +62,7 @@ class ExerciseKey:
     lesson: str
     way: str = OUTSIDE
     most: int = 0  # expectations that the solution meets
+    free: int = 0  # those that an answer meets that does nothing
 
     @property
     def name(self) -> str:
@@ -121,11 +124,23 @@ def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
             key = ExerciseKey(exercise, above, way)
             judged, most, _ = _tried(key, serving.sandbox(way), exercise.solution, [])
             if judged.outcome == "right":
-                keys[name] = replace(key, most=most)
+                key = replace(key, most=most)
+                keys[name] = replace(key, free=_free(key, serving))
                 break
         else:
             raise LessonError(f"exercise {name}: its solution is {judged.outcome}: {judged.hints}")
     return keys
+
+
+def _free(key: ExerciseKey, serving: Serving) -> int:
+    """Return how many expectations an answer meets that does nothing, whatever it returns; never all of them."""
+    met = [0]
+    for value in IDLE:
+        answer = "\n".join(
+            f"def {name}(*given, **named): return {value}" for name in key.text.answers
+        )
+        met.append(_tried(key, serving.sandbox(OUTSIDE), answer, [])[1])  # nothing is to be feared
+    return min(max(met), key.most - 1)
 
 
 def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Judged:
@@ -134,7 +149,8 @@ def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Ju
     if verdict.outcome == "right":
         return Judged(key.name, verdict, 1.0, key.way)
     counts = verdict.outcome != "not attempted"
-    share = min(max(met, 0), key.most - 1) / key.most if counts else 0.0
+    most = key.most - key.free
+    share = min(max(met - key.free, 0), most - 1) / most if counts else 0.0
     compared = None
     if verdict.outcome == "wrong" and answers:
         with contextlib.suppress(Exception):  # a figure is an extra: the verdict stands without it
