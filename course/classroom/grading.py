@@ -48,9 +48,11 @@ class Order:
     unsafe: bool = False
 
     def from_anywhere(self) -> "Order":
-        """Return the same order with paths that hold in any working directory."""
+        """Return the same order with paths that hold in any working directory, and a due time in any time zone."""
         keys = self.keys and self.keys.absolute()
-        return replace(self, folder=self.folder.absolute(), out=self.out.absolute(), keys=keys)
+        due = self.due and self.due.astimezone()
+        here = replace(self, folder=self.folder.absolute(), out=self.out.absolute())
+        return replace(here, keys=keys, due=due)
 
 
 @dataclass(frozen=True)
@@ -182,10 +184,20 @@ def _make_key(task: tuple[Lesson, Order]) -> dict[str, ExerciseKey]:
 def _grade(task: Task) -> None:
     content = {
         "digest": _digest(task.order, task.student, task.lesson),
-        "grade": asdict(grade_one(task)),
+        "grade": asdict(_graded(task)),
     }
     path = _result(task.order, task.student, task.lesson)
     write_whole(path, json.dumps(content, indent=1) + "\n")
+
+
+def _graded(task: Task) -> Grade:
+    """Grade a submission; where that fails by what is in it, the grade says how, and all others get theirs."""
+    try:
+        return grade_one(task)
+    except (SandboxError, OSError):  # of this machine
+        raise
+    except Exception as error:
+        return _nothing(task, f"cannot be graded: {type(error).__name__}: {error}")
 
 
 def grade_one(task: Task) -> Grade:
@@ -197,14 +209,24 @@ def grade_one(task: Task) -> Grade:
         path = submissions.find(order.folder, student, lesson)
         submission = submissions.read(path, lesson)
     except SubmissionError as error:
-        points = [Points(name, 0.0, 1.0, str(error), "", "") for name in task.key]
-        return Grade(student, lesson.name, points, [str(error)])
-    late = order.due is not None and datetime.fromtimestamp(path.stat().st_mtime) > order.due
+        return _nothing(task, str(error))
     with Serving(lambda: _sandbox(order)) as serving:
         points = list(_points(task, submission, serving))
         if order.keys:
             points.append(_report(task, submission, serving))
-    return Grade(student, lesson.name, points, submission.remarks, late)
+    return Grade(student, lesson.name, points, submission.remarks, _late(order, path))
+
+
+def _nothing(task: Task, why: str) -> Grade:
+    """Return the grade of a submission that cannot be graded: nothing of all the points that there are."""
+    why = plain(why)
+    names = [*task.key, *([_report_name(task)] if task.order.keys else [])]
+    points = [Points(name, 0.0, 1.0, why, "", "") for name in names]
+    return Grade(task.student.id, task.lesson.name, points, [why])
+
+
+def _late(order: Order, path: Path) -> bool:
+    return order.due is not None and path.stat().st_mtime > order.due.timestamp()
 
 
 def _points(task: Task, submission: Submission, serving: Serving) -> Iterator[Points]:
@@ -234,19 +256,33 @@ def _figure(task: Task, judged: key.Judged) -> str:
 
 def _report(task: Task, submission: Submission, serving: Serving) -> Points:
     """Give the points for what the student says of their own run: the share of results that are the key's."""
-    name = variants.REPORT.format(task.lesson.number)
+    name = _report_name(task)
+    path = _own_key(task.order, task.student, task.lesson)
+    if not path.is_file():
+        return Points(name, 0.0, 1.0, "no key", "", "There is none: course assign makes it.")
     sandbox = serving.sandbox(key.OUTSIDE)
     verdict, found = key.value(sandbox, name, submission.report, "reported")
-    if verdict.outcome != "right" or not isinstance(found, dict):
-        return Points(name, 0.0, 1.0, verdict.outcome, key.OUTSIDE, " ".join(verdict.hints))
-    if all(value is ... for value in found.values()):
-        return Points(name, 0.0, 1.0, "not attempted", key.OUTSIDE, "Nothing is written down.")
-    expected = json.loads(_own_key(task.order, task.student, task.lesson).read_text("utf-8"))
+
+    def points(outcome: str, reason: str, share: float = 0.0) -> Points:
+        return Points(name, share, 1.0, outcome, key.OUTSIDE, plain(reason))
+
+    if verdict.outcome != "right":
+        return points(verdict.outcome, " ".join(verdict.hints))
+    if found is not ... and not isinstance(found, dict):
+        return points("broken", "`reported` is no dictionary.")
+    if found is ... or all(value is ... for value in found.values()):
+        return points("not attempted", "Nothing is written down.")
+    expected = json.loads(path.read_text("utf-8"))
     right = [each for each, value in expected.items() if _agrees(found.get(each), *value)]
     wrong = [each for each in expected if each not in right]
-    outcome = "wrong" if wrong else "right"
-    reason = f"Not what your parameters give: {', '.join(wrong)}." if wrong else ""
-    return Points(name, round(len(right) / len(expected), 2), 1.0, outcome, key.OUTSIDE, reason)
+    if wrong:
+        reason = f"Not what your parameters give: {', '.join(wrong)}."
+        return points("wrong", reason, round(len(right) / len(expected), 2))
+    return points("right", "", 1.0)
+
+
+def _report_name(task: Task) -> str:
+    return variants.REPORT.format(task.lesson.number)
 
 
 def _own_key(order: Order, student: Student, lesson: Lesson) -> Path:
@@ -257,7 +293,7 @@ def _own_key(order: Order, student: Student, lesson: Lesson) -> Path:
 
 def _agrees(found: Any, expected: float, last_digit: float) -> bool:
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
-    return is_number and abs(found - expected) <= last_digit
+    return is_number and expected - last_digit <= found <= expected + last_digit
 
 
 def _result(order: Order, student: Student, lesson: Lesson) -> Path:
@@ -265,14 +301,16 @@ def _result(order: Order, student: Student, lesson: Lesson) -> Path:
 
 
 def _digest(order: Order, student: Student, lesson: Lesson) -> str:
-    """Return what a grade depends on: the submission, the lesson, the seed, the time it is due, the own run's key."""
-    files = [order.folder / student.id / f"{lesson.name}.ipynb", lesson.source]
+    """Return what a grade depends on: the submission, whether it is late, the lesson, the seed, the own run's key."""
+    path = order.folder / student.id / f"{lesson.name}.ipynb"
+    late = path.is_file() and _late(order, path)
+    files = [path, lesson.source]
     files += [_own_key(order, student, lesson)] if order.keys else []
     parts = [
         path.read_bytes() if path.is_file() and not path.is_symlink() else b"missing"
         for path in files
     ]
-    parts.append(str((order.seed, order.due, order.keys is not None)).encode())
+    parts.append(str((order.seed, late, order.keys is not None)).encode())
     return hashlib.sha256(b"\0".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

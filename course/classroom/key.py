@@ -21,20 +21,29 @@ from course.classroom import remote
 from course.classroom.comparison import compare
 from course.classroom.sandbox import Contained, Sandbox
 from course.classroom.tally import tallied
-from course.exercises import Judging, OddAnswer, Verdict, judging
+from course.exercises import OUTCOMES, Judging, OddAnswer, Verdict, judging
 
 OUTSIDE = "outside"
 INSIDE = "inside"
 MEMORY = "tracemalloc"  # a check with it looks at what the answer's own process does
 KEPT = 16  # exercises whose checks a process keeps ready
+IDLE = ("0", "1", "given[0]", "given[-1]", "[]", "{}")  # what answers return that do nothing
+NO_REPLY = (
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+)  # raised in reading what is none
 
 Answers = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How one answer stands: the verdict, the share of expectations that it meets (0 to 1), and where it was judged.
+    """How one answer stands: the verdict, its share of the points (0 to 1), and where it was judged.
 
+    The share is that of the expectations which an answer that does nothing does not meet as well.
     `compared` holds the numbers of a wrong answer and those that are right, where there are such.
     """
 
@@ -53,6 +62,7 @@ class ExerciseKey:
     lesson: str
     way: str = OUTSIDE
     most: int = 0  # expectations that the solution meets
+    free: int = 0  # those that an answer meets that does nothing
 
     @property
     def name(self) -> str:
@@ -114,11 +124,23 @@ def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
             key = ExerciseKey(exercise, above, way)
             judged, most, _ = _tried(key, serving.sandbox(way), exercise.solution, [])
             if judged.outcome == "right":
-                keys[name] = replace(key, most=most)
+                key = replace(key, most=most)
+                keys[name] = replace(key, free=_free(key, serving))
                 break
         else:
             raise LessonError(f"exercise {name}: its solution is {judged.outcome}: {judged.hints}")
     return keys
+
+
+def _free(key: ExerciseKey, serving: Serving) -> int:
+    """Return how many expectations an answer meets that does nothing, whatever it returns; never all of them."""
+    met = [0]
+    for value in IDLE:
+        answer = "\n".join(
+            f"def {name}(*given, **named): return {value}" for name in key.text.answers
+        )
+        met.append(_tried(key, serving.sandbox(OUTSIDE), answer, [])[1])  # nothing is to be feared
+    return min(max(met), key.most - 1)
 
 
 def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Judged:
@@ -127,7 +149,8 @@ def judge(key: ExerciseKey, sandbox: Sandbox, answer: str, own: list[str]) -> Ju
     if verdict.outcome == "right":
         return Judged(key.name, verdict, 1.0, key.way)
     counts = verdict.outcome != "not attempted"
-    share = min(met / key.most, 1 - 1 / key.most) if counts else 0.0
+    most = key.most - key.free
+    share = min(max(met - key.free, 0), most - 1) / most if counts else 0.0
     compared = None
     if verdict.outcome == "wrong" and answers:
         with contextlib.suppress(Exception):  # a figure is an extra: the verdict stands without it
@@ -146,7 +169,7 @@ def value(sandbox: Sandbox, exercise: str, answer: str, name: str) -> tuple[Verd
         return Verdict("right"), remote.answer(sandbox.ask, exercise, name, told["answers"][name])
     except (Contained, OddAnswer) as error:
         return Verdict("broken", (error.told[0],)), None
-    except (KeyError, TypeError, AttributeError):
+    except NO_REPLY:
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), None
 
 
@@ -165,10 +188,11 @@ def _tried(
         if key.way == INSIDE:
             return *_judged_inside(key, sandbox, names), ()
         kinds = told["answers"]
-        answers = tuple(remote.answer(sandbox.ask, key.name, each, kinds[each]) for each in names)
+        ask = sandbox.answering()
+        answers = tuple(remote.answer(ask, key.name, each, kinds[each]) for each in names)
     except (Contained, OddAnswer) as error:
         return Verdict("broken", (error.told[0],)), 0, ()
-    except (KeyError, TypeError, AttributeError):
+    except NO_REPLY:
         return Verdict("broken", (Contained("its reply is no reply").told[0],)), 0, ()
     return *tallied(*_judging(key.text, key.lesson), answers, key.most), answers
 
@@ -184,4 +208,6 @@ def _judged_inside(key: ExerciseKey, sandbox: Sandbox, names: list[str]) -> tupl
         return Verdict("broken", (str(reply["raised"].get("message")),)), 0
     if not secrets.compare_digest(str(reply["token"]), token):
         raise Contained("its reply has the wrong token")
-    return Verdict(str(reply["outcome"]), tuple(map(str, reply["hints"]))), int(reply["met"])
+    if reply["outcome"] not in OUTCOMES:
+        raise Contained("its reply is no reply")
+    return Verdict(reply["outcome"], tuple(map(str, reply["hints"]))), int(reply["met"])

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ WATCH = 0.05  # seconds between two looks at what a sandbox uses
 FIND = 4  # looks until its new processes are looked for
 LINUX = Path("/proc/thread-self/children").exists()
 PAGE = os.sysconf("SC_PAGE_SIZE") if LINUX else 0
+PIECE = 1 << 20  # bytes that are read at once
 TICKS = os.sysconf("SC_CLK_TCK") if LINUX else 0
 PROTECTIONS = (
     "network",
@@ -79,6 +80,7 @@ class Limits:
     """What the code in a sandbox may use."""
 
     wall: float = 30.0  # seconds for one call of an answer
+    answer: float = 120.0  # seconds for all calls of one, with what the grader makes of them
     start: float = (
         120.0  # seconds for what comes before: imports, the lesson's cells, the student's
     )
@@ -104,7 +106,6 @@ class Sandbox:
         self._lifted = set(PROTECTIONS if "all" in lifted else lifted)
         self._why = ""
         self._ended = threading.Event()
-        self._buffer = b""
         self._process = subprocess.Popen(
             self._command(bare="all" in lifted),
             stdin=subprocess.PIPE,
@@ -161,6 +162,18 @@ class Sandbox:
             raise Contained("its reply is no reply")
         return reply
 
+    def answering(self) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """Return what asks for the calls of one answer, which may take `limits.answer` seconds in all."""
+        most = self.limits.answer
+        ends = math.inf if "time" in self._lifted else time.monotonic() + most
+
+        def ask(request: dict[str, Any]) -> dict[str, Any]:
+            if time.monotonic() > ends:
+                self._stop(f"its calls took longer than {most:g} s in all")
+            return self.ask(request)
+
+        return ask
+
     def _send(self, message: bytes, ends: float) -> None:
         descriptor = self._process.stdin.fileno()  # type: ignore[union-attr]
         os.set_blocking(descriptor, False)
@@ -175,17 +188,16 @@ class Sandbox:
 
     def _receive(self, count: int, ends: float) -> bytes:
         descriptor = self._process.stdout.fileno()  # type: ignore[union-attr]
-        while len(self._buffer) < count:
+        message = bytearray()
+        while len(message) < count:
             ready, _, _ = select.select([descriptor], [], [], _left(ends))
             if not ready:
                 self._stop(f"it took longer than {self._allowed:g} s")
-            part = os.read(descriptor, 1 << 16)
+            part = os.read(descriptor, min(PIECE, count - len(message)))
             if not part:
                 self._stop(self._end())
-            self._buffer += part
-        message = self._buffer[:count]
-        self._buffer = self._buffer[count:]
-        return message
+            message += part
+        return bytes(message)
 
     def _stop(self, why: str) -> None:
         self._why = self._why or why

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,10 +13,10 @@ from nbformat import NotebookNode, v4
 from course.catalog import Lesson
 from course.classroom.variants import TAG
 from course.learner.merge import digest, exercise_of, handed_out
+from course.runs.records import LONGEST_MESSAGE, printable
 
 LARGEST = 20 << 20  # bytes
 MOST_CELLS = 2_000
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class SubmissionError(ValueError):
@@ -84,8 +83,8 @@ def _given(lesson: Lesson) -> tuple[frozenset[str], tuple[str, ...]]:
 
 
 def plain(text: str) -> str:
-    """Return text that a stranger wrote without what could steer a terminal or hide in a page."""
-    return CONTROL.sub("", text)
+    """Return text that a stranger wrote as any file can hold it: it steers no terminal, hides nothing and ends."""
+    return printable(text, LONGEST_MESSAGE)
 
 
 def _notebook(path: Path) -> NotebookNode:

@@ -19,7 +19,8 @@ from course.files import write_whole
 from course.learner.merge import handed_out
 from course.runs.records import Job, Record
 
-ASKED = 3  # results of their own run that a student reports
+ASKED = 3  # results of their own run that a student reports, at most
+SHARED = 0.5  # of the measured runs: as many at most may print what the middle one does
 TAG = "report"
 REPORT = "{}.run"  # the name of that question, by its lesson's number
 TEXT = """## Your own run
@@ -41,7 +42,10 @@ def parameters(course: str, student: str, lesson: Lesson) -> dict[str, Any]:
 
 
 def asked(lesson: Lesson, mode: str) -> dict[str, dict[str, Any]]:
-    """Return the stored results that a student reports: those that differ most from seed to seed, and are no times."""
+    """Return the stored results that a student reports: those that differ most from seed to seed, and are no times.
+
+    What more than half of the measured runs print alike is asked only where a lesson has nothing else.
+    """
     ours = {
         name: entry
         for name, entry in claims.stored().items()
@@ -53,8 +57,13 @@ def asked(lesson: Lesson, mode: str) -> dict[str, dict[str, Any]]:
         digits = ours[name]["digits"]
         return len({round(value, digits) for value in values}) / len(values)
 
-    chosen = sorted(sorted(ours), key=distinct, reverse=True)[:ASKED]
-    return {name: ours[name] for name in chosen}
+    def shared(name: str) -> float:
+        values = np.array(ours[name][mode]["values"])
+        return float(np.mean(abs(values - np.median(values)) <= 10.0 ** -ours[name]["digits"]))
+
+    ranked = sorted(sorted(ours), key=distinct, reverse=True)
+    differing = [name for name in ranked if shared(name) <= SHARED]
+    return {name: ours[name] for name in (differing or ranked[:1])[:ASKED]}
 
 
 def notebook(course: str, student: Student, lesson: Lesson, *, fast: bool) -> NotebookNode:

@@ -178,4 +178,4 @@ def _code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]

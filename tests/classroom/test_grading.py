@@ -49,7 +49,7 @@ KINDS = {
     "right": SOLUTIONS,
     "untouched": {},
     "wrong": SOLUTIONS | {"01.1": "def mean_step(w, X, y, rate):\n    return w"},
-    "half": SOLUTIONS | {"01.3": "def diverged(log):\n    return False"},
+    "half": SOLUTIONS | {"01.3": "def diverged(log):\n    return log[-1] > log[0]"},
     "hostile": SOLUTIONS | {"01.1": HOSTILE},
     "forged": SOLUTIONS | {"01.1": FORGED},
     "ends_python": SOLUTIONS | {"01.2": "import os\nos._exit(0)"},

@@ -1,6 +1,7 @@
 """From outside the sandbox every solution is right and every wrong answer gets the hint that a notebook would give."""
 
 import os
+from functools import cache
 
 import pytest
 
@@ -28,9 +29,28 @@ CHOSEN = (
 LESSONS = [each for each in all_lessons() if "COURSE_ALL" in os.environ or each.number in CHOSEN]
 
 
+CONSTANTS = ("0", "1", "0.5", "-1", "True", "None", "''", "[]", "{}", "given[0]", "given[-1]")
+
+
+@cache
+def keys_of(lesson):
+    return key.lesson_key(lesson.number, start)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
+def test_an_answer_that_does_nothing_gets_next_to_nothing(lesson):
+    with key.Serving(start) as serving:
+        for name, each in keys_of(lesson).items():
+            for value in CONSTANTS:
+                answer = [f"def {name}(*given): return {value}" for name in each.text.answers]
+                judged = key.judge(each, serving.sandbox(key.OUTSIDE), "\n".join(answer), [])
+                assert judged.verdict.outcome != "right"
+                assert judged.share <= (0.2 if value == "0.5" else 0), (name, value)
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
 def test_solutions_are_right_and_wrong_answers_get_their_hints(lesson):
-    keys = key.lesson_key(lesson.number, start)
+    keys = keys_of(lesson)
     assert keys.keys() == lesson.exercises.keys()
     tried = 0
     with key.Serving(start) as serving:
