@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Annotated
 
 from filelock import FileLock
+from nbformat import NotebookNode
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from course.catalog import Lesson, all_lessons
 from course.files import make_folder, write_whole
-from course.learner.merge import answer_in
+from course.learner.merge import answer_in, own_cells
 from course.learner.reading import read
 from course.outputs import LOOKS, exercises_in
 from course.runs.records import LONGEST_MESSAGE, printable
@@ -123,6 +124,11 @@ def digest(answer: str) -> str:
     ).hexdigest()
 
 
+def judged_by(notebook: NotebookNode, exercise: str) -> str:
+    """Return the digest of what a verdict on `exercise` rests on: the answer, and the learner's own cells above it."""
+    return digest("\n\n".join([*own_cells(notebook, exercise), answer_in(notebook, exercise)]))
+
+
 def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, Standing]]:
     """Give what the checks in the learner's notebook of a lesson said last."""
     notebook = read(mine / f"{lesson.name}.ipynb")
@@ -130,7 +136,7 @@ def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, Standing]]:
         for record in exercises_in(notebook):
             yield (
                 record["name"],
-                Standing(record["outcome"], digest(answer_in(notebook, record["name"]))),
+                Standing(record["outcome"], judged_by(notebook, record["name"])),
             )
 
 

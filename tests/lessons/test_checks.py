@@ -5,11 +5,12 @@ from functools import wraps
 
 import pytest
 
-from course.authoring.slice import namespace
+from course.authoring.slice import above, namespace
 from course.authoring.source import read, stub
 from course.catalog import all_lessons, find
 from course.drawn import DRAWS
 from course.exercises import verdict
+from course.learner.judge import _judge
 
 NOT_DRAWN = {  # why an answer is not run on drawn inputs
     "03.3": "trains a model",
@@ -53,6 +54,16 @@ def test_the_solution_is_right_within_a_second(name):
     found = verdict(name, space)
     assert (found.outcome, found.hints) == ("right", ())
     assert time.process_time() - started < LIMIT
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_answer_may_use_what_its_solution_does_not(name):
+    worked = above(SOURCES[name[:2]], name)
+    if "import numpy as np\n" not in worked:
+        pytest.skip("the notebook has no np above this exercise")
+    answer = "\n\n".join(["pi = np.pi", *solutions(name), "display(np.pi)"])
+    found = _judge(name, answer, namespace(SOURCES[name[:2]], name), worked)
+    assert (found.outcome, found.hints) == ("right", ())
 
 
 @pytest.mark.parametrize("name", [name for name in EXERCISES if name not in NOT_DRAWN])
