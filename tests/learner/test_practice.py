@@ -46,6 +46,19 @@ def test_an_answer_may_use_a_cell_of_the_learners_own(mine, answer):
     assert list(issue(mine)[0]["exercises"]) == ["01.1"]
 
 
+def test_an_output_that_says_right_vouches_for_no_answer_that_came_after_it(mine, answer):
+    still = "def mean_step(weights, X, y, learning_rate):\n    return weights"
+    answer(RIGHT, "right")
+    answer(still)  # its check has not run
+    progress.table(mine)
+    for _ in range(2):
+        assert not cli.once(mine, "01.1", hint=False, reset=False)
+        assert progress.right(mine)["01_gradient_descent"] == 0
+    answer(RIGHT)  # as it was when its check ran, or its check has run again
+    assert progress.right(mine)["01_gradient_descent"] == 1
+    assert cli.once(mine, "01.1", hint=False, reset=False)
+
+
 def test_before_the_first_answer_there_is_no_last_hint(mine):
     with Session(mine, "01.1") as session:
         list(session.look())
