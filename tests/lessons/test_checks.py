@@ -25,6 +25,7 @@ NOT_DRAWN = {  # why an answer is not run on drawn inputs
     "12.1": "works on threads",
     "12.2": "works on files",
 }
+LIST = "return [int(left[0]), int(spent + curves.shape[1] - epochs)]"
 LIMIT = 1.0  # seconds that a learner waits for a check
 SOURCES = {lesson.number: read(lesson.name) for lesson in all_lessons()}
 EXERCISES = [name for source in SOURCES.values() for name in source.exercises]
@@ -93,6 +94,29 @@ def test_each_wrong_answer_is_refused_with_its_hint(name):
         found = verdict(name, answered(name, *solutions(name), wrong.source))
         assert found.outcome == "wrong", wrong.source
         assert wrong.hint in " ".join(found.hints), wrong.source
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_check_needs_no_import_of_the_solution(name):
+    made = answered(name, *solutions(name))
+    answers = {each: made[each] for each in find(name[:2]).exercises[name].answers}
+    found = verdict(name, answered(name) | answers)
+    assert (found.outcome, found.hints) == ("right", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("12.2", "os.fsync", "fsync"),
+        ("19.3", "return int(left[0]), int(spent + curves.shape[1] - epochs)", LIST),
+    ],
+)
+def test_another_way_to_write_the_solution_is_right(name, old, new):
+    [solution] = solutions(name)
+    assert old in solution
+    answer = f"from os import fsync\n{solution.replace(old, new)}"
+    found = verdict(name, answered(name, answer))
+    assert (found.outcome, found.hints) == ("right", ())
 
 
 def test_an_answer_that_should_return_nothing_is_not_blamed_for_it():
