@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from nbformat import NotebookNode
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from course.catalog import Lesson, all_lessons
-from course.files import make_folder, write_whole
+from course.files import make_folder, set_aside, write_whole
 from course.learner.merge import answer_in, own_cells
 from course.learner.reading import read
 from course.outputs import LOOKS, exercises_in
@@ -103,7 +104,8 @@ def remembered(mine: Path) -> dict[str, Standing]:
     except ValidationError as error:
         first = error.errors()[0]
         why = printable(" ".join(map(str, [*first["loc"], first["msg"]])))
-        kept = path.replace(path.with_name(f"{STATE}.unreadable"))
+        names = (f"{STATE}.unreadable-{number}" for number in count(2))
+        kept = set_aside(path, chain([f"{STATE}.unreadable"], names))
         log.warning("%s: is damaged (%s); it is kept as %s", path, why, kept.name)
         return {}
 
@@ -138,7 +140,9 @@ def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, str, str]]:
     notebook = read(mine / f"{lesson.name}.ipynb")
     if notebook:
         for record in exercises_in(notebook):
-            yield record["name"], record["outcome"], judged_by(notebook, record["name"])
+            name, outcome = record["name"], record.get("outcome")
+            if name in lesson.exercises and outcome in tuple(LOOKS):
+                yield name, outcome, judged_by(notebook, name)
 
 
 def _row(lesson: Lesson, found: Mapping[str, Standing]) -> Row:
