@@ -10,7 +10,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +52,16 @@ def whole_file(
         partial.unlink(missing_ok=True)
     if durable:
         _force_folder(folder)
+
+
+def set_aside(path: Path, names: Iterable[str]) -> Path:
+    """Rename the file at `path` to the first of endless `names` that is free in its folder, and return where it is."""
+    for name in names:
+        kept = path.with_name(name)
+        with contextlib.suppress(FileExistsError):
+            kept.touch(exist_ok=False)  # the name is taken, for any other process too
+            break
+    return path.replace(kept)
 
 
 def make_folder(path: Path) -> None:

@@ -95,11 +95,15 @@ def claims_of(output: "NotebookNode") -> list[dict[str, Any]]:
     return [dict(record) for record in _told(output).get("claims", [])]
 
 
+def exercise_of(output: "NotebookNode") -> dict[str, Any] | None:
+    """Return the record of the check that an output shows; None where it shows none."""
+    record = _told(output).get("exercise")
+    return record if isinstance(record, dict) and isinstance(record.get("name"), str) else None
+
+
 def exercises_in(notebook: "NotebookNode") -> Iterator[dict[str, Any]]:
     """Give the record of every check in an executed notebook, in order."""
-    for output in _outputs(notebook):
-        if "exercise" in _told(output):
-            yield _told(output)["exercise"]
+    yield from filter(None, map(exercise_of, _outputs(notebook)))
 
 
 def claims_in(notebook: "NotebookNode") -> Iterator[dict[str, Any]]:

@@ -1238,6 +1238,9 @@ def read_off(axes):
 
 
 # %% tags=["check"]
+import matplotlib.pyplot as plt
+
+
 @exercise("04.4", learning_curve)
 def check(learning_curve):
     history = {"loss": [0.7, 0.4, 0.2], "val_loss": [0.6, 0.5, 0.55]}
@@ -1254,6 +1257,10 @@ def check(learning_curve):
     expect(
         all(curve[0, 0] == 1 for curve in curves),
         "Your curves do not begin at epoch 1. Without an x, pyplot counts from 0.",
+    )
+    expect(
+        all(curve[:, 0].tolist() == [1, 2, 3] for curve in curves),
+        "The points do not stand at their epochs. Three losses stand at 1, 2 and 3.",
     )
     losses = [curve[:, 1].tolist() for curve in curves]
     expect(
@@ -1292,6 +1299,15 @@ def learning_curve(history):
     plt.plot(history["val_loss"], label="validation")
     plt.legend()
     return plt.gca()
+
+
+# %% tags=["wrong"] hint="do not stand at their epochs"
+def learning_curve(history):
+    _, axes = plt.subplots()
+    axes.plot([1, 10, 100], history["loss"], label="training")
+    axes.plot([1, 10, 100], history["val_loss"], label="validation")
+    axes.legend()
+    return axes
 
 
 # %% tags=["wrong"] hint="The axes need names"

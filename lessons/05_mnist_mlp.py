@@ -768,6 +768,17 @@ def check(drop):
             np.allclose(y[y != 0], 3.0 / (1 - rate)),
             "Divide all that is kept by the same number, 1 - rate.",
         )
+        one, same = (drop(x, rate, np.random.default_rng(1), True) for _ in range(2))
+        expect(
+            np.array_equal(one, same),
+            "The same generator dropped other units. Draw with `rng` alone, so that a"
+            " seed repeats the training.",
+        )
+
+
+# %% tags=["wrong"] hint="Draw with `rng` alone"
+def dropout(x, rate, rng, training):
+    return x * (np.random.random(x.shape) >= rate) / (1 - rate) if training else x
 
 
 # %% tags=["wrong"] hint="so that the mean stays the same"

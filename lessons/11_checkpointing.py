@@ -1221,6 +1221,9 @@ def trained(trainer, steps):
 
 
 # %% tags=["check"]
+import copy
+
+
 @exercise("11.3", snapshot, resume)
 def check(snapshot, resume):
     true, dying = trained(Trainer(5), 40).weights, trained(Trainer(5), 15)

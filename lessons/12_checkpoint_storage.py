@@ -779,14 +779,16 @@ def write_whole(path, chunks):
 
 # %% tags=["helper"]
 from contextlib import contextmanager, suppress
+from inspect import unwrap
 from unittest.mock import patch
 
 
 @contextmanager
-def watched(path):
+def watched(path, answer):
     """Collect what a reader of `path` meets at every call meanwhile (None:
-    no file), and every file that is synced."""
+    no file), and every file that is synced, by whatever name of os.fsync."""
     found, synced, sync = set(), [], os.fsync
+    names = unwrap(answer).__globals__
 
     def fsync(descriptor):
         # with what has been met by then
@@ -795,7 +797,8 @@ def watched(path):
 
     sys.setprofile(lambda *_: found.add(path.read_bytes() if path.exists() else None))
     try:
-        with patch("os.fsync", fsync):
+        own = {name: fsync for name, value in names.items() if value is sync}
+        with patch("os.fsync", fsync), patch.dict(names, own):
             yield found, synced
     finally:
         sys.setprofile(None)
@@ -822,7 +825,7 @@ def check(write_whole):
         yield whole[-1:]
 
     for fail in (True, False):
-        with watched(path) as (found, synced), suppress(TimeoutError):
+        with watched(path, write_whole) as (found, synced), suppress(TimeoutError):
             write_whole(path, chunks(fail))
             ends.append(fail)
         expect(

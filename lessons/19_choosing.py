@@ -903,7 +903,7 @@ def check(halving):
     curves[3, 8] = 0.5
     answer = halving(curves.copy(), 1, 3)
     expect(
-        isinstance(answer, tuple) and len(answer) == 2,
+        isinstance(answer, tuple | list) and len(answer) == 2,
         "Return two things: the row that survives, and the epochs spent.",
     )
     place, spent = answer

@@ -1,20 +1,23 @@
 """The part of a lesson that an exercise rests on: its imports, functions and data, without running the rest.
 
-A check can so be tried in a second where the lesson takes a minute.
+A check can so be tried in a second where the lesson takes a minute. What an answer uses beyond that is known when the
+answer is: `lacking` has it.
 """
 
 import ast
 import builtins
+import itertools
 import symtable
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from course.authoring.source import Source
+if TYPE_CHECKING:
+    from course.authoring.source import Source  # slow, and the sandbox has no need of it
 
 OWN = {"solution", "check", "helper", "wrong"}
 
 
-def namespace(source: Source, exercise: str) -> dict[str, Any]:
+def namespace(source: "Source", exercise: str) -> dict[str, Any]:
     """Run what the answers, wrong ones too, and the check of `exercise` rest on; return the names it has made."""
     space: dict[str, Any] = {"__name__": "__main__"}
     for statement in statements(source, exercise):
@@ -22,27 +25,57 @@ def namespace(source: Source, exercise: str) -> dict[str, Any]:
     return space
 
 
-def statements(source: Source, exercise: str) -> list[ast.stmt]:
+def statements(source: "Source", exercise: str) -> list[ast.stmt]:
     """Return the statements of worked cells above `exercise` that make a name it uses, with those they use in turn."""
-    above: list[ast.stmt] = []
-    for cell in source.cells:
-        if cell.exercise == exercise:
-            break
-        if cell.kind == "code" and not cell.tags & OWN:
-            above += ast.parse(cell.source).body
     own = "\n".join(
         cell.source for cell in [*_helpers(source, exercise), *source.exercises[exercise]]
     )
     needed = _used(own) - _made(*ast.parse(own).body)
+    return [each.body[0] for each in _makers(needed, single(above(source, exercise)))]
+
+
+def above(source: "Source", exercise: str) -> str:
+    """Return the text of the worked cells above `exercise`."""
+    cells = itertools.takewhile(lambda cell: cell.exercise != exercise, source.cells)
+    worked = (cell.source for cell in cells if cell.kind == "code" and not cell.tags & OWN)
+    return "\n\n".join(worked)
+
+
+def single(text: str) -> list[ast.Module]:
+    """Return each statement of a text as a module of its own."""
+    return [ast.Module([statement], []) for statement in ast.parse(text).body]
+
+
+def lacking(
+    answer: ast.Module,
+    above: Sequence[ast.Module],
+    own: Sequence[ast.Module],
+    names: Collection[str],
+) -> list[ast.Module]:
+    """Return which parts of the worked cells `above` and of a learner's `own` cells make what `answer` uses.
+
+    Worked cells are left out where they make only `names`, which are there already.
+    """
+    needed: set[str] = set()
+    for statement in reversed(answer.body):
+        needed = needed - _made(statement) | _used(ast.unparse(statement))
+    theirs = _makers(needed, own)
+    return _makers(needed, above, names) + theirs
+
+
+def _makers(
+    needed: set[str], parts: Sequence[ast.Module], names: Collection[str] = ()
+) -> list[ast.Module]:
+    """Return the parts that make a name `needed` that is not among `names`; adds to `needed` what these use."""
     kept = []
-    for statement in reversed(above):
-        if needed & _made(statement):
-            kept.append(statement)
-            needed |= _used(ast.unparse(statement))
+    for part in reversed(parts):
+        if needed.difference(names) & _made(*part.body):
+            kept.append(part)
+            needed |= _used(ast.unparse(part))
     return kept[::-1]
 
 
-def _helpers(source: Source, exercise: str) -> Iterator[Any]:
+def _helpers(source: "Source", exercise: str) -> Iterator[Any]:
     """Return the helper cells above the check of `exercise`."""
     check = next(
         place

@@ -20,9 +20,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from course.catalog import Lesson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from course.catalog import Lesson, LessonError
 from course.classroom import comparison, key, submissions, variants
 from course.classroom.gradebook import Grade, Points, figure_path
 from course.classroom.key import ExerciseKey, Serving, lesson_key
@@ -65,15 +67,39 @@ class Task:
     student: Student
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What a grading's folder keeps of it."""
+
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A grade as it is stored, with the digest of what it depends on."""
+
+    digest: str
+    grade: Grade
+
+
+KEPT = TypeAdapter(_Kept)
+RESULT = TypeAdapter(_Result)
+
 # Calls a function with each of some tasks, elsewhere and side by side; gives the results.
 Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
 
 
 def seed(out: Path, chosen: int | None = None) -> int:
-    """Return the seed of the grading in folder `out`, which it keeps: the `chosen` one, or a new one."""
+    """Return the seed of the grading in folder `out`, which it keeps: the `chosen` one, or a new one.
+
+    Raises LessonError where the file that keeps it is damaged.
+    """
     path = out / "grading.json"
     if path.exists() and chosen is None:
-        return json.loads(path.read_text(encoding="utf-8"))["seed"]
+        try:
+            return KEPT.validate_json(path.read_bytes()).seed
+        except ValidationError:
+            raise LessonError(f"{path}: is damaged; --seed N gives a seed anew") from None
     found = secrets.randbits(32) if chosen is None else chosen
     write_whole(path, json.dumps({"seed": found}) + "\n")
     return found
@@ -318,10 +344,7 @@ def _stored(order: Order, student: Student, lesson: Lesson) -> Grade | None:
     """Return the grade that an earlier, equal grading has stored, if there is one."""
     path = _result(order, student, lesson)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = RESULT.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
         return None
-    if content["digest"] != _digest(order, student, lesson):
-        return None
-    grade = content["grade"]
-    return Grade(**grade | {"points": [Points(**each) for each in grade["points"]]})
+    return found.grade if found.digest == _digest(order, student, lesson) else None

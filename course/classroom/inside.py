@@ -8,7 +8,6 @@ the student's code that shares its process.
 import contextlib
 import inspect
 import json
-import linecache
 import os
 import resource
 import struct
@@ -17,6 +16,7 @@ import time
 import traceback
 from typing import Any, BinaryIO
 
+from course.answers import run
 from course.classroom.plain_data import MOST, NotPlain, decode, encode
 
 ENOUGH = 1.0  # seconds after which many calls are answered in part
@@ -81,18 +81,13 @@ def _answer(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict[
 
 
 def _prepare(request: dict[str, Any], spaces: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Run the lesson's cells, the student's own, and the answer; say what each of the names is."""
+    """Run what the exercise rests on, then the answer with what it uses of cells above; say what each name is."""
     exercise = request["exercise"]
     space: dict[str, Any] = {"__name__": "__main__"}
     spaces[exercise] = space
     exec(compile(request["lesson"], "<lesson>", "exec"), space)
-    for number, text in enumerate(request["own"]):
-        with contextlib.suppress(Exception):  # a cell of theirs that an answer may not even need
-            exec(compile(text, f"<cell {number}>", "exec"), space)
-    name = CELL.format(exercise)
-    text = request["answer"]
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    exec(compile(text, name, "exec"), space)
+    cells = {"above": request.get("above", ""), "own": request["own"]}
+    run(request["answer"], space, name=CELL.format(exercise), **cells)
     return {"answers": {each: _kind(space, each) for each in request["names"]}}
 
 

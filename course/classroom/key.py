@@ -63,6 +63,7 @@ class ExerciseKey:
     way: str = OUTSIDE
     most: int = 0  # expectations that the solution meets
     free: int = 0  # those that an answer meets that does nothing
+    above: str = ""  # all worked cells above, of which an answer may use more than the solution
 
     @property
     def name(self) -> str:
@@ -119,9 +120,10 @@ def _lesson_key(number: str, serving: Serving) -> dict[str, ExerciseKey]:
     text = source.read(lesson.name)
     keys = {}
     for name, exercise in lesson.exercises.items():
-        above = ast.unparse(ast.Module(slice.statements(text, name), []))
+        rests_on = ast.unparse(ast.Module(slice.statements(text, name), []))
+        above = slice.above(text, name)
         for way in (INSIDE,) if MEMORY in exercise.check else (OUTSIDE, INSIDE):
-            key = ExerciseKey(exercise, above, way)
+            key = ExerciseKey(exercise, rests_on, way, above=above)
             judged, most, _ = _tried(key, serving.sandbox(way), exercise.solution, [])
             if judged.outcome == "right":
                 key = replace(key, most=most)
@@ -180,7 +182,7 @@ def _tried(
     names = list(key.text.answers)
     prepare = {"do": "prepare", "exercise": key.name, "lesson": key.lesson}
     try:
-        request = prepare | {"own": own, "answer": answer, "names": names}
+        request = prepare | {"above": key.above, "own": own, "answer": answer, "names": names}
         told = sandbox.ask(request, seconds=sandbox.limits.start)
         if "raised" in told:
             what, line = remote.error(told["raised"]).told  # type: ignore[attr-defined]

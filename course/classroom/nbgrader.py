@@ -13,9 +13,11 @@ from nbformat import NotebookNode
 from course.authoring.source import cuts
 from course.catalog import Lesson
 from course.files import write_whole
+from course.runs.folder import FolderError
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
+CONFIGURED = "nbgrader_config.py"
 CONFIGURATION = '''"""Configuration of nbgrader for the course; run its commands in this folder."""
 
 c = get_config()  # noqa: F821
@@ -27,15 +29,25 @@ c.ExecutePreprocessor.allow_errors = True  # an answer that fails must not hide 
 '''
 
 
-def write(course: str, lessons: list[Lesson], out: Path) -> list[Path]:
-    """Write the folder of an nbgrader course: an assignment a lesson under source/, and nbgrader_config.py."""
-    paths = []
-    for lesson in lessons:
-        path = out / "source" / lesson.name / f"{lesson.name}.ipynb"
-        write_whole(path, nbformat.writes(source(lesson)) + "\n")
-        paths.append(path)
-    write_whole(out / "nbgrader_config.py", CONFIGURATION.format(course=course))
-    return paths
+def write(course: str, lessons: list[Lesson], out: Path, *, replace: bool = False) -> list[Path]:
+    """Write the folder of an nbgrader course: an assignment a lesson under source/, and CONFIGURED where there is none.
+
+    Raises FolderError, before anything is written, where an assignment differs from what stands there already, unless
+    that is to be replaced.
+    """
+    contents = {
+        out / "source" / lesson.name / f"{lesson.name}.ipynb": nbformat.writes(source(lesson))
+        + "\n"
+        for lesson in lessons
+    }
+    for path, content in contents.items():
+        if not replace and path.exists() and path.read_bytes() != content.encode():
+            raise FolderError(f"{path}: differs from what would be written; --replace replaces it")
+    for path, content in contents.items():
+        write_whole(path, content)
+    if not (out / CONFIGURED).exists():
+        write_whole(out / CONFIGURED, CONFIGURATION.format(course=course))
+    return list(contents)
 
 
 def source(lesson: Lesson) -> NotebookNode:

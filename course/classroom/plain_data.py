@@ -6,6 +6,9 @@ Reading such bytes makes nothing but these, so that the grader may read what a s
 import base64
 import json
 import math
+from collections import deque
+from collections.abc import Iterator, Set
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,14 @@ import numpy as np
 MOST = 64 << 20  # bytes of a message
 DEEPEST = 40  # containers within containers
 KINDS = "biufcSU"  # of arrays: truth values, numbers, texts
+LIKE = {  # what passes as which container: the first that fits
+    "list": list | deque,
+    "tuple": tuple,
+    "frozenset": frozenset,
+    "set": Set,  # also the keys of a dictionary
+    "range": range,
+    "iterator": Iterator,
+}
 
 
 class NotPlain(TypeError):
@@ -73,11 +84,11 @@ def _down(value: Any, depth: int) -> Any:
     if isinstance(value, dict):
         pairs = [[_down(key, depth - 1), _down(each, depth - 1)] for key, each in value.items()]
         return ["dict", pairs]
-    for kind in (list, tuple, set, frozenset, range):
-        if isinstance(value, kind):
-            return [kind.__name__, [_down(each, depth - 1) for each in value]]
-    if hasattr(value, "__next__"):
-        return ["iterator", [_down(each, depth - 1) for each in value]]
+    for kind, like in LIKE.items():
+        if isinstance(value, like):
+            return [kind, [_down(each, depth - 1) for each in value]]
+    if isinstance(value, Real):
+        return _down(int(value) if isinstance(value, int) else float(value), depth)
     raise NotPlain(f"{type(value).__name__} is not plain data")
 
 

@@ -33,8 +33,8 @@ class Student:
 def read(path: Path) -> list[Student]:
     """Return the students of a roster, in its order.
 
-    Raises RosterError for what is no UTF-8 text, has no column `student`, or an id that is missing, given twice, or
-    could not name a folder.
+    Raises RosterError for what is no UTF-8 text, has no column `student` or two of one name, or an id that is missing,
+    given twice, or could not name a folder.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -50,6 +50,8 @@ def read(path: Path) -> list[Student]:
             raise RosterError(
                 f"{path}, line 1: no column {ID!r}; it has {', '.join(header) or 'none'}"
             )
+        if twice := [name for name in header if name and header.count(name) > 1]:
+            raise RosterError(f"{path}, line 1: two columns {twice[0]!r}; which one is meant?")
         students: dict[str, tuple[int, Student]] = {}
         for row in rows:
             if not any(cell.strip() for cell in row):

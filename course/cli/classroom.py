@@ -142,13 +142,23 @@ def release(
     ],
     out: Annotated[Path, typer.Option(help="Folder of your nbgrader course.")],
     course: Annotated[str, typer.Option(help="The id of your nbgrader course.")] = "course",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace assignments that you have changed.")
+    ] = False,
 ) -> None:
-    """Write lessons as assignments of nbgrader: source/ and nbgrader_config.py, ready for generate_assignment."""
+    """Write lessons as assignments of nbgrader: source/ and nbgrader_config.py, ready for generate_assignment.
+
+    An nbgrader_config.py that is there is kept, and so is its course id.
+    """
     from course.catalog import choose
     from course.classroom import nbgrader
 
-    for path in nbgrader.write(course, choose(lessons), out):
+    configured = out / nbgrader.CONFIGURED
+    kept = configured.exists()
+    for path in nbgrader.write(course, choose(lessons), out, replace=replace):
         print(path)
+    if kept:
+        print(f"{configured}: is kept as it was")
 
 
 def syllabus(

@@ -336,11 +336,13 @@ def certificate(
     out = out or Path("certificate.json")
     if out.is_dir():
         refuse(f"{out}: is a folder; name a file")
-    content = certificate.issue(_mine(folder))
+    content, left_out = certificate.issue(_mine(folder))
     write_whole(out, dumps(content, indent=1) + "\n")
     print(
         f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}"
     )
+    for name, why in left_out.items():
+        print(f"Left out, though it was right before: {name}: {why}")
 
 
 app.command()(classroom.assign)

@@ -16,10 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
+
 from course.catalog import LessonError, find
+from course.exercises import Verdict
 from course.learner import progress
 from course.learner.judge import Judge
-from course.learner.merge import answer_in
+from course.learner.merge import answer_in, own_cells
 from course.learner.progress import digest
 from course.learner.reading import read
 
@@ -36,16 +40,22 @@ class Finding:
     why: str
 
 
-def issue(mine: Path) -> dict[str, Any]:
-    """Judge again every answer in `mine` that was right, and return the certificate of those that are."""
+def issue(mine: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Judge again every answer in `mine` that was right; return the certificate of those that are, and why others are
+    left out, by exercise.
+    """
     names = [
         name for name, standing in progress.standings(mine).items() if standing.outcome == "right"
     ]
     exercises = {}
+    left_out = {}
     for name in names:
-        answer = _answer(mine, name)
-        if answer and _is_right(name, answer):
-            exercises[name] = {"answer": digest(answer), "exercise": _text(name)}
+        notebook = _notebook(mine, name)
+        verdict = _judged(notebook, name)
+        if verdict.outcome == "right":
+            exercises[name] = {"answer": digest(answer_in(notebook, name)), "exercise": _text(name)}
+        else:
+            left_out[name] = progress.plain(": ".join([verdict.outcome, *verdict.hints[:1]]))
     content = {
         "certificate": "Exercises of the course on training neural networks whose answers were judged right",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -53,7 +63,7 @@ def issue(mine: Path) -> dict[str, Any]:
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "exercises": exercises,
     }
-    return content | {"sha256": _seal(content)}
+    return content | {"sha256": _seal(content)}, left_out
 
 
 def verify(path: Path, mine: Path | None) -> Iterator[Finding]:
@@ -96,22 +106,25 @@ def _found(name: str, answer: str, text: str, mine: Path | None) -> Finding:
         return Finding(
             name, "not proved", "a digest cannot be judged; give the folder of the notebooks"
         )
-    own = _answer(mine, name)
-    if digest(own) != answer:
+    notebook = _notebook(mine, name)
+    if digest(answer_in(notebook, name)) != answer:
         return Finding(name, "not proved", f"the answer in {mine} is another, or there is none")
-    if not _is_right(name, own):
+    if _judged(notebook, name).outcome != "right":
         return Finding(name, "refuted", "judged again, the answer is not right")
     return Finding(name, "proved", "judged again, the answer is right")
 
 
-def _answer(mine: Path, name: str) -> str:
-    notebook = read(mine / f"{find(name[:2]).name}.ipynb")
-    return answer_in(notebook, name) if notebook else ""
+def _notebook(mine: Path, name: str) -> NotebookNode:
+    """Return the learner's notebook with exercise `name`; an empty one where there is none that can be read."""
+    return read(mine / f"{find(name[:2]).name}.ipynb") or new_notebook()
 
 
-def _is_right(name: str, answer: str) -> bool:
+def _judged(notebook: NotebookNode, name: str) -> Verdict:
+    answer = answer_in(notebook, name)
+    if not answer:
+        return Verdict("not attempted", ("There is no answer in the notebook.",))
     with Judge(name) as judge:
-        return judge.verdict(answer).outcome == "right"
+        return judge.verdict(answer, own_cells(notebook, name))
 
 
 def _text(name: str) -> str:

@@ -16,8 +16,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.sign import NotebookNotary
 
+from course import outputs
 from course.catalog import NOTEBOOKS, LessonError
-from course.files import write_whole
+from course.files import set_aside, write_whole
 from course.learner import progress
 from course.learner.merge import Work, answer_in, exercise_of, handed_out, merge, version
 from course.learner.reading import parse
@@ -64,10 +65,7 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
         cell["source"] = stubs[number].source if number < len(stubs) else ""
     for cell in old.cells:
         for output in cell.get("outputs", []):
-            if (
-                output.get("metadata", {}).get("course", {}).get("exercise", {}).get("name")
-                == exercise
-            ):
+            if (record := outputs.exercise_of(output)) and record["name"] == exercise:
                 cell["outputs"] = []
     kept = _set_aside(copy)
     write_whole(copy, _text(old))
@@ -114,12 +112,7 @@ def _words(work: Work | None) -> str:
 
 def _set_aside(copy: Path) -> Path:
     """Rename `copy` to the next name that is free for what is kept, and return that."""
-    for number in count(1):
-        kept = copy.with_name(f"{copy.stem}.kept-{number}.ipynb")
-        with contextlib.suppress(FileExistsError):
-            kept.touch(exist_ok=False)  # the name is taken, for any other process too
-            break
-    return copy.replace(kept)
+    return set_aside(copy, (f"{copy.stem}.kept-{number}.ipynb" for number in count(1)))
 
 
 def _place(copy: Path, made: NotebookNode, notary: NotebookNotary) -> None:

@@ -7,12 +7,13 @@ Keras, it is forked from one that has imported it, where the system can.
 
 import ast
 import contextlib
-import linecache
 import multiprocessing
 import os
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
 
+from course import answers
 from course.catalog import find
 from course.exercises import Verdict
 
@@ -46,8 +47,11 @@ class Judge:
         self._process.kill()
         self._process.join()
 
-    def verdict(self, answer: str, *, seconds: float = SECONDS) -> Verdict:
-        """Judge the source of an answer; one that takes longer than `seconds` is broken."""
+    def verdict(self, answer: str, own: Sequence[str] = (), *, seconds: float = SECONDS) -> Verdict:
+        """Judge the source of an answer, with the learner's `own` cells above it.
+
+        One that takes longer than `seconds` is broken.
+        """
         if not self._ready:
             try:
                 self._connection.recv()
@@ -56,7 +60,7 @@ class Judge:
                     "broken", ("What the exercise rests on does not run here; see: course doctor",)
                 )
             self._ready = True
-        self._connection.send(answer)
+        self._connection.send((answer, own))
         ended = False
         try:
             if self._connection.poll(seconds):
@@ -105,25 +109,22 @@ def _serve(connection: Connection, exercise: str) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # also what C++ code prints
         os.dup2(nowhere, stream)
-    space = slice.namespace(source.read(find(exercise[:2]).name), exercise)
+    text = source.read(find(exercise[:2]).name)
+    above = slice.above(text, exercise)
+    space = slice.namespace(text, exercise)
     connection.send("ready")
     with contextlib.suppress(EOFError, KeyboardInterrupt):
         while True:
-            connection.send(_judge(exercise, connection.recv(), dict(space)))
+            answer, own = connection.recv()
+            connection.send(_judge(exercise, answer, dict(space), above, own))
 
 
-def _judge(exercise: str, answer: str, space: dict) -> Verdict:
+def _judge(exercise: str, answer: str, space: dict, above: str, own: Sequence[str] = ()) -> Verdict:
     from course.exercises import verdict
 
     name = f"<your answer to {exercise}>"
-    linecache.cache[name] = (
-        len(answer),
-        None,
-        answer.splitlines(keepends=True),
-        name,
-    )  # a verdict quotes its lines
     try:
-        exec(compile(answer, name, "exec"), space)
+        answers.run(answer, space, name=name, above=above, own=own)
         return verdict(exercise, space)
     except SyntaxError as error:
         return Verdict("broken", (f"{type(error).__name__}: {error.msg}, line {error.lineno}",))

@@ -5,6 +5,7 @@ sources of cells, whatever JupyterLab has made of the rest: who only opened a le
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from copy import deepcopy
@@ -104,6 +105,20 @@ def exercise_of(cell: NotebookNode) -> str | None:
 def answer_in(notebook: NotebookNode, exercise: str) -> str:
     """Return the source of the cells in which `exercise` is answered; "" where there is none."""
     return "\n\n".join(cell.source for cell in notebook.cells if exercise_of(cell) == exercise)
+
+
+def own_cells(notebook: NotebookNode, exercise: str) -> list[str]:
+    """Return the code cells above the answer to `exercise` that the learner has added or changed; parameters apart."""
+    given = {*_given(notebook).get("cells", {}).values()}
+    above = itertools.takewhile(lambda cell: exercise_of(cell) != exercise, notebook.cells)
+    return [
+        cell.source
+        for cell in above
+        if cell.cell_type == "code"
+        and exercise_of(cell) is None
+        and "parameters" not in cell.metadata.get("tags", [])
+        and digest(cell) not in given
+    ]
 
 
 def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:

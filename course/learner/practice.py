@@ -11,8 +11,8 @@ from pathlib import Path
 from course.catalog import LessonError, find
 from course.learner import copies, progress
 from course.learner.judge import Judge
-from course.learner.merge import answer_in
-from course.learner.progress import Standing, digest, plain
+from course.learner.merge import answer_in, own_cells
+from course.learner.progress import Standing, judged_by, plain
 from course.learner.reading import read
 
 UNTOUCHED = "Replace the ... in its cell by your answer, and save."
@@ -63,7 +63,9 @@ class Session:
         return progress.remembered(self.mine).get(self.exercise, Standing())
 
     def look(self) -> Iterator[str]:
-        """Judge the answer if the file was saved since the last look and its answer is another; say how it stands."""
+        """Judge the answer, if the file was saved since the last look, and it or a cell above is another; say how it
+        stands.
+        """
         try:
             status = self.notebook.stat()
         except FileNotFoundError:
@@ -71,18 +73,21 @@ class Session:
         if self._seen == (status.st_mtime_ns, status.st_size):
             return
         self._seen = status.st_mtime_ns, status.st_size
-        notebook = read(self.notebook)  # none while an editor is still writing
-        answer = answer_in(notebook, self.exercise) if notebook else ""
-        before = self.standing
-        if not answer or digest(answer) == before.answer:
+        notebook = read(self.notebook)
+        if not notebook:  # an editor is still writing
             return
-        verdict = self.judge.verdict(answer)
+        answer = answer_in(notebook, self.exercise)
+        now = judged_by(notebook, self.exercise)
+        before = self.standing
+        if not answer or now == before.answer:
+            return
+        verdict = self.judge.verdict(answer, own_cells(notebook, self.exercise))
         if verdict.outcome == "not attempted":
             verdict = replace(verdict, hints=(UNTOUCHED,))
         hints = tuple(map(plain, verdict.hints))
         known = hints[:1] == before.hints[:1]
         shown = max(1, before.shown) if known else min(1, len(hints))
-        self._remember(Standing(verdict.outcome, digest(answer), hints, shown))
+        self._remember(Standing(verdict.outcome, now, hints, shown))
         yield from self.lines()
 
     def lines(self) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """How far a learner has come: what their notebooks say, and what is remembered beside them.
 
-A check's outcome stands in the notebook's outputs, which a click clears. So an answer that was right once is remembered
-in one small file in the learner's folder, with where `course practice` stands; no account, no network. The file is
-written whole, under a lock, and onto the disk: a kill or a power cut leaves the state before or after.
+A check's outcome stands in the notebook's outputs, which a click clears. So an exercise that was right once is
+remembered in one small file in the learner's folder, with where `course practice` stands; no account, no network. What
+practice has judged counts before an output, which may be of an answer that stands there no more. The file is written
+whole, under a lock, and onto the disk: a kill or a power cut leaves the state before or after.
 """
 
 import hashlib
@@ -10,15 +11,17 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
 from filelock import FileLock
+from nbformat import NotebookNode
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from course.catalog import Lesson, all_lessons
-from course.files import make_folder, write_whole
-from course.learner.merge import answer_in
+from course.files import make_folder, set_aside, write_whole
+from course.learner.merge import answer_in, own_cells
 from course.learner.reading import read
 from course.outputs import LOOKS, exercises_in
 from course.runs.records import LONGEST_MESSAGE, printable
@@ -35,8 +38,8 @@ def plain(hint: str) -> str:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an exercise stands: its outcome ("open" where it was never judged), the digest of the answer judged last,
-    the hints to it in order, and how many of them the learner has seen.
+    """Where an exercise stands: its outcome ("open" where it was never judged), the digest of the answer judged last
+    ("" where an output alone says the outcome), the hints to it in order, and how many of them the learner has seen.
     """
 
     outcome: Outcome = "open"
@@ -72,17 +75,20 @@ def right(mine: Path) -> dict[str, int]:
 
 def standings(mine: Path) -> dict[str, Standing]:
     """Return where every exercise of the course stands; what is right in the notebooks is remembered from now on."""
-    said = {name: standing for lesson in all_lessons() for name, standing in _said(mine, lesson)}
+    said = {name: told for lesson in all_lessons() for name, *told in _said(mine, lesson)}
     known = remembered(mine)
     new = {
-        name: standing
-        for name, standing in said.items()
-        if standing.outcome == "right" and known.get(name, Standing()).outcome != "right"
+        name: Standing("right")
+        for name, (outcome, answer) in said.items()
+        if outcome == "right"
+        and (before := known.get(name, Standing())).outcome != "right"
+        and before.answer != answer
     }
     if new:
         known = remember(mine, new)
     names = [name for lesson in all_lessons() for name in lesson.exercises]
-    return {name: known.get(name) or said.get(name) or Standing() for name in names}
+    outputs = {name: Standing(outcome) for name, (outcome, _) in said.items()}
+    return {name: known.get(name) or outputs.get(name) or Standing() for name in names}
 
 
 def remembered(mine: Path) -> dict[str, Standing]:
@@ -98,7 +104,8 @@ def remembered(mine: Path) -> dict[str, Standing]:
     except ValidationError as error:
         first = error.errors()[0]
         why = printable(" ".join(map(str, [*first["loc"], first["msg"]])))
-        kept = path.replace(path.with_name(f"{STATE}.unreadable"))
+        names = (f"{STATE}.unreadable-{number}" for number in count(2))
+        kept = set_aside(path, chain([f"{STATE}.unreadable"], names))
         log.warning("%s: is damaged (%s); it is kept as %s", path, why, kept.name)
         return {}
 
@@ -123,15 +130,19 @@ def digest(answer: str) -> str:
     ).hexdigest()
 
 
-def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, Standing]]:
-    """Give what the checks in the learner's notebook of a lesson said last."""
+def judged_by(notebook: NotebookNode, exercise: str) -> str:
+    """Return the digest of what a verdict on `exercise` rests on: the answer, and the learner's own cells above it."""
+    return digest("\n\n".join([*own_cells(notebook, exercise), answer_in(notebook, exercise)]))
+
+
+def _said(mine: Path, lesson: Lesson) -> Iterator[tuple[str, str, str]]:
+    """Give what the checks in the learner's notebook of a lesson said last: exercise, outcome, the answer there now."""
     notebook = read(mine / f"{lesson.name}.ipynb")
     if notebook:
         for record in exercises_in(notebook):
-            yield (
-                record["name"],
-                Standing(record["outcome"], digest(answer_in(notebook, record["name"]))),
-            )
+            name, outcome = record["name"], record.get("outcome")
+            if name in lesson.exercises and outcome in tuple(LOOKS):
+                yield name, outcome, judged_by(notebook, name)
 
 
 def _row(lesson: Lesson, found: Mapping[str, Standing]) -> Row:

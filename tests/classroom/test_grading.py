@@ -21,7 +21,7 @@ from nbformat import v4
 
 from course import ROOT, drawn, exercises, figure
 from course.authoring import slice, source
-from course.catalog import all_lessons, find
+from course.catalog import LessonError, all_lessons, find
 from course.classroom import comparison, gradebook, grading, sandbox, submissions, variants
 from course.classroom.roster import Student
 from course.learner.merge import exercise_of, handed_out
@@ -404,6 +404,28 @@ def test_a_grading_keeps_its_seed(tmp_path):
     assert grading.seed(tmp_path) == first
     assert grading.seed(tmp_path / "other") != first
     assert grading.seed(tmp_path, 5) == 5
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "null", '{"seed": "x"}', '{"seed": -1}', "\xff"]
+)
+def test_a_damaged_seed_is_refused_by_name(content, tmp_path):
+    (tmp_path / "grading.json").write_text(content, encoding="latin-1")
+    with pytest.raises(LessonError, match=r"grading\.json: is damaged; --seed N gives a seed anew"):
+        grading.seed(tmp_path)
+    assert grading.seed(tmp_path, 5) == 5
+    assert grading.seed(tmp_path) == 5
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"digest": 1}', "\xff"])
+def test_a_damaged_result_is_no_result(content, tmp_path):
+    order = grading.Order(tmp_path / "submissions", tmp_path, 5)
+    task = grading.Task(LESSON, order, dict.fromkeys(LESSON.exercises), Student("bob"))
+    grading._grade(task)
+    assert grading._stored(order, task.student, LESSON) == grading.grade_one(task)
+    path = tmp_path / "results" / "bob" / f"{LESSON.name}.json"
+    path.write_text(content, encoding="latin-1")
+    assert grading._stored(order, task.student, LESSON) is None
 
 
 def test_variants_follow_from_course_student_and_lesson_alone():

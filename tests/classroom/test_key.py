@@ -1,12 +1,14 @@
 """From outside the sandbox every solution is right and every wrong answer gets the hint that a notebook would give."""
 
+import ast
 import os
 from functools import cache
 
 import pytest
 
+from course.authoring import slice
 from course.authoring.source import read
-from course.catalog import all_lessons
+from course.catalog import all_lessons, find
 from course.classroom import key, sandbox
 from course.classroom.sandbox import Limits, Sandbox
 
@@ -68,3 +70,19 @@ def test_solutions_are_right_and_wrong_answers_get_their_hints(lesson):
     assert tried >= 2 * len(keys)
     ways = {name: each.way for name, each in keys.items()}
     print(f"{tried} wrong answers refused; judged {ways}")
+
+
+@pytest.mark.parametrize(
+    ("name", "way"), [("03.2", key.OUTSIDE), ("05.2", key.OUTSIDE), ("10.3", key.INSIDE)]
+)
+def test_an_answer_may_use_what_its_solution_does_not(name, way):
+    source = read(find(name[:2]).name)
+    text = find(name[:2]).exercises[name]
+    rests_on = ast.unparse(ast.Module(slice.statements(source, name), []))
+    assert "np" not in rests_on  # its check has an import of its own
+    exercise = key.ExerciseKey(text, rests_on, way, 5, slice.above(source, name))
+    answer = f"pi = np.pi\n{text.solution}\ntau = double(pi)\n%timeit np.sum(pi)"
+    own = ["raise SystemExit", "def double(x):\n    return 2 * x"]
+    with key.Serving(start) as serving:
+        judged = key.judge(exercise, serving.sandbox(way), answer, own)
+    assert (judged.verdict.outcome, judged.share) == ("right", 1.0), judged.verdict.hints

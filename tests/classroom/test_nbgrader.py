@@ -10,10 +10,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
 from course import ROOT
 from course.catalog import all_lessons, find
 from course.classroom import nbgrader
+from course.cli.main import app
 from course.learner.merge import exercise_of
 
 PROGRAM = ROOT / ".nbgrader" / "bin" / "nbgrader"
@@ -132,3 +134,26 @@ def test_the_folder_of_an_nbgrader_course_is_written_whole(tmp_path):
     shutil.rmtree(tmp_path / "source")
     assert nbgrader.write("ml-101", [find("02")], tmp_path) == paths
     assert paths[0].exists()
+
+
+def test_what_an_instructor_has_changed_is_kept(tmp_path):
+    def release(lesson, *options):
+        return CliRunner().invoke(app, ["release", lesson, "--out", str(tmp_path), *options])
+
+    configuration = tmp_path / "nbgrader_config.py"
+    assert release("02", "--course", "ml-2027").output.count("\n") == 1
+    changed = configuration.read_text() + "c.Exchange.root = '/srv/exchange'\n"
+    configuration.write_text(changed)
+    assert f"{configuration}: is kept as it was\n" in release("03").output
+    assert configuration.read_text() == changed
+    [edited] = tmp_path.glob("source/02*/*.ipynb")
+    given = edited.read_text()
+    edited.write_text(given.replace("Regression", "My regression"))
+    [other] = tmp_path.glob("source/03*/*.ipynb")
+    other.unlink()
+    refused = release("02..03")
+    assert refused.exit_code == 2
+    assert f"{edited}: differs from what would be written; --replace" in refused.stderr
+    assert not other.exists()
+    assert release("02..03", "--replace").exit_code == 0
+    assert (edited.read_text(), configuration.read_text()) == (given, changed)

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import deque
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -74,6 +76,12 @@ def test_iterators_and_scalars_of_numpy_come_as_what_they_give():
     number = decode(encode(np.float32(0.1)))
     assert type(number) is np.float32
     assert number == np.float32(0.1)
+
+
+def test_what_stands_for_plain_data_comes_as_that():
+    assert decode(encode(deque([1, 2]))) == [1, 2]
+    assert decode(encode({"a": 1}.keys())) == {"a"}
+    assert decode(encode(Fraction(1, 2))) == 0.5
 
 
 @pytest.mark.parametrize("value", [object(), print, int, np.array([object()]), {1: [open]}])

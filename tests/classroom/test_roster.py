@@ -31,6 +31,7 @@ def test_students_come_in_order_with_what_the_roster_says_of_them(tmp_path, deli
     [
         ("", "line 1: no column 'student'; it has none"),
         ("id,name\na,b\n", "line 1: no column 'student'; it has id, name"),
+        ("student,name,Student\na,A,b\n", "line 1: two columns 'student'; which one is meant?"),
         ("student\n", "names no student"),
         ("student,name\na,A\n,B\n", "line 3: the id is empty"),
         ("student\na\nb\nA\n", "line 4: 'A' is in line 2 already"),

@@ -13,7 +13,7 @@ from tests.learner.conftest import RIGHT, WRONG
 def certified(mine, answer, tmp_path):
     answer(RIGHT, "right")
     path = tmp_path / "certificate.json"
-    path.write_text(json.dumps(issue(mine)))
+    path.write_text(json.dumps(issue(mine)[0]))
     return path
 
 
@@ -43,7 +43,9 @@ def test_a_changed_certificate_and_one_for_a_wrong_answer_are_refuted(certified,
 
 def test_what_only_says_that_it_is_right_is_not_certified(mine, answer):
     answer(WRONG, "right")
-    assert issue(mine)["exercises"] == {}
+    content, left_out = issue(mine)
+    assert content["exercises"] == {}
+    assert left_out == {"01.1": "wrong: This is half the step."}
 
 
 def test_an_exercise_unknown_or_changed_since_is_named(certified, mine):

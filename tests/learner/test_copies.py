@@ -245,6 +245,51 @@ def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_
         update(tmp_path / "file" / "mine", folders[1])
 
 
+def damage_cell(**metadata):
+    return lambda notebook: notebook["cells"][0].update(metadata=metadata)
+
+
+def write_half_a_character(notebook):
+    notebook["cells"][0]["source"] = "mine \ud83d and \U0001f600"
+
+
+def damage_output(metadata):
+    output = {"output_type": "display_data", "data": {}, "metadata": metadata}
+    return lambda notebook: notebook["cells"][1].update(outputs=[output])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_cell(nbgrader="solution"),
+        damage_cell(nbgrader={"solution": True, "grade_id": 5}),
+        damage_cell(tags=5),
+        damage_output({"course": {"exercise": []}}),
+        damage_output({"course": "x"}),
+        lambda notebook: notebook["metadata"].update(course="x"),
+        lambda notebook: notebook["metadata"].update(course={"given": {"cells": [1]}}),
+        lambda notebook: notebook["cells"][0].update(id=5),
+        lambda notebook: notebook["cells"][1].update(outputs=5),
+        write_half_a_character,
+    ],
+)
+def test_metadata_of_another_form_keep_no_lesson_from_its_update(folders, damage):
+    mine, given = folders
+    update(mine, given)
+    copy = mine / "01_first.ipynb"
+    notebook = json.loads(copy.read_text())
+    notebook["cells"][1]["source"] = "def f(x):\n    return 2 * x"
+    damage(notebook)
+    copy.write_text(json.dumps(notebook))
+    give(given, lesson(prose("lesson one, mended"), answer("01.1", version="b")))
+    update(mine, given)
+    assert update(mine, given) == []
+    if notebook["cells"][1].get("outputs") != 5:  # which is no notebook
+        assert "def f(x):\n    return 2 * x" in texts(copy)
+    assert (mine / "01_first.kept-1.ipynb").exists()
+    copies.reset(copy, "01.1", given)
+
+
 def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "file" / "jupyter"))

@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
 from course.catalog import LessonError, find
 from course.cli import practice as cli
 from course.learner import progress
+from course.learner.certificate import issue
 from course.learner.judge import FORKS, Judge
 from course.learner.practice import Session, next_open
 from tests.learner.conftest import RIGHT, WRONG
@@ -26,6 +29,34 @@ def test_a_session_judges_each_save_and_shows_hint_after_hint(mine, answer):
         assert list(session.look()) == ["Exercise 01.1: right"]
     assert next_open(mine) == "01.2"
     assert progress.right(mine)["01_gradient_descent"] == 1
+
+
+def test_an_answer_may_use_a_cell_of_the_learners_own(mine, answer):
+    path = mine / "01_gradient_descent.ipynb"
+    answer("mean_step = helper")
+    with Session(mine, "01.1") as session:
+        assert next(session.look()) == "Exercise 01.1: broken"
+        for helper, outcome in ((WRONG, "wrong"), (RIGHT, "right")):
+            notebook = nbformat.read(path, as_version=4)
+            cell = new_code_cell(helper.replace("mean_step", "helper"))
+            notebook.cells = [cell, *(each for each in notebook.cells if each.id != "own")]
+            cell.id = "own"
+            nbformat.write(notebook, path)
+            assert next(session.look()) == f"Exercise 01.1: {outcome}"
+    assert list(issue(mine)[0]["exercises"]) == ["01.1"]
+
+
+def test_an_output_that_says_right_vouches_for_no_answer_that_came_after_it(mine, answer):
+    still = "def mean_step(weights, X, y, learning_rate):\n    return weights"
+    answer(RIGHT, "right")
+    answer(still)  # its check has not run
+    progress.table(mine)
+    for _ in range(2):
+        assert not cli.once(mine, "01.1", hint=False, reset=False)
+        assert progress.right(mine)["01_gradient_descent"] == 0
+    answer(RIGHT)  # as it was when its check ran, or its check has run again
+    assert progress.right(mine)["01_gradient_descent"] == 1
+    assert cli.once(mine, "01.1", hint=False, reset=False)
 
 
 def test_before_the_first_answer_there_is_no_last_hint(mine):

@@ -53,6 +53,30 @@ def test_a_state_that_is_damaged_is_set_aside_and_that_is_said(tmp_path, caplog,
     assert f"{progress.STATE}: is damaged ({why}" in caplog.text
 
 
+def test_each_damaged_state_is_kept(tmp_path):
+    for content in ("[first", "[second", "[third"):
+        (tmp_path / progress.STATE).write_text(content)
+        assert remembered(tmp_path) == {}
+    kept = [f"{progress.STATE}.unreadable{end}" for end in ("", "-2", "-3")]
+    assert [(tmp_path / name).read_text() for name in kept] == ["[first", "[second", "[third"]
+
+
+ODD = ["x", 5, [], None, {"exercise": []}, {"exercise": {"name": "01.1"}}]
+ODD += [{"exercise": {"name": name, "outcome": "right"}} for name in (5, "99.1", "\ud83d")]
+ODD += [{"exercise": {"name": "01.1", "outcome": outcome}} for outcome in ("done", [])]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_an_output_that_is_no_verdict_is_passed_over(mine, odd):
+    path = mine / "01_gradient_descent.ipynb"
+    notebook = json.loads(path.read_text())
+    code = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    code["outputs"] = [{"output_type": "display_data", "data": {}, "metadata": {"course": odd}}]
+    path.write_text(json.dumps(notebook))
+    assert set(progress.right(mine).values()) == {0}
+    assert progress.standings(mine).keys() <= {n for each in LESSONS for n in each.exercises}
+
+
 def _work(folder, first, pipe):
     for number in range(first, first + 10_000):
         remember(folder, {f"01.{number}": Standing("right", hints=("a", "b"), shown=2)})

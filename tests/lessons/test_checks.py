@@ -5,11 +5,12 @@ from functools import wraps
 
 import pytest
 
-from course.authoring.slice import namespace
+from course.authoring.slice import above, namespace
 from course.authoring.source import read, stub
 from course.catalog import all_lessons, find
 from course.drawn import DRAWS
 from course.exercises import verdict
+from course.learner.judge import _judge
 
 NOT_DRAWN = {  # why an answer is not run on drawn inputs
     "03.3": "trains a model",
@@ -24,6 +25,7 @@ NOT_DRAWN = {  # why an answer is not run on drawn inputs
     "12.1": "works on threads",
     "12.2": "works on files",
 }
+LIST = "return [int(left[0]), int(spent + curves.shape[1] - epochs)]"
 LIMIT = 1.0  # seconds that a learner waits for a check
 SOURCES = {lesson.number: read(lesson.name) for lesson in all_lessons()}
 EXERCISES = [name for source in SOURCES.values() for name in source.exercises]
@@ -55,6 +57,16 @@ def test_the_solution_is_right_within_a_second(name):
     assert time.process_time() - started < LIMIT
 
 
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_answer_may_use_what_its_solution_does_not(name):
+    worked = above(SOURCES[name[:2]], name)
+    if "import numpy as np\n" not in worked:
+        pytest.skip("the notebook has no np above this exercise")
+    answer = "\n\n".join(["pi = np.pi", *solutions(name), "display(np.pi)"])
+    found = _judge(name, answer, namespace(SOURCES[name[:2]], name), worked)
+    assert (found.outcome, found.hints) == ("right", ())
+
+
 @pytest.mark.parametrize("name", [name for name in EXERCISES if name not in NOT_DRAWN])
 def test_an_answer_is_run_on_a_hundred_drawn_inputs(name):
     space, calls = answered(name, *solutions(name)), []
@@ -82,6 +94,29 @@ def test_each_wrong_answer_is_refused_with_its_hint(name):
         found = verdict(name, answered(name, *solutions(name), wrong.source))
         assert found.outcome == "wrong", wrong.source
         assert wrong.hint in " ".join(found.hints), wrong.source
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_check_needs_no_import_of_the_solution(name):
+    made = answered(name, *solutions(name))
+    answers = {each: made[each] for each in find(name[:2]).exercises[name].answers}
+    found = verdict(name, answered(name) | answers)
+    assert (found.outcome, found.hints) == ("right", ())
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("12.2", "os.fsync", "fsync"),
+        ("19.3", "return int(left[0]), int(spent + curves.shape[1] - epochs)", LIST),
+    ],
+)
+def test_another_way_to_write_the_solution_is_right(name, old, new):
+    [solution] = solutions(name)
+    assert old in solution
+    answer = f"from os import fsync\n{solution.replace(old, new)}"
+    found = verdict(name, answered(name, answer))
+    assert (found.outcome, found.hints) == ("right", ())
 
 
 def test_an_answer_that_should_return_nothing_is_not_blamed_for_it():

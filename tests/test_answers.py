@@ -1,0 +1,71 @@
+"""An answer runs as in its notebook, though only what it uses of the cells above is made."""
+
+import pytest
+
+from course import answers
+
+ABOVE = """import math
+import numpy as np
+scale = 2
+table = np.ones(3)
+raise SystemExit("no answer uses this")
+"""
+ANSWER = "def f():\n    return 1\n"
+
+
+def ran(answer, **cells):
+    space = {"scale": 10}
+    answers.run(answer, space, name="<answer>", **({"above": ABOVE} | cells))
+    return space
+
+
+def test_what_an_answer_uses_of_the_cells_above_is_made_and_nothing_else():
+    space = ran("def f():\n    return table.sum() * scale")
+    assert space["f"]() == 30  # what was made before is not made again
+    assert "math" not in space
+
+
+def test_a_name_that_the_answer_makes_itself_is_not_made_before():
+    assert ran("table = [1]\n\n\ndef f():\n    return table[0] * scale").keys().isdisjoint({"np"})
+    assert ran("table = table * 3")["table"].sum() == 9
+
+
+def test_of_the_cells_of_a_learner_those_run_that_an_answer_uses():
+    helper = "%matplotlib inline\nfactors = {}\nfactors['a'] = scale\nscale = 5\ndisplay(factors)"
+    own = ["raise SystemExit", "def (:", "scale = 3\nraise ValueError", helper]
+    answer = "def f():\n    return factors['a'] * scale"
+    assert ran(answer, own=own)["f"]() == 15
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print(f(no_name))",
+        "display(f())",
+        "%timeit f()",
+        "!ls",
+        "f?",
+        "f(1, 2, 3)",
+    ],
+)
+def test_a_line_that_tries_an_answer_out_may_fail(line):
+    assert ran(f"{ANSWER}{line}")["f"]() == 1
+    assert ran(f"{line}\n{ANSWER}")["f"]() == 1
+
+
+def test_a_cell_that_jupyter_times_is_run():
+    assert ran(f"%%time\n{ANSWER}")["f"]() == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("def f(:", SyntaxError),
+        ("return 1", SyntaxError),
+        ("f = no_name", NameError),
+        ("f = 1 / 0", ZeroDivisionError),
+    ],
+)
+def test_an_answer_that_does_not_run_says_so(answer, error):
+    with pytest.raises(error):
+        ran(answer)
