@@ -1,7 +1,8 @@
 """Build the site: whole or not at all.
 
 Sphinx writes into a temporary folder. Only when it has not warned, every link on every page leads somewhere, every
-picture says what it shows and no page asks another host for anything, that folder takes the place of the old site.
+picture says what it shows and no page asks another host for anything, that folder takes the place of the old site. Each
+site lists what was made for it, so that a build deletes nothing else.
 """
 
 import io
@@ -17,10 +18,12 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 from course.book import BookError, pages
-from course.files import empty_folder
+from course.files import empty_folder, write_whole
 
 CELL = re.compile(r"(\S+\.ipynb):(\d+)")  # a place in a notebook as Sphinx names it
 LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the third cell
+MARKER = ".course-{kind}"  # in a built folder: the names that the build made there
+LITTER = {".DS_Store", "Thumbs.db"}  # of file managers
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 FETCHED = {
     "script": "src",
@@ -127,18 +130,26 @@ def _place(warning: str, source: Path) -> str:
     return CELL.sub(name, warning).replace(f"{source}/", "book/")
 
 
-def refuse_what_is_no_site(site: Path) -> None:
-    """Raise BookError where `site` is a file, or a folder that holds something else."""
-    if site.is_file() or (
-        site.exists() and any(site.iterdir()) and not (site / "searchindex.js").exists()
-    ):
-        raise BookError(f"{site}: is not a site that was built before; choose another folder")
+def refuse_what_is_no_site(site: Path, kind: str = "site") -> None:
+    """Raise BookError where `site` is a file, or a folder that holds something that no build of this kind made."""
+    if not site.exists() or (site.is_dir() and not any(site.iterdir())):
+        return
+    marker = site / MARKER.format(kind=kind)
+    if not marker.is_file():
+        raise BookError(f"{site}: is not a {kind} that was built before; choose another folder")
+    made = {marker.name, *LITTER, *marker.read_text(encoding="utf-8").splitlines()}
+    if others := sorted(path.name for path in site.iterdir() if path.name not in made):
+        raise BookError(
+            f"{site / others[0]}: no build made this; move it, or choose another folder"
+        )
 
 
-def replace(site: Path, made: Path) -> None:
+def replace(site: Path, made: Path, kind: str = "site") -> None:
     """Put the new site in place of the old one. Raises BookError where something else is there."""
     old = made.with_name("old")
-    refuse_what_is_no_site(site)
+    refuse_what_is_no_site(site, kind)
+    names = sorted(path.name for path in made.iterdir())
+    write_whole(made / MARKER.format(kind=kind), "\n".join(names))
     if site.exists():
         site.rename(old)
     try:

@@ -6,11 +6,21 @@ from collections import Counter
 import pytest
 
 from course import claims
-from course.book import BookError, results
+from course.book import BookError, preview, results
 from course.book import site as sites
 from course.catalog import LessonError, all_lessons
 
 pytest.importorskip("myst_nb", reason="install the book extra")
+
+
+def old_site(folder):
+    """A site as a build before left it."""
+    made = folder / "made"
+    made.mkdir()
+    for name in ("searchindex.js", "gone.html"):
+        (made / name).write_text("old")
+    sites.replace(folder / "site", made)
+    return folder / "site"
 
 
 def test_every_result_has_a_row_of_its_own_on_the_page_of_claims(site):
@@ -60,9 +70,7 @@ def test_the_site_was_built_without_tensorflow(site):
 
 
 def test_a_broken_link_stops_the_build_names_file_and_cell_and_leaves_the_old_site(trial, tmp_path):
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / "searchindex.js").write_text("old")
+    out = old_site(tmp_path)
     trial.cells["hope"].source = "See [nothing](nothing.md)."
     trial.write()
     with pytest.raises(
@@ -76,9 +84,7 @@ def test_a_broken_link_stops_the_build_names_file_and_cell_and_leaves_the_old_si
 def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lessons, tmp_path):
     path = lessons / "98_trial.py"
     path.write_text(f"{path.read_text('utf-8')}\n# %%\nx = 1\ny = (2\n", encoding="utf-8")
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / "searchindex.js").write_text("old")
+    out = old_site(tmp_path)
     says = r"lessons/98_trial\.py: cell 5, which begins 'x = 1', line 2: '\(' was never closed"
     with pytest.raises(LessonError, match=says):
         sites.build(out)
@@ -86,9 +92,7 @@ def test_a_lesson_that_does_not_parse_stops_the_build_and_is_named(trial, lesson
 
 
 def test_a_picture_without_words_stops_the_build_and_is_named(trial, tmp_path):
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / "searchindex.js").write_text("old")
+    out = old_site(tmp_path)
     (output,) = trial.cells["picture"].outputs
     output.metadata["image/png"]["alt"] = " "
     trial.write()
@@ -99,9 +103,7 @@ def test_a_picture_without_words_stops_the_build_and_is_named(trial, tmp_path):
 
 
 def test_a_claim_without_words_stops_the_build_and_is_named(trial, lessons, tmp_path):
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / "searchindex.js").write_text("old")
+    out = old_site(tmp_path)
     path = lessons / "claims.toml"
     path.write_text(path.read_text("utf-8").replace("accuracy of the trial", ""), encoding="utf-8")
     claims.stored.cache_clear()
@@ -112,11 +114,9 @@ def test_a_claim_without_words_stops_the_build_and_is_named(trial, lessons, tmp_
 
 
 def test_a_new_site_takes_the_place_of_the_old_one(trial, tmp_path):
-    out = tmp_path / "site"
-    out.mkdir()
-    (out / "searchindex.js").write_text("old")
-    (out / "gone.html").write_text("old")
+    out = old_site(tmp_path)
     sites.build(out)
+    sites.build(out)  # it is known again
     assert (out / "98_trial.html").exists()
     assert not (out / "gone.html").exists()
 
@@ -129,6 +129,32 @@ def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
             with pytest.raises(BookError, match="is not a site that was built before"):
                 build(tmp_path / place)
     assert (tmp_path / "site" / "thesis.txt").read_text() == "mine"
+
+
+def test_the_site_of_another_project_is_not_replaced(tmp_path):
+    for name in ("searchindex.js", "claims.html"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(BookError, match="is not a site that was built before"):
+        sites.build(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", [".git", "CNAME"])
+def test_what_was_put_into_a_built_site_is_named_and_not_deleted(tmp_path, name):
+    out = old_site(tmp_path)
+    (out / ".DS_Store").touch()  # left by a file manager
+    sites.refuse_what_is_no_site(out)
+    (out / name).write_text("mine")
+    with pytest.raises(BookError, match=f"{name}: no build made this; move it"):
+        sites.build(out)
+    assert (out / name).read_text() == "mine"
+
+
+def test_a_preview_does_not_replace_the_site(tmp_path):
+    out = old_site(tmp_path)
+    with pytest.raises(BookError, match="is not a preview that was built before"):
+        preview.write(out, [], "HEAD")
+    assert (out / "gone.html").exists()
 
 
 @pytest.mark.parametrize(
