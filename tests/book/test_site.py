@@ -157,11 +157,14 @@ def test_a_preview_does_not_replace_the_site(tmp_path):
     assert (out / "gone.html").exists()
 
 
+GONE = "the link #gone: there is no such place on that page"
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
         ('<a href="gone.html">x</a>', "the link gone.html leads nowhere"),
-        ('<a href="#gone">x</a>', "the link #gone: there is no such place on that page"),
+        ('<a href="#gone">x</a>', GONE),
         ('<img src="a.png" alt="">', "the picture a.png has no alt text"),
         (
             '<script src="https://example.org/a.js"></script>',
@@ -171,6 +174,19 @@ def test_a_preview_does_not_replace_the_site(tmp_path):
             '<link rel="stylesheet" href="//example.org/a.css">',
             "<link> asks another host: //example.org/a.css",
         ),
+        ('<meta name="gone"><a href="#gone">x</a>', GONE),
+        ('<object data="gone.svg"></object>', "the link gone.svg leads nowhere"),
+        ('<object data="//e.org/x"></object>', "<object> asks another host: //e.org/x"),
+        ('<embed src="//e.org/x">', "<embed> asks another host: //e.org/x"),
+        ('<video poster="//e.org/x"></video>', "<video> asks another host: //e.org/x"),
+        ('<input type="image" src="//e.org/x">', "<input> asks another host: //e.org/x"),
+        ('<img alt="x" src=" HTTPS://e.org/x">', "<img> asks another host: HTTPS://e.org/x"),
+        ('<img alt="x" srcset="a.png, //e.org/x 2x">', "<img> asks another host: //e.org/x"),
+        ("<p style=\"background: URL('//e.org/x')\">x</p>", "<p> asks another host: //e.org/x"),
+        ("<style>p {background: url(//e.org/x)}</style>", "<style> asks another host: //e.org/x"),
+        ('<style>@import "//e.org/x";</style>', "<style> asks another host: //e.org/x"),
+        ('<a name="here" href="#here">x</a><link rel="canonical" href="https://e.org">', None),
+        ('<svg xmlns="http://www.w3.org/2000/svg"></svg><p>url(//e.org/x)</p>', None),
         ('<a id="here" href="#here">x</a><a href="page.html?show=differs#here">y</a>', None),
         ('<a href="https://example.org">x</a>', None),
     ],
@@ -179,6 +195,19 @@ def test_what_is_wrong_with_a_built_page_is_named(tmp_path, body, problem):
     (tmp_path / "page.html").write_text(f"<html><body>{body}</body></html>", encoding="utf-8")
     (tmp_path / "a.png").touch()
     assert list(sites.problems(tmp_path)) == ([f"page.html: {problem}"] if problem else [])
+
+
+def test_what_is_wrong_below_the_top_of_a_site_and_in_its_style_sheets_is_named(tmp_path):
+    for folder in ("after", "_static"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "after" / "page.html").write_text('<img alt="x" src="gone.png">')
+    (tmp_path / "_static" / "macros.html").write_text('<img src="{{ a_template }}">')
+    (tmp_path / "_static" / "a.css").write_text('@import url("https://e.org/x");')
+    (tmp_path / "_static" / "b.css").write_text('@import "a.css"; p {background: url(x.png)}')
+    assert list(sites.problems(tmp_path)) == [
+        "_static/a.css: asks another host: https://e.org/x",
+        "after/page.html: the link gone.png leads nowhere",
+    ]
 
 
 def test_ids_are_unique_on_the_page_of_claims(site):
