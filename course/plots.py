@@ -4,7 +4,7 @@ Several runs of one thing are drawn as their median with a band from the least t
 The style is that of `course.figure`, which also shows picture and alt text.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,17 +53,15 @@ def lines(
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for number, (style, values) in enumerate(styled(series)):
             runs = np.atleast_2d(np.asarray(values, dtype=float))
-            median = np.nanmedian(runs, axis=0) if len(runs) > 1 else runs[0]
+            median = _of_each_point(np.nanmedian, runs) if len(runs) > 1 else runs[0]
             axes.plot(x, median, **style, markevery=(number % spacing, spacing))
             alt_text.append(trend(style["label"], x, median, x_label))
             if len(runs) > 1:
-                low = np.nanmin(runs, axis=0)
-                high = np.nanmax(runs, axis=0)
+                low = _of_each_point(np.nanmin, runs)
+                high = _of_each_point(np.nanmax, runs)
                 band = f"median and range of {len(runs)} runs"
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
-                alt_text.append(
-                    f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}."
-                )
+                alt_text += _ends(runs)
         for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
             alt_text.append(f"Marked: {name} at {place:.3g}.")
@@ -71,6 +69,21 @@ def lines(
             figure.legend(title=band, loc="outside lower center", ncols=2)
         else:
             axes.legend(title=band)
+
+
+def _of_each_point(statistic: Callable, runs: NDArray) -> NDArray:
+    """Return a statistic of the runs (runs, points) at each point, NaN where no run has a value."""
+    known = ~np.isnan(runs).all(axis=0)
+    found = np.full(len(known), np.nan)
+    found[known] = statistic(runs[:, known], axis=0)
+    return found
+
+
+def _ends(runs: NDArray) -> Iterator[str]:
+    """Say where the runs (runs, points) end, each with its last value that is a number."""
+    known = [run[~np.isnan(run)] for run in runs]
+    if ends := [run[-1] for run in known if run.size]:
+        yield f"Its {len(runs)} runs end between {min(ends):.3g} and {max(ends):.3g}."
 
 
 def trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
@@ -104,12 +117,14 @@ def learning_curves(
 
     `histories`: what `fit` returned, or its `history` dictionary, or a list of them, one a seed (a run that
     stopped early just ends early). `y_label` carries the unit; it is the metric's name when left out.
-    Raises KeyError for a metric that was not recorded.
+    Raises KeyError for a metric that was not recorded, ValueError where validation was not measured after each epoch.
     """
     histories = histories if isinstance(histories, list) else [histories]
     runs: list[dict[str, list[float]]] = [getattr(run, "history", run) for run in histories]
     if metric not in runs[0]:
         raise KeyError(f"metric = {metric!r}: must be one of {', '.join(runs[0])}")
+    for run in runs:
+        refuse_epochs_without_validation(run, metric)
     epochs = max(len(run[metric]) for run in runs)
     series = {}
     for part, key in {"training": metric, "validation": f"val_{metric}"}.items():
@@ -117,6 +132,16 @@ def learning_curves(
             series[part] = [_padded(run[key], epochs) for run in runs]
     y_label = y_label or metric.replace("_", " ")
     lines(np.arange(1, epochs + 1), series, title=title, x_label="epoch", y_label=y_label, log=log)
+
+
+def refuse_epochs_without_validation(run: Mapping[str, Any], metric: str = "loss") -> None:
+    """Raise ValueError where validation was measured after some epochs alone: a history does not tell after which."""
+    epochs = len(run[metric])
+    measured = len(run.get(f"val_{metric}", run[metric]))
+    if measured != epochs:
+        raise ValueError(
+            f"val_{metric} has {measured} values for {epochs} epochs: must have one an epoch, as with validation_freq=1"
+        )
 
 
 def _padded(values: Sequence[float], length: int) -> list[float]:

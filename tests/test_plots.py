@@ -194,6 +194,27 @@ def test_several_runs_are_drawn_as_median_and_range(drawn):
     assert f"5 runs end between {runs[:, -1].min():.3g} and {runs[:, -1].max():.3g}" in alt
 
 
+@pytest.mark.parametrize(
+    ("losses", "says"),
+    [
+        ([[9, 8], [4, 3, 2, 1]], "Its 2 runs end between 1 and 8."),
+        ([[9, np.nan], [4, np.nan]], "Its 2 runs end between 4 and 9."),
+        ([[np.nan], [np.nan]], "training has no values."),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_each_run_ends_with_its_last_number_also_where_it_stopped_early_or_diverged(losses, says):
+    runs = [{"loss": run} for run in losses]
+    assert alt_of(lambda: plots.learning_curves(runs, title="A title")).endswith(says)
+
+
+def test_losses_of_some_epochs_alone_are_refused_since_nobody_knows_of_which():
+    some = {"loss": [6, 5, 4, 3, 2, 1], "val_loss": [9, 8, 7]}
+    says = "val_loss has 3 values for 6 epochs: must have one an epoch, as with validation_freq=1"
+    with pytest.raises(ValueError, match=says):
+        plots.learning_curves([history, some], title="A title")
+
+
 def test_a_curve_is_described_by_its_ends_and_where_it_turns():
     alt = alt_of(
         lambda: plots.lines(
