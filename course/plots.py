@@ -20,6 +20,7 @@ from course.figure import (
     add_rows,
     drawing,
     make_logarithmic,
+    refuse_more_than_styles,
     styled,
 )
 
@@ -42,6 +43,8 @@ def lines(
     `log` names the logarithmic axes, "x", "y" or "xy"; `marked` names places on the x axis. A single series of few
     points has a marker at each. `names_below` puts the names below the axes, where they can hide no curve.
     """
+    marked = marked or {}
+    refuse_more_than_styles("marks", marked)
     x = np.asarray(x)
     few = len(series) == 1 and len(x) <= 24
     spacing = 1 if few else max(1, len(x) // 8)  # of markers
@@ -62,7 +65,7 @@ def lines(
                 band = f"median and range of {len(runs)} runs"
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
                 alt_text += _ends(runs)
-        for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
+        for dash, (name, place) in zip(DASHES[::-1], marked.items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
             alt_text.append(f"Marked: {name} at {place:.3g}.")
         if names_below:
@@ -315,6 +318,7 @@ def predicted_vs_measured(
     measured = np.asarray(measured, dtype=float)
     values = {name: np.ravel(made) for name, made in predictions.items()}
     ends = np.concatenate([measured, *values.values()])
+    ends = ends[np.isfinite(ends)]  # a network that diverged has no points
     limits = ends.min() - 0.05 * np.ptp(ends), ends.max() + 0.05 * np.ptp(ends)
     with drawing(title, size=(4.0 * len(values), 4.6)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
@@ -346,6 +350,8 @@ def bars(
     `most` is where the axis ends, so that two figures can be compared.
     """
     published = published or {}
+    if unknown := [name for name in published if name not in values]:
+        raise ValueError(f"published = {unknown[0]!r}: must be one of {', '.join(values)}")
     with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, alt_text):
         axes = add_rows(figure, title, label, values)
         for row, (name, value) in enumerate(values.items()):

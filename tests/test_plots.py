@@ -16,6 +16,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import colors, pyplot
+from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import root_mean_squared_error
@@ -179,6 +180,30 @@ def test_series_differ_in_color_dash_and_marker_and_colors_are_safe(drawn):
     assert len({str(curve._dash_pattern) for curve in curves}) == 7
     with pytest.raises(ValueError, match="8 series in one figure: must be at most 7"):
         plots.lines([1, 2], {str(n): [n, n + 1] for n in range(8)}, **axes_of)
+
+
+def test_more_marks_than_dashes_are_refused():
+    marked = {f"m{n}": n for n in range(8)}
+    with pytest.raises(ValueError, match="8 marks in one figure: must be at most 7"):
+        plots.lines([1, 2], {"a": [1, 2]}, **axes_of, marked=marked)
+
+
+def test_a_published_figure_of_no_row_is_refused():
+    with pytest.raises(ValueError, match="published = 'b': must be one of a"):
+        plots.bars({"a": 1}, title="A title", label="share", published={"a": 1, "b": 2})
+
+
+def test_a_model_that_diverged_has_no_points_and_leaves_the_scale_to_the_others(drawn):
+    made = {"good": [1.0, 3.0], "diverged": [np.nan, np.inf]}
+    plots.predicted_vs_measured([1, 2], made, title="A title", quantity="load (N)")
+    assert [axes.get_xlim() for axes in drawn[0].axes] == [pytest.approx((0.9, 3.1))] * 2
+
+
+def test_panels_fill_rows_and_the_rest_of_the_last_row_is_empty():
+    figure = Figure()
+    panels = house.add_panels(figure, 4, 3)
+    assert panels == figure.axes[:4]
+    assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
 
 
 def test_several_runs_are_drawn_as_median_and_range(drawn):
