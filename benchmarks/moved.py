@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.reproducible import run
 from course import claims
-from course.catalog import choose
+from course.catalog import LessonError, choose
 from course.claims import Band, Claim
 from course.runs import judge
 from course.runs.records import Record
@@ -34,9 +34,13 @@ def main() -> None:
     parser.add_argument("lessons", nargs="*", help="such as 05 or 02..05; by default all")
     parser.add_argument("--full", action="store_true", help="full mode in place of fast mode")
     arguments = parser.parse_args()
+    try:
+        lessons = choose(arguments.lessons)
+    except LessonError as error:
+        parser.error(str(error))
     count: Counter[str] = Counter()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
-    for lesson in choose(arguments.lessons):
+    for lesson in lessons:
         with tempfile.TemporaryDirectory() as folder:
             record, _ = run(lesson, not arguments.full, Path(folder), {})
         versions = record.versions

@@ -141,6 +141,17 @@ def files_of_tests(module: str, root: Path) -> list[str]:
     return own + TESTS.get(module, [])
 
 
+def named(text: str, root: Path) -> str:
+    """Return a module, named in any way, from `root`. Raises ValueError where there is none or it has no tests."""
+    path = (root / text).resolve()
+    if not path.is_file() or not path.is_relative_to(root):
+        raise ValueError(f"{text}: no such file in {root}")
+    module = path.relative_to(root).as_posix()
+    if not files_of_tests(module, root):
+        raise ValueError(f"{text}: has no tests")
+    return module
+
+
 def mutants_of(module: str, root: Path) -> list[Mutant]:
     """Return the mutants of a module but for how figures look, and in topics for what draws them."""
     text = (root / module).read_text(encoding="utf-8")
@@ -252,7 +263,12 @@ def main() -> int:
     os.chdir(root)
     sys.path.insert(0, str(root))
     explained = explanations(root / "benchmarks" / "survivors.toml")
-    modules = options.modules or imported_by_lessons(root)
+    if options.share < 1:
+        parser.error(f"--share {options.share}: must be at least 1")
+    try:
+        modules = [named(text, root) for text in options.modules] or imported_by_lessons(root)
+    except ValueError as error:
+        parser.error(str(error))
     if root == ROOT:
         _prepare()
     total: Counter[str] = Counter()

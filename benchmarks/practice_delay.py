@@ -6,9 +6,9 @@ The first line of an exercise is the time until its process is ready, which a le
 first that needs Keras waits for its import, those after it do not.
 """
 
+import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,8 +25,11 @@ SAVES = 10
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("exercises", nargs="+", help="such as 01.1")
+    exercises = parser.parse_args().exercises
     judge.prepare()  # as the command does
-    for exercise in sys.argv[1:]:
+    for exercise in exercises:
         with tempfile.TemporaryDirectory() as folder:
             os.environ["JUPYTER_DATA_DIR"] = folder
             measure(Path(folder, "my-course"), exercise)

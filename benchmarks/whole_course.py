@@ -18,6 +18,7 @@ import psutil
 
 from course.catalog import all_lessons
 from course.runs import cluster
+from course.runs.plan import plan
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def main() -> None:
 
 def course(workers: int, fast: bool) -> tuple[float, float, float]:
     """Run all lessons; returns wall seconds, seconds that the cores were busy, and the sum over the lessons' cells."""
-    jobs = cluster.plan(all_lessons(), ["fast=true"] if fast else [], "solutions")
+    jobs = plan(all_lessons(), ["fast=true"] if fast else [], "solutions")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         busy = busy_seconds()

@@ -8,7 +8,7 @@ dash and marker, so that grey print will do.
 
 import base64
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,6 +99,14 @@ def add_rows(
     return axes
 
 
+def add_panels(figure: Figure, count: int, columns: int) -> list[Axes]:
+    """Add axes for `count` panels, in rows of `columns`; what is left of the last row stays empty."""
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False)
+    for spare in grid.flat[count:]:
+        spare.set_axis_off()
+    return list(grid.flat[:count])
+
+
 class _OneNotation(LogFormatterMathtext):
     """Plain numbers where all powers of ten on an axis lie from 0.001 to 10,000, else powers for all."""
 
@@ -131,14 +139,19 @@ def styled(series: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
 
     Raises ValueError for more than can be told apart.
     """
-    if len(series) > len(COLORS):
-        raise ValueError(
-            f"{len(series)} series in one figure: must be at most {len(COLORS)}; draw those that matter"
-        )
+    refuse_more_than_styles("series", series)
     for (name, values), color, dash, marker in zip(
         series.items(), COLORS, DASHES, MARKERS, strict=False
     ):
         yield {"label": name, "color": color, "linestyle": dash, "marker": marker}, values
+
+
+def refuse_more_than_styles(what: str, things: Collection) -> None:
+    """Raise ValueError for more `things` than there are colors, dashes and markers to tell them apart."""
+    if len(things) > len(COLORS):
+        raise ValueError(
+            f"{len(things)} {what} in one figure: must be at most {len(COLORS)}; draw those that matter"
+        )
 
 
 def show(figure: Figure, title: str, alt: str) -> None:

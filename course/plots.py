@@ -4,7 +4,7 @@ Several runs of one thing are drawn as their median with a band from the least t
 The style is that of `course.figure`, which also shows picture and alt text.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from course.figure import (
     add_rows,
     drawing,
     make_logarithmic,
+    refuse_more_than_styles,
     styled,
 )
 
@@ -42,6 +43,8 @@ def lines(
     `log` names the logarithmic axes, "x", "y" or "xy"; `marked` names places on the x axis. A single series of few
     points has a marker at each. `names_below` puts the names below the axes, where they can hide no curve.
     """
+    marked = marked or {}
+    refuse_more_than_styles("marks", marked)
     x = np.asarray(x)
     few = len(series) == 1 and len(x) <= 24
     spacing = 1 if few else max(1, len(x) // 8)  # of markers
@@ -53,24 +56,37 @@ def lines(
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for number, (style, values) in enumerate(styled(series)):
             runs = np.atleast_2d(np.asarray(values, dtype=float))
-            median = np.nanmedian(runs, axis=0) if len(runs) > 1 else runs[0]
+            median = _of_each_point(np.nanmedian, runs) if len(runs) > 1 else runs[0]
             axes.plot(x, median, **style, markevery=(number % spacing, spacing))
             alt_text.append(trend(style["label"], x, median, x_label))
             if len(runs) > 1:
-                low = np.nanmin(runs, axis=0)
-                high = np.nanmax(runs, axis=0)
+                low = _of_each_point(np.nanmin, runs)
+                high = _of_each_point(np.nanmax, runs)
                 band = f"median and range of {len(runs)} runs"
                 axes.fill_between(x, low, high, color=style["color"], alpha=0.2, linewidth=0)
-                alt_text.append(
-                    f"Its {len(runs)} runs end between {low[-1]:.3g} and {high[-1]:.3g}."
-                )
-        for dash, (name, place) in zip(DASHES[::-1], (marked or {}).items(), strict=False):
+                alt_text += _ends(runs)
+        for dash, (name, place) in zip(DASHES[::-1], marked.items(), strict=False):
             axes.axvline(place, color=GREY, linestyle=dash, label=f"{name}: {place:.3g}")
             alt_text.append(f"Marked: {name} at {place:.3g}.")
         if names_below:
             figure.legend(title=band, loc="outside lower center", ncols=2)
         else:
             axes.legend(title=band)
+
+
+def _of_each_point(statistic: Callable, runs: NDArray) -> NDArray:
+    """Return a statistic of the runs (runs, points) at each point, NaN where no run has a value."""
+    known = ~np.isnan(runs).all(axis=0)
+    found = np.full(len(known), np.nan)
+    found[known] = statistic(runs[:, known], axis=0)
+    return found
+
+
+def _ends(runs: NDArray) -> Iterator[str]:
+    """Say where the runs (runs, points) end, each with its last value that is a number."""
+    known = [run[~np.isnan(run)] for run in runs]
+    if ends := [run[-1] for run in known if run.size]:
+        yield f"Its {len(runs)} runs end between {min(ends):.3g} and {max(ends):.3g}."
 
 
 def trend(name: str, x: NDArray, y: NDArray, x_label: str) -> str:
@@ -104,12 +120,14 @@ def learning_curves(
 
     `histories`: what `fit` returned, or its `history` dictionary, or a list of them, one a seed (a run that
     stopped early just ends early). `y_label` carries the unit; it is the metric's name when left out.
-    Raises KeyError for a metric that was not recorded.
+    Raises KeyError for a metric that was not recorded, ValueError where validation was not measured after each epoch.
     """
     histories = histories if isinstance(histories, list) else [histories]
     runs: list[dict[str, list[float]]] = [getattr(run, "history", run) for run in histories]
     if metric not in runs[0]:
         raise KeyError(f"metric = {metric!r}: must be one of {', '.join(runs[0])}")
+    for run in runs:
+        refuse_epochs_without_validation(run, metric)
     epochs = max(len(run[metric]) for run in runs)
     series = {}
     for part, key in {"training": metric, "validation": f"val_{metric}"}.items():
@@ -117,6 +135,16 @@ def learning_curves(
             series[part] = [_padded(run[key], epochs) for run in runs]
     y_label = y_label or metric.replace("_", " ")
     lines(np.arange(1, epochs + 1), series, title=title, x_label="epoch", y_label=y_label, log=log)
+
+
+def refuse_epochs_without_validation(run: Mapping[str, Any], metric: str = "loss") -> None:
+    """Raise ValueError where validation was measured after some epochs alone: a history does not tell after which."""
+    epochs = len(run[metric])
+    measured = len(run.get(f"val_{metric}", run[metric]))
+    if measured != epochs:
+        raise ValueError(
+            f"val_{metric} has {measured} values for {epochs} epochs: must have one an epoch, as with validation_freq=1"
+        )
 
 
 def _padded(values: Sequence[float], length: int) -> list[float]:
@@ -290,6 +318,7 @@ def predicted_vs_measured(
     measured = np.asarray(measured, dtype=float)
     values = {name: np.ravel(made) for name, made in predictions.items()}
     ends = np.concatenate([measured, *values.values()])
+    ends = ends[np.isfinite(ends)]  # a network that diverged has no points
     limits = ends.min() - 0.05 * np.ptp(ends), ends.max() + 0.05 * np.ptp(ends)
     with drawing(title, size=(4.0 * len(values), 4.6)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
@@ -321,6 +350,8 @@ def bars(
     `most` is where the axis ends, so that two figures can be compared.
     """
     published = published or {}
+    if unknown := [name for name in published if name not in values]:
+        raise ValueError(f"published = {unknown[0]!r}: must be one of {', '.join(values)}")
     with drawing(title, size=(7.0, 1.5 + 0.4 * len(values))) as (figure, alt_text):
         axes = add_rows(figure, title, label, values)
         for row, (name, value) in enumerate(values.items()):

@@ -9,7 +9,15 @@ import sys
 import pytest
 
 from benchmarks.module_mutants import mutants
-from benchmarks.mutation import ROOT, explanations, files_of_tests, imported_by_lessons, mutants_of
+from benchmarks.mutation import (
+    ROOT,
+    explanations,
+    files_of_tests,
+    imported_by_lessons,
+    main,
+    mutants_of,
+    named,
+)
 
 PLANTED = '''"""Planted."""
 
@@ -111,6 +119,33 @@ def test_running_nothing_fails(run):
     (run.folder / "lessons" / "01.py").write_text("import course", encoding="utf-8")
     status, _, counted = run()
     assert (status, counted["mutants"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["course/plots.py", "./course/plots.py", "tests/../course/plots.py", f"{ROOT}/course/plots.py"],
+)
+def test_a_module_may_be_named_in_any_way(text):
+    assert named(text, ROOT) == "course/plots.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["course/nothing.py"], "course/nothing.py: no such file in"),
+        (["../else.py"], "../else.py: no such file in"),
+        (["course/__init__.py"], "course/__init__.py: has no tests"),
+        (["--share", "0"], "--share 0: must be at least 1"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_in_a_line(arguments, says, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mutation", *arguments])
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "exit_code"), [("x = 1", 5), ("def test_it(): assert 0", 1)])

@@ -16,6 +16,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import colors, pyplot
+from matplotlib.figure import Figure
 from PIL import Image
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import root_mean_squared_error
@@ -181,6 +182,30 @@ def test_series_differ_in_color_dash_and_marker_and_colors_are_safe(drawn):
         plots.lines([1, 2], {str(n): [n, n + 1] for n in range(8)}, **axes_of)
 
 
+def test_more_marks_than_dashes_are_refused():
+    marked = {f"m{n}": n for n in range(8)}
+    with pytest.raises(ValueError, match="8 marks in one figure: must be at most 7"):
+        plots.lines([1, 2], {"a": [1, 2]}, **axes_of, marked=marked)
+
+
+def test_a_published_figure_of_no_row_is_refused():
+    with pytest.raises(ValueError, match="published = 'b': must be one of a"):
+        plots.bars({"a": 1}, title="A title", label="share", published={"a": 1, "b": 2})
+
+
+def test_a_model_that_diverged_has_no_points_and_leaves_the_scale_to_the_others(drawn):
+    made = {"good": [1.0, 3.0], "diverged": [np.nan, np.inf]}
+    plots.predicted_vs_measured([1, 2], made, title="A title", quantity="load (N)")
+    assert [axes.get_xlim() for axes in drawn[0].axes] == [pytest.approx((0.9, 3.1))] * 2
+
+
+def test_panels_fill_rows_and_the_rest_of_the_last_row_is_empty():
+    figure = Figure()
+    panels = house.add_panels(figure, 4, 3)
+    assert panels == figure.axes[:4]
+    assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
+
+
 def test_several_runs_are_drawn_as_median_and_range(drawn):
     runs = random.normal(size=(5, 12))
     alt = alt_of(lambda: plots.lines(np.arange(12), {"loss": runs}, **axes_of))
@@ -192,6 +217,27 @@ def test_several_runs_are_drawn_as_median_and_range(drawn):
         assert (band.min(), band.max()) == (runs[:, place].min(), runs[:, place].max())
     assert axes.get_legend().get_title().get_text() == "median and range of 5 runs"
     assert f"5 runs end between {runs[:, -1].min():.3g} and {runs[:, -1].max():.3g}" in alt
+
+
+@pytest.mark.parametrize(
+    ("losses", "says"),
+    [
+        ([[9, 8], [4, 3, 2, 1]], "Its 2 runs end between 1 and 8."),
+        ([[9, np.nan], [4, np.nan]], "Its 2 runs end between 4 and 9."),
+        ([[np.nan], [np.nan]], "training has no values."),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_each_run_ends_with_its_last_number_also_where_it_stopped_early_or_diverged(losses, says):
+    runs = [{"loss": run} for run in losses]
+    assert alt_of(lambda: plots.learning_curves(runs, title="A title")).endswith(says)
+
+
+def test_losses_of_some_epochs_alone_are_refused_since_nobody_knows_of_which():
+    some = {"loss": [6, 5, 4, 3, 2, 1], "val_loss": [9, 8, 7]}
+    says = "val_loss has 3 values for 6 epochs: must have one an epoch, as with validation_freq=1"
+    with pytest.raises(ValueError, match=says):
+        plots.learning_curves([history, some], title="A title")
 
 
 def test_a_curve_is_described_by_its_ends_and_where_it_turns():

@@ -74,7 +74,7 @@ def put_together(
 ) -> NotebookNode:
     """Make one page of both notebooks; the cells in `anchors` can be linked to, `opening` (Markdown) follows the first.
 
-    Raises BookError where a picture has no alt text.
+    Raises BookError where a picture has no alt text, or a cell two pictures.
     """
     worked = {cell.id: cell for cell in notebooks["solutions"].cells}
     cells: list[NotebookNode] = []
@@ -212,6 +212,8 @@ def _shown(lesson: Lesson, cell: NotebookNode, outputs: list[NotebookNode]) -> N
             alt = details.get("alt", "").strip()
             if not alt:
                 raise BookError(f"{where}: its picture has no alt text")
+            if "mystnb" in shown.metadata:  # which holds one alt text
+                raise BookError(f"{where}: has two pictures; give each a cell")
             width = {"width": f"{details['width']}px"} if "width" in details else {}
             shown.metadata["mystnb"] = {"image": {"alt": alt, **width}}
         html = data.get("text/html", "")

@@ -44,7 +44,7 @@ def write(folder: Path, lessons: Iterable[Lesson], ref: str) -> list[tuple[Lesso
         why=f"{ref}: git has no such commit here",
     )
     folder = folder.resolve()
-    site.refuse_what_is_no_site(folder)
+    site.refuse_what_is_no_site(folder, "preview")
     found = []
     with tempfile.TemporaryDirectory(
         dir=site.parent(folder), prefix=f".{folder.name}."
@@ -69,7 +69,7 @@ def write(folder: Path, lessons: Iterable[Lesson], ref: str) -> list[tuple[Lesso
                 "parts/preview.html.j2", context | {"lesson": lesson, "changes": changes}
             )
             write_whole(made / f"{lesson.name}.html", text)
-        site.replace(folder, made)
+        site.replace(folder, made, "preview")
     return found
 
 

@@ -1,7 +1,8 @@
 """Build the site: whole or not at all.
 
 Sphinx writes into a temporary folder. Only when it has not warned, every link on every page leads somewhere, every
-picture says what it shows and no page asks another host for anything, that folder takes the place of the old site.
+picture says what it shows and no page asks another host for anything, that folder takes the place of the old site. Each
+site lists what was made for it, so that a build deletes nothing else.
 """
 
 import io
@@ -17,19 +18,17 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 from course.book import BookError, pages
-from course.files import empty_folder
+from course.files import empty_folder, write_whole
 
 CELL = re.compile(r"(\S+\.ipynb):(\d+)")  # a place in a notebook as Sphinx names it
 LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the third cell
+MARKER = ".course-{kind}"  # in a built folder: the names that the build made there
+LITTER = {".DS_Store", "Thumbs.db"}  # of file managers
 COLOR = re.compile(r"\x1b\[[\d;]*m")
-FETCHED = {
-    "script": "src",
-    "img": "src",
-    "iframe": "src",
-    "source": "src",
-    "audio": "src",
-    "video": "src",
-}
+LOADED = ("src", "poster", "data")  # attributes whose file a page needs
+ELSEWHERE = r"((?:https?:)?//[^\s'\")]+)"  # an address on another host
+ADDRESS = re.compile(rf"\s*{ELSEWHERE}", re.IGNORECASE)
+IN_STYLE = re.compile(rf"""(?:url\(|@import)\s*['"]?\s*{ELSEWHERE}""", re.IGNORECASE)
 
 
 def build(site: Path) -> None:
@@ -52,7 +51,11 @@ def build(site: Path) -> None:
 
 def problems(site: Path) -> Iterator[str]:
     """Say what is wrong with a built site: links that lead nowhere, pictures without words, other hosts."""
-    read = {path: _Page(path) for path in sorted(site.glob("*.html"))}
+    paths = (path for path in site.rglob("*.html") if path.parts[len(site.parts)] != "_static")
+    read = {path: _Page(path) for path in sorted(paths)}
+    for sheet in sorted(site.rglob("*.css")):
+        for address in IN_STYLE.findall(sheet.read_text(encoding="utf-8")):
+            yield f"{sheet.relative_to(site).as_posix()}: asks another host: {address}"
     for path, page in read.items():
         name = path.relative_to(site).as_posix()
         yield from (f"{name}: {problem}" for problem in page.problems)
@@ -127,18 +130,26 @@ def _place(warning: str, source: Path) -> str:
     return CELL.sub(name, warning).replace(f"{source}/", "book/")
 
 
-def refuse_what_is_no_site(site: Path) -> None:
-    """Raise BookError where `site` is a file, or a folder that holds something else."""
-    if site.is_file() or (
-        site.exists() and any(site.iterdir()) and not (site / "searchindex.js").exists()
-    ):
-        raise BookError(f"{site}: is not a site that was built before; choose another folder")
+def refuse_what_is_no_site(site: Path, kind: str = "site") -> None:
+    """Raise BookError where `site` is a file, or a folder that holds something that no build of this kind made."""
+    if not site.exists() or (site.is_dir() and not any(site.iterdir())):
+        return
+    marker = site / MARKER.format(kind=kind)
+    if not marker.is_file():
+        raise BookError(f"{site}: is not a {kind} that was built before; choose another folder")
+    made = {marker.name, *LITTER, *marker.read_text(encoding="utf-8").splitlines()}
+    if others := sorted(path.name for path in site.iterdir() if path.name not in made):
+        raise BookError(
+            f"{site / others[0]}: no build made this; move it, or choose another folder"
+        )
 
 
-def replace(site: Path, made: Path) -> None:
+def replace(site: Path, made: Path, kind: str = "site") -> None:
     """Put the new site in place of the old one. Raises BookError where something else is there."""
     old = made.with_name("old")
-    refuse_what_is_no_site(site)
+    refuse_what_is_no_site(site, kind)
+    names = sorted(path.name for path in made.iterdir())
+    write_whole(made / MARKER.format(kind=kind), "\n".join(names))
     if site.exists():
         site.rename(old)
     try:
@@ -162,17 +173,27 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         have = {name: value or "" for name, value in attrs}
-        self.ids |= {have[name] for name in ("id", "name") if name in have}
+        self.ids.add(have.get("id", ""))
+        if tag == "a":
+            self.ids.add(have.get("name", ""))
         if tag == "img" and not have.get("alt", "").strip():
             self.problems.append(f"the picture {have.get('src', '')} has no alt text")
         if tag in ("a", "link") and "href" in have:
             self.links.append(have["href"])
-        if tag in FETCHED and (address := have.get(FETCHED[tag], "")):
-            self.links.append(address)
-        fetched = have.get(FETCHED.get(tag, ""), "") or (
-            have.get("href", "") if tag == "link" else ""
-        )
-        if re.match(r"(https?:)?//", fetched) and have.get("rel") != "canonical":
-            self.problems.append(f"<{tag}> asks another host: {fetched}")
+        self.links += [have[name] for name in LOADED if have.get(name)]
+        for name, value in have.items():
+            only_named = name.startswith("xmlns") or have.get("rel") == "canonical"
+            if not only_named and (tag, name) != ("a", "href"):
+                self._refuse_elsewhere(tag, name, value)
 
     handle_startendtag = handle_starttag
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style":
+            self._refuse_elsewhere("style", "style", data)
+
+    def _refuse_elsewhere(self, tag: str, name: str, value: str) -> None:
+        parts = value.split(",") if name.endswith("srcset") else [value]
+        found = [match[1] for part in parts if (match := ADDRESS.match(part))]
+        found += IN_STYLE.findall(value) if name == "style" else []
+        self.problems += [f"<{tag}> asks another host: {address}" for address in found]

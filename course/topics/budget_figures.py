@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, GREY, MARKERS, add_axes, drawing, make_logarithmic, styled
+from course.figure import (
+    COLORS,
+    GREY,
+    MARKERS,
+    add_axes,
+    drawing,
+    make_logarithmic,
+    refuse_more_than_styles,
+    styled,
+)
 from course.sketch import GREEN, ORANGE, arrow, box, note, sketch
 from course.topics.budget import Setting
 
@@ -37,6 +46,7 @@ def search_sketch() -> None:
 
 def places_plot(panels: Mapping[str, Sequence[Setting]], *, title: str) -> None:
     """Draw the settings of each search by rate and weight decay; below each, ticks mark its different rates."""
+    refuse_more_than_styles("panels", panels)
     with drawing(title, size=(7.4, 3.6)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
@@ -114,6 +124,7 @@ def best_of_plot(
     tries: ArrayLike, panels: Mapping[str, tuple[ArrayLike, ArrayLike]], *, title: str, y_label: str
 ) -> None:
     """Draw what the best of `tries` (points,) gains: computed as a line, measured as points, for each of `panels`."""
+    refuse_more_than_styles("panels", panels)
     tries = np.asarray(tries)
     with drawing(title) as (figure, alt_text):
         axes = add_axes(figure, title, "tries of which the best is taken", y_label)

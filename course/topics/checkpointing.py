@@ -53,7 +53,7 @@ def distances(found: Mapping[str, float], *, title: str) -> None:
         axes = add_axes(figure, title, "largest difference of any weight", "")
         names = list(found)[::-1]
         axes.barh(names, [found[name] for name in names], color=COLORS[0], height=0.6)
-        axes.set_xlim(0, 1.25 * max(found.values()))
+        axes.set_xlim(0, 1.25 * max(found.values()) or 1)  # all may be 0
         axes.grid(visible=False, axis="y")
         for place, name in enumerate(names):
             value = found[name]

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from course.figure import COLORS, drawing, styled
+from course.figure import COLORS, add_panels, drawing, styled
 from course.sketch import GREEN, ORANGE, Point, arrow, box, circle, note, sketch
 
 INPUTS = ("bill length", "bill depth", "flipper", "mass")
@@ -69,14 +69,14 @@ def pair_plot(rows: pd.DataFrame, groups: ArrayLike, *, title: str) -> None:
     pairs = list(combinations(rows.columns, 2))
     with drawing(title, size=(7.5, 5.2)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
-        panels = figure.subplots(-(-len(pairs) // 3), 3)
-        for axes, (across, up) in zip(panels.flat, pairs, strict=True):
+        panels = add_panels(figure, len(pairs), 3)
+        for axes, (across, up) in zip(panels, pairs, strict=True):
             for style, name in styled({name: name for name in np.unique(names)}):
                 chosen = rows[names == name]
                 style = style | {"linestyle": "", "markersize": 3, "alpha": 0.6}
                 axes.plot(chosen[across], chosen[up], **style)
             axes.set(xlabel=across, ylabel=up)
-        handles, entries = panels.flat[0].get_legend_handles_labels()
+        handles, entries = panels[0].get_legend_handles_labels()
         figure.legend(handles, entries, loc="outside lower center", ncols=len(entries))
         means = rows.groupby(names).mean()
         for name, middle in means.iterrows():

@@ -161,8 +161,8 @@ def mean_average_precision(truth: Boxes, found: Boxes, *, least_overlap: float =
 def matches(truth: Boxes, found: Boxes, *, least_overlap: float = 0.5) -> NDArray:
     """Say which detections are right, (found,) bool; `found` comes with the best score first.
 
-    Each takes, from the true boxes of its canvas and class that are still free, the one that it overlaps most. It is
-    right if the overlap is at least `least_overlap`.
+    Each takes, from the true boxes of its canvas and class that are still free, the one that it overlaps most, of
+    several the last, as COCO has it. It is right if the overlap is at least `least_overlap`.
     """
     right = np.zeros(len(found.score), bool)
     free = np.ones(len(truth.score), bool)
@@ -175,7 +175,8 @@ def matches(truth: Boxes, found: Boxes, *, least_overlap: float = 0.5) -> NDArra
             candidates = np.where(free[true], candidates, -1)
             if candidates.size and candidates.max() >= least_overlap:
                 right[row] = True
-                free[true[candidates.argmax()]] = False
+                last = len(candidates) - 1 - candidates[::-1].argmax()
+                free[true[last]] = False
     return right
 
 

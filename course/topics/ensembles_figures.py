@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, GREY, add_axes, add_rows, drawing, styled
+from course.figure import COLORS, GREY, add_axes, add_panels, add_rows, drawing, styled
 from course.sketch import GREEN, ORANGE, arrow, box, circle, note, sketch
 
 APART = 0.3  # of a row, between the first and the last run
@@ -91,7 +91,7 @@ def gains_by_length(gains: Mapping[str, ArrayLike], *, title: str, y_label: str)
     """
     with drawing(title, size=(9.0, 3.4)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
-        panels = figure.subplots(1, len(gains))
+        panels = add_panels(figure, len(gains), len(gains))
         for axes, (name, values) in zip(panels, gains.items(), strict=True):
             runs = np.asarray(values, dtype=float)
             lengths = np.arange(1, len(runs) + 1)

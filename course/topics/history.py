@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from course.figure import COLORS, DASHES, GREY, add_axes, drawing, make_logarithmic
+from course.plots import refuse_epochs_without_validation
 from course.sketch import BLUE, GREEN, ORANGE, arrow, box, note, sketch
 
 
@@ -59,8 +60,11 @@ def run_curves(
     """Draw the loss of every run as a thin line, training left and validation right.
 
     With `lowest` above 0 the axis is logarithmic, and what lies below is drawn there. With `mark` the lines are faint,
-    and a dot shows the highest loss of each run, a square the last.
+    and a dot shows the highest loss of each run, a square the last. Raises ValueError where validation was not measured
+    after each epoch.
     """
+    for history in histories:
+        refuse_epochs_without_validation(history)
     with drawing(title, size=(7.0, 3.4)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left")
         panels = figure.subplots(1, 2, sharey=True)

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,8 +57,8 @@ def run_hosts(
 ) -> list[str]:
     """Run a program at the same time in each environment, with `data` in data.npz; return what each printed.
 
-    All share a folder. Raises RuntimeError with the last lines of an error when a program fails, and
-    TimeoutExpired after `timeout` seconds; no process is left.
+    All share a folder. Raises RuntimeError with the last lines of an error as soon as a program fails, and
+    TimeoutExpired where not all have ended after `timeout` seconds; no process is left.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -75,12 +76,29 @@ def run_hosts(
                     hosts.append(
                         subprocess.Popen(command, cwd=folder, env=variables, stdout=out, stderr=err)
                     )
-            for number, host in enumerate(hosts):
-                if host.wait(timeout):
-                    last = (folder / f"{number}.err").read_text().strip().splitlines()[-3:]
-                    raise RuntimeError(f"host {number} of {len(hosts)}: " + "\n".join(last))
+            _wait(hosts, folder, timeout)
             return [(folder / f"{number}.out").read_text().strip() for number in range(len(hosts))]
         finally:
             for host in hosts:
                 host.kill()
                 host.wait()
+
+
+def _wait(hosts: Sequence[subprocess.Popen], folder: Path, timeout: float) -> None:
+    """Wait until all hosts have ended, however they wait for each other. Raises as `run_hosts` does."""
+    names = [f"host {number} of {len(hosts)}" for number in range(len(hosts))]
+    deadline = time.monotonic() + timeout
+    while running := [name for name, host in zip(names, hosts, strict=True) if host.poll() is None]:
+        _refuse_failed(hosts, names, folder)
+        if time.monotonic() > deadline:
+            raise subprocess.TimeoutExpired(", ".join(running), timeout)
+        time.sleep(0.05)
+    _refuse_failed(hosts, names, folder)
+
+
+def _refuse_failed(hosts: Sequence[subprocess.Popen], names: Sequence[str], folder: Path) -> None:
+    for number, host in enumerate(hosts):
+        if host.returncode:
+            last = (folder / f"{number}.err").read_text().strip().splitlines()[-3:]
+            said = "\n".join(last) or f"ended with exit status {host.returncode}"
+            raise RuntimeError(f"{names[number]}: {said}")

@@ -137,7 +137,9 @@ def reliability(
                 f"{share:.2f} of those at {risk:.2f}"
                 for risk, share in zip(predicted, observed, strict=True)
             )
-            alt_text.append(f"{name}: ill are {pairs}.")
+            alt_text.append(
+                f"{name}: {f'ill are {pairs}' if pairs else 'no tenth has five patients'}."
+            )
         for axes in grid[-1]:
             axes.set_xlabel("predicted risk")
         for axes in grid[:, 0]:
@@ -158,4 +160,4 @@ def _tenths(y_true: NDArray, probability: NDArray) -> NDArray:
         test = binomtest(ill, int(inside.sum()))
         ends = test.proportion_ci(0.99)
         found.append((probability[inside].mean(), ill / inside.sum(), ends.low, ends.high))
-    return np.transpose(found)
+    return np.reshape(found, (-1, 4)).T

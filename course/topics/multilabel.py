@@ -8,7 +8,15 @@ from matplotlib.ticker import MultipleLocator
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from course.figure import COLORS, GREY, add_axes, drawing
+from course.figure import (
+    COLORS,
+    GREY,
+    MARKERS,
+    add_axes,
+    add_panels,
+    drawing,
+    refuse_more_than_styles,
+)
 from course.sketch import ORANGE, arrow, box, circle, note, sketch
 
 
@@ -76,9 +84,8 @@ def canvas_grid(canvases: NDArray, labels: NDArray, *, title: str, columns: int 
     rows = -(-len(canvases) // columns)
     with drawing(title, size=(1.3 * columns, 0.5 + 1.45 * rows)) as (figure, alt_text):
         figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-        for axes, canvas, name in zip(
-            figure.subplots(rows, columns).flat, canvases, names, strict=True
-        ):
+        panels = add_panels(figure, len(canvases), columns)
+        for axes, canvas, name in zip(panels, canvases, names, strict=True):
             axes.imshow(canvas, cmap="gray_r", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             axes.grid(visible=False)
@@ -89,11 +96,12 @@ def canvas_grid(canvases: NDArray, labels: NDArray, *, title: str, columns: int 
 
 def percent_dots(values: Mapping[str, Mapping[str, float]], *, title: str, label: str) -> None:
     """Draw values in percent as dots with their figures beside them: a row for each name, a color for each group."""
+    refuse_more_than_styles("groups", values)
     names: list[str] = []
     height = 1.4 + 0.4 * sum(map(len, values.values()))
     with drawing(title, size=(7.0, height)) as (figure, alt_text):
         axes = add_axes(figure, title, label, "")
-        for (group, of_group), color, marker in zip(values.items(), COLORS, "os", strict=False):
+        for (group, of_group), color, marker in zip(values.items(), COLORS, MARKERS, strict=False):
             for name, value in of_group.items():
                 place = (value, len(names))
                 names.append(f"{group}, {name}")

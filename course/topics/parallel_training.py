@@ -133,6 +133,8 @@ def train(
         raise ValueError(
             f"placement = {parts}: must hold each branch from 0 to {len(network) - 1} once"
         )
+    if summing not in range(len(parts)):
+        raise ValueError(f"summing = {summing}: must be between 0 and {len(parts) - 1}")
     most_rows = -(-batch // shards)
     classes = network[0].widths[-1]
     logits = np.zeros((shards, len(parts), most_rows, classes), x.dtype)
@@ -262,7 +264,7 @@ def speedup(
     N = devices / ways groups are data parallel, with `efficiency[N]` and `epochs[N]`; each is model parallel and
     `model` times as fast as one device: SU^M * SE_N * N * E_1 / E_N (Pal et al., IEEE Micro 39(5), 2019).
     """
-    groups = devices // ways
+    groups = _groups(devices, ways)
     return model * efficiency[groups] * groups * epochs[1] / epochs[groups]
 
 
@@ -273,8 +275,14 @@ def least_model_speedup(
 
     With MN = devices, M = ways: M * SE_MN / SE_N * E_N / E_MN (Pal et al., as above).
     """
-    groups = devices // ways
+    groups = _groups(devices, ways)
     return ways * efficiency[devices] / efficiency[groups] * epochs[groups] / epochs[devices]
+
+
+def _groups(devices: int, ways: int) -> int:
+    if ways < 1 or devices % ways:
+        raise ValueError(f"ways = {ways}: must divide the {devices} devices into equal groups")
+    return devices // ways
 
 
 def layers(vector: NDArray, widths: Sequence[int]) -> Iterator[tuple[NDArray, NDArray]]:

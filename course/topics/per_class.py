@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from course.figure import COLORS, DASHES, GREY, add_axes, drawing
+from course.figure import COLORS, DASHES, GREY, add_axes, drawing, refuse_more_than_styles
 from course.sketch import BLUE, LIGHT, ORANGE, note, sketch
 
 CLASSES = [
@@ -134,6 +134,7 @@ def panels(
         for axes, (name, series) in zip(grid.flat, figures.items(), strict=True):
             axes.set(title=name, xlabel=x_label)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            refuse_more_than_styles("series", series)
             for (label, values), color, dash in zip(series.items(), COLORS, DASHES, strict=False):
                 axes.plot(x, values, color=color, linestyle=dash, label=label)
                 alt_text.append(f"{name}, {label}: {_last(values)} on average in the last five.")

@@ -5,6 +5,7 @@ a network also limits each stream, which is why large checkpoints are written as
 once a manifest names them all, with their sums. Units are bytes and seconds.
 """
 
+import hashlib
 import io
 import json
 import math
@@ -92,9 +93,12 @@ def save_sharded(
     """Save named arrays in a new `folder`: an equal part of each in every one of `shards` files, a thread a file.
 
     `open_file` opens a path for writing. The manifest, with the sum of every file, comes last: without it there is
-    no checkpoint. Raises FileExistsError for a folder that exists, ValueError for less than one shard.
+    no checkpoint. Raises FileExistsError for a folder that exists, ValueError for less than one shard or an array that
+    NumPy's files do not keep.
     """
     above_zero(shards=shards)
+    for name, array in state.items():
+        _refuse_not_kept(name, np.asarray(array).dtype)
     folder.mkdir(parents=True)
     parts = [np.array_split(np.ravel(array), shards) for array in state.values()]
 
@@ -109,9 +113,9 @@ def save_sharded(
     with ThreadPoolExecutor(shards) as threads:
         sums = dict(threads.map(write, range(shards)))
     arrays = [[name, np.shape(array)] for name, array in state.items()]
-    write_whole(
-        folder / "manifest.json", json.dumps({"arrays": arrays, "sha256": sums}), durable=True
-    )
+    manifest = {"arrays": arrays, "sha256": sums}
+    sealed = json.dumps(manifest | {"seal": _seal(manifest)})
+    write_whole(folder / "manifest.json", sealed, durable=True)
 
 
 def load_sharded(folder: Path) -> dict[str, NDArray]:
@@ -121,7 +125,7 @@ def load_sharded(folder: Path) -> dict[str, NDArray]:
     """
     if not (folder / "manifest.json").exists():
         raise CheckpointError(f"{folder}: has no manifest.json, so its save did not come to an end")
-    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest = _intact(folder / "manifest.json")
     shards = []
     for name, expected in manifest["sha256"].items():
         path = folder / name
@@ -134,6 +138,30 @@ def load_sharded(folder: Path) -> dict[str, NDArray]:
         name: array.reshape(shape)
         for (name, shape), array in zip(manifest["arrays"], whole, strict=True)
     }
+
+
+def _refuse_not_kept(name: str, kind: np.dtype) -> None:
+    """Raise ValueError for a type that comes back from NumPy's files as another, or not at all."""
+    again = np.lib.format.descr_to_dtype(np.lib.format.dtype_to_descr(kind))
+    if kind.hasobject or again != kind:
+        raise ValueError(f"{name} is {kind}: NumPy's files do not keep this type; convert it first")
+
+
+def _seal(manifest: Any) -> str:
+    """Return the sum of a manifest, by which it is known to be whole."""
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+
+
+def _intact(path: Path) -> Any:
+    """Return what a manifest says. Raises CheckpointError where it is not as saved."""
+    try:
+        manifest = json.loads(path.read_bytes())
+        seal = manifest.pop("seal")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        manifest = seal = None
+    if seal != _seal(manifest):
+        raise CheckpointError(f"{path}: damaged; the checkpoint cannot be used")
+    return manifest
 
 
 def above_zero(**values: float) -> None:

@@ -41,8 +41,12 @@ class Worker:
     barrier: Any
 
     def wait(self) -> None:
-        """Wait until every worker is here."""
-        self.barrier.wait()
+        """Wait until every worker is here. Raises TimeoutError where one does not come."""
+        try:
+            self.barrier.wait()
+        except threading.BrokenBarrierError:
+            late = f"another worker has not come within {BARRIER_TIMEOUT:g} s"
+            raise TimeoutError(late) from None
 
 
 def cores() -> list[int]:

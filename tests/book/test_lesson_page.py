@@ -113,3 +113,11 @@ def test_links_between_notebooks_that_a_page_has_of_itself_are_left_out(trial):
     found = by_id(page(trial.lesson))
     assert found["98-opening"].source.startswith("# 98. A trial")
     assert found["98-hope"].source == "See [the same, solved](98_trial.ipynb)."
+
+
+def test_two_pictures_in_one_cell_are_refused_since_the_page_has_one_alt_text_for_both(trial):
+    trial.cells["picture"].outputs *= 2
+    trial.write()
+    says = r"solutions/98_trial\.ipynb: cell 98-picture: has two pictures; give each a cell"
+    with pytest.raises(BookError, match=says):
+        page(trial.lesson)

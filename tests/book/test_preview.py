@@ -56,7 +56,7 @@ def test_a_commit_that_there_is_not_is_refused(committed, tmp_path):
 
 def test_what_cannot_be_shown_is_named_and_leaves_the_old_preview(committed, tmp_path):
     out = tmp_path / "preview"
-    out.mkdir()
+    preview.write(out, [LESSON], "HEAD")
     (out / "searchindex.js").write_text("old")
     committed.write_text(committed.read_text().replace("The old words.", "[x](nothing.md)"))
     with pytest.raises(BookError, match=r"98_trial\.ipynb: cell 98-\w+: WARNING: .*nothing\.md"):

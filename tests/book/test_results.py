@@ -6,6 +6,7 @@ from course import claims
 from course.book import BookError, results
 from course.book.strip import strip
 from course.catalog import all_lessons
+from tests.book.conftest import CLAIMS
 
 
 def rewrite(lessons, old, new):
@@ -25,6 +26,41 @@ def test_a_result_has_its_words_range_promise_source_and_the_cell_that_makes_it(
     )
     assert found.href == "98_trial.html#cell-98-claim"
     assert found.machine["full"]["keras"] == "3.15.1"
+
+
+FACTS = """
+["98.fact"]
+kind = "fact"
+words = "a fact"
+unit = ""
+digits = 0
+
+["98.fact".full]
+equals = {value}
+values = [{value}, {value}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "shown", "promise"),
+    [
+        ('fact("98.fact", "a fact", found)', 1.0, "holds", "must hold"),
+        ('fact("98.fact", "a fact", found, equals=True)', 1.0, "holds", "must hold"),
+        ('fact("98.fact", "a fact", found, equals=1)', 1.0, "1", "must be 1"),
+        ('fact(f"98.{name}", "a fact", found, equals=1)', 1.0, "1", "must be 1"),
+        ('fact("98.fact", "a fact", found, equals=0)', 0.0, "0", "must be 0"),
+        ('fact("98.fact", "a fact", found, equals=False)', 0.0, "0", "must be 0"),
+        ('fact("98.fact", "a fact", found, equals=7)', 7.0, "7", "must be 7"),
+    ],
+)
+def test_a_fact_that_is_true_holds_and_one_that_is_a_number_shows_it(
+    trial, lessons, code, value, shown, promise
+):
+    trial.cells["claim"].source = code
+    trial.write()
+    rewrite(lessons, CLAIMS, CLAIMS + FACTS.format(value=value))
+    found = results.measured()[-1]
+    assert (found.name, found.shown, found.promise) == ("98.fact", shown, promise)
 
 
 @pytest.mark.parametrize(

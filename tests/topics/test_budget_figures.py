@@ -1,6 +1,7 @@
 """The figures of lesson 19, read out: every number is counted or worked out by hand."""
 
 import numpy as np
+import pytest
 
 from course.topics.budget import Setting
 from course.topics.budget_figures import (
@@ -54,3 +55,11 @@ def test_the_best_of_several_is_read_out_as_computed_and_as_measured(capsys):
     best_of_plot([2, 10], panels, title="A title", y_label="gain (MPa)")
     told = capsys.readouterr().out
     assert "here: the best of 10 gains 1.5 computed, 1.25 measured." in told
+
+
+def test_more_panels_than_can_be_told_apart_are_refused():
+    panels = {str(number): ([1, 2], [1, 2]) for number in range(8)}
+    with pytest.raises(ValueError, match="8 panels in one figure: must be at most 7"):
+        best_of_plot([2, 10], panels, title="A title", y_label="gain (MPa)")
+    with pytest.raises(ValueError, match="8 panels in one figure: must be at most 7"):
+        places_plot(dict.fromkeys(panels, ()), title="A title")

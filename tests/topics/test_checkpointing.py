@@ -1,5 +1,7 @@
 """The figures of lesson 11 in words, and what was measured in PyTorch as it is printed."""
 
+import pytest
+
 from course.topics import checkpointing
 
 STORED = """
@@ -39,3 +41,9 @@ def test_the_sketch_tells_of_the_kill_and_of_both_processes(capsys):
     for words in ("checkpoints 1, 2 and 3", "killed", "A second process loads checkpoint 3"):
         assert words in told
     assert checkpointing.SAVES[-1] < checkpointing.KILL
+
+
+@pytest.mark.filterwarnings("error")
+def test_runs_that_all_end_exactly_alike_are_drawn_without_a_warning(capsys):
+    checkpointing.distances({"a": 0.0, "b": 0.0}, title="T")
+    assert capsys.readouterr().out == "T. b: 0, to the last bit. a: 0, to the last bit.\n"

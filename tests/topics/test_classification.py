@@ -1,5 +1,7 @@
 """The figures of lesson 03 tell what is in the data that they draw, as counted here by hand or by pandas."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,3 +64,11 @@ def test_classes_are_counted_in_both_parts_of_each_split(shown):
     assert [bar.get_height() for bar in training] == [4] * 8 + [0] * 2
     assert [bar.get_height() for bar in validation] == [0] * 8 + [4] * 2
     assert "4 of digit 8, 4 of digit 9." in alt
+
+
+@pytest.mark.parametrize("columns", ["ab", "abcde"])
+def test_any_number_of_columns_has_a_panel_a_pair(shown, columns):
+    rows = pd.DataFrame(np.eye(len(columns)), columns=list(columns))
+    classification.pair_plot(rows, list("xyxyx"[: len(columns)]), title="T")
+    pairs = [(axes.get_xlabel(), axes.get_ylabel()) for axes in shown[0][0].axes if axes.axison]
+    assert pairs == [*itertools.combinations(columns, 2)]

@@ -35,10 +35,13 @@ def table(*rows):
     return Boxes(*map(np.array, zip(*rows, strict=True)))
 
 
-def random_boxes(random, objects, canvases=12, classes=4):
-    """True boxes, and detections that are the same moved a little, some of another class, with many equal scores."""
-    corner = random.uniform(0, 40, (objects, 2))
-    box = np.hstack([corner, corner + random.uniform(4, 24, (objects, 2))])
+def random_boxes(random, objects, canvases=12, classes=4, decimals=9, room=40):
+    """True boxes, and detections that are the same moved a little, some of another class, with many equal scores.
+
+    With no `decimals` many overlap equally, above all in little `room`.
+    """
+    corner = random.uniform(0, room, (objects, 2))
+    box = np.hstack([corner, corner + random.uniform(4, 24, (objects, 2))]).round(decimals)
     truth = Boxes(
         random.integers(canvases, size=objects),
         box,
@@ -46,7 +49,7 @@ def random_boxes(random, objects, canvases=12, classes=4):
         np.ones(objects),
     )
     near = random.integers(objects, size=2 * objects)
-    moved = box[near] + random.normal(0, 2, (2 * objects, 4))
+    moved = (box[near] + random.normal(0, 2, (2 * objects, 4))).round(decimals)
     moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
     label = np.where(
         random.random(2 * objects) < 0.8,
@@ -103,6 +106,20 @@ def test_mean_average_precision_equals_pycocotools_also_where_scores_are_equal(s
     ours = mean_average_precision(truth, found, least_overlap=least_overlap)
     assert 0.05 < ours < 0.95
     assert ours == pytest.approx(coco(truth, found, least_overlap), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_mean_average_precision_equals_pycocotools_also_where_overlaps_are_equal(seed):
+    truth, found = random_boxes(
+        np.random.default_rng(seed), objects=120, classes=1, decimals=0, room=8
+    )
+    assert mean_average_precision(truth, found) == pytest.approx(coco(truth, found, 0.5), abs=1e-12)
+
+
+def test_of_two_true_boxes_that_it_overlaps_equally_a_detection_takes_the_last():
+    truth = table((0, (0, 0, 10, 10), 1, 1.0), (0, (2, 0, 12, 10), 1, 1.0))
+    found = table((0, (1, 0, 11, 10), 1, 0.9), (0, (4, 0, 14, 10), 1, 0.8))
+    assert matches(truth, found).tolist() == [True, False]
 
 
 def test_average_precision_equals_a_case_worked_by_hand():

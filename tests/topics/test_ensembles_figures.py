@@ -59,3 +59,8 @@ def test_the_sketches_say_what_is_averaged_and_where_the_mean_lies(capsys):
     assert "the weights of three networks are averaged into one network" in told
     assert "the three predictions are averaged" in told
     assert "their mean lies between the regions" in told
+
+
+def test_gains_of_a_single_setting_are_drawn(shown):
+    gains_by_length({"a": np.zeros((3, 2))}, title="T", y_label="points")
+    assert [axes.get_ylabel() for axes in shown[0][0].axes] == ["points"]

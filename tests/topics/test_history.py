@@ -33,6 +33,12 @@ def test_every_run_is_a_line_in_each_panel(shown):
     )
 
 
+def test_runs_without_a_validation_loss_an_epoch_are_refused():
+    some = {"loss": [0.7, 0.2], "val_loss": [0.6]}
+    with pytest.raises(ValueError, match="val_loss has 1 values for 2 epochs"):
+        history.run_curves([*RUNS, some], title="Three runs")
+
+
 def test_what_a_logarithm_cannot_show_is_drawn_at_the_lowest_value(shown):
     history.run_curves(RUNS, title="Two runs", lowest=0.01)
     training = shown[0][0].axes[0]

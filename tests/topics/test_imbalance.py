@@ -67,3 +67,8 @@ def test_risks_are_taken_together_by_tenths():
     predicted, observed, *_ = imbalance._tenths(np.ones(20), risk)
     assert predicted == pytest.approx([0.29, 0.35, 0.41])
     assert observed.tolist() == [1, 1, 1]
+
+
+def test_a_panel_without_five_patients_in_any_tenth_says_so(capsys):
+    imbalance.reliability([0, 1, 0, 1], {"a": [0.1, 0.2, 0.3, 0.9]}, title="T")
+    assert capsys.readouterr().out == "T. a: no tenth has five patients.\n"

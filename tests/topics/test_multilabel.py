@@ -1,6 +1,7 @@
 """The canvases of lesson 08 have the labels of the digits on them, and its figures say what they show."""
 
 import numpy as np
+import pytest
 
 from course.topics import multilabel
 
@@ -65,3 +66,19 @@ def test_the_moved_half_is_where_the_weighted_loss_of_an_even_chance_is_least():
     weights = np.array([0.5, 1.0, 3.0, 20.0])
     losses = -weights[:, None] * 0.5 * np.log(answers) - 0.5 * np.log(1 - answers)
     assert np.allclose(multilabel.moved_half(weights), answers[losses.argmin(axis=1)], atol=0.001)
+
+
+def test_every_group_of_percentages_is_drawn_and_more_than_can_be_told_apart_are_refused(capsys):
+    groups = {name: {"x": number} for number, name in enumerate("abcdefgh")}
+    three = {name: groups[name] for name in "abc"}
+    multilabel.percent_dots(three, title="T", label="%")
+    assert capsys.readouterr().out == "T. a, x: 0.0. b, x: 1.0. c, x: 2.0.\n"
+    with pytest.raises(ValueError, match="8 groups in one figure: must be at most 7"):
+        multilabel.percent_dots(groups, title="T", label="%")
+
+
+@pytest.mark.parametrize(("number", "columns"), [(7, 5), (1, 1)])
+def test_any_number_of_canvases_can_be_drawn(number, columns, capsys):
+    canvases, labels = np.zeros((number, 28, 28)), np.ones((number, 10))
+    multilabel.canvas_grid(canvases, labels, title="T", columns=columns)
+    assert capsys.readouterr().out.startswith(f"T. {number} canvases with the digits 0 1 2")

@@ -241,6 +241,28 @@ def test_a_placement_that_loses_or_repeats_a_branch_is_refused(placement):
         steps(placement=placement)
 
 
+@pytest.mark.parametrize("summing", [2, -1])
+def test_a_worker_that_there_is_not_cannot_add_the_logits_up(summing):
+    with pytest.raises(ValueError, match=f"summing = {summing}: must be between 0 and 1"):
+        train(
+            network(),
+            *data(),
+            batch=9,
+            steps=1,
+            learning_rate=0.1,
+            placement=[[0, 1], [2]],
+            summing=summing,
+        )
+
+
+@pytest.mark.parametrize("rule", [speedup, least_model_speedup])
+@pytest.mark.parametrize(("devices", "ways"), [(3, 2), (2, 4), (2, 0)])
+def test_devices_that_do_not_make_equal_groups_are_refused(rule, devices, ways):
+    numbers = dict.fromkeys(range(5), 1.0)
+    with pytest.raises(ValueError, match=f"ways = {ways}: must divide the {devices} devices"):
+        rule(devices, numbers, numbers, ways=ways)
+
+
 def test_labels_that_the_network_has_no_output_for_end_the_run_with_an_error_that_names_the_worker():
     x, y = data()
     with pytest.raises(

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from sklearn.metrics import precision_score, recall_score
 
 from course.topics import per_class
@@ -53,3 +54,9 @@ def test_after_its_variables_are_created_a_model_makes_no_more_when_it_is_fitted
     history = model.fit(x, y, batch_size=4, verbose=0).history
     assert [len(model.optimizer.variables), len(model.metrics_variables)] == before
     assert history["accuracy"][0] in (0.25, 0.75)  # of four rows, without the one counted before
+
+
+def test_more_series_in_a_panel_than_can_be_told_apart_are_refused():
+    series = {str(number): [1, 2] for number in range(8)}
+    with pytest.raises(ValueError, match="8 series in one figure: must be at most 7"):
+        per_class.panels([1, 2], {"a": series}, title="T", x_label="x", y_label="y")

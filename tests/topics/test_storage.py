@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -128,6 +129,37 @@ def test_a_damaged_file_is_named(damage, tmp_path):
         path.write_bytes(content if damage == "flip" else content[:-1])
     with pytest.raises(CheckpointError, match=r"shard-002\.npz: missing or damaged"):
         load_sharded(tmp_path / "step-1")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-5],
+        lambda text: "{}",
+        lambda text: "[]",
+        lambda text: text.replace('"a"', '"b"'),
+        lambda text: text.replace("[2, 3]", "[3, 2]"),
+        lambda text: text.replace("[2, 3]", "[4, 4]"),
+    ],
+    ids=["empty", "cut", "of nothing", "a list", "a name", "a shape", "a size"],
+)
+def test_a_damaged_manifest_is_named(damage, tmp_path):
+    save_sharded(tmp_path / "step-1", {"a": np.zeros((2, 3))}, shards=2)
+    path = tmp_path / "step-1" / "manifest.json"
+    changed = damage(path.read_text())
+    assert changed != path.read_text()
+    path.write_text(changed)
+    with pytest.raises(CheckpointError, match=r"manifest\.json: damaged; the checkpoint cannot"):
+        load_sharded(tmp_path / "step-1")
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "object"])
+def test_an_array_that_would_not_come_back_is_refused_before_anything_is_written(kind, tmp_path):
+    state = {"a": np.zeros(3), "b": np.zeros(3, dtype=getattr(ml_dtypes, kind, kind))}
+    with pytest.raises(ValueError, match=f"b is {kind}: NumPy's files do not keep this type"):
+        save_sharded(tmp_path / "step-1", state, shards=1)
+    assert not (tmp_path / "step-1").exists()
 
 
 def test_an_older_checkpoint_is_never_written_over(tmp_path):
