@@ -65,6 +65,11 @@ class Claim:
         )
 
     @property
+    def is_truth(self) -> bool:
+        """Whether it says that something is true: such a fact holds or fails. A count of 1 has a unit."""
+        return self.kind == "fact" and self.equals == 1 and not self.unit
+
+    @property
     def kept(self) -> bool | None:
         """Whether the promise is kept; None where there is none."""
         if self.equals is not None:
@@ -219,10 +224,9 @@ def row(claim: Claim) -> Row:
     """Return a claim as a person reads it."""
     measured = band(claim.name, claim.mode) if claim.standard else None
     if claim.kind == "fact":
-        plain = claim.kept and claim.equals in (0, 1)  # "holds" says it all
-        return Row(
-            claim.words, "", "", _verdict(claim) if plain else f"{_shown(claim)}, {_verdict(claim)}"
-        )
+        plain = claim.kept and claim.is_truth  # "holds" says it all
+        verdict = _verdict(claim) if plain else f"{_shown(claim)}, {_verdict(claim)}"
+        return Row(claim.words, "", "", verdict)
     return Row(claim.words, _shown(claim, measured), str(measured or ""), _verdict(claim))
 
 

@@ -833,9 +833,10 @@ for rate in (just_above, 0.1):
 # %%
 fact(
     "01.caught_far_above",
-    "iterations until a rate of 0.1 is caught",
+    "a rate of 0.1 is caught after",
     caught[0.1],
     equals=1,
+    unit="iteration",
 )
 
 # %%

@@ -54,12 +54,14 @@ def test_a_fact_holds_or_fails_and_prints_so(capsys):
     fact("98.order", "none is behind one", 1 < 2)
     fact("98.weights", "weights of the network", 118_282, equals=118_282)
     fact("98.lost", "checkpoints lost", 1, equals=0)
+    fact("98.same", "difference", 0, equals=0)
     fact("98.kept", "checkpoints kept", 2, equals=2, unit="files")
     fact("98.half", "a half", 0.5, equals=0.5, digits=2)
     assert capsys.readouterr().out.splitlines() == [
         "none is behind one: holds",
         "weights of the network: 118,282, holds",
         "checkpoints lost: 1, must be 0: fails",
+        "difference: 0, holds",
         "checkpoints kept: 2 files, holds",
         "a half: 0.50, holds",
     ]

@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -27,17 +27,13 @@ KINDS = ("fact", "bound", "spread")
 
 @dataclass(frozen=True)
 class Result:
-    """One claim of `lesson` as it was measured: `entry` is what claims.toml says of it, `machine` where it was run.
-
-    `number` tells a fact that is a number from one that is true: claims.toml has 1 for both.
-    """
+    """One claim of `lesson` as it was measured: `entry` is what claims.toml says of it, `machine` where it was run."""
 
     name: str
     lesson: Lesson
     entry: dict[str, Any]
     machine: dict[str, dict[str, str]]
     cell: str | None = None  # which computes it
-    number: bool = False
 
     @property
     def kind(self) -> str:
@@ -99,19 +95,15 @@ class Result:
             self.entry["kind"],
             self.words,
             band.median,
+            self.entry["unit"],
             digits=self.entry["digits"],
             **limits,
         )
 
     @property
     def _is_plain(self) -> bool:
-        limits = self.entry.get("full", {})
-        return (
-            self.kind == "fact"
-            and not self.number
-            and limits.get("equals") == 1
-            and set(limits["values"]) == {1}
-        )
+        found = self.band()
+        return bool(found and self.claim("full").is_truth and found.low == found.high == 1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,6 @@ def measured() -> list[Result]:
     stored = claims.stored()
     lessons = {lesson.number: lesson for lesson in all_lessons()}
     cells = {lesson.number: _cells(lesson) for lesson in lessons.values()}
-    numbers = {lesson.number: _numbers(lesson) for lesson in lessons.values()}
     found = []
     for name, entry in sorted(stored.items()):
         if name in lessons or "." not in name:
@@ -159,12 +150,7 @@ def measured() -> list[Result]:
         lesson = lessons[name[:2]]
         found.append(
             Result(
-                name,
-                lesson,
-                entry,
-                machine=stored.get(lesson.number, {}),
-                cell=cells[lesson.number].get(name),
-                number=name in numbers[lesson.number],
+                name, lesson, entry, stored.get(lesson.number, {}), cells[lesson.number].get(name)
             )
         )
     return found
@@ -179,13 +165,14 @@ def unmeasured() -> list[Unmeasured]:
     found = []
     for lesson in all_lessons():
         for number, cell in enumerate(read(lesson.name).cells, start=1):
-            for claim in _written(cell.source) if cell.kind == "code" else ():
-                if not claim.words.strip():
+            for kind, name, words in _written(cell.source) if cell.kind == "code" else ():
+                if not words.strip():
                     begins = cell.source.splitlines()[0]
                     place = f"lessons/{lesson.name}.py: cell {number}, which begins {begins!r}"
-                    raise BookError(f"{place}: {claim.name}: a claim without words")
-                if not any(map(claim.makes, stored)):
-                    found.append(Unmeasured(lesson, claim.name, claim.kind, claim.words))
+                    raise BookError(f"{place}: {name}: a claim without words")
+                pattern = re.compile(re.escape(name).replace("…", ".+"))
+                if not any(pattern.fullmatch(each) for each in stored):
+                    found.append(Unmeasured(lesson, name, kind, words))
     return found
 
 
@@ -230,50 +217,24 @@ def _cells(lesson: Lesson) -> dict[str, str]:
 
 
 def _in_code(notebook: NotebookNode, lesson: Lesson) -> dict[str, str]:
+    names = [name for name in claims.stored() if name.startswith(f"{lesson.number}.")]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     found: dict[str, str] = {}
-    for cell in _code(notebook):
-        for claim in _written(cell.source):
-            found = dict.fromkeys(_made_by(claim, lesson), cell.id) | found
+    for cell in code:
+        for _, written, _ in _written(cell.source):
+            pattern = re.compile(re.escape(written).replace("…", ".+"))
+            found |= {
+                name: cell.id for name in names if pattern.fullmatch(name) and name not in found
+            }
     return found
 
 
-def _numbers(lesson: Lesson) -> set[str]:
-    """Return the facts of `lesson` whose code gives the number that they must equal."""
-    cells = _code(read_notebook(lesson, "solutions"))
-    written = [claim for cell in cells for claim in _written(cell.source)]
-    return {name for claim in written if claim.number for name in _made_by(claim, lesson)}
-
-
-def _code(notebook: NotebookNode) -> list[NotebookNode]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-class Written(NamedTuple):
-    """A claim in the code of a lesson; "…" stands for what only a run can tell."""
-
-    kind: str
-    name: str
-    words: str
-    number: bool  # must equal a number, not be true
-
-    def makes(self, name: str) -> bool:
-        return bool(re.fullmatch(re.escape(self.name).replace("…", ".+"), name))
-
-
-def _made_by(claim: Written, lesson: Lesson) -> list[str]:
-    """Return the measured claims of `lesson` that `claim` makes."""
-    names = (name for name in claims.stored() if name.startswith(f"{lesson.number}."))
-    return [name for name in names if claim.makes(name)]
-
-
-def _written(source: str) -> Iterator[Written]:
-    """Give each claim in a code cell."""
+def _written(source: str) -> Iterator[tuple[str, str, str]]:
+    """Give kind, name and words of each claim in a code cell; "…" stands for what only a run can tell."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS:
             name, words = (_text(argument) for argument in node.args[:2])
-            equals = [each.value for each in node.keywords if each.arg == "equals"]
-            number = any(getattr(each, "value", None) is not True for each in equals)
-            yield Written(node.func.id, name, words, number)
+            yield node.func.id, name, words
 
 
 def _text(node: ast.expr) -> str:
