@@ -63,6 +63,7 @@ def read(path: Path, lesson: Lesson) -> Submission:
         if exercise in answers:
             answers[exercise].append(cell.source)
             own.setdefault(exercise, above[:])
+            above.append(cell.source)
         elif exercise is None and _is_own(cell, texts):
             above.append(cell.source)
     report = "\n".join(

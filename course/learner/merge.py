@@ -108,14 +108,16 @@ def answer_in(notebook: NotebookNode, exercise: str) -> str:
 
 
 def own_cells(notebook: NotebookNode, exercise: str) -> list[str]:
-    """Return the code cells above the answer to `exercise` that the learner has added or changed; parameters apart."""
+    """Return the code cells above the answer to `exercise` that the learner has added or changed; parameters apart.
+
+    So have they answers to the exercises above.
+    """
     given = {*_given(notebook).get("cells", {}).values()}
     above = itertools.takewhile(lambda cell: exercise_of(cell) != exercise, notebook.cells)
     return [
         cell.source
         for cell in above
         if cell.cell_type == "code"
-        and exercise_of(cell) is None
         and "parameters" not in cell.metadata.get("tags", [])
         and digest(cell) not in given
     ]

@@ -55,6 +55,11 @@ KINDS = {
     "ends_python": SOLUTIONS | {"01.2": "import os\nos._exit(0)"},
     "ends_later": SOLUTIONS | {"01.2": "def mean_limit(X):\n    import os\n    os._exit(0)"},
     "syntax": SOLUTIONS | {"01.1": "def mean_step(:"},
+    "chained": SOLUTIONS
+    | {
+        "01.1": f"{SOLUTIONS['01.1']}\n\n\ndef first(log):\n    return log[0]",
+        "01.3": "def diverged(log):\n    return not log[-1] <= first(log)",
+    },
     "helped": SOLUTIONS | {"01.1": "def mean_step(*a):\n    return helper(*a)"},
 }
 
@@ -147,6 +152,7 @@ ALL_RIGHT = dict.fromkeys(SOLUTIONS, "right")
         ("ends_later", ALL_RIGHT | {"01.2": "broken"}),
         ("syntax", ALL_RIGHT | {"01.1": "broken"}),
         ("helped", ALL_RIGHT),
+        ("chained", ALL_RIGHT),
         ("late", ALL_RIGHT),
         ("odd", ALL_RIGHT),
     ],

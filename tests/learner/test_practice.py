@@ -13,6 +13,7 @@ from course.cli import practice as cli
 from course.learner import progress
 from course.learner.certificate import issue
 from course.learner.judge import FORKS, Judge
+from course.learner.merge import exercise_of
 from course.learner.practice import Session, next_open
 from tests.learner.conftest import RIGHT, WRONG
 
@@ -44,6 +45,19 @@ def test_an_answer_may_use_a_cell_of_the_learners_own(mine, answer):
             nbformat.write(notebook, path)
             assert next(session.look()) == f"Exercise 01.1: {outcome}"
     assert list(issue(mine)[0]["exercises"]) == ["01.1"]
+
+
+def test_an_answer_may_use_the_answer_to_an_exercise_above(mine, answer):
+    answer(f"{RIGHT}\n\n\ndef first(log):\n    return log[0]")
+    path = mine / "01_gradient_descent.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if exercise_of(cell) == "01.3":
+            cell.source = "def diverged(log):\n    return not log[-1] <= first(log)"
+    nbformat.write(notebook, path)
+    with Session(mine, "01.3") as session:
+        assert next(session.look()) == "Exercise 01.3: right"
+    assert list(issue(mine)[0]["exercises"]) == ["01.3"]
 
 
 def test_an_output_that_says_right_vouches_for_no_answer_that_came_after_it(mine, answer):
