@@ -80,7 +80,7 @@ def test_an_answer_may_use_what_its_solution_does_not(name, way):
     text = find(name[:2]).exercises[name]
     rests_on = ast.unparse(ast.Module(slice.statements(source, name), []))
     assert "np" not in rests_on  # its check has an import of its own
-    exercise = key.ExerciseKey(text, rests_on, way, 5, slice.above(source, name))
+    exercise = key.ExerciseKey(text, rests_on, way, 5, above=slice.above(source, name))
     answer = f"pi = np.pi\n{text.solution}\ntau = double(pi)\n%timeit np.sum(pi)"
     own = ["raise SystemExit", "def double(x):\n    return 2 * x"]
     with key.Serving(start) as serving:
