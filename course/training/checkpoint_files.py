@@ -143,20 +143,19 @@ class CheckpointFolder:
         self, position: Position, arrays: dict[str, np.ndarray], best: Position | None
     ) -> None:
         try:
-            _write(self.path, position, arrays)
-            self._prune(position, best)
+            self._prune(_write(self.path, position, arrays), best)
         except OSError as error:
             raise CheckpointError(
                 f"{self.path}: the checkpoint of epoch {position.epoch}, batch {position.batch} could not be "
                 f"written ({error}); the earlier ones are whole"
             ) from error
 
-    def _prune(self, newest: Position, best: Position | None) -> None:
+    def _prune(self, written: Path, best: Position | None) -> None:
         ours = self._checkpoints()
-        # What is later than the newest was found damaged when training resumed before it.
-        valid = [path for path in ours if _position(path) <= newest]
+        # What else is as late as the file just written, or later, was found damaged when training resumed before it.
+        valid = [path for path in ours if _position(path) < _position(written)] + [written]
         for path in set(ours) - set(valid[-self.keep :]):
-            if _position(path) != best:
+            if path not in valid or _position(path) != best:
                 path.unlink()
 
 
@@ -197,8 +196,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
-    """Write one checkpoint, whole or not at all, and onto the disk. Raises OSError."""
+def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> Path:
+    """Write one checkpoint, whole or not at all, and onto the disk; return its path. Raises OSError."""
 
     def name(_: Path) -> str:
         digest = summed.digest.hexdigest()[:16]
@@ -207,6 +206,7 @@ def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> N
     with whole_file(folder, name, durable=True) as file:
         summed = _Summed(file)
         np.savez(summed, **arrays)  # type: ignore[arg-type]
+    return folder / name(folder)
 
 
 class _Summed(io.RawIOBase):

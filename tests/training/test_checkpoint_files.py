@@ -143,6 +143,20 @@ def test_a_damaged_file_does_not_take_the_place_of_a_whole_one(folder):
     assert [read(path).position.epoch for path in saved(folder, [2])] == [1, 2]
 
 
+@pytest.mark.parametrize("keep", [1, 3])
+@pytest.mark.parametrize("best", [None, Position(1, 0), Position(2, 0)])
+def test_a_damaged_file_of_the_same_position_goes_and_what_was_just_saved_stays(
+    tmp_path, keep, best
+):
+    folder = CheckpointFolder(tmp_path, keep=keep, asynchronous=False)
+    folder.open()
+    saved(folder, [1, 2], best=best)[-1].write_bytes(b"damaged")
+    folder.save(Position(2, 0), {"now": "other"}, best=best)
+    assert [read(path).state for path in tmp_path.glob("epoch-0002*")] == [{"now": "other"}]
+    assert len(list(tmp_path.glob("epoch-0001*"))) == (keep == 3 or best == Position(1, 0))
+    folder.close()
+
+
 def test_equal_states_make_equal_files(tmp_path):
     names = set()
     for name in ("first", "second"):
