@@ -241,7 +241,8 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
         while place in arrays:  # a key may look like a place
             place += "'"
         arrays[place] = np.asarray(value)
-        return {ARRAY: place, "dtype": str(value.dtype)}
+        taken = {ARRAY: place, "dtype": str(value.dtype)}
+        return taken | {"scalar": True} if isinstance(value, np.generic) else taken
     return value
 
 
@@ -250,9 +251,11 @@ def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
     def put_back(value: dict[str, Any]) -> Any:
         if ARRAY in value:
-            return arrays[value[ARRAY]].view(
-                value["dtype"]
-            )  # NumPy reads bfloat16 back as two bytes without meaning
+            array = arrays[value[ARRAY]]
+            if array.dtype.kind == "V" and not array.dtype.names:
+                # NumPy reads bfloat16 back as two bytes without meaning.
+                array = array.view(value["dtype"])
+            return array[()] if "scalar" in value else array
         return tuple(value[TUPLE]) if TUPLE in value else value
 
     return json.loads(text, object_hook=put_back)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -59,6 +60,32 @@ def test_a_state_comes_back_as_it_was(folder):
     np.testing.assert_equal(checkpoint.state, STATE)
     assert type(checkpoint.state["nested"]) is tuple
     assert [array.dtype for array in checkpoint.state["weights"].values()] == ["float32", "uint32"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.int64(3),
+        np.float64(0.1),
+        np.bool_(True),
+        np.str_(""),
+        np.complex64(1j),
+        np.datetime64("2024-02-29", "ns"),
+        ml_dtypes.bfloat16(0.5),
+        np.array(0.1),
+        np.zeros(2, [("a", "i4"), ("b", "f8")]),
+        np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+        np.zeros(2, "V8"),
+        np.zeros(2, ml_dtypes.bfloat16),
+    ],
+    ids=lambda value: f"{type(value).__name__}-{value.dtype}",
+)
+def test_a_number_stays_a_number_and_an_array_keeps_its_type(folder, value):
+    folder.save(Position(1, 0), {"value": value}, best=None)
+    found = folder.newest().state["value"]
+    assert type(found) is type(value)
+    assert found.dtype == value.dtype
+    np.testing.assert_array_equal(found, value)
 
 
 def test_a_checkpoint_is_read_by_numpy_alone_without_pickle(folder):
