@@ -26,7 +26,8 @@ NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 ARRAY = "<array>"
 TUPLE = "<tuple>"
 
-_locks: dict[Path, FileLock] = {}  # the folders that this process holds
+# The folders that this process holds, with what their lock files were: folders may be deleted and made anew.
+_locks: dict[Path, tuple[FileLock, os.stat_result]] = {}
 
 
 class CheckpointError(RuntimeError):
@@ -128,8 +129,7 @@ class CheckpointFolder:
         try:
             self.wait()
         finally:
-            if lock := _locks.pop(self.path.resolve(), None):
-                lock.release()
+            _let_go(self.path)
 
     def _checkpoints(self) -> list[Path]:
         """Return the files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
@@ -271,8 +271,9 @@ def _lock(folder: Path) -> None:
 
     The number of the process stands in a file of its own, since a locked one cannot be read on Windows.
     """
-    if folder.resolve() in _locks:
+    if _is_held(folder):
         return
+    _let_go(folder)  # of a folder that stood here before
     lock = FileLock(folder / "lock", thread_local=False)
     process = folder / "process"
     try:
@@ -284,7 +285,23 @@ def _lock(folder: Path) -> None:
         ) from None
     try:
         write_whole(process, str(os.getpid()))
+        _locks[folder.resolve()] = lock, (folder / "lock").stat()
     except BaseException:  # else this very process would find the folder in use
         lock.release()
         raise
-    _locks[folder.resolve()] = lock
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether the lock file that is in a folder now is one that this process holds."""
+    _, held = _locks.get(folder.resolve(), (None, None))
+    try:
+        return held is not None and os.path.samestat(held, (folder / "lock").stat())
+    except FileNotFoundError:
+        return False
+
+
+def _let_go(folder: Path) -> None:
+    """Release the lock of a folder, if this process has one."""
+    lock, _ = _locks.pop(folder.resolve(), (None, None))
+    if lock:
+        lock.release()

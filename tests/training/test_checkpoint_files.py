@@ -352,6 +352,19 @@ def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp
     last.close()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows deletes no folder with a locked file")
+def test_a_folder_that_was_deleted_and_made_anew_is_kept_from_others_again(folder):
+    shutil.rmtree(folder.path)  # after a training that broke off, to start afresh
+    again = CheckpointFolder(folder.path, keep=1, asynchronous=False)
+    again.open()
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert f"in use by process {os.getpid()}" in other.stderr
+    again.close()
+    other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert other.stdout == "open\n"
+
+
 def test_what_a_kill_left_half_written_is_cleared_away(folder):
     before = saved(folder, [1])
     folder.close()
