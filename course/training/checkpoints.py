@@ -26,6 +26,7 @@ from course.training.settings import (
     check_changes,
     check_options,
     chosen_rates,
+    completed,
     data_settings,
     differences,
     model_settings,
@@ -245,6 +246,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
             "settings": self._settings,
+            "version": 2,
             "machine": fingerprint(),
         }
         best = Position(self._best["epoch"], 0) if self._best else None
@@ -351,6 +353,8 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _compare_settings(self, state: dict[str, Any]) -> frozenset[str]:
         """Return the settings that differ from the checkpoint's. Raises CheckpointError if one does not on purpose."""
         there = state["settings"]
+        if "version" not in state:
+            there = completed(there, self._settings, source=self._resumed.path)
         if not state["best"]:  # then there is nothing yet that hangs on them
             there = there | {name: self._settings[name] for name in ("monitor", "mode")}
         return check_changes(there, self._settings, self._changed, source=self._resumed.path)

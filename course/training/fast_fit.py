@@ -143,7 +143,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(self, seed: int | None, steps_per_execution: int) -> None:
         super().__init__()
-        self.seed = seed
+        self.order_seed = seed  # which Checkpoints compare
         self.steps_per_execution = steps_per_execution
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -154,7 +154,7 @@ class _Epochs(keras.callbacks.Callback):
             program.checked = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        seed = self.seed
+        seed = self.order_seed
         order = np.arange if seed is None else lambda rows: epoch_order(rows, seed, epoch)
         self.model.train_function.order = order
 

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.memory import Memory
@@ -60,11 +61,23 @@ def check_data(call: dict[str, Any], *, own: tf.Variable) -> None:
                 f"data: {name} is a {type(data).__name__}, which cannot be wound forward; give arrays, a "
                 "tf.data.Dataset or a keras.utils.PyDataset"
             )
+    if is_dealt_by_fit(call) and context.global_seed() is None:
+        raise CheckpointError(
+            "data: `fit` shuffles arrays by the seed of TensorFlow, which is not set, so that a resumed run would take "
+            "other rows; use `shuffled` of the Checkpoints, or call `keras.utils.set_random_seed` before `fit`"
+        )
     if call.get("steps_per_epoch") and not _is_one_element(call["x"]):
         raise CheckpointError(
             f"data: steps_per_epoch = {call['steps_per_epoch']}: an epoch would begin where the last one ended, which "
             "cannot be saved; let the data end with the epoch, and give no steps_per_epoch"
         )
+
+
+def is_dealt_by_fit(call: dict[str, Any]) -> bool:
+    """Whether a call of `fit` has Keras itself shuffle the rows: those of arrays."""
+    brings_its_order = (tf.data.Dataset, tf.distribute.DistributedDataset, keras.utils.PyDataset)
+    is_array = call.get("x") is not None and not isinstance(call["x"], brings_its_order)
+    return is_array and bool(call.get("shuffle"))
 
 
 def _is_one_element(data: Any) -> bool:

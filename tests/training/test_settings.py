@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from course.training.checkpoint_files import CheckpointError
+from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.checkpoints import Checkpoints
+from course.training.fast_fit import fast_fit
 from course.training.settings import (
     call_of_fit,
     check_options,
@@ -221,6 +222,58 @@ def test_a_change_by_an_unknown_name_is_refused_with_the_names_there_are(killed)
         ValueError, match=r"changed = \['learnin_rate'\]: must be among .*optimizer\.learning_rate"
     ):
         fit(killed, monitor="loss", changed=["learnin_rate"])
+
+
+def fit_arrays(folder, *, seed=1, order=None, kill=False, **options):
+    """Train on arrays, which `fit` shuffles, or `fast_fit` by the seed `order`."""
+    keras.backend.clear_session()
+    tf.random.set_seed(seed)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse", jit_compile=False)
+    if order is not None:
+        fast_fit(model, seed=order)
+    callbacks = [Checkpoints(folder, monitor="loss", **options), *([Kill()] if kill else [])]
+    model.fit(X, Y, batch_size=8, epochs=3, verbose=0, callbacks=callbacks)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ({}, {"seed": 2}, "order set_random_seed: 1 there, 2 here"),
+        ({"order": 1}, {"order": 2, "seed": 3}, "order fast_fit seed: 1 there, 2 here"),
+    ],
+)
+def test_a_run_on_arrays_is_not_resumed_in_another_order_of_the_rows(tmp_path, one, other, told):
+    whole = fit_arrays(tmp_path / "whole", **one)
+    with pytest.raises(Killed):
+        fit_arrays(tmp_path / "killed", kill=True, **one)
+    with pytest.raises(CheckpointError, match=f"other settings: {told}\\. Put them back"):
+        fit_arrays(tmp_path / "killed", **one | other)
+    np.testing.assert_equal(fit_arrays(tmp_path / "killed", **one), whole)
+
+
+def test_arrays_that_fit_shuffles_without_a_seed_are_refused_before_training(tmp_path):
+    with pytest.raises(CheckpointError, match=r"data: `fit` shuffles arrays .* use `shuffled`"):
+        fit_arrays(tmp_path, seed=None)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_checkpoint_from_before_the_order_was_noted_goes_on_and_says_so(tmp_path, capsys):
+    whole = fit_arrays(tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit_arrays(tmp_path / "killed", kill=True)
+    (newest,) = (tmp_path / "killed").glob("epoch-0002*")
+    state = read(newest).state
+    del state["version"]
+    del state["settings"]["order set_random_seed"]
+    CheckpointFolder(tmp_path / "killed", keep=1, asynchronous=False).save(
+        Position(2, 0), state, best=None
+    )
+    np.testing.assert_equal(fit_arrays(tmp_path / "killed"), whole)
+    assert "earlier version, without order set_random_seed: taken" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="order set_random_seed: 1 there, 2 here"):
+        fit_arrays(tmp_path / "killed", seed=2)
 
 
 def test_a_setting_that_training_itself_changes_is_refused_at_the_next_save(tmp_path):
