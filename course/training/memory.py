@@ -127,7 +127,10 @@ class Memory:
                     continue
                 new = restoring.value(saved, now.get(name), where)
                 if new is not now.get(name) or name not in now:
-                    objects.set_attribute(value, name, new)
+                    try:
+                        objects.set_attribute(value, name, new)
+                    except Exception as error:  # whatever a class of the user's makes of it
+                        raise CheckpointError(f"{where}: cannot be put back ({error})") from error
 
     # Taking
 

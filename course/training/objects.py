@@ -85,7 +85,10 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
     if isinstance(value, types.FunctionType) and name in _cells(value):
         _cells(value)[name].cell_contents = new
     elif not isinstance(value, functools.partial | types.MethodType | types.BuiltinMethodType):
-        setattr(value, name, new)
+        try:
+            setattr(value, name, new)
+        except AttributeError:  # a frozen dataclass refuses its own content, too
+            object.__setattr__(value, name, new)
 
 
 def _cells(function: types.FunctionType) -> dict[str, Any]:

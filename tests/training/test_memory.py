@@ -1,6 +1,7 @@
 """State in odd places: a run that was killed ends as the run left alone, or is refused by the place of that state."""
 
 import collections
+import dataclasses
 import functools
 import io
 import itertools
@@ -154,6 +155,23 @@ class NumpyNumbers(Odd):
         return float(sum(self.trace)) + len(self.seen)
 
 
+@dataclasses.dataclass(frozen=True)
+class Options:
+    rate: float = 0.1
+    widths: tuple = (3, 4)
+    scale: object = dataclasses.field(default_factory=lambda: np.ones(2))
+
+
+class FrozenOptions(Odd):
+    def __init__(self):
+        super().__init__()
+        self.options = Options()
+
+    def remember(self, loss):
+        self.options.scale[0] += loss
+        return self.options.rate + self.options.scale.sum()
+
+
 class TensorFlowVariable(Odd):
     def __init__(self):
         super().__init__()
@@ -297,6 +315,7 @@ KINDS = [
     Deque,
     Set,
     NumpyNumbers,
+    FrozenOptions,
     TensorFlowVariable,
     ObjectWithAState,
     KerasMetric,
@@ -692,6 +711,24 @@ def from_generator(run):
 def test_data_that_cannot_be_wound_forward_are_refused_before_training(tmp_path, data, message):
     with pytest.raises(CheckpointError, match=message):
         fit(tmp_path, data=data)
+
+
+def test_what_a_class_does_not_let_be_put_back_is_named_by_its_place():
+    class Positive:
+        def __setattr__(self, name, value):
+            if value < 0:
+                raise ValueError(f"{value}: must be positive")
+            super().__setattr__(name, value)
+
+    holder = Holder()
+    holder.value = Positive()
+    vars(holder.value)["rate"] = -1.0
+    content = Memory({"callback": holder}).content
+    holder.value.rate = 2.0
+    with pytest.raises(
+        CheckpointError, match=r"value\.rate: cannot be put back \(-1\.0: must be positive\)"
+    ):
+        Memory({"callback": holder}).put_back(content)
 
 
 def test_numbers_of_numpy_come_back_from_a_checkpoint_that_held_them_as_arrays():
