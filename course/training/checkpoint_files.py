@@ -180,6 +180,8 @@ def read(path: str | Path) -> Checkpoint:
         return Checkpoint(path, _position(path), dict(state))
     except CheckpointError:
         raise
+    except FileNotFoundError as error:
+        raise UnreadableError(f"{path}: no such file") from error
     except (OSError, MemoryError) as error:
         raise UnreadableError(
             f"{path}: cannot be read ({type(error).__name__}: {error}), and may be whole; let this user read it"

@@ -296,6 +296,13 @@ def test_a_checkpoint_that_may_not_be_read_is_neither_called_damaged_nor_passed_
     assert folder.newest().state["epoch"] == 2
 
 
+def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(folder):
+    (path,) = saved(folder, [1])
+    path.unlink()
+    with pytest.raises(UnreadableError, match=rf"{path.name}: no such file$"):
+        read(path)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="folders have no read permission on Windows")
 def test_a_folder_that_may_not_be_listed_is_not_taken_for_an_empty_one(shared_path):
     folder = CheckpointFolder(shared_path, keep=3, asynchronous=False)

@@ -219,6 +219,19 @@ def test_a_checkpoint_of_another_model_is_refused_by_the_variables_that_differ(r
         load(reference[2].best, sequential(units=7))
 
 
+def test_a_model_that_a_wrong_checkpoint_has_built_is_to_be_made_anew(reference):
+    captured = capture(reference[0], metrics=False)
+    wrong = captured | {"build": {"input_shape": (None, 9)}}
+    model = sequential()
+    with pytest.raises(CheckpointError, match=r"built for it, so make it anew$"):
+        restore(wrong, model, metrics=False, source="wrong")
+    with pytest.raises(CheckpointError, match=r"kernel \(9, 6\) here$"):
+        restore(captured, model, metrics=False, source="right")
+    model = sequential()
+    restore(captured, model, metrics=False, source="right")
+    np.testing.assert_equal(model.get_weights(), reference[0].get_weights())
+
+
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
     run.set_model(reference[0])
