@@ -8,6 +8,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,22 @@ IRRELEVANT = {
 }
 
 
-def check_options(*, save_freq: Any, keep: int, mode: str, changed: Any) -> None:
+def check_options(*, save_freq: Any, keep: Any, mode: str, changed: Any) -> None:
     """Raise ValueError, naming it and what is allowed, for an option that checkpoints cannot have."""
-    if save_freq != "epoch" and save_freq < 1:
+    if save_freq != "epoch" and not _is_count(save_freq):
         raise ValueError(
-            f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1"
+            f"save_freq = {save_freq!r}: must be 'epoch' or a number of batches, at least 1"
         )
-    if keep < 1:
-        raise ValueError(f"keep = {keep}: must be at least 1")
+    if not _is_count(keep):
+        raise ValueError(f"keep = {keep!r}: must be a whole number, at least 1")
     if mode not in ("min", "max"):
         raise ValueError(f"mode = {mode!r}: must be 'min' or 'max'")
     if isinstance(changed, str):
         raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def model_settings(model: keras.Model) -> dict[str, str]:

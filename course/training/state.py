@@ -61,6 +61,17 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         variable.assign(array)
 
 
+def check_logs(logs: Mapping[str, Any]) -> None:
+    """Raise CheckpointError, which names it, for a value of an epoch's logs that no history can be saved with."""
+    savable = (type(None), bool, int, float, str, np.generic, np.ndarray)
+    for name, value in logs.items():
+        for part in keras.tree.flatten(value):
+            if not isinstance(part, savable):
+                raise CheckpointError(
+                    f"logs[{name!r}]: a {type(part).__name__} cannot be saved; put in a number, as by float(...)"
+                )
+
+
 def history_with(
     history: keras.callbacks.History, done: int, logs: Mapping[str, Any]
 ) -> tuple[list[int], dict[str, list[Any]]]:

@@ -311,7 +311,17 @@ OPTIONS = {"save_freq": "epoch", "keep": 1, "mode": "min", "changed": ()}
     ("option", "message"),
     [
         ({"save_freq": 0}, "save_freq = 0: must be 'epoch' or a number of batches, at least 1"),
-        ({"keep": 0}, "keep = 0: must be at least 1"),
+        ({"keep": 0}, "keep = 0: must be a whole number, at least 1"),
+        ({"keep": 2.5}, "keep = 2.5: must be a whole number, at least 1"),
+        ({"keep": True}, "keep = True: must be a whole number, at least 1"),
+        (
+            {"save_freq": "batch"},
+            "save_freq = 'batch': must be 'epoch' or a number of batches, at least 1",
+        ),
+        (
+            {"save_freq": None},
+            "save_freq = None: must be 'epoch' or a number of batches, at least 1",
+        ),
         ({"mode": "most"}, "mode = 'most': must be 'min' or 'max'"),
         ({"changed": "loss"}, "changed = 'loss': must be a list of names, ['loss']"),
     ],
@@ -321,7 +331,9 @@ def test_an_option_that_checkpoints_cannot_have_is_refused_by_name(option, messa
         check_options(**OPTIONS | option)
 
 
-@pytest.mark.parametrize("option", [{}, {"save_freq": 1}, {"mode": "max"}, {"changed": ["loss"]}])
+@pytest.mark.parametrize(
+    "option", [{}, {"save_freq": np.int64(1)}, {"mode": "max"}, {"changed": ["loss"]}]
+)
 def test_the_least_that_checkpoints_can_have_is_taken(option):
     check_options(**OPTIONS | option)
 
