@@ -99,6 +99,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best = Best(monitor, mode)
+        self._begun_with: tuple[Any, dict[str, str]] = (None, {})  # data of Python, their settings
         self._termination = Termination(lambda: call_of_fit().get("self") is self.model)
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None
@@ -140,6 +141,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
+        if self._begun_with[0] is not self._data.get("data"):  # a second `fit` finds them changed
+            self._begun_with = self._data.get("data"), self._data_begin.settings
+        self._settings |= self._begun_with[1]
         data = self._data_begin.descriptions
         if not self._fresh.keys() & data.keys():  # a second `fit` finds them in training
             self._fresh |= data
@@ -306,7 +310,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
         self._meant = self._compare_settings(state)
         self._restore(metrics=False)
-        self._data_begin.put_back(state["data"])
+        self._data_begin.put_back(state["data"], keep=self._meant)
         self._best.noted = state["best"]
         finished = state["stopped"] or position.epoch >= self.params["epochs"]
         self.model._initial_epoch = self.params["epochs"] if finished else position.epoch

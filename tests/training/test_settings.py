@@ -253,6 +253,79 @@ def test_a_run_on_arrays_is_not_resumed_in_another_order_of_the_rows(tmp_path, o
     np.testing.assert_equal(fit_arrays(tmp_path / "killed", **one), whole)
 
 
+class Noisy(keras.utils.PyDataset):
+    """Adds noise and changes at each epoch what it holds, as an order of its own."""
+
+    def __init__(self, noise=0.1):
+        super().__init__()
+        self.noise = noise
+        self.generator = np.random.default_rng(1)
+        self.epochs = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, batch):
+        rows = slice(8 * batch, 8 * batch + 8)
+        return X[rows] + self.noise * self.generator.normal(size=(8, 3)), Y[rows]
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+def fit_noisy(folder, data, *, run=None, kill=False, **options):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = run or Checkpoints(folder, monitor="loss", **options)
+    callbacks = [run, *([Kill()] if kill else [])]
+    model.fit(data, shuffle=False, epochs=4, verbose=0, callbacks=callbacks)
+    return model.get_weights()
+
+
+def test_what_data_of_python_began_with_is_compared_and_changed_where_asked(tmp_path):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    with pytest.raises(CheckpointError, match=r"data: attribute noise: 0\.1 there, 0\.5 here"):
+        fit_noisy(tmp_path, Noisy(0.5))
+    np.testing.assert_equal(fit_noisy(tmp_path, Noisy()), whole)
+
+
+def test_a_change_of_what_data_hold_is_made_where_it_is_asked_for(tmp_path):
+    whole = Noisy()
+    fit_noisy(tmp_path / "whole", whole)
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    data = Noisy(0.5)
+    fit_noisy(tmp_path, data, changed=["noise"])
+    assert (data.noise, data.epochs) == (0.5, whole.epochs)
+
+
+def test_the_same_data_and_callback_go_on_after_an_interruption(tmp_path):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    data = Noisy()
+    run = Checkpoints(tmp_path, monitor="loss")
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, data, run=run, kill=True)
+    np.testing.assert_equal(fit_noisy(tmp_path, data, run=run), whole)
+
+
+def test_data_of_a_checkpoint_from_before_they_were_compared_go_on_and_it_is_said(tmp_path, capsys):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    (newest,) = tmp_path.glob("epoch-0002*")
+    state = read(newest).state
+    del state["version"]
+    state["settings"] = {
+        name: text for name, text in state["settings"].items() if not name.startswith("data: ")
+    }
+    CheckpointFolder(tmp_path, keep=1, asynchronous=False).save(Position(2, 0), state, best=None)
+    np.testing.assert_equal(fit_noisy(tmp_path, Noisy()), whole)
+    assert "earlier version, without data: attribute noise, data: attr" in capsys.readouterr().out
+
+
 def test_arrays_that_fit_shuffles_without_a_seed_are_refused_before_training(tmp_path):
     with pytest.raises(CheckpointError, match=r"data: `fit` shuffles arrays .* use `shuffled`"):
         fit_arrays(tmp_path, seed=None)
