@@ -341,6 +341,8 @@ class Memory:
             return "{" + ", ".join(items) + "}"
         if "items" in saved:
             items = [self._text(item) for item in saved["items"]]
+            if kind in ("set", "frozenset"):  # in an order of their own in each process
+                items.sort()
             return f"{kind}({', '.join(items)})"
         return repr(saved)
 

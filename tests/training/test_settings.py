@@ -1,12 +1,16 @@
 """What decides a training run is told by its name when it differs; what does not decide it is not."""
 
+import os
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from course import ROOT
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.checkpoints import Checkpoints
 from course.training.fast_fit import fast_fit
@@ -324,6 +328,54 @@ def test_data_of_a_checkpoint_from_before_they_were_compared_go_on_and_it_is_sai
     CheckpointFolder(tmp_path, keep=1, asynchronous=False).save(Position(2, 0), state, best=None)
     np.testing.assert_equal(fit_noisy(tmp_path, Noisy()), whole)
     assert "earlier version, without data: attribute noise, data: attr" in capsys.readouterr().out
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+import keras
+import numpy as np
+from course.training.checkpoints import Checkpoints
+
+class Holder(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.names = {"loss", "val_loss", "accuracy", "lr"}
+        self.frozen = frozenset(["loss", "val_loss", "accuracy", "lr"])
+        self.wanted = lambda name: name in {"loss", "val_loss", "accuracy", "lr"}
+        self.rows = []
+        self.generator = np.random.default_rng(1)
+        self.note = self.rows.append
+        self.draw = self.generator.normal
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.note(self.draw())
+
+keras.utils.set_random_seed(3)
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse", run_eagerly=True)
+holder = Holder()
+run = Checkpoints(sys.argv[1], [holder], monitor="loss")
+data = run.shuffled(np.ones((8, 1)), np.ones((8, 1)), batch_size=4, seed=1)
+model.fit(data, shuffle=False, epochs=int(sys.argv[2]), verbose=0, callbacks=[run])
+print(holder.rows)
+"""
+
+
+def test_a_run_goes_on_in_a_process_that_orders_sets_and_places_objects_otherwise(tmp_path):
+    def train(hash_seed, epochs):
+        run = subprocess.run(
+            [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path), str(epochs)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr.splitlines()[-1]
+        return run.stdout.splitlines()[-1]
+
+    train("1", 1)
+    generator = np.random.default_rng(1)
+    assert train("2", 3) == str([generator.normal() for _ in range(3)])
 
 
 def test_arrays_that_fit_shuffles_without_a_seed_are_refused_before_training(tmp_path):
