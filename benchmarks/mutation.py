@@ -58,6 +58,7 @@ FIGURES = ("course/figure.py", "course/plots.py", "course/sketch.py")
 TESTS = {  # beyond those named after a module
     "course/figure.py": ["tests/test_plots.py", "tests/test_sketch.py"],
     "course/stubs.py": ["tests/test_exercises.py"],
+    "course/training/fit_arrays.py": ["tests/training/test_fast_fit.py"],
     "course/training/objects.py": ["tests/training/test_memory.py"],
     "course/training/order.py": ["tests/training/test_fast_fit.py"],
     "course/training/programs.py": [

@@ -26,7 +26,8 @@ NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 ARRAY = "<array>"
 TUPLE = "<tuple>"
 
-_locks: dict[Path, FileLock] = {}  # the folders that this process holds
+# The folders that this process holds, with what their lock files were: folders may be deleted and made anew.
+_locks: dict[Path, tuple[FileLock, os.stat_result]] = {}
 
 
 class CheckpointError(RuntimeError):
@@ -128,8 +129,7 @@ class CheckpointFolder:
         try:
             self.wait()
         finally:
-            if lock := _locks.pop(self.path.resolve(), None):
-                lock.release()
+            _let_go(self.path)
 
     def _checkpoints(self) -> list[Path]:
         """Return the files that are checkpoints by their names, the oldest position first. Raises UnreadableError."""
@@ -143,20 +143,19 @@ class CheckpointFolder:
         self, position: Position, arrays: dict[str, np.ndarray], best: Position | None
     ) -> None:
         try:
-            _write(self.path, position, arrays)
-            self._prune(position, best)
+            self._prune(_write(self.path, position, arrays), best)
         except OSError as error:
             raise CheckpointError(
                 f"{self.path}: the checkpoint of epoch {position.epoch}, batch {position.batch} could not be "
                 f"written ({error}); the earlier ones are whole"
             ) from error
 
-    def _prune(self, newest: Position, best: Position | None) -> None:
+    def _prune(self, written: Path, best: Position | None) -> None:
         ours = self._checkpoints()
-        # What is later than the newest was found damaged when training resumed before it.
-        valid = [path for path in ours if _position(path) <= newest]
+        # What else is as late as the file just written, or later, was found damaged when training resumed before it.
+        valid = [path for path in ours if _position(path) < _position(written)] + [written]
         for path in set(ours) - set(valid[-self.keep :]):
-            if _position(path) != best:
+            if path not in valid or _position(path) != best:
                 path.unlink()
 
 
@@ -181,6 +180,8 @@ def read(path: str | Path) -> Checkpoint:
         return Checkpoint(path, _position(path), dict(state))
     except CheckpointError:
         raise
+    except FileNotFoundError as error:
+        raise UnreadableError(f"{path}: no such file") from error
     except (OSError, MemoryError) as error:
         raise UnreadableError(
             f"{path}: cannot be read ({type(error).__name__}: {error}), and may be whole; let this user read it"
@@ -197,8 +198,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> None:
-    """Write one checkpoint, whole or not at all, and onto the disk. Raises OSError."""
+def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> Path:
+    """Write one checkpoint, whole or not at all, and onto the disk; return its path. Raises OSError."""
 
     def name(_: Path) -> str:
         digest = summed.digest.hexdigest()[:16]
@@ -207,6 +208,7 @@ def _write(folder: Path, position: Position, arrays: dict[str, np.ndarray]) -> N
     with whole_file(folder, name, durable=True) as file:
         summed = _Summed(file)
         np.savez(summed, **arrays)  # type: ignore[arg-type]
+    return folder / name(folder)
 
 
 class _Summed(io.RawIOBase):
@@ -241,7 +243,8 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
         while place in arrays:  # a key may look like a place
             place += "'"
         arrays[place] = np.asarray(value)
-        return {ARRAY: place, "dtype": str(value.dtype)}
+        taken = {ARRAY: place, "dtype": str(value.dtype)}
+        return taken | {"scalar": True} if isinstance(value, np.generic) else taken
     return value
 
 
@@ -250,9 +253,11 @@ def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
     def put_back(value: dict[str, Any]) -> Any:
         if ARRAY in value:
-            return arrays[value[ARRAY]].view(
-                value["dtype"]
-            )  # NumPy reads bfloat16 back as two bytes without meaning
+            array = arrays[value[ARRAY]]
+            if array.dtype.kind == "V" and not array.dtype.names:
+                # NumPy reads bfloat16 back as two bytes without meaning.
+                array = array.view(value["dtype"])
+            return array[()] if "scalar" in value else array
         return tuple(value[TUPLE]) if TUPLE in value else value
 
     return json.loads(text, object_hook=put_back)
@@ -268,8 +273,9 @@ def _lock(folder: Path) -> None:
 
     The number of the process stands in a file of its own, since a locked one cannot be read on Windows.
     """
-    if folder.resolve() in _locks:
+    if _is_held(folder):
         return
+    _let_go(folder)  # of a folder that stood here before
     lock = FileLock(folder / "lock", thread_local=False)
     process = folder / "process"
     try:
@@ -281,7 +287,23 @@ def _lock(folder: Path) -> None:
         ) from None
     try:
         write_whole(process, str(os.getpid()))
+        _locks[folder.resolve()] = lock, (folder / "lock").stat()
     except BaseException:  # else this very process would find the folder in use
         lock.release()
         raise
-    _locks[folder.resolve()] = lock
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether the lock file that is in a folder now is one that this process holds."""
+    _, held = _locks.get(folder.resolve(), (None, None))
+    try:
+        return held is not None and os.path.samestat(held, (folder / "lock").stat())
+    except FileNotFoundError:
+        return False
+
+
+def _let_go(folder: Path) -> None:
+    """Release the lock of a folder, if this process has one."""
+    lock, _ = _locks.pop(folder.resolve(), (None, None))
+    if lock:
+        lock.release()

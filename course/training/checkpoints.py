@@ -7,7 +7,6 @@ command is started again. The order of the data is not saved: it is made a funct
 within an epoch, its first batches are taken from the data once more, without training on them.
 """
 
-import math
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +17,7 @@ import tensorflow as tf
 from course.machine import fingerprint
 from course.training.backend import need_tensorflow
 from course.training.batches import by_epoch, by_seed
+from course.training.best import Best
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.memory import Memory
 from course.training.programs import check_data, check_program
@@ -26,6 +26,7 @@ from course.training.settings import (
     check_changes,
     check_options,
     chosen_rates,
+    completed,
     data_settings,
     differences,
     model_settings,
@@ -33,6 +34,7 @@ from course.training.settings import (
 )
 from course.training.state import (
     capture,
+    check_logs,
     history_with,
     random_state,
     random_variables,
@@ -87,8 +89,6 @@ class Checkpoints(keras.callbacks.CallbackList):
         check_options(save_freq=save_freq, keep=keep, mode=mode, changed=changed)
         super().__init__(list(callbacks))
         self.save_freq = save_freq
-        self._monitor = monitor
-        self._mode = mode
         self._changed = list(changed)
         self._order: dict[str, str] = {}
         self._named = name_callbacks(self.callbacks)
@@ -98,7 +98,8 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._fresh = dict(own.descriptions)
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
-        self._best: dict[str, Any] | None = None
+        self._best = Best(monitor, mode)
+        self._begun_with: tuple[Any, dict[str, str]] = (None, {})  # data of Python, their settings
         self._termination = Termination(lambda: call_of_fit().get("self") is self.model)
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None
@@ -119,12 +120,16 @@ class Checkpoints(keras.callbacks.CallbackList):
     def best(self) -> Path:
         """The checkpoint with the best monitored value so far."""
         self._files.wait()
-        path = self._files.find(Position(self._best["epoch"], 0)) if self._best else None
-        if not path:
+        if position := self._best.position:
+            if path := self._files.find(position):
+                return path
             raise CheckpointError(
-                f"no best checkpoint: {self._unknown_monitor(self.model.history.history)}"
+                f"{self._files.path}: the checkpoint of the best epoch, {position.epoch}, is gone"
             )
-        return path
+        history = getattr(getattr(self, "_model", None), "history", None)
+        raise CheckpointError(
+            f"no best checkpoint: {self._best.why_none(history and history.history)}"
+        )
 
     def on_train_begin(self, logs=None):
         if not hasattr(self, "_model"):
@@ -132,10 +137,13 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._data: dict[str, Any] = {}
         self._settings = self._all_settings(call_of_fit())
         super().on_train_begin(logs)
-        self._best = None
+        self._best.noted = None
         self._files.open()
         self._note_begin()
         self._data_begin = Memory(self._data)
+        if self._begun_with[0] is not self._data.get("data"):  # a second `fit` finds them changed
+            self._begun_with = self._data.get("data"), self._data_begin.settings
+        self._settings |= self._begun_with[1]
         data = self._data_begin.descriptions
         if not self._fresh.keys() & data.keys():  # a second `fit` finds them in training
             self._fresh |= data
@@ -181,10 +189,9 @@ class Checkpoints(keras.callbacks.CallbackList):
     def on_epoch_end(self, epoch, logs=None):
         for callback in self.callbacks:  # the base class would give each a copy of logs
             callback.on_epoch_end(epoch, logs)
-        self._check_monitor(logs)
-        value = logs.get(self._monitor, math.nan)
-        if not math.isnan(value) and self._is_better(value):
-            self._best = {"epoch": epoch + 1, "value": value}
+        check_logs(logs)
+        self._best.check(logs, validates=self._validates)
+        self._best.note(epoch + 1, logs)
         self._note_epoch()
         self._save(Position(epoch + 1, 0), logs)
         self._end_if_asked()
@@ -202,12 +209,6 @@ class Checkpoints(keras.callbacks.CallbackList):
             self._files.wait()
             print(f"{self._files.path}: SIGTERM; training is saved and ends", flush=True)
             self._termination.end()
-
-    def _is_better(self, value: float) -> bool:
-        if not self._best:
-            return True
-        best = self._best["value"]
-        return value < best if self._mode == "min" else value > best
 
     def on_train_end(self, logs=None):
         if self._resumed:  # there was no epoch left
@@ -241,14 +242,14 @@ class Checkpoints(keras.callbacks.CallbackList):
             "random_now": random_state(),
             "epochs": epochs,
             "history": history,
-            "best": self._best,
+            "best": self._best.noted,
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
             "settings": self._settings,
+            "version": 2,
             "machine": fingerprint(),
         }
-        best = Position(self._best["epoch"], 0) if self._best else None
-        self._files.save(position, state, best=best)
+        self._files.save(position, state, best=self._best.position)
 
     def _check_constancy(self) -> None:
         """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
@@ -309,8 +310,8 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
         self._meant = self._compare_settings(state)
         self._restore(metrics=False)
-        self._data_begin.put_back(state["data"])
-        self._best = state["best"]
+        self._data_begin.put_back(state["data"], keep=self._meant)
+        self._best.noted = state["best"]
         finished = state["stopped"] or position.epoch >= self.params["epochs"]
         self.model._initial_epoch = self.params["epochs"] if finished else position.epoch
         outcome = "training had already finished" if finished else "training goes on"
@@ -346,24 +347,16 @@ class Checkpoints(keras.callbacks.CallbackList):
             self._model_settings = self.model, self._model_begin | memory.settings
             self._fresh |= memory.descriptions
         settings = self._model_settings[1] | self._own_settings | self._order | data_settings(call)
-        return settings | {"monitor": repr(self._monitor), "mode": repr(self._mode)}
+        return settings | self._best.settings
 
     def _compare_settings(self, state: dict[str, Any]) -> frozenset[str]:
         """Return the settings that differ from the checkpoint's. Raises CheckpointError if one does not on purpose."""
         there = state["settings"]
+        if "version" not in state:
+            there = completed(there, self._settings, source=self._resumed.path)
         if not state["best"]:  # then there is nothing yet that hangs on them
-            there = there | {name: self._settings[name] for name in ("monitor", "mode")}
+            there = there | self._best.settings
         return check_changes(there, self._settings, self._changed, source=self._resumed.path)
-
-    def _check_monitor(self, logs: Iterable[str]) -> None:
-        """Raise CheckpointError if there is no such value to monitor, at the first epoch that has all values."""
-        is_complete = not self._validates or any(name.startswith("val_") for name in logs)
-        is_default = self._monitor == "val_loss" and not self._validates  # then there is no best
-        if self._monitor not in logs and is_complete and not is_default:
-            raise CheckpointError(self._unknown_monitor(logs))
-
-    def _unknown_monitor(self, logs: Iterable[str]) -> str:
-        return f"monitor = {self._monitor!r} must be one of {', '.join(logs)}"
 
     def _restore_history(self) -> None:
         history = self.model.history

@@ -20,6 +20,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from course.training.fit_arrays import (
+    are_arrays,
+    count_rows,
+    pick,
+    rows_to_train_on,
+    training_and_validation,
+)
 from course.training.order import epoch_order
 from course.training.rows_in_order import RowsInOrder
 
@@ -98,11 +105,11 @@ def _fit_whole_epochs(
     """Keras' own fit, on a data set whose single element is all the training data."""
     batch_size = call["batch_size"] or 32
     validation_batch_size = call["validation_batch_size"] or batch_size
-    training, validation = _training_and_validation(call)
-    if _are_arrays(validation):
+    training, validation = training_and_validation(call)
+    if are_arrays(validation):
         validation = _whole(validation, validation_batch_size)
     steps_per_execution = model.steps_per_execution
-    steps = math.ceil(_rows(training) / batch_size)
+    steps = math.ceil(count_rows(training) / batch_size)
     all_steps = steps * (call["epochs"] - call["initial_epoch"])
     epochs = _Epochs(seed if call["shuffle"] else None, steps_per_execution)
     _install_programs(model, pays=all_steps >= xla_from)
@@ -124,7 +131,7 @@ def _fit_batch_by_batch(
     plain_fit: Callable[..., Any], call: dict[str, Any], *, seed: int
 ) -> keras.callbacks.History:
     """Keras' own fit, of the rows in the order of `_fit_whole_epochs`."""
-    training, validation = _training_and_validation(call)
+    training, validation = training_and_validation(call)
     rows = RowsInOrder(
         training, batch_size=call["batch_size"] or 32, seed=seed if call["shuffle"] else None
     )
@@ -143,7 +150,7 @@ class _Epochs(keras.callbacks.Callback):
 
     def __init__(self, seed: int | None, steps_per_execution: int) -> None:
         super().__init__()
-        self.seed = seed
+        self.order_seed = seed  # which Checkpoints compare
         self.steps_per_execution = steps_per_execution
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -154,7 +161,7 @@ class _Epochs(keras.callbacks.Callback):
             program.checked = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        seed = self.seed
+        seed = self.order_seed
         order = np.arange if seed is None else lambda rows: epoch_order(rows, seed, epoch)
         self.model.train_function.order = order
 
@@ -196,7 +203,7 @@ class _WholePass:
         if not isinstance(getattr(iterator, "element_spec", None), _Whole):
             return self.keras_function(iterator)
         data, batch_size = next(iterator)
-        order = self.order(_rows(data)).astype("int32")
+        order = self.order(count_rows(data)).astype("int32")
         size = int(batch_size)
         full_batches = (len(order) - 1) // size  # the last batch may be smaller
         full, last = np.split(order, [full_batches * size])
@@ -237,12 +244,12 @@ def _loop(step: Any) -> Callable[..., dict]:
         take_step = _any_batch(step, data)
 
         def body(i: tf.Tensor) -> tuple[tf.Tensor]:
-            take_step(_pick(data, batches[i]))
+            take_step(pick(data, batches[i]))
             return (i + 1,)
 
         if batches.shape[0]:
             tf.while_loop(lambda i: i < batches.shape[0], body, (0,), parallel_iterations=1)
-        return take_step(_pick(data, last))
+        return take_step(pick(data, last))
 
     return loop
 
@@ -274,10 +281,10 @@ def _check(step: Any, data: tuple) -> None:
     traced = run.get_concrete_function(
         *(tf.TensorSpec(place.shape, place.dtype) for place in step.inputs)
     )
-    rows = _rows(data)
+    rows = count_rows(data)
     for start in range(0, rows, 1024):
         end = min(start + 1024, rows)
-        batch = _pick(data, np.arange(start, end))
+        batch = pick(data, np.arange(start, end))
         traced(*keras.tree.flatten(batch), *step.captured_inputs)
 
 
@@ -323,10 +330,6 @@ def _operations(function: Any) -> str:
     return " ".join(kinds)
 
 
-def _pick(data: tuple, rows: Any) -> tuple:
-    return keras.tree.map_structure(lambda array: tf.gather(array, rows), data)
-
-
 def _install_programs(model: keras.Model, *, pays: bool) -> None:
     """Put programs in the place of Keras' functions, unless they are there since an earlier fit."""
     for kind in ("train", "test"):
@@ -342,7 +345,7 @@ def _install_programs(model: keras.Model, *, pays: bool) -> None:
 def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | None:
     """Why this call of fit cannot run as whole epochs, or None."""
     is_weighted = [call["class_weight"] is not None, call["sample_weight"] is not None]
-    if not _are_arrays((call["x"], call["y"], call["sample_weight"])):
+    if not are_arrays((call["x"], call["y"], call["sample_weight"])):
         return "the data are not arrays of equal length"
     if all(is_weighted) or (any(is_weighted) and keras.tree.is_nested(call["y"])):
         return "there are weights of two kinds, or for several outputs"
@@ -350,6 +353,10 @@ def _reason_for_plain_fit(model: keras.Model, call: dict[str, Any]) -> str | Non
         return "steps_per_epoch, validation_steps or shuffle='batch' is set"
     if model.run_eagerly or tf.distribute.has_strategy():
         return "the model runs eagerly or distributed"
+    if not rows_to_train_on(call):
+        return "there are no rows to train on"
+    if are_arrays(call["validation_data"]) and not count_rows(call["validation_data"]):
+        return "there are no rows to validate on"
     for callback in keras.tree.flatten(call["callbacks"] or []):
         if _acts_on_batches(callback):
             return f"{type(callback).__name__} acts on batches"
@@ -374,39 +381,3 @@ def _works(callback: keras.callbacks.Callback, hook: Callable[..., None]) -> boo
     profiles = getattr(callback, "_should_trace", False)  # TensorBoard, given batches to profile
     package = module.partition(".")[0]
     return profiles or "epoch" not in frequencies or package not in ("keras", "course")
-
-
-def _training_and_validation(call: dict[str, Any]) -> tuple[tuple, Any]:
-    """Training data as (x, y, sample_weight) as far as given, and validation data, split off as Keras does."""
-    given = (call["x"], call["y"], call["sample_weight"])
-    training = tuple(part for part in given if part is not None)
-    validation = call["validation_data"]
-    if validation is None and call["validation_split"]:
-        split = math.floor(_rows(training) * (1 - call["validation_split"]))
-        validation = keras.tree.map_structure(lambda array: array[split:], training)
-        training = keras.tree.map_structure(lambda array: array[:split], training)
-    if call["class_weight"] is not None:  # they weight the training data only
-        training = (*training, _sample_weights(training[1], call["class_weight"]))
-    return training, validation
-
-
-def _sample_weights(labels: Any, class_weight: dict[int, float]) -> np.ndarray:
-    """Return the weight of each row's class, 1 for a class that is not named; labels (rows,), (rows, 1) or one-hot."""
-    labels = np.asarray(labels)
-    is_one_hot = labels.ndim > 1 and labels.shape[-1] > 1
-    classes = labels.argmax(-1) if is_one_hot else labels.reshape(-1).round()
-    weights = [class_weight.get(int(number), 1.0) for number in classes]
-    return np.array(weights, keras.config.floatx())
-
-
-def _are_arrays(data: Any) -> bool:
-    """Whether data are NumPy arrays or tensors, all with the same number of rows."""
-    parts = [part for part in keras.tree.flatten(data) if part is not None]
-    if not all(isinstance(part, np.ndarray | tf.Tensor) for part in parts):
-        return False
-    lengths = {len(part) for part in parts}
-    return len(lengths) == 1
-
-
-def _rows(data: Any) -> int:
-    return len(keras.tree.flatten(data)[0])

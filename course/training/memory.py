@@ -127,7 +127,10 @@ class Memory:
                     continue
                 new = restoring.value(saved, now.get(name), where)
                 if new is not now.get(name) or name not in now:
-                    objects.set_attribute(value, name, new)
+                    try:
+                        objects.set_attribute(value, name, new)
+                    except Exception as error:  # whatever a class of the user's makes of it
+                        raise CheckpointError(f"{where}: cannot be put back ({error})") from error
 
     # Taking
 
@@ -217,9 +220,8 @@ class Memory:
         array = (
             np.asarray(value) if hasattr(value, "__array__") else np.array(None)
         )  # a symbol has no value
-        if array.dtype.hasobject or (
-            isinstance(value, np.ndarray) and type(value) is not np.ndarray
-        ):
+        is_derived = isinstance(value, np.ndarray) and type(value) is not np.ndarray
+        if array.dtype.hasobject or is_derived or not _is_kept_in_a_file(array.dtype):
             self._refuse(
                 place,
                 f"{objects.describe(value)} of {array.dtype} cannot be saved",
@@ -339,6 +341,8 @@ class Memory:
             return "{" + ", ".join(items) + "}"
         if "items" in saved:
             items = [self._text(item) for item in saved["items"]]
+            if kind in ("set", "frozenset"):  # in an order of their own in each process
+                items.sort()
             return f"{kind}({', '.join(items)})"
         return repr(saved)
 
@@ -346,6 +350,14 @@ class Memory:
         if place not in self._objects:
             raise CheckpointError(f"{place}: there when the checkpoint was saved, and missing now")
         return self._objects[place]
+
+
+def _is_kept_in_a_file(dtype: np.dtype) -> bool:
+    """Whether NumPy's files keep a type with names: not with bfloat16 among its parts, nor with parts that overlap."""
+    try:
+        return not dtype.names or np.lib.format.descr_to_dtype(dtype.descr) == dtype  # type: ignore[arg-type]
+    except ValueError:
+        return False
 
 
 def _at(place: str, name: str) -> str:

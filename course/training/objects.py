@@ -85,7 +85,10 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
     if isinstance(value, types.FunctionType) and name in _cells(value):
         _cells(value)[name].cell_contents = new
     elif not isinstance(value, functools.partial | types.MethodType | types.BuiltinMethodType):
-        setattr(value, name, new)
+        try:
+            setattr(value, name, new)
+        except AttributeError:  # a frozen dataclass refuses its own content, too
+            object.__setattr__(value, name, new)
 
 
 def _cells(function: types.FunctionType) -> dict[str, Any]:
@@ -236,6 +239,8 @@ def describe(value: Any) -> str:
     if isinstance(value, types.FunctionType):
         digest = "" if is_from(value, LIBRARIES) else f" ({_digest(value.__code__)})"
         return f"the function {value.__qualname__}{digest}"
+    if isinstance(value, types.BuiltinMethodType) and attributes(value):
+        return f"the method {value.__qualname__}"  # its repr has an address
     if isinstance(value, UNCHANGING):
         return f"{value!r:.200}"
     kind = type(value)
@@ -245,8 +250,14 @@ def describe(value: Any) -> str:
 @functools.cache
 def _digest(code: types.CodeType) -> str:
     """Return what tells apart functions of one name, as lambdas have it."""
-    constants = [
-        _digest(each) if isinstance(each, types.CodeType) else repr(each) for each in code.co_consts
-    ]
-    content = repr([code.co_code, constants, code.co_names])
+    content = repr([code.co_code, [*map(_constant, code.co_consts)], code.co_names])
     return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _constant(value: Any) -> str:
+    """Return a constant of a function's code as every process writes it: the order of a set hangs on the process."""
+    if isinstance(value, types.CodeType):
+        return _digest(value)
+    if isinstance(value, frozenset):
+        return f"frozenset({sorted(map(_constant, value))})"
+    return repr(value)

@@ -12,14 +12,16 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.memory import Memory
 from course.training.objects import fingerprint
 
-RANDOM = re.compile(
-    r"(Random|Multinomial|TruncatedNormal|ParameterizedTruncatedNormal)(?!.*Dataset)"
-)
+SEEDS = {"seed", "seed2"}
+# Operations that have seeds and draw nothing: data sets, which have their own check, networks of GPUs as Keras calls
+# them, and the search for accidental hits among candidates.
+DRAWS_NOTHING = re.compile("Dataset|Cudnn|ComputeAccidentalHits")
 
 
 def check_program(function: Any, memory: Memory, checked: set[str]) -> None:
@@ -38,7 +40,7 @@ def check_program(function: Any, memory: Memory, checked: set[str]) -> None:
                     "that it would not be saved; make it an attribute of the model"
                 )
         for operation in _operations(program.graph):
-            if RANDOM.match(operation.op):
+            if _is_random(operation):
                 raise CheckpointError(
                     f"model: its steps draw random numbers by {operation.op} ({operation.name}), whose state cannot "
                     "be saved; draw them by keras.random with a SeedGenerator that the model holds"
@@ -60,11 +62,23 @@ def check_data(call: dict[str, Any], *, own: tf.Variable) -> None:
                 f"data: {name} is a {type(data).__name__}, which cannot be wound forward; give arrays, a "
                 "tf.data.Dataset or a keras.utils.PyDataset"
             )
+    if is_dealt_by_fit(call) and context.global_seed() is None:
+        raise CheckpointError(
+            "data: `fit` shuffles arrays by the seed of TensorFlow, which is not set, so that a resumed run would take "
+            "other rows; use `shuffled` of the Checkpoints, or call `keras.utils.set_random_seed` before `fit`"
+        )
     if call.get("steps_per_epoch") and not _is_one_element(call["x"]):
         raise CheckpointError(
             f"data: steps_per_epoch = {call['steps_per_epoch']}: an epoch would begin where the last one ended, which "
             "cannot be saved; let the data end with the epoch, and give no steps_per_epoch"
         )
+
+
+def is_dealt_by_fit(call: dict[str, Any]) -> bool:
+    """Whether a call of `fit` has Keras itself shuffle the rows: those of arrays."""
+    brings_its_order = (tf.data.Dataset, tf.distribute.DistributedDataset, keras.utils.PyDataset)
+    is_array = call.get("x") is not None and not isinstance(call["x"], brings_its_order)
+    return is_array and bool(call.get("shuffle"))
 
 
 def _is_one_element(data: Any) -> bool:
@@ -103,11 +117,11 @@ def check_pipeline(dataset: tf.data.Dataset, *, own: tf.Variable) -> None:
                         f"layer into the model, or {cure}"
                     )
             for operation in _operations(program.graph):
-                unseeded = not any(operation.attr[seed].i for seed in ("seed", "seed2"))
-                if RANDOM.match(operation.op) and unseeded:
+                unseeded = not any(operation.attr[seed].i for seed in SEEDS & operation.attr.keys())
+                if unseeded and _is_random(operation):
                     raise CheckpointError(
                         f"data: {name} draws random numbers by {operation.op} without a seed, so that no run is like "
-                        f"another; call `keras.utils.set_random_seed`, or {cure}"
+                        f"another; give it one, call `keras.utils.set_random_seed`, or {cure}"
                     )
 
 
@@ -152,6 +166,14 @@ def _programs(value: Any, seen: set[int]) -> Iterator[Any]:
     elif type(value).__module__.split(".")[0] == "course":  # fast_fit's
         for part in vars(value).values():
             yield from _programs(part, seen)
+
+
+def _is_random(operation: Any) -> bool:
+    """Whether an operation draws random numbers from a state of its own: it has two seeds then, or can have none."""
+    has_seeds = operation.attr.keys() >= SEEDS and not operation.attr["deterministic"].b
+    return operation.op == "NonDeterministicInts" or (
+        has_seeds and not DRAWS_NOTHING.search(operation.op)
+    )
 
 
 def _operations(graph: Any) -> list[Any]:

@@ -35,6 +35,8 @@ class Restoring:
 
     def value(self, saved: Any, now: Any, place: str) -> Any:
         """Return the value that was saved: if there is a container of its kind now, that one with the saved items."""
+        if isinstance(saved, np.ndarray):  # a NumPy number, as earlier versions wrote it
+            return saved[()]
         if not isinstance(saved, dict):
             return saved
         kind = saved["kind"]

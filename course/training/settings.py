@@ -8,16 +8,18 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.objects import describe, fingerprint
-from course.training.programs import pipeline_fingerprint
+from course.training.programs import is_dealt_by_fit, pipeline_fingerprint
 
 FIT = (
     "batch_size",
@@ -28,6 +30,7 @@ FIT = (
     "validation_steps",
 )
 COMPILE = ("loss", "loss_weights", "metrics", "weighted_metrics")
+SINCE_VERSION_2 = ("order fast_fit seed", "order set_random_seed", "data: ")
 IRRELEVANT = {
     "name",
     "registered_name",
@@ -38,18 +41,22 @@ IRRELEVANT = {
 }
 
 
-def check_options(*, save_freq: Any, keep: int, mode: str, changed: Any) -> None:
+def check_options(*, save_freq: Any, keep: Any, mode: str, changed: Any) -> None:
     """Raise ValueError, naming it and what is allowed, for an option that checkpoints cannot have."""
-    if save_freq != "epoch" and save_freq < 1:
+    if save_freq != "epoch" and not _is_count(save_freq):
         raise ValueError(
-            f"save_freq = {save_freq}: must be 'epoch' or a number of batches, at least 1"
+            f"save_freq = {save_freq!r}: must be 'epoch' or a number of batches, at least 1"
         )
-    if keep < 1:
-        raise ValueError(f"keep = {keep}: must be at least 1")
+    if not _is_count(keep):
+        raise ValueError(f"keep = {keep!r}: must be a whole number, at least 1")
     if mode not in ("min", "max"):
         raise ValueError(f"mode = {mode!r}: must be 'min' or 'max'")
     if isinstance(changed, str):
         raise ValueError(f"changed = {changed!r}: must be a list of names, [{changed!r}]")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
 def model_settings(model: keras.Model) -> dict[str, str]:
@@ -84,6 +91,17 @@ def data_settings(call: dict[str, Any]) -> dict[str, str]:
             settings[f"data {name}{number}"] = _of_data(part)
     for name in FIT:
         _flatten(settings, f"fit {name}", call.get(name))
+    return settings | _seed_of_the_order(call)
+
+
+def _seed_of_the_order(call: dict[str, Any]) -> dict[str, str]:
+    """Return the seed by which the rows are dealt: that of `fast_fit`, or TensorFlow's own where `fit` does it."""
+    settings = {}
+    for callback in getattr(call.get("callbacks"), "callbacks", []):
+        if hasattr(callback, "order_seed"):
+            settings["order fast_fit seed"] = repr(callback.order_seed)
+    if is_dealt_by_fit(call):
+        settings["order set_random_seed"] = repr(context.global_seed())
     return settings
 
 
@@ -142,6 +160,18 @@ def check_changes(
             f"them back, or go on with the new ones by Checkpoints(..., changed={shown})"
         )
     return frozenset(changes)
+
+
+def completed(there: dict[str, str], here: dict[str, str], *, source: Path) -> dict[str, str]:
+    """Return the settings of a checkpoint of version 1, which noted no seed of `fit` and nothing that data hold.
+
+    What it lacks is taken to be as it is now, and a line says so.
+    """
+    lacking = {name: here[name] for name in here if name.startswith(SINCE_VERSION_2)}
+    if lacking:
+        names = ", ".join(lacking)
+        print(f"{source}: saved by an earlier version, without {names}: taken to be as now")
+    return there | lacking
 
 
 def chosen_rates(

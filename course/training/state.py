@@ -37,8 +37,10 @@ def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
 def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, source: Any) -> None:
     """Give the model's variables their captured values.
 
-    Raises CheckpointError, and changes nothing, if the model has other variables: it names the source and them.
+    Raises CheckpointError if the model has other variables: it names the source and them. No variable is changed then;
+    but a model that was not built is built by then, as the source has it, and must be made anew for another.
     """
+    was_built = model.built
     if not model.built and captured["build"]:
         model.build_from_config(captured["build"])
     if model.compiled and captured["optimizer_is_built"] and not model.optimizer.built:
@@ -53,9 +55,21 @@ def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, sour
         if _identity(*old) != _identity(*new):
             differences.append(f"{_describe(*old)} there, {_describe(*new)} here")
     if differences:
-        raise CheckpointError(f"{source}: of another model: {'; '.join(differences[:5])}")
+        cure = "" if was_built else "; this model has been built for it, so make it anew"
+        raise CheckpointError(f"{source}: of another model: {'; '.join(differences[:5])}{cure}")
     for array, variable in zip(theirs.values(), ours.values(), strict=True):
         variable.assign(array)
+
+
+def check_logs(logs: Mapping[str, Any]) -> None:
+    """Raise CheckpointError, which names it, for a value of an epoch's logs that no history can be saved with."""
+    savable = (type(None), bool, int, float, str, np.generic, np.ndarray)
+    for name, value in logs.items():
+        for part in keras.tree.flatten(value):
+            if not isinstance(part, savable):
+                raise CheckpointError(
+                    f"logs[{name!r}]: a {type(part).__name__} cannot be saved; put in a number, as by float(...)"
+                )
 
 
 def history_with(

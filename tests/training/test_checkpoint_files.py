@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -59,6 +60,32 @@ def test_a_state_comes_back_as_it_was(folder):
     np.testing.assert_equal(checkpoint.state, STATE)
     assert type(checkpoint.state["nested"]) is tuple
     assert [array.dtype for array in checkpoint.state["weights"].values()] == ["float32", "uint32"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.int64(3),
+        np.float64(0.1),
+        np.bool_(True),
+        np.str_(""),
+        np.complex64(1j),
+        np.datetime64("2024-02-29", "ns"),
+        ml_dtypes.bfloat16(0.5),
+        np.array(0.1),
+        np.zeros(2, [("a", "i4"), ("b", "f8")]),
+        np.zeros(2, np.dtype([("a", "i1"), ("b", "f8")], align=True)),
+        np.zeros(2, "V8"),
+        np.zeros(2, ml_dtypes.bfloat16),
+    ],
+    ids=lambda value: f"{type(value).__name__}-{value.dtype}",
+)
+def test_a_number_stays_a_number_and_an_array_keeps_its_type(folder, value):
+    folder.save(Position(1, 0), {"value": value}, best=None)
+    found = folder.newest().state["value"]
+    assert type(found) is type(value)
+    assert found.dtype == value.dtype
+    np.testing.assert_array_equal(found, value)
 
 
 def test_a_checkpoint_is_read_by_numpy_alone_without_pickle(folder):
@@ -141,6 +168,20 @@ def test_files_that_are_not_checkpoints_are_never_removed(folder):
 def test_a_damaged_file_does_not_take_the_place_of_a_whole_one(folder):
     saved(folder, [1, 2, 3])[-1].write_bytes(b"damaged")
     assert [read(path).position.epoch for path in saved(folder, [2])] == [1, 2]
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+@pytest.mark.parametrize("best", [None, Position(1, 0), Position(2, 0)])
+def test_a_damaged_file_of_the_same_position_goes_and_what_was_just_saved_stays(
+    tmp_path, keep, best
+):
+    folder = CheckpointFolder(tmp_path, keep=keep, asynchronous=False)
+    folder.open()
+    saved(folder, [1, 2], best=best)[-1].write_bytes(b"damaged")
+    folder.save(Position(2, 0), {"now": "other"}, best=best)
+    assert [read(path).state for path in tmp_path.glob("epoch-0002*")] == [{"now": "other"}]
+    assert len(list(tmp_path.glob("epoch-0001*"))) == (keep == 3 or best == Position(1, 0))
+    folder.close()
 
 
 def test_equal_states_make_equal_files(tmp_path):
@@ -255,6 +296,13 @@ def test_a_checkpoint_that_may_not_be_read_is_neither_called_damaged_nor_passed_
     assert folder.newest().state["epoch"] == 2
 
 
+def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(folder):
+    (path,) = saved(folder, [1])
+    path.unlink()
+    with pytest.raises(UnreadableError, match=rf"{path.name}: no such file$"):
+        read(path)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="folders have no read permission on Windows")
 def test_a_folder_that_may_not_be_listed_is_not_taken_for_an_empty_one(shared_path):
     folder = CheckpointFolder(shared_path, keep=3, asynchronous=False)
@@ -309,6 +357,19 @@ def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp
     last = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
     last.open()
     last.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows deletes no folder with a locked file")
+def test_a_folder_that_was_deleted_and_made_anew_is_kept_from_others_again(folder):
+    shutil.rmtree(folder.path)  # after a training that broke off, to start afresh
+    again = CheckpointFolder(folder.path, keep=1, asynchronous=False)
+    again.open()
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert f"in use by process {os.getpid()}" in other.stderr
+    again.close()
+    other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert other.stdout == "open\n"
 
 
 def test_what_a_kill_left_half_written_is_cleared_away(folder):

@@ -219,6 +219,19 @@ def test_a_checkpoint_of_another_model_is_refused_by_the_variables_that_differ(r
         load(reference[2].best, sequential(units=7))
 
 
+def test_a_model_that_a_wrong_checkpoint_has_built_is_to_be_made_anew(reference):
+    captured = capture(reference[0], metrics=False)
+    wrong = captured | {"build": {"input_shape": (None, 9)}}
+    model = sequential()
+    with pytest.raises(CheckpointError, match=r"built for it, so make it anew$"):
+        restore(wrong, model, metrics=False, source="wrong")
+    with pytest.raises(CheckpointError, match=r"kernel \(9, 6\) here$"):
+        restore(captured, model, metrics=False, source="right")
+    model = sequential()
+    restore(captured, model, metrics=False, source="right")
+    np.testing.assert_equal(model.get_weights(), reference[0].get_weights())
+
+
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
     run.set_model(reference[0])
@@ -243,7 +256,7 @@ def test_an_epoch_that_was_broken_off_cannot_go_on_with_other_batches(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keep": 0}, "keep = 0: must be at least 1"),
+        ({"keep": 0}, "keep = 0: must be a whole number, at least 1"),
         ({"mode": "least"}, "mode = 'least'"),
         ({"save_freq": 0}, "save_freq = 0"),
     ],
@@ -265,6 +278,72 @@ def test_a_best_checkpoint_by_an_unknown_name_is_refused_with_the_names_there_ar
         CheckpointError, match="monitor = 'val_acc' must be one of accuracy, loss, val_accuracy"
     ):
         _ = run.best
+
+
+def test_before_training_and_after_values_that_are_no_numbers_it_is_said_why_there_is_no_best(
+    tmp_path,
+):
+    run = Checkpoints(tmp_path, monitor="loss")
+    with pytest.raises(CheckpointError, match="no best checkpoint: nothing is trained yet"):
+        _ = run.best
+    model = sequential()
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(X * np.nan, X[:, :2], shuffle=False, verbose=0, callbacks=[run])
+    with pytest.raises(CheckpointError, match="no best checkpoint: loss is not a number"):
+        _ = run.best
+
+
+def test_a_best_checkpoint_that_somebody_has_deleted_is_said_to_be_gone(tmp_path):
+    run = Checkpoints(tmp_path, monitor="loss")
+    model = sequential()
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(X, X[:, :2], shuffle=False, verbose=0, callbacks=[run])
+    run.best.unlink()
+    with pytest.raises(CheckpointError, match="the checkpoint of the best epoch, 1, is gone"):
+        _ = run.best
+
+
+class Logs(keras.callbacks.Callback):
+    """Puts a value into the logs of an epoch."""
+
+    def __init__(self, make):
+        super().__init__()
+        self.make = make
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["rate"] = self.make(self.model)
+
+
+@pytest.mark.parametrize("monitor", ["loss", "rate"])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda model: model.optimizer.learning_rate, r"logs\['rate'\]: a \w*Variable cannot be"),
+        (lambda _: {"now": [tf.constant(1.0)]}, r"logs\['rate'\]: a EagerTensor cannot be saved"),
+    ],
+)
+def test_a_value_of_the_logs_that_cannot_be_saved_is_refused_by_its_name(
+    tmp_path, make, message, monitor
+):
+    model = sequential()
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(tmp_path, [Logs(make)], monitor=monitor)
+    with pytest.raises(CheckpointError, match=f"{message}.*as by float"):
+        model.fit(X, X[:, :2], shuffle=False, verbose=0, callbacks=[run])
+
+
+def test_numbers_arrays_and_lists_in_the_logs_come_back(tmp_path):
+    def train(epochs):
+        model = sequential()
+        model.compile("sgd", "mse", run_eagerly=True)
+        run = Checkpoints(tmp_path, [Logs(lambda _: values)], monitor="loss")
+        return model.fit(
+            X, X[:, :2], shuffle=False, epochs=epochs, verbose=0, callbacks=[run]
+        ).history
+
+    values = [1, None, "text", np.float32(0.5), {"matrix": np.eye(2)}, (True,)]
+    train(1)
+    np.testing.assert_equal(train(1)["rate"], [values])
 
 
 def orders(run, data, model):

@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose
 from course import ROOT
 from course.training import fast_fit as module
 from course.training.checkpoints import Checkpoints
-from course.training.fast_fit import _sample_weights, epoch_order
+from course.training.fast_fit import epoch_order
+from course.training.fit_arrays import sample_weights
 
 fast_fit = partial(module.fast_fit, xla_from=0)  # compiled by XLA, short as these fits are
 # The last batch has 11 rows.
@@ -100,7 +101,7 @@ def test_class_weights_count_as_in_plain_fit_and_not_in_validation(capsys):
     "labels", [[0, 2, 1], [[0.0], [2.0], [1.0]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]]]
 )
 def test_a_row_weighs_as_its_class_however_it_is_written(labels):
-    assert _sample_weights(np.array(labels), {0: 5.0, 2: 0.5}).tolist() == [5.0, 0.5, 1.0]
+    assert sample_weights(np.array(labels), {0: 5.0, 2: 0.5}).tolist() == [5.0, 0.5, 1.0]
 
 
 def test_sample_weights_count_as_in_plain_fit_also_in_validation(capsys):
@@ -285,6 +286,27 @@ class CheckpointAtBatches(keras.callbacks.ModelCheckpoint):
 
     def on_epoch_end(self, epoch, logs=None):
         assert self.seen == 4, "the last of five batches"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"x": X[:0], "y": Y[:0]}, "train on"),
+        ({"x": X[:1], "y": Y[:1], "validation_split": 0.5}, "train on"),
+        ({"x": X, "y": Y, "validation_data": (X[:0], Y[:0])}, "validate on"),
+    ],
+)
+def test_without_rows_keras_answers_as_in_plain_fit(capsys, arguments, reason):
+    answers = []
+    for model in (network(), fast_fit(network(), seed=1)):
+        try:
+            answers.append(list(model.fit(**arguments, verbose=0).history))
+        except ValueError as error:
+            answers.append(str(error))
+    assert answers[0] == answers[1]
+    assert capsys.readouterr().out == (
+        f"fast_fit: plain fit, because there are no rows to {reason}\n"
+    )
 
 
 def test_a_callback_within_checkpoints_is_called_at_every_batch_as_in_plain_fit(capsys, tmp_path):

@@ -1,14 +1,19 @@
 """What decides a training run is told by its name when it differs; what does not decide it is not."""
 
+import os
 import re
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from course.training.checkpoint_files import CheckpointError
+from course import ROOT
+from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.checkpoints import Checkpoints
+from course.training.fast_fit import fast_fit
 from course.training.settings import (
     call_of_fit,
     check_options,
@@ -223,6 +228,179 @@ def test_a_change_by_an_unknown_name_is_refused_with_the_names_there_are(killed)
         fit(killed, monitor="loss", changed=["learnin_rate"])
 
 
+def fit_arrays(folder, *, seed=1, order=None, kill=False, **options):
+    """Train on arrays, which `fit` shuffles, or `fast_fit` by the seed `order`."""
+    keras.backend.clear_session()
+    tf.random.set_seed(seed)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    model.compile("sgd", "mse", jit_compile=False)
+    if order is not None:
+        fast_fit(model, seed=order)
+    callbacks = [Checkpoints(folder, monitor="loss", **options), *([Kill()] if kill else [])]
+    model.fit(X, Y, batch_size=8, epochs=3, verbose=0, callbacks=callbacks)
+    return model.get_weights()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ({}, {"seed": 2}, "order set_random_seed: 1 there, 2 here"),
+        ({"order": 1}, {"order": 2, "seed": 3}, "order fast_fit seed: 1 there, 2 here"),
+    ],
+)
+def test_a_run_on_arrays_is_not_resumed_in_another_order_of_the_rows(tmp_path, one, other, told):
+    whole = fit_arrays(tmp_path / "whole", **one)
+    with pytest.raises(Killed):
+        fit_arrays(tmp_path / "killed", kill=True, **one)
+    with pytest.raises(CheckpointError, match=f"other settings: {told}\\. Put them back"):
+        fit_arrays(tmp_path / "killed", **one | other)
+    np.testing.assert_equal(fit_arrays(tmp_path / "killed", **one), whole)
+
+
+class Noisy(keras.utils.PyDataset):
+    """Adds noise and changes at each epoch what it holds, as an order of its own."""
+
+    def __init__(self, noise=0.1):
+        super().__init__()
+        self.noise = noise
+        self.generator = np.random.default_rng(1)
+        self.epochs = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, batch):
+        rows = slice(8 * batch, 8 * batch + 8)
+        return X[rows] + self.noise * self.generator.normal(size=(8, 3)), Y[rows]
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+def fit_noisy(folder, data, *, run=None, kill=False, **options):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = run or Checkpoints(folder, monitor="loss", **options)
+    callbacks = [run, *([Kill()] if kill else [])]
+    model.fit(data, shuffle=False, epochs=4, verbose=0, callbacks=callbacks)
+    return model.get_weights()
+
+
+def test_what_data_of_python_began_with_is_compared_and_changed_where_asked(tmp_path):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    with pytest.raises(CheckpointError, match=r"data: attribute noise: 0\.1 there, 0\.5 here"):
+        fit_noisy(tmp_path, Noisy(0.5))
+    np.testing.assert_equal(fit_noisy(tmp_path, Noisy()), whole)
+
+
+def test_a_change_of_what_data_hold_is_made_where_it_is_asked_for(tmp_path):
+    whole = Noisy()
+    fit_noisy(tmp_path / "whole", whole)
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    data = Noisy(0.5)
+    fit_noisy(tmp_path, data, changed=["noise"])
+    assert (data.noise, data.epochs) == (0.5, whole.epochs)
+
+
+def test_the_same_data_and_callback_go_on_after_an_interruption(tmp_path):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    data = Noisy()
+    run = Checkpoints(tmp_path, monitor="loss")
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, data, run=run, kill=True)
+    np.testing.assert_equal(fit_noisy(tmp_path, data, run=run), whole)
+
+
+def test_data_of_a_checkpoint_from_before_they_were_compared_go_on_and_it_is_said(tmp_path, capsys):
+    whole = fit_noisy(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, Noisy(), kill=True)
+    (newest,) = tmp_path.glob("epoch-0002*")
+    state = read(newest).state
+    del state["version"]
+    state["settings"] = {
+        name: text for name, text in state["settings"].items() if not name.startswith("data: ")
+    }
+    CheckpointFolder(tmp_path, keep=1, asynchronous=False).save(Position(2, 0), state, best=None)
+    np.testing.assert_equal(fit_noisy(tmp_path, Noisy()), whole)
+    assert "earlier version, without data: attribute noise, data: attr" in capsys.readouterr().out
+
+
+IN_ANOTHER_PROCESS = """
+import sys
+import keras
+import numpy as np
+from course.training.checkpoints import Checkpoints
+
+class Holder(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.names = {"loss", "val_loss", "accuracy", "lr"}
+        self.frozen = frozenset(["loss", "val_loss", "accuracy", "lr"])
+        self.wanted = lambda name: name in {"loss", "val_loss", "accuracy", "lr"}
+        self.rows = []
+        self.generator = np.random.default_rng(1)
+        self.note = self.rows.append
+        self.draw = self.generator.normal
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.note(self.draw())
+
+keras.utils.set_random_seed(3)
+model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse", run_eagerly=True)
+holder = Holder()
+run = Checkpoints(sys.argv[1], [holder], monitor="loss")
+data = run.shuffled(np.ones((8, 1)), np.ones((8, 1)), batch_size=4, seed=1)
+model.fit(data, shuffle=False, epochs=int(sys.argv[2]), verbose=0, callbacks=[run])
+print(holder.rows)
+"""
+
+
+def test_a_run_goes_on_in_a_process_that_orders_sets_and_places_objects_otherwise(tmp_path):
+    def train(hash_seed, epochs):
+        run = subprocess.run(
+            [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path), str(epochs)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stderr.splitlines()[-1]
+        return run.stdout.splitlines()[-1]
+
+    train("1", 1)
+    generator = np.random.default_rng(1)
+    assert train("2", 3) == str([generator.normal() for _ in range(3)])
+
+
+def test_arrays_that_fit_shuffles_without_a_seed_are_refused_before_training(tmp_path):
+    with pytest.raises(CheckpointError, match=r"data: `fit` shuffles arrays .* use `shuffled`"):
+        fit_arrays(tmp_path, seed=None)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_checkpoint_from_before_the_order_was_noted_goes_on_and_says_so(tmp_path, capsys):
+    whole = fit_arrays(tmp_path / "whole")
+    with pytest.raises(Killed):
+        fit_arrays(tmp_path / "killed", kill=True)
+    (newest,) = (tmp_path / "killed").glob("epoch-0002*")
+    state = read(newest).state
+    del state["version"]
+    del state["settings"]["order set_random_seed"]
+    CheckpointFolder(tmp_path / "killed", keep=1, asynchronous=False).save(
+        Position(2, 0), state, best=None
+    )
+    np.testing.assert_equal(fit_arrays(tmp_path / "killed"), whole)
+    assert "earlier version, without order set_random_seed: taken" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match="order set_random_seed: 1 there, 2 here"):
+        fit_arrays(tmp_path / "killed", seed=2)
+
+
 def test_a_setting_that_training_itself_changes_is_refused_at_the_next_save(tmp_path):
     class Unfreeze(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -258,7 +436,17 @@ OPTIONS = {"save_freq": "epoch", "keep": 1, "mode": "min", "changed": ()}
     ("option", "message"),
     [
         ({"save_freq": 0}, "save_freq = 0: must be 'epoch' or a number of batches, at least 1"),
-        ({"keep": 0}, "keep = 0: must be at least 1"),
+        ({"keep": 0}, "keep = 0: must be a whole number, at least 1"),
+        ({"keep": 2.5}, "keep = 2.5: must be a whole number, at least 1"),
+        ({"keep": True}, "keep = True: must be a whole number, at least 1"),
+        (
+            {"save_freq": "batch"},
+            "save_freq = 'batch': must be 'epoch' or a number of batches, at least 1",
+        ),
+        (
+            {"save_freq": None},
+            "save_freq = None: must be 'epoch' or a number of batches, at least 1",
+        ),
         ({"mode": "most"}, "mode = 'most': must be 'min' or 'max'"),
         ({"changed": "loss"}, "changed = 'loss': must be a list of names, ['loss']"),
     ],
@@ -268,7 +456,9 @@ def test_an_option_that_checkpoints_cannot_have_is_refused_by_name(option, messa
         check_options(**OPTIONS | option)
 
 
-@pytest.mark.parametrize("option", [{}, {"save_freq": 1}, {"mode": "max"}, {"changed": ["loss"]}])
+@pytest.mark.parametrize(
+    "option", [{}, {"save_freq": np.int64(1)}, {"mode": "max"}, {"changed": ["loss"]}]
+)
 def test_the_least_that_checkpoints_can_have_is_taken(option):
     check_options(**OPTIONS | option)
 
