@@ -1042,7 +1042,7 @@ for name, limit in limits.items():
 # | boosting | {{02.boosting_split_by_row}} | {{02.boosting_split_by_mixture}} | {{02.boosting_added}} |
 # | network | {{02.network_split_by_row}} | {{02.network_split_by_mixture}} | {{02.network_added}} |
 #
-# The models are the same and the rows are the same. Still, boosting and the network look better when split by row.
+# The models are the same and the rows are the same. Still, boosting and the network look better with the split by row.
 # They can remember a mixture. If a sibling of a test row (same mixture, other age) was among the training rows, much of
 # the answer is known. The line with its nine weights cannot remember a mixture, so it hardly gains.
 

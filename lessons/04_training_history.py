@@ -1260,7 +1260,7 @@ def check(learning_curve):
     )
     expect(
         all(curve[:, 0].tolist() == [1, 2, 3] for curve in curves),
-        "The points do not stand at their epochs. Three losses stand at 1, 2 and 3.",
+        "The points do not stand at their epochs. Three losses belong at 1, 2 and 3.",
     )
     losses = [curve[:, 1].tolist() for curve in curves]
     expect(

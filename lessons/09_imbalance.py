@@ -785,8 +785,8 @@ for name in pairs:
 # %% [markdown] tags=["answer"]
 # Recall goes up, for the unit by {{09.recall_unit}} and for the network by {{09.recall_network}}. That is why weights
 # are recommended. (We had hoped for a gain of 0.15 with every split of the patients. The unit reaches it; for the
-# network it is **not reached**.) Precision pays for it, since many more alarms are false. Accuracy falls as well: for the
-# network, weighted minus unweighted is {{09.accuracy_network:sign}}. Unit and network agree.
+# network it is **not reached**.) Precision pays for it, since many more alarms are false. Accuracy falls as well: for
+# the network, the difference (weighted minus unweighted) is {{09.accuracy_network:sign}}. Unit and network agree.
 
 # %% [markdown]
 # Has the weighted model learned more about the ill, or does it only say "ill" more often?
@@ -1353,7 +1353,7 @@ for name, (gained, interval) in auc_gained.items():
     spread(f"09.auc_high_{name}", f"{words}: ends at", interval.high, digits=4)
 
 # %% [markdown] tags=["answer"]
-# | AUC, weighted minus unweighted | size | direction over the splits |
+# | AUC, weighted minus unweighted | size | direction over the seeds |
 # | --- | --- | --- |
 # | unit | {{09.auc_unit}} | {{09.auc_unit:sign}} |
 # | network | {{09.auc_network}} | {{09.auc_network:sign}} |
@@ -1451,15 +1451,15 @@ for rate, curves in training_loss.items():
     )
 
 # %% [markdown] tags=["answer"]
-# | training loss, weighted minus oversampled | size | direction over the splits |
+# | training loss, weighted minus oversampled | size | direction over the seeds |
 # | --- | --- | --- |
 # | at the low rate | {{09.oversampling_low}} | {{09.oversampling_low:sign}} |
 # | at the high rate | {{09.oversampling_high}} | {{09.oversampling_high:sign}} |
 #
 # The gradient *is* smoother with oversampling: at the start, weights give it more than {{09.smoother:limit}} times the
 # variance. That is a real insight, and worth knowing when batches are small and steps are large: at the high rate the
-# weighted training jumps, and stays behind. At the low rate it stays behind with most splits, too, but by so little that
-# you would not see it in the picture.
+# weighted training jumps, and stays behind. At the low rate, too, it stays behind with most splits, but by so little
+# that a figure of that rate would not show it.
 
 # %% [markdown]
 # ### A careful first bias?
@@ -1500,14 +1500,14 @@ for short, place in {"early": 0, "late": now}.items():
     )
 
 # %% [markdown] tags=["answer"]
-# | loss, without the careful bias minus with it | size | direction over the splits |
+# | loss, without the careful bias minus with it | size | direction over the seeds |
 # | --- | --- | --- |
 # | after one epoch | {{09.bias_early}} | {{09.bias_early:sign}} |
 # | at the end of this training | {{09.bias_late}} | {{09.bias_late:sign}} |
 #
-# These data show no advantage of the first bias. After one epoch, the loss is even higher with it; at the end, these
-# splits cannot tell the two apart. (One epoch is already dozens of steps, and our learning rate is ten times
-# TensorFlow's; we did not test whether that is why.)
+# These data show no advantage of the first bias. After one epoch, the careful bias even gives a higher loss with most
+# splits; at the end, these splits cannot tell the two apart. (One epoch is already dozens of steps, and our learning
+# rate is ten times TensorFlow's; we did not test whether that is why.)
 
 # %% [markdown]
 # None of this says that the statements fail for credit cards, and TensorFlow itself limits the last one to "this

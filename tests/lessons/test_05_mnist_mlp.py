@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from course.evidence import SIGNIFICANT, sign_test
 from course.training.fast_fit import fast_fit
 
 LABELS = np.array([7, 0, 9])
@@ -23,6 +24,13 @@ def test_the_order_of_the_five_networks_is_the_same_with_every_seed(full):
 
 def test_every_seed_ends_above_the_books_second_network(full):
     assert min(full("05.as_published").values) > 0.9463
+
+
+def test_dropout_is_behind_at_first_and_in_the_end_these_runs_cannot_tell(full):
+    early = full("05.dropout_early")
+    assert early.median < 0
+    assert sign_test(early.values) < SIGNIFICANT
+    assert sign_test(full("05.dropout_late").values) >= SIGNIFICANT
 
 
 def test_the_chosen_recipe_reads_984_of_1000_test_digits_with_every_seed(full):
