@@ -370,10 +370,10 @@ def main() -> None:
     total: Counter[str] = Counter(cases=0, tracebacks=0, slow=0, partial=0)
     before = _megabytes()
     for name, target in TARGETS.items():
-        count, wrong = trial(target, cases=cases)
+        count, found = trial(target, cases=cases)
         total += count
         print(f"{name}: {count['cases']} cases, {count['refused']} refused", flush=True)
-        for text in wrong:
+        for text in found:
             print(f"    {text}")
     names = ("cases", "refused", "tracebacks", "slow", "partial")
     report = {key: total[key] for key in names} | {"megabytes": round(_megabytes() - before)}

@@ -84,13 +84,10 @@ def mutations(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Call(function, [second, first, *rest], keywords)
     if isinstance(node, ast.Call):
         if _called(node) in CALLS:
-            other = copy.deepcopy(node)
-            setattr(
-                other.func,
-                "attr" if isinstance(node.func, ast.Attribute) else "id",
-                CALLS[_called(node)],
-            )
-            yield other
+            exchanged = copy.deepcopy(node)
+            part = "attr" if isinstance(node.func, ast.Attribute) else "id"
+            setattr(exchanged.func, part, CALLS[_called(node)])
+            yield exchanged
         for place, keyword in enumerate(node.keywords):
             if keyword.arg not in GUARDS:
                 yield ast.Call(

@@ -117,8 +117,9 @@ def hand_in(folder: Path, lesson: Lesson, size: int) -> list[Student]:
         made = learner.copy()
         made.cells = [cell.copy() for cell in learner.cells]
         for cell in made.cells:
-            if kind != "untouched" and exercise_of(cell):
-                cell.source = answers[exercise_of(cell)]
+            exercise = exercise_of(cell)
+            if exercise and kind != "untouched":
+                cell.source = answers[exercise]
         students.append(Student(f"s{number:04}"))
         path = folder / students[-1].id / f"{lesson.name}.ipynb"
         path.parent.mkdir(parents=True)

@@ -91,7 +91,7 @@ class Life:
         self._final: Any = None
         self._reports: queue.Queue[str] = queue.Queue()
         self._pipe, end = PROCESSES.Pipe(duplex=False)
-        self._child = PROCESSES.Process(
+        self._child = PROCESSES.Process(  # type: ignore[attr-defined]
             target=killed_process.run, args=(end, folder, writer, keep, asynchronous)
         )
         self._child.start()

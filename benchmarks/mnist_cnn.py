@@ -56,7 +56,7 @@ def process(folder: Path, epochs: int, *, last: str = "") -> str:
         "-m",
         "benchmarks.mnist_cnn",
         "--train",
-        folder,
+        str(folder),
         f"--epochs={epochs}",
     ]
     line = ""

@@ -78,13 +78,13 @@ def baseline(root: Path, file: str, folder: Path) -> dict[str, Baseline]:
         return 0
 
     list(forked([0], lambda _: run(), limit=lambda _: 1800))
-    noted = json.loads(found.read_text()) if found.exists() else ["none", {}, {}]
-    status, seconds, modules = noted
+    noted = found.read_text() if found.exists() else '["none", {}, {}]'
+    status, seconds, modules = json.loads(noted)
     found.unlink(missing_ok=True)
     if status or not seconds:
         said = (folder / "log").read_text(errors="replace")[-3000:]
         raise TestsFailError(f"{said}\n{file}: ends with status {status} without a mutant")
-    every_line = defaultdict(lambda: Baseline(seconds, {}))
+    every_line: dict[str, Baseline] = defaultdict(lambda: Baseline(seconds, {}))
     for module, lines in modules.items():
         numbered = {int(line): tests for line, tests in lines.items()}
         every_line[module] = Baseline(seconds, numbered)
@@ -144,7 +144,7 @@ def forked(
 ) -> Iterator[tuple[int, int]]:
     """Give each place and how the process forked for it ended: what `run` returned, or minus a signal."""
     waiting = [*reversed(places)]
-    running = {}
+    running: dict[int, tuple[int, float]] = {}  # place and end of each process
     while waiting or running:
         while waiting and len(running) < jobs:
             place = waiting.pop()

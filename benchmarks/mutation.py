@@ -98,7 +98,7 @@ class Result(NamedTuple):
     stale: list[Entry]
 
     @property
-    def count(self) -> dict[str, int]:
+    def counts(self) -> dict[str, int]:
         return {
             "mutants": len(self.killed) + len(self.survived) + len(self.explained),
             "killed": len(self.killed),
@@ -283,18 +283,19 @@ def main() -> int:
             print(error, flush=True)
             wrong = True
             continue
-        by_module[module] = result.count | {"percent": _percent(result.count)}
-        total.update(result.count)
+        by_module[module] = result.counts | {"percent": _percent(result.counts)}
+        total.update(result.counts)
         wrong |= _told(module, result, time.monotonic() - started)
-    sums = {"mutants": 0, "killed": 0, "survived": 0, "explained": 0} | total
+    nothing = {"mutants": 0, "killed": 0, "survived": 0, "explained": 0}
+    sums: dict[str, float] = {**nothing, **total}
     sums |= {"percent": _percent(sums)}
     print(json.dumps(sums | {"share": options.share, "start": options.start, "modules": by_module}))
     return int(wrong or not sums["mutants"] or sums["percent"] < LEAST)
 
 
 def _told(module: str, result: Result, seconds: float) -> bool:
-    counted = "  ".join(f"{count} {what}" for what, count in result.count.items())
-    print(f"{module}  {counted}  ({_percent(result.count)}% killed, {seconds:.0f} s)")
+    counted = "  ".join(f"{count} {what}" for what, count in result.counts.items())
+    print(f"{module}  {counted}  ({_percent(result.counts)}% killed, {seconds:.0f} s)")
     for mutant in result.survived:
         print(f"    survived  {mutant}")
     for entry in result.stale:

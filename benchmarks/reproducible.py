@@ -94,7 +94,7 @@ def run(
     prepare: Callable[[], None] | None = None,
 ) -> tuple[Record, dict[str, str]]:
     """Run a lesson in a process of its own; return its record and the text of its cells, by cell."""
-    command = [PROGRAM, "run", lesson.number, "--out", out, *["--fast"] * fast]
+    command = [str(PROGRAM), "run", lesson.number, "--out", str(out), *["--fast"] * fast]
     surroundings = {**os.environ, **environment}
     subprocess.run(command, env=surroundings, preexec_fn=prepare, capture_output=True, check=False)
     (path,) = out.glob("*.json")

@@ -18,7 +18,7 @@ def import_as(path: str, text: str) -> None:
             return compile(text, self.path, "exec")
         return read(self, name)
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
     show_as(path, text)
 
 
