@@ -148,6 +148,8 @@ def _parameter(name: str, type_: str, default: Any, comment: str) -> Parameter:
         if found := RANGE.match(rule):
             low = float(found["low"])
             high = float(found["high"])
+            if type_ == "int" and not (low.is_integer() and high.is_integer()):
+                raise ValueError("a range of whole numbers has whole ends")
         elif rule.startswith("one of "):
             choices = tuple(rule.removeprefix("one of ").split("|"))
         elif rule.startswith("fast "):

@@ -86,6 +86,11 @@ def test_a_refusal_names_the_parameter_the_value_and_what_is_allowed(parameters,
         check(parameters, given)
 
 
+def test_a_range_of_whole_numbers_has_whole_ends():
+    with pytest.raises(ParameterError, match="a range of whole numbers has whole ends"):
+        read_parameters("epochs: int = 1  # passes over the data, 1e-3 to 2")
+
+
 def test_a_value_of_fast_mode_is_read_as_on_a_command_line():
     found = read_parameters("shuffle: bool = True  # mix the rows, fast false")
     assert found["shuffle"].fast is False
