@@ -788,7 +788,7 @@ def watched(path, answer):
     """Collect what a reader of `path` meets at every call meanwhile (None:
     no file), and every file that is synced, by whatever name of os.fsync."""
     found, synced, sync = set(), [], os.fsync
-    names = unwrap(answer).__globals__
+    names = getattr(unwrap(answer), "__globals__", {})
 
     def fsync(descriptor):
         # with what has been met by then

@@ -38,6 +38,29 @@ def test_of_the_cells_of_a_learner_those_run_that_an_answer_uses():
 
 
 @pytest.mark.parametrize(
+    "own",
+    [
+        ["from operator import *", "def f(x, x): pass"],
+        ["kept = []", "kept.append(1)", "def le(a, b):\n    return kept[0]\nraise SystemExit"],
+        ["kept = {}\nfor k in (1, 2):\n    kept[k] = k", "le = lambda a, b: kept[a]"],
+        ["class C: pass", "c = C()\nc.x = 1", "def le(a, b):\n    return c.x"],
+    ],
+)
+def test_cells_of_a_learner_run_that_change_what_an_answer_uses(own):
+    assert ran("def f():\n    return le(1, 2)", own=own)["f"]() == 1
+
+
+def test_of_a_cell_of_a_learner_only_the_statements_run_that_an_answer_uses():
+    own = ["import math\nraise_when_run = [][0]\nrate = 2"]
+    assert ran("def f():\n    return math.sqrt(4) * rate", own=own)["f"]() == 4
+
+
+def test_a_line_that_fails_in_the_notebook_fails_here():
+    with pytest.raises(TypeError):
+        ran(f"{ANSWER}f(1, 2, 3)")
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "print(f(no_name))",
@@ -45,7 +68,6 @@ def test_of_the_cells_of_a_learner_those_run_that_an_answer_uses():
         "%timeit f()",
         "!ls",
         "f?",
-        "f(1, 2, 3)",
     ],
 )
 def test_a_line_that_tries_an_answer_out_may_fail(line):

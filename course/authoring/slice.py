@@ -8,12 +8,13 @@ import ast
 import builtins
 import itertools
 import symtable
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from course.authoring.source import Source  # slow, and the sandbox has no need of it
 
+ANY = "*"  # of `from module import *`: any name may be among them
 OWN = {"solution", "check", "helper", "wrong"}
 
 
@@ -59,17 +60,25 @@ def lacking(
     needed: set[str] = set()
     for statement in reversed(answer.body):
         needed = needed - _made(statement) | _used(ast.unparse(statement))
-    theirs = _makers(needed, own)
+    theirs = _makers(needed, own, binds=_touched)
     return _makers(needed, above, names) + theirs
 
 
 def _makers(
-    needed: set[str], parts: Sequence[ast.Module], names: Collection[str] = ()
+    needed: set[str],
+    parts: Sequence[ast.Module],
+    names: Collection[str] = (),
+    *,
+    binds: Callable[..., set[str]] | None = None,
 ) -> list[ast.Module]:
-    """Return the parts that make a name `needed` that is not among `names`; adds to `needed` what these use."""
+    """Return the parts that make a name `needed` that is not among `names`; adds to `needed` what these use.
+
+    `binds` tells the names that a part makes: by default those that it binds.
+    """
     kept = []
     for part in reversed(parts):
-        if needed.difference(names) & _made(*part.body):
+        bound = (binds or _made)(*part.body)
+        if ANY in bound or needed.difference(names) & bound:
             kept.append(part)
             needed |= _used(ast.unparse(part))
     return kept[::-1]
@@ -96,6 +105,26 @@ def _made(*statements: ast.stmt) -> set[str]:
         if symbol.is_assigned() or symbol.is_imported()
     }
     return names
+
+
+def _touched(*statements: ast.stmt) -> set[str]:
+    """Return the names that a learner's statements bind or change, as `table[0] = 1` does; ANY if nobody can tell."""
+    found = _made(*statements)
+    for node in ast.walk(ast.Module([*statements], [])):
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            found.add(ANY)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found |= _root(node.value.func)  # such as kept.append(1)
+        elif isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            found |= _root(node)
+    return found
+
+
+def _root(node: ast.AST) -> set[str]:
+    """Return the name that stands at the beginning of `name.part[0].part`."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return {node.id} if isinstance(node, ast.Name) else set()
 
 
 def _used(text: str) -> set[str]:

@@ -220,7 +220,7 @@ def _graded(task: Task) -> Grade:
     """Grade a submission; where that fails by what is in it, the grade says how, and all others get theirs."""
     try:
         return grade_one(task)
-    except (SandboxError, OSError):  # of this machine
+    except (SandboxError, OSError, MemoryError):  # of this machine
         raise
     except Exception as error:
         return _nothing(task, f"cannot be graded: {type(error).__name__}: {error}")
@@ -298,7 +298,10 @@ def _report(task: Task, submission: Submission, serving: Serving) -> Points:
         return points("broken", "`reported` is no dictionary.")
     if found is ... or all(value is ... for value in found.values()):
         return points("not attempted", "Nothing is written down.")
-    expected = json.loads(path.read_text("utf-8"))
+    try:
+        expected = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        return points("no key", "It is damaged: delete it, and course assign makes it anew.")
     right = [each for each, value in expected.items() if _agrees(found.get(each), *value)]
     wrong = [each for each in expected if each not in right]
     if wrong:

@@ -17,7 +17,7 @@ import traceback
 from typing import Any, BinaryIO
 
 from course.answers import run
-from course.classroom.plain_data import MOST, NotPlain, decode, encode
+from course.classroom.plain_data import MOST, NotPlain, Packed, decode, encode
 
 ENOUGH = 1.0  # seconds after which many calls are answered in part
 CELL = "<answer to {}>"  # the file name of an answer, by its exercise
@@ -141,7 +141,7 @@ def _call(function: Any, request: dict[str, Any]) -> dict[str, Any]:
         with contextlib.suppress(NotPlain):
             if encode(now) != old:
                 changed[place] = now
-    return _sendable({"value": result, "changed": changed})
+    return _sendable({"value": _once(result), "changed": changed})
 
 
 def _call_many(function: Any, calls: list[Any]) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _call_many(function: Any, calls: list[Any]) -> dict[str, Any]:
     start = time.monotonic()
     for arguments in calls:
         try:
-            values.append(function(*arguments))
+            values.append(_once(function(*arguments)))
         except BaseException:
             if not values:
                 raise
@@ -164,6 +164,13 @@ def _call_many(function: Any, calls: list[Any]) -> dict[str, Any]:
     while len(values) > 1 and "odd" in _sendable({"values": values}):
         values = values[: len(values) // 2]
     return _sendable({"values": values})
+
+
+def _once(value: Any) -> Any:
+    """Return a value as it is sent, since an iterator gives its content once. What cannot be sent stays as it is."""
+    with contextlib.suppress(NotPlain):
+        return Packed(value)
+    return value
 
 
 def _sendable(reply: dict[str, Any]) -> dict[str, Any]:

@@ -116,7 +116,11 @@ class Sandbox:
             close_fds="descriptors" not in self._lifted,
         )
         self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
+        try:
+            self._watcher.start()
+        except RuntimeError as error:  # the system has no thread left
+            self._process.kill()
+            raise SandboxError(f"a sandbox cannot be watched: {error}") from error
 
     def __enter__(self) -> "Sandbox":
         return self

@@ -72,7 +72,7 @@ class Judge:
         why = (
             "Your answer ended Python."
             if ended
-            else f"Your answer takes longer than {seconds:g} s. Does a loop end?"
+            else f"Your answer, with the cells above that it uses, takes longer than {seconds:g} s. Does a loop end?"
         )
         return Verdict("broken", (why,))
 

@@ -120,6 +120,16 @@ def test_the_inputs_that_are_drawn_inside_are_new_for_each_grading():
             assert judged_inside(learned).outcome == outcome
 
 
+def test_an_answer_may_return_an_iterator_where_its_check_reads_one():
+    text = find("11").exercises["11.1"]
+    iterates = text.solution.replace("return kept", "return iter(kept)")
+    exercise = key.ExerciseKey(text, "import numpy as np", key.OUTSIDE, 5)
+    with key.Serving(start) as serving:
+        assert iterates != text.solution
+        verdict = key.judge(exercise, serving.sandbox(key.OUTSIDE), iterates, []).verdict
+    assert (verdict.outcome, verdict.hints) == ("right", ())
+
+
 def test_what_an_answer_takes_of_memory_is_seen_where_it_is_judged_inside():
     table = "import numpy as np\n\n\ndef broadcast_mse(y_true, y_pred):\n"
     table += "    return np.mean((y_pred[:, None] - y_true) ** 2)"

@@ -40,15 +40,15 @@ def notebook(answers, report="reported = {'01.limit_off': 1.5}"):
 def class_of(tmp_path):
     """Grades a class in which Ada is right: the other hands in what is given. Gives grades and rows by student."""
 
-    def grade(other, *, has_key=True):
+    def grade(other, *, own_key='{"01.limit_off": [1.5, 0.01]}'):
         folder = tmp_path / "submissions"
         for student, made in {"ada": notebook(SOLUTIONS), "bob": other}.items():
             if made:
                 path = folder / student / f"{LESSON.name}.ipynb"
                 write_whole(path, nbformat.writes(made, ensure_ascii=True))
-            if student == "ada" or has_key:
-                name = tmp_path / "keys" / student / f"{LESSON.name}.json"
-                write_whole(name, '{"01.limit_off": [1.5, 0.01]}')
+            content = '{"01.limit_off": [1.5, 0.01]}' if student == "ada" else own_key
+            if content is not None:
+                write_whole(tmp_path / "keys" / student / f"{LESSON.name}.json", content)
         out = tmp_path / "out"
         order = grading.Order(folder, out, 7, keys=tmp_path / "keys", limits=Limits(wall=5))
         students = [Student("ada"), Student("bob")]
@@ -78,8 +78,9 @@ def test_odd_work_is_graded_and_all_others_too(class_of, answers, report, exerci
     assert {"ada", "bob"} == {page.stem for page in (out / "feedback").iterdir()}
 
 
-def test_who_has_no_key_is_named_and_keeps_the_points_of_the_exercises(class_of):
-    _, rows = class_of(notebook(SOLUTIONS), has_key=False)
+@pytest.mark.parametrize("own_key", [None, ""])
+def test_who_has_no_key_is_named_and_keeps_the_points_of_the_exercises(class_of, own_key):
+    _, rows = class_of(notebook(SOLUTIONS, "reported = {'01.limit_off': 1.5}"), own_key=own_key)
     assert (rows[RUN]["outcome"], rows[RUN]["points"]) == ("no key", "0")
     assert "course assign" in rows[RUN]["reason"]
     assert {rows[name]["points"] for name in SOLUTIONS} == {"1"}
@@ -108,7 +109,9 @@ def test_whatever_goes_wrong_with_one_submission_is_a_grade_that_names_it(tmp_pa
     assert (grade.total, grade.of) == (0, 5)
 
 
-@pytest.mark.parametrize("error", [sandbox.SandboxError("no bwrap"), OSError("no space left")])
+@pytest.mark.parametrize(
+    "error", [sandbox.SandboxError("no bwrap"), OSError("no space left"), MemoryError()]
+)
 def test_what_ails_the_machine_is_nobodys_grade(tmp_path, monkeypatch, error):
     def fails(*_):
         raise error

@@ -109,7 +109,7 @@ def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
         endless = judge.verdict("def mean_step(*given):\n    while True: pass", seconds=3)
         assert (endless.outcome, endless.hints[0][:30]) == (
             "broken",
-            "Your answer takes longer than ",
+            "Your answer, with the cells ab",
         )
         assert judge.verdict("def mean_step(:").hints == ("SyntaxError: invalid syntax, line 1",)
         assert judge.verdict("import os; os._exit(3)").hints == ("Your answer ended Python.",)

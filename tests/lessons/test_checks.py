@@ -119,6 +119,12 @@ def test_another_way_to_write_the_solution_is_right(name, old, new):
     assert (found.outcome, found.hints) == ("right", ())
 
 
+def test_an_answer_need_not_be_a_plain_function():
+    partial = f"{solutions('12.2')[0]}\n\n\nimport functools\nwrite_whole = functools.partial(write_whole)"
+    found = verdict("12.2", answered("12.2", partial))
+    assert (found.outcome, found.hints) == ("right", ())
+
+
 def test_an_answer_that_should_return_nothing_is_not_blamed_for_it():
     hidden = solutions("11.3")[0] + "\n    trainer.step = 3"  # where the method was
     (told,) = verdict("11.3", answered("11.3", hidden)).hints
