@@ -1,5 +1,6 @@
 """What this machine is: what decides the digits of its floating point."""
 
+import contextlib
 import json
 import os
 from functools import cache
@@ -36,9 +37,16 @@ def _backend() -> str:
     """Return what Keras runs on, found as Keras does, which takes seconds to import."""
     if named := os.environ.get("KERAS_BACKEND"):
         return named
-    home = Path.home() if os.access(Path.home(), os.W_OK) else Path("/tmp")
-    settings = Path(os.environ.get("KERAS_HOME", home / ".keras")).expanduser() / "keras.json"
     try:
-        return json.loads(settings.read_text()).get("backend", "tensorflow")
+        folder = Path(os.environ.get("KERAS_HOME") or _home() / ".keras").expanduser()
+        return json.loads((folder / "keras.json").read_text()).get("backend", "tensorflow")
     except (OSError, ValueError, AttributeError):  # none, or none that Keras can read
         return "tensorflow"
+
+
+def _home() -> Path:
+    """Return where Keras looks for its folder: not every user in a container has a home."""
+    with contextlib.suppress(RuntimeError):
+        if os.access(Path.home(), os.W_OK):
+            return Path.home()
+    return Path("/tmp")

@@ -32,9 +32,14 @@ SIGNIFICANT_DIGITS = 9
 def plan(
     name: str, seeds: Iterable[int], folder: Path, *, modes: Iterable[str] = MODES
 ) -> list[Job]:
-    """Return the runs to make of lesson `name`, from a notebook written to `folder` whose quotes are still open."""
+    """Return the runs to make of lesson `name`, from a notebook written to `folder`.
+
+    It holds the code alone: prose that is mended, or that quotes times, makes no run another.
+    """
     path = folder / "lesson.ipynb"
-    write_whole(path, text_of(make(read(name), "solutions", quotes=False)))
+    notebook = make(read(name), "solutions", quotes=False)
+    notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    write_whole(path, text_of(notebook))
     return [
         Job(path, name, {"fast": mode == "fast", "seed": seed}) for mode in modes for seed in seeds
     ]

@@ -25,6 +25,7 @@ LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the th
 MARKER = ".course-{kind}"  # in a built folder: the names that the build made there
 LITTER = {".DS_Store", "Thumbs.db"}  # of file managers
 COLOR = re.compile(r"\x1b\[[\d;]*m")
+SAID = {"alt", "title", "value", "content", "cite", "action"}  # whose addresses no page fetches
 LOADED = ("src", "poster", "data")  # attributes whose file a page needs
 ELSEWHERE = r"((?:https?:)?//[^\s'\")]+)"  # an address on another host
 ADDRESS = re.compile(rf"\s*{ELSEWHERE}", re.IGNORECASE)
@@ -136,7 +137,10 @@ def refuse_what_is_no_site(site: Path, kind: str = "site") -> None:
         return
     marker = site / MARKER.format(kind=kind)
     if not marker.is_file():
-        raise BookError(f"{site}: is not a {kind} that was built before; choose another folder")
+        raise BookError(
+            f"{site}: is no {kind} of this version's builds, which have a file {marker.name}; delete it, or choose "
+            "another folder"
+        )
     made = {marker.name, *LITTER, *marker.read_text(encoding="utf-8").splitlines()}
     if others := sorted(path.name for path in site.iterdir() if path.name not in made):
         raise BookError(
@@ -182,7 +186,7 @@ class _Page(HTMLParser):
             self.links.append(have["href"])
         self.links += [have[name] for name in LOADED if have.get(name)]
         for name, value in have.items():
-            only_named = name.startswith("xmlns") or have.get("rel") == "canonical"
+            only_named = name in SAID or name.startswith("xmlns") or have.get("rel") == "canonical"
             if not only_named and (tag, name) != ("a", "href"):
                 self._refuse_elsewhere(tag, name, value)
 

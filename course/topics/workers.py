@@ -45,8 +45,7 @@ class Worker:
         try:
             self.barrier.wait()
         except threading.BrokenBarrierError:
-            late = f"another worker has not come within {BARRIER_TIMEOUT:g} s"
-            raise TimeoutError(late) from None
+            raise TimeoutError("another worker has not come in time") from None
 
 
 def cores() -> list[int]:

@@ -240,6 +240,10 @@ def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
         parts = [_take_out(arrays, part, f"{place}/{index}") for index, part in enumerate(value)]
         return parts if isinstance(value, list) else {TUPLE: parts}
     if isinstance(value, np.ndarray | np.generic):
+        if value.dtype.hasobject:  # NumPy would pickle it, and nothing here is unpickled
+            raise CheckpointError(
+                f"{place.strip('/')}: {value.dtype} cannot be saved; hold plain numbers or a list"
+            )
         while place in arrays:  # a key may look like a place
             place += "'"
         arrays[place] = np.asarray(value)

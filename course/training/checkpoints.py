@@ -29,6 +29,7 @@ from course.training.settings import (
     completed,
     data_settings,
     differences,
+    is_meant,
     model_settings,
     name_callbacks,
 )
@@ -238,6 +239,7 @@ class Checkpoints(keras.callbacks.CallbackList):
                 "optimizers": memory.built_for,
             },
             "data": self._data_content,
+            "moved": self._moved,
             "random": self._random,
             "random_now": random_state(),
             "epochs": epochs,
@@ -293,7 +295,9 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _note_epoch(self) -> None:
         """Keep what the data of an epoch follow from, for checkpoints within it."""
         self._random = random_state()
-        self._data_content = Memory(self._data, begin=self._data_begin, fresh=self._fresh).content
+        data = Memory(self._data, begin=self._data_begin, fresh=self._fresh)
+        self._data_content = data.content
+        self._moved = list(differences(self._begun_with[1], data.settings))
 
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
         if "settings" not in state:
@@ -354,9 +358,19 @@ class Checkpoints(keras.callbacks.CallbackList):
         there = state["settings"]
         if "version" not in state:
             there = completed(there, self._settings, source=self._resumed.path)
+        # What training has moved in the data is put back, so it need not be as it was at the beginning.
+        there = there | {
+            name: self._settings.get(name, "not set") for name in state.get("moved", ())
+        }
         if not state["best"]:  # then there is nothing yet that hangs on them
             there = there | self._best.settings
-        return check_changes(there, self._settings, self._changed, source=self._resumed.path)
+        found = check_changes(there, self._settings, self._changed, source=self._resumed.path)
+        if "version" not in state:  # it does not say what data held
+            of_data = (name for name in self._settings if name.startswith("data: "))
+            found |= {
+                name for name in of_data if any(is_meant(name, each) for each in self._changed)
+            }
+        return found
 
     def _restore_history(self) -> None:
         history = self.model.history

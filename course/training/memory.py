@@ -8,6 +8,7 @@ In the objects of Keras and TensorFlow only variables count, and objects of your
 scaffolding. What an object keeps elsewhere, as in a file or a global variable, is not seen.
 """
 
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -311,7 +312,7 @@ class Memory:
         if (
             self._begin
             and not objects.is_variable(value)
-            and self._begin.descriptions.get(place) != description
+            and not self._begin.has(value, place, description)
         ):
             self._refuse(
                 place,
@@ -319,6 +320,12 @@ class Memory:
                 "put it there before, in `__init__` or `on_train_begin`, or hold plain data instead",
             )
         return {"kind": "there", "place": place, "is": type(value).__qualname__}
+
+    def has(self, value: Any, place: str, description: str) -> bool:
+        """Whether there was at `place` what stands for `value` in a new process, too."""
+        if isinstance(value, types.BuiltinMethodType):  # of which no description tells the object
+            return self._objects.get(place) == value
+        return self.descriptions.get(place) == description
 
     def _refuse(self, place: str, what: str, cure: str) -> None:
         raise CheckpointError(f"{place}: {what}; {cure}")

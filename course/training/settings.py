@@ -165,12 +165,15 @@ def check_changes(
 def completed(there: dict[str, str], here: dict[str, str], *, source: Path) -> dict[str, str]:
     """Return the settings of a checkpoint of version 1, which noted no seed of `fit` and nothing that data hold.
 
-    What it lacks is taken to be as it is now, and a line says so.
+    What it lacks is taken to be as it is now, and a line says so; what data hold is put back from the checkpoint.
     """
     lacking = {name: here[name] for name in here if name.startswith(SINCE_VERSION_2)}
     if lacking:
         names = ", ".join(lacking)
-        print(f"{source}: saved by an earlier version, without {names}: taken to be as now")
+        print(
+            f"{source}: saved by an earlier version, without {names}: an order is taken to be as now, what data hold "
+            "is put back"
+        )
     return there | lacking
 
 

@@ -126,7 +126,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
     (tmp_path / "site" / "thesis.txt").write_text("mine")
     for build in (sites.build, lambda site: sites.replace(site, tmp_path / "made")):
         for place in ("site", "site/thesis.txt"):
-            with pytest.raises(BookError, match="is not a site that was built before"):
+            with pytest.raises(BookError, match="is no site of this version's builds"):
                 build(tmp_path / place)
     assert (tmp_path / "site" / "thesis.txt").read_text() == "mine"
 
@@ -134,7 +134,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(trial, tmp_path):
 def test_the_site_of_another_project_is_not_replaced(tmp_path):
     for name in ("searchindex.js", "claims.html"):
         (tmp_path / name).write_text("mine")
-    with pytest.raises(BookError, match="is not a site that was built before"):
+    with pytest.raises(BookError, match="is no site of this version's builds"):
         sites.build(tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -152,7 +152,7 @@ def test_what_was_put_into_a_built_site_is_named_and_not_deleted(tmp_path, name)
 
 def test_a_preview_does_not_replace_the_site(tmp_path):
     out = old_site(tmp_path)
-    with pytest.raises(BookError, match="is not a preview that was built before"):
+    with pytest.raises(BookError, match="is no preview of this version's builds"):
         preview.write(out, [], "HEAD")
     assert (out / "gone.html").exists()
 

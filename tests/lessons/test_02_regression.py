@@ -15,10 +15,10 @@ def test_with_every_seed_the_line_the_logarithm_and_the_network_come_in_this_ord
     assert (logarithm > network).all()
 
 
-def test_with_every_seed_each_model_looks_better_when_rows_are_dealt(full):
+def test_with_every_seed_each_model_looks_better_when_split_by_row(full):
     for model in ("boosting", "network"):
         by_row, by_mixture = (
-            np.array(full(f"02.{model}_{part}_dealt").values) for part in ("rows", "mixtures")
+            np.array(full(f"02.{model}_split_by_{part}").values) for part in ("row", "mixture")
         )
         assert (by_mixture > by_row).all()
 

@@ -134,6 +134,16 @@ def test_a_backend_chosen_in_a_file_of_keras_is_another_machine(
     assert machine.fingerprint.__wrapped__() == usual | {"backend": "torch"}
 
 
+def test_a_user_without_a_home_has_a_machine_too(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    usual = machine.fingerprint.__wrapped__()
+    monkeypatch.delenv("KERAS_HOME", raising=False)
+    monkeypatch.setattr(machine.Path, "home", homeless)
+    assert machine.fingerprint.__wrapped__() == usual
+
+
 @pytest.mark.parametrize(
     ("value", "named"),
     [("0", {"onednn": "off"}), ("false", {"onednn": "off"}), ("1", {}), ("", {})],

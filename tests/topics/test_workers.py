@@ -147,7 +147,7 @@ def test_an_exception_in_a_worker_ends_the_run_and_names_worker_and_cause():
 
 def test_a_worker_that_does_not_come_is_what_the_one_that_waits_complains_of(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "BARRIER_TIMEOUT", 0.5)  # of the barrier, which is made here
-    says = "worker 0 of 2: TimeoutError: another worker has not come within 60 s; the others were"
+    says = "worker 0 of 2: TimeoutError: another worker has not come in time; the others were"
     with pytest.raises(WorkerError, match=says):
         run_workers(wait_for_nobody, 2, {"x": np.zeros(4)}, str(tmp_path))
 

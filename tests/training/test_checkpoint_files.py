@@ -46,6 +46,18 @@ def folder(tmp_path):
     checkpoints.close()
 
 
+@pytest.mark.parametrize(
+    "value", [np.array(["a", None], dtype=object), np.zeros(1, [("a", "O")])[0]]
+)
+def test_what_numpy_would_pickle_is_refused_by_its_place(tmp_path, value):
+    folder = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
+    folder.open()
+    with pytest.raises(CheckpointError, match=r"^history/names: .* cannot be saved"):
+        folder.save(Position(1, 0), {"history": {"names": value}}, best=None)
+    assert not list(tmp_path.glob("epoch-*"))
+    folder.close()
+
+
 def saved(folder, epochs, best=None):
     """Save one checkpoint for each number of epochs, whose state is that number; returns their paths."""
     for epoch in epochs:

@@ -315,13 +315,47 @@ def test_the_same_data_and_callback_go_on_after_an_interruption(tmp_path):
     np.testing.assert_equal(fit_noisy(tmp_path, data, run=run), whole)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_what_training_moves_in_the_data_is_put_back_and_not_compared(tmp_path, same):
+    """Of the same data in a run of its own, or of data that draw by a generator without a seed."""
+    data = Noisy()
+    start = data.generator.bit_generator.state
+    whole = fit_noisy(tmp_path / "whole", data)
+    data.generator.bit_generator.state = start
+    data.epochs = 0
+    with pytest.raises(Killed):
+        fit_noisy(tmp_path, data, kill=True)
+    other = data if same else Noisy()
+    other.generator = other.generator if same else np.random.default_rng()
+    np.testing.assert_equal(fit_noisy(tmp_path, other), whole)
+
+
+class Rebinding(keras.callbacks.Callback):
+    """Holds a method of one list, and in training that of another."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = [], []
+        self.note = self.one.append
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.note(epoch)
+        self.note = self.other.append
+
+
+def test_a_method_that_training_binds_to_another_object_is_refused(tmp_path):
+    run = Checkpoints(tmp_path, [Rebinding()], monitor="loss")
+    with pytest.raises(CheckpointError, match=r"note: the method list\.append came there during"):
+        fit_noisy(tmp_path, Noisy(), run=run)
+
+
 def test_data_of_a_checkpoint_from_before_they_were_compared_go_on_and_it_is_said(tmp_path, capsys):
     whole = fit_noisy(tmp_path / "whole", Noisy())
     with pytest.raises(Killed):
         fit_noisy(tmp_path, Noisy(), kill=True)
     (newest,) = tmp_path.glob("epoch-0002*")
     state = read(newest).state
-    del state["version"]
+    del state["version"], state["moved"]
     state["settings"] = {
         name: text for name, text in state["settings"].items() if not name.startswith("data: ")
     }
@@ -396,7 +430,10 @@ def test_a_checkpoint_from_before_the_order_was_noted_goes_on_and_says_so(tmp_pa
         Position(2, 0), state, best=None
     )
     np.testing.assert_equal(fit_arrays(tmp_path / "killed"), whole)
-    assert "earlier version, without order set_random_seed: taken" in capsys.readouterr().out
+    assert (
+        "earlier version, without order set_random_seed: an order is taken"
+        in capsys.readouterr().out
+    )
     with pytest.raises(CheckpointError, match="order set_random_seed: 1 there, 2 here"):
         fit_arrays(tmp_path / "killed", seed=2)
 
