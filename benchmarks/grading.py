@@ -36,8 +36,9 @@ import psutil
 from course.catalog import Lesson, find
 from course.classroom import gradebook, grading
 from course.classroom.key import ExerciseKey
+from course.classroom.processes import descendants
 from course.classroom.roster import Student
-from course.classroom.sandbox import Sandbox, descendants
+from course.classroom.sandbox import Sandbox
 from course.learner.merge import exercise_of, handed_out
 
 SEED = 7

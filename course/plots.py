@@ -397,6 +397,4 @@ def _points(axes: Axes, row: int, runs: NDArray) -> None:
 
 def _runs_in_words(runs: NDArray) -> str:
     text = f"{np.mean(runs):.3g}"
-    if runs.size > 1:
-        text += f" ({runs.min():.3g} to {runs.max():.3g})"
-    return text
+    return f"{text} ({runs.min():.3g} to {runs.max():.3g})" if runs.size > 1 else text

@@ -757,30 +757,13 @@ tables = {"unweighted": pd.DataFrame(without), "weighted": pd.DataFrame(with_wei
 pd.concat(tables, axis=1).T.round(3)
 
 # %%
-for name in pairs:
-    bound(
-        f"09.recall_{name}",
-        f"recall of the {name}, weighted minus unweighted",
-        with_weights[name]["recall"] - without[name]["recall"],
-        at_least={"full": 0},
-    )
-
-# %%
-for name in pairs:
-    bound(
-        f"09.precision_{name}",
-        f"precision of the {name}, weighted minus unweighted",
-        with_weights[name]["precision"] - without[name]["precision"],
-        at_most={"full": 0},
-    )
-
-# %%
-for name in pairs:
-    spread(
-        f"09.accuracy_{name}",
-        f"accuracy of the {name}, weighted minus unweighted",
-        with_weights[name]["accuracy"] - without[name]["accuracy"],
-    )
+changes = pd.DataFrame(with_weights) - pd.DataFrame(without)
+limits = {"recall": {"at_least": {"full": 0}}, "precision": {"at_most": {"full": 0}}}
+for name, change in changes.items():
+    words = f"of the {name}, weighted minus unweighted"
+    for score, limit in limits.items():
+        bound(f"09.{score}_{name}", f"{score} {words}", change[score], **limit)
+    spread(f"09.accuracy_{name}", f"accuracy {words}", change["accuracy"])
 
 # %% [markdown] tags=["answer"]
 # Recall goes up, for the unit by {{09.recall_unit}} and for the network by {{09.recall_network}}. That is why weights

@@ -26,6 +26,7 @@ import psutil
 
 from course import INSTALLED, ROOT
 from course.classroom.plain_data import MOST, NotPlain, decode, encode
+from course.classroom.processes import descendants, used
 
 HOME = "/tmp"
 NEVER_MADE = {Path("/"), Path(HOME)}
@@ -45,10 +46,7 @@ FIRST_USER = 61_000  # ids that belong to nobody; a sandbox takes the next one
 USERS = 4_000
 WATCH = 0.05  # seconds between two looks at what a sandbox uses
 FIND = 4  # looks until its new processes are looked for
-LINUX = Path("/proc/thread-self/children").exists()
-PAGE = os.sysconf("SC_PAGE_SIZE") if LINUX else 0
 PIECE = 1 << 20  # bytes that are read at once
-TICKS = os.sysconf("SC_CLK_TCK") if LINUX else 0
 PROTECTIONS = (
     "network",
     "files",
@@ -303,46 +301,6 @@ class Sandbox:
         with cls._users:
             cls._next_user = (cls._next_user + 1) % USERS
             return FIRST_USER + (os.getpid() * 97 + cls._next_user) % USERS
-
-
-def descendants(pid: int) -> list[int]:
-    """Return the processes that process `pid` has started, and those that they have."""
-    found: list[int] = []
-    if not LINUX:
-        with contextlib.suppress(psutil.Error):
-            found = [each.pid for each in psutil.Process(pid).children(recursive=True)]
-        return found
-    # Linux tells each thread's children, which takes no time; psutil looks at every process of the machine.
-    parents = [pid]
-    while parents:
-        threads = f"/proc/{parents.pop()}/task"
-        with contextlib.suppress(OSError):
-            for thread in os.listdir(threads):  # noqa: PTH208
-                children = list(map(int, _read(f"{threads}/{thread}/children").split()))
-                found += children
-                parents += children
-    return found
-
-
-def used(pid: int) -> tuple[int, float]:
-    """Return the bytes of memory that a process uses, and its seconds of processor time. Raises OSError, psutil.Error.
-
-    Many sandboxes are watched at a time, so on Linux these are read as they are told (proc_pid_stat(5)).
-    """
-    if not LINUX:
-        process = psutil.Process(pid)
-        return process.memory_info().rss, sum(process.cpu_times()[:2])
-    fields = _read(f"/proc/{pid}/stat").rpartition(b") ")[2].split()
-    pages = _read(f"/proc/{pid}/statm").split()[1]
-    return int(pages) * PAGE, (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _read(path: str) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return os.read(descriptor, 1 << 16)
-    finally:
-        os.close(descriptor)
 
 
 def _left(ends: float) -> float | None:

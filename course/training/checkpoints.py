@@ -23,13 +23,13 @@ from course.training.memory import Memory
 from course.training.programs import check_data, check_program
 from course.training.settings import (
     call_of_fit,
+    changed_unnoted,
     check_changes,
     check_options,
     chosen_rates,
-    completed,
+    compared,
     data_settings,
     differences,
-    is_meant,
     model_settings,
     name_callbacks,
 )
@@ -355,22 +355,12 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def _compare_settings(self, state: dict[str, Any]) -> frozenset[str]:
         """Return the settings that differ from the checkpoint's. Raises CheckpointError if one does not on purpose."""
-        there = state["settings"]
-        if "version" not in state:
-            there = completed(there, self._settings, source=self._resumed.path)
-        # What training has moved in the data is put back, so it need not be as it was at the beginning.
-        there = there | {
-            name: self._settings.get(name, "not set") for name in state.get("moved", ())
-        }
+        source = self._resumed.path
+        there = compared(state, self._settings, source=source)
         if not state["best"]:  # then there is nothing yet that hangs on them
             there = there | self._best.settings
-        found = check_changes(there, self._settings, self._changed, source=self._resumed.path)
-        if "version" not in state:  # it does not say what data held
-            of_data = (name for name in self._settings if name.startswith("data: "))
-            found |= {
-                name for name in of_data if any(is_meant(name, each) for each in self._changed)
-            }
-        return found
+        found = check_changes(there, self._settings, self._changed, source=source)
+        return found | changed_unnoted(state, self._settings, self._changed)
 
     def _restore_history(self) -> None:
         history = self.model.history

@@ -162,6 +162,27 @@ def check_changes(
     return frozenset(changes)
 
 
+def compared(state: dict[str, Any], here: dict[str, str], *, source: Path) -> dict[str, str]:
+    """Return the settings of the checkpoint `state` that those of this run are compared with.
+
+    What training has moved in the data is put back, so it need not be as it was at the beginning.
+    """
+    there = state["settings"]
+    if "version" not in state:
+        there = completed(there, here, source=source)
+    return there | {name: here.get(name, "not set") for name in state.get("moved", ())}
+
+
+def changed_unnoted(
+    state: dict[str, Any], here: dict[str, str], changed: list[str]
+) -> frozenset[str]:
+    """Return what data hold that is `changed` on purpose, where a checkpoint of version 1 does not say what it was."""
+    if "version" in state:
+        return frozenset()
+    of_data = (name for name in here if name.startswith("data: "))
+    return frozenset(name for name in of_data if any(is_meant(name, each) for each in changed))
+
+
 def completed(there: dict[str, str], here: dict[str, str], *, source: Path) -> dict[str, str]:
     """Return the settings of a checkpoint of version 1, which noted no seed of `fit` and nothing that data hold.
 
