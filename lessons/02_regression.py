@@ -854,8 +854,7 @@ bound("02.boosting_high", words, to_boosting.high, at_least={"full": 0}, **shown
 # %% [markdown] tags=["answer"]
 # A difference below 0 means that the network is better. It beats the line: even the high end of the interval,
 # {{02.line_high}}, is below 0. Against the line of logarithms it is a close call. The high end is {{02.log_line_high}},
-# so the seed alone
-# may decide whether the interval ends below 0 or above it. We leave that comparison open.
+# so the seed alone may decide whether the interval ends below 0 or above it. We leave that comparison open.
 #
 # Against boosting the interval runs from {{02.boosting_low}} to {{02.boosting_high}}, on both sides of 0. **These cars
 # cannot tell** which of the two is better, and we call that a tie. A single fifth of the cars would tell even less: in
@@ -940,10 +939,11 @@ spread("02.unscaled_minus_scaled", words, extra, unit="mpg", digits=2)
 
 # %% [markdown]
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}. On the standardized target it is
-# {{02.scaled_first_epoch}}. Without scaling, the network has to find the level
-# of the target first. And at the end? The error on the *test* cars without scaling minus that with scaling is
-# {{02.unscaled_minus_scaled}}. That is one fold of some 80 cars, which cannot tell whether the difference is real.
-# Scaling the target buys a head start of some epochs. How much of it is left at the end depends on how long you train.
+# {{02.scaled_first_epoch}}. Without scaling, the network has to find the level of the target first. And at the end? The
+# error on the *test* cars without scaling minus that with scaling is {{02.unscaled_minus_scaled}}:
+# {{02.unscaled_minus_scaled:sign}}. In a single run, with one fold of some 80 cars, you may well see the opposite.
+# Scaling the target buys a head start of some epochs, and with most seeds some of it is left at the end. How much
+# depends on how long you train.
 
 # %% [markdown]
 # ## Many samples of one mixture

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from sklearn.base import clone
 
+from course.evidence import SIGNIFICANT, sign_test
+
 
 def test_with_every_seed_the_line_the_logarithm_and_the_network_come_in_this_order(full):
     line, logarithm, network = (
@@ -21,6 +23,11 @@ def test_with_every_seed_each_model_looks_better_when_split_by_row(full):
             np.array(full(f"02.{model}_split_by_{part}").values) for part in ("row", "mixture")
         )
         assert (by_mixture > by_row).all()
+
+
+def test_with_most_seeds_some_of_the_head_start_is_left_at_the_end(full):
+    assert full("02.unscaled_minus_scaled").median > 0
+    assert sign_test(full("02.unscaled_minus_scaled").values) < SIGNIFICANT
 
 
 def test_a_clone_of_keras_wrapper_trains_for_one_epoch_without_a_warning():
