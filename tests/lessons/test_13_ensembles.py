@@ -17,7 +17,9 @@ GAINS = [
 ]
 
 
-@pytest.mark.parametrize("name", [*GAINS, "bn_stale_loss", "linear_lead"])
+@pytest.mark.parametrize(
+    "name", [*GAINS, "best_single_epoch_lead", "bn_stale_loss", "bn_averaged_loss", "linear_lead"]
+)
 def test_what_the_lesson_calls_a_gain_or_a_loss_has_its_sign_beyond_the_chance_of_the_seeds(
     full, name
 ):
@@ -25,9 +27,14 @@ def test_what_the_lesson_calls_a_gain_or_a_loss_has_its_sign_beyond_the_chance_o
     assert sign_test(full(f"13.{name}").values) < SIGNIFICANT
 
 
-def test_the_noisy_regime_gains_a_point_in_eight_of_ten_runs_with_every_seed(full):
-    assert min(full("13.noisy_gain").values) >= 1
-    assert min(full("13.noisy_wins").values) >= 8
+def test_the_noisy_regime_gains_a_point_and_wins_eight_of_ten_runs_in_the_median_only(full):
+    assert full("13.noisy_gain").low < 1 < full("13.noisy_gain").median
+    assert full("13.noisy_wins").low < 8 < full("13.noisy_wins").median
+
+
+def test_these_seeds_cannot_order_the_first_three_cures(full):
+    for name in ("falling_rate_lead", "averaged_predictions_lead"):
+        assert sign_test(full(f"13.{name}").values) >= SIGNIFICANT
 
 
 def test_in_the_median_the_published_recipe_gains_less_than_the_standard_error_of_one_test_set(
