@@ -13,7 +13,9 @@ from course.topics.hardware import devices, support
 def test_the_roofline_predicts_the_four_others_within_30_percent_and_axpy_too_low(full):
     assert full("16.within_30").median >= 4
     assert full("16.others_off").median <= 30
-    assert full("16.sgd_off").median < -15  # 25% too low, were the uncounted transfer all there is
+    axpy = full("16.sgd_off")
+    assert axpy.low > -25  # which it would be, were the uncounted transfer all there is
+    assert axpy.high < 0
 
 
 def test_124_million_parameters_fit_24_gb_and_7_billion_with_adam_do_not(printed):
