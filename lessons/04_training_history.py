@@ -643,9 +643,8 @@ bound(
 #
 # Both curves are right. Accuracy asks on which side of one half a probability lies; the loss asks how certain it was.
 # About as many tumors are misclassified as before, but an overfitting network becomes more and more certain, also about
-# its
-# errors (Guo et al., below). If you only use the decision, you have lost next to nothing. If you use the probability, it
-# misleads you. So **watch the loss**: it shows what the accuracy cannot.
+# its errors (Guo et al., below). If you only use the decision, you have lost next to nothing. If you use the
+# probability, it misleads you. So **watch the loss**: it shows what the accuracy cannot.
 
 # %% [markdown]
 # ### A detector
