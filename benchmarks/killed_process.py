@@ -1,7 +1,7 @@
 """The training process that `benchmarks.kill_and_resume` kills: a small network, trained with one of two writers.
 
-It reports "ready" at its start, "saved" with the position that is safe by now, "lost" if there is a checkpoint that
-cannot be loaded, and "final" with all that a run must end with.
+It reports "ready" at its start, "began" with the position after its first step, "saved" with the position that is safe
+by now, "lost" if there is a checkpoint that cannot be loaded, and "final" with all that a run must end with.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ import numpy as np
 from course.training.checkpoints import Checkpoints
 
 EPOCHS = 6
+STEPS = 10  # an epoch
 
 
 def run(reports: Connection, folder: Path, writer: str, keep: int, asynchronous: bool) -> None:
@@ -69,14 +70,28 @@ def train(
     run = Checkpoints(folder, callbacks(), save_freq=1, keep=keep, asynchronous=asynchronous)
     model = network()
     history = model.fit(
-        run.shuffled(x[:320], y[:320], batch_size=32, seed=1),
+        run.shuffled(x[:320], y[:320], batch_size=320 // STEPS, seed=1),
         validation_data=(x[320:], y[320:]),
         epochs=EPOCHS,
         shuffle=False,
         verbose=0,
-        callbacks=[run, Reports(reports, asynchronous)],
+        callbacks=[run, Began(reports), Reports(reports, asynchronous)],
     )
     return model, [history.history, run.best.name]
+
+
+class Began(keras.callbacks.Callback):
+    """Reports where training is after its first step, by the steps of the optimizer: batches may pass untrained."""
+
+    def __init__(self, reports: Connection) -> None:
+        super().__init__()
+        self._reports = reports
+        self._told = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self._told:
+            self._told = True
+            self._reports.send(("began", divmod(int(self.model.optimizer.iterations), STEPS)))
 
 
 class Reports(keras.callbacks.Callback):

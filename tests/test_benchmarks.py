@@ -52,6 +52,8 @@ def test_what_is_missing_is_noticed():
         ("mutants", ["05", "99.9"], "99.9: no such lesson or exercise"),
         ("moved", ["99"], "99"),
         ("practice_delay", [], "exercises"),
+        ("kill_and_resume", ["--kills", "0"], "--kills 0: must be at least 1"),
+        ("mnist_cnn", ["--epochs", "4"], "--epochs 4: must be at least 5"),
     ],
 )
 def test_a_benchmark_of_nothing_is_refused_in_a_line(

@@ -151,11 +151,14 @@ def weights_in(checkpoint):
         (functional, py_dataset, (2, 4), {}),
     ],
 )
-def test_a_killed_run_ends_bit_for_bit_as_the_run_left_alone(tmp_path, make, data, kill, options):
+def test_a_killed_run_ends_bit_for_bit_as_the_run_left_alone(
+    tmp_path, capsys, make, data, kill, options
+):
     whole, whole_history, _ = fit(tmp_path / "whole", make, data, **options)
     with pytest.raises(Killed):
         fit(tmp_path / "killed", make, data, kill=kill, **options)
     model, history, run = fit(tmp_path / "killed", make, data, **options)
+    assert "training goes on after 2 epochs" in capsys.readouterr().out  # it has not begun anew
     assert 2 < len(history.epoch) < EPOCHS, (
         "early stopping must have stopped the run after the kill"
     )
