@@ -2,7 +2,8 @@
 
 Within a `FailingDisk`, every open, read, write, fsync, rename, unlink, mkdir and close in a folder is counted, and one
 of them fails. An error is raised once, as the system would: half of a write is done, a file that is closed is closed.
-After the end of the process no call reaches the disk any more. And the disk knows what a power cut may leave: the names
+After the end of the process no call reaches the disk any more. What would reach it in another way, as `os.truncate`, is
+refused with a ValueError, since nobody would count it. And the disk knows what a power cut may leave: the names
 in a folder are safe once the folder was synced, and the content of a file once the file was. Of what came later, any
 part may be there.
 """
@@ -22,6 +23,8 @@ from unittest.mock import patch
 
 FOLDER = -1  # in place of a file's number
 ALL_SUBSETS = 6  # up to so many changes of names, all their subsets are tried
+UNSEEN = "is not followed, so that no call to it would fail"
+NOT_FOLLOWED = ("link", "symlink", "truncate", "ftruncate", "rmdir", "writev", "pwrite", "pwritev")
 
 
 class Ended(BaseException):
@@ -65,8 +68,12 @@ class FailingDisk:
         self._real_open = io.open
         patches = {name: getattr(self, f"_{name}") for name in ("replace", "unlink", "mkdir")}
         patches |= {"open": self._os_open, "fsync": self._fsync, "close": self._close}
+        patches |= {"write": self._write}
         self._real = {name: getattr(os, name) for name in (*patches, "rename", "remove")}
         patches |= {"rename": self._replace, "remove": self._unlink}
+        for name in NOT_FOLLOWED:
+            if hasattr(os, name):
+                patches[name] = self._refusing(name, getattr(os, name))
         with ExitStack() as stack:
             for name, function in patches.items():
                 stack.enter_context(patch.object(os, name, function))
@@ -176,6 +183,8 @@ class FailingDisk:
         raise OSError(number, os.strerror(number), str(getattr(what, "name", what)))
 
     def _io_open(self, file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
+        if isinstance(file, int) and file in self._open:  # os.fdopen, too
+            raise ValueError(f"os.fdopen in {self.folder}: {UNSEEN}")
         path = self._ours(file)
         if path is None:
             return self._real_open(file, mode, *args, **options)
@@ -215,6 +224,28 @@ class FailingDisk:
             path = next(folder / name for folder, name, number in self._files() if number == what)
             self._safe[what] = self._content(path)
         return None
+
+    def _write(self, descriptor: int, content: Any) -> int:
+        what = self._open.get(descriptor)
+        if what is None:
+            return self._real["write"](descriptor, content)
+        view = memoryview(content).cast("B")
+        half = view[: len(view) // 2]
+        self._call("write", what, half=lambda: self._real["write"](descriptor, half))
+        return self._real["write"](descriptor, content)
+
+    def _refusing(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function of `os` that refuses what is in the folder."""
+
+        def refuse(*args: Any, **options: Any) -> Any:
+            for each in args[:2]:  # both names of a link
+                is_path = isinstance(each, str | bytes | os.PathLike)
+                ours = self._ours(each) if is_path else self._open.get(each)
+                if ours is not None:
+                    raise ValueError(f"os.{name} in {self.folder}: {UNSEEN}")
+            return real(*args, **options)
+
+        return refuse
 
     def _replace(self, source: Any, target: Any, **options: Any) -> None:
         old, new = self._ours(source), self._ours(target)

@@ -1,10 +1,13 @@
 """Every call to the disk fails in turn: nothing that was said to be written is lost, nothing older comes silently."""
 
 import os
+import sys
+from collections import Counter
 
 import pytest
 
-from benchmarks.every_call import SCENARIOS, trial
+from benchmarks import every_call
+from benchmarks.every_call import SCENARIOS, Scenario, trial
 from benchmarks.failing_disk import Ended, FailingDisk
 from course.files import write_whole
 
@@ -60,3 +63,60 @@ def test_no_call_reaches_the_disk_after_the_end_of_the_process(tmp_path):
         write_whole(tmp_path / "file", "content")
     assert disk.ended
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+
+
+def in_place(path):
+    """Write over a file, which a fault then finds half written, without a file object."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    try:
+        os.write(descriptor, b"third")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_file_that_is_written_in_place_is_lost():
+    durable = SCENARIOS["a durable file"]
+    scenario = Scenario(
+        lambda folder, said: in_place(folder / "file"),
+        durable.after,
+        durable.errors,
+        durable.prepare,
+    )
+    count, _ = trial(scenario)
+    assert count["write"] == 1
+    assert count["lost"] > 0
+    assert count["quiet"] == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: os.truncate(path, 0),
+        lambda path: os.link(path, path.with_name("other")),
+        lambda path: os.fdopen(os.open(path, os.O_RDONLY)),
+        lambda path: os.pwrite(os.open(path, os.O_WRONLY), b"x", 0),
+    ],
+)
+def test_what_the_disk_does_not_follow_is_refused(change, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("before")
+    with FailingDisk(tmp_path), pytest.raises(ValueError, match=r"os.\w+ in .*: is not followed"):
+        change(path)
+    assert path.read_text() == "before"
+
+
+def test_a_fault_that_does_not_come_is_counted_as_none(monkeypatch, capsys):
+    monkeypatch.setattr(every_call, "FailingDisk", lambda folder, **_: FailingDisk(folder))
+    monkeypatch.setattr(every_call, "SCENARIOS", {"file": SCENARIOS["a durable file"]})
+    monkeypatch.setattr(sys, "argv", ["every_call", "--share", "7"])
+    with pytest.raises(SystemExit) as ended:
+        every_call.main()
+    assert ended.value.code == 1
+    assert '"errors": 0, "ends": 0, "real_ends": 0' in capsys.readouterr().out
+
+
+def test_what_writes_nothing_fails():
+    count, wrong = trial(Scenario(lambda folder, said: None, lambda folder, said: "", ()))
+    assert count == Counter(quiet=1, calls=0, power_cuts=2)
+    assert wrong == ["quiet: call none: nothing was written"]
