@@ -6,8 +6,9 @@
 
 A table in Markdown, for the summary of a scheduled run: what misses its promise, and what moved, which is a value that
 lies where one more seed hardly would (`course/runs/judge.py`), or beyond all stored values where those say too little
-of others. On the versions and machine of the measurement another last digit is a move. Times are left out. The last
-line is the count as JSON; the exit status is 1 where a promise is missed, a lesson stops, or nothing ran. A spread that
+of others. On the versions and machine of the measurement another last digit is a move. Times are left out. "gone" is
+what is stored and was not recorded. The last line is the count as JSON, of results that were compared; the exit status
+is 1 where a promise is missed, stored or not, a result is gone, a lesson stops, or nothing was compared. A spread that
 moved alone is reported and fails nothing.
 """
 
@@ -18,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.reproducible import run
 from course import claims
@@ -44,29 +46,49 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             record, _ = run(lesson, not arguments.full, Path(folder), {})
         versions = record.versions
-        count["results"] += len(record.claims)
+        count["results"] += sum(stored_of(claim) is not None for claim in record.claims.values())
         if record.outcome != "passed":
             count["stopped"] += 1
             failure = str(record.failure).splitlines()[0].replace("|", "\\|")
             print(f"| {lesson.number} | | {failure} | | | **stops** |", flush=True)
-        for claim, measured, change in changes(record):
-            count[change] += 1
-            print(row(claim, measured, change), flush=True)
+        for change in changes(record):
+            count[change.what] += 1
+            print(row(change), flush=True)
     print(f"\nRun with {', '.join(f'{name} {each}' for name, each in versions.items())}.\n")
     print(json.dumps(count))
-    sys.exit(1 if count["missed"] or count["stopped"] or not count["results"] else 0)
+    wrong = count["missed"] + count["gone"] + count["stopped"]
+    sys.exit(1 if wrong or not count["results"] else 0)
 
 
-def changes(record: Record) -> Iterator[tuple[Claim, Band, str]]:
-    """Yield what is not as stored: the claim, what is stored, and "missed" or "moved"."""
-    for claim in record.claims.values():
-        measured = claims.band(claim.name, claim.mode)
-        if not measured or not claim.standard:
-            continue
+class Change(NamedTuple):
+    """A result that is not as stored: `what` is "missed", "moved" or "gone"; nothing is stored of one that is new."""
+
+    name: str
+    what: str
+    claim: Claim | None
+    measured: Band | None
+
+
+def stored_of(claim: Claim) -> Band | None:
+    """Return what is stored of a result; None where it need not be equal, for other parameters."""
+    return claims.band(claim.name, claim.mode) if claim.standard else None
+
+
+def changes(record: Record) -> Iterator[Change]:
+    """Yield what is not as stored."""
+    for name, claim in record.claims.items():
+        measured = stored_of(claim)
         if claim.kept is False:
-            yield claim, measured, "missed"
-        elif not claim.timed and has_moved(record, claim, measured):
-            yield claim, measured, "moved"
+            yield Change(name, "missed", claim, measured)
+        elif measured and not claim.timed and has_moved(record, claim, measured):
+            yield Change(name, "moved", claim, measured)
+    if record.outcome != "passed":
+        return
+    of_lesson = [name for name in claims.stored() if name.startswith(f"{record.lesson[:2]}.")]
+    for name in of_lesson:
+        measured = claims.band(name, record.mode)
+        if measured and name not in record.claims:
+            yield Change(name, "gone", None, measured)
 
 
 def has_moved(record: Record, claim: Claim, measured: Band) -> bool:
@@ -79,17 +101,16 @@ def has_moved(record: Record, claim: Claim, measured: Band) -> bool:
     return not (at_an_end or measured.low <= claim.value <= measured.high)
 
 
-def row(claim: Claim, measured: Band, change: str) -> str:
+def row(change: Change) -> str:
     """Return a line of the table."""
-    what = f"**misses**: {claim.promise}" if change == "missed" else change
-    cells = (
-        claim.name,
-        claim.kind,
-        claim.words,
-        measured.show(claim.value),
-        str(measured),
-        what,
-    )
+    claim = change.claim
+    stored = str(change.measured or "nothing")
+    if claim:
+        shown = change.measured or Band([claim.value], claim.digits, claim.unit)
+        what = f"**misses**: {claim.promise}" if change.what == "missed" else change.what
+        cells = (claim.name, claim.kind, claim.words, shown.show(claim.value), stored, what)
+    else:
+        cells = (change.name, "", "", "", stored, f"**{change.what}**")
     return f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |"
 
 

@@ -135,5 +135,34 @@ def test_a_lesson_that_stops_is_named_with_its_error(monkeypatch, capsys):
     assert rows == ["| 98 | | cell 3, `fit()`: ValueError: no \\| such thing | | | **stops** |"]
 
 
+def test_a_promise_is_held_to_where_nothing_is_stored_of_it(monkeypatch, capsys):
+    record = made(AS_STORED | {"98.equal": 0.0})
+    new = replace(record.claims.pop("98.equal"), name="98.new", words="new")
+    record.claims["98.new"] = new
+    of_others = replace(new, name="98.others", words="of others", standard=False)
+    record.claims["98.others"] = of_others
+    status, rows, count = report(record, monkeypatch, capsys)
+    assert (status, count) == (1, {"results": 2, "missed": 2, "gone": 1})
+    assert rows == [
+        "| 98.new | fact | new | 0 | nothing | **misses**: must be 1 |",
+        "| 98.others | fact | of others | 0 | nothing | **misses**: must be 1 |",
+        "| 98.equal |  |  |  | 1 | **gone** |",
+    ]
+
+
+def test_a_stored_result_that_is_no_longer_recorded_fails(monkeypatch, capsys):
+    record = made(AS_STORED)
+    del record.claims["98.rounding"]
+    status, rows, count = report(record, monkeypatch, capsys)
+    assert (status, count) == (1, {"results": 2, "gone": 1})
+    assert rows == ["| 98.rounding |  |  |  | 36 | **gone** |"]
+
+
+def test_where_nothing_is_stored_nothing_was_compared_and_the_command_fails(monkeypatch, capsys):
+    claims.VALUES.write_text("")
+    claims.stored.cache_clear()
+    assert report(made(AS_STORED), monkeypatch, capsys) == (1, [], {"results": 0})
+
+
 def test_where_nothing_was_recorded_the_command_fails(monkeypatch, capsys):
     assert report(replace(made(AS_STORED), claims={}), monkeypatch, capsys)[0] == 1
