@@ -21,9 +21,8 @@ from typing import Any
 
 import tomli_w
 
-from benchmarks.reproducible import run
+from benchmarks.reproducible import chosen, run
 from course import ROOT, catalog
-from course.catalog import choose
 from course.files import write_whole
 from course.runs import judge
 from course.runs.records import Record, printable
@@ -62,6 +61,7 @@ def main() -> None:
         "--only", choices=NAMES, help="one backend; by default each that is installed"
     )
     arguments = parser.parse_args()
+    lessons = chosen(parser, arguments.lessons)
     count: Counter[str] = Counter()
     for backend in [arguments.only] if arguments.only else NAMES:
         try:
@@ -69,7 +69,7 @@ def main() -> None:
         except PackageNotFoundError:
             print(f"{backend}: not installed; run: python bootstrap.py {backend}")
             continue
-        for lesson in choose(arguments.lessons):
+        for lesson in lessons:
             with tempfile.TemporaryDirectory() as folder:
                 record, _ = run(lesson, True, Path(folder), {"KERAS_BACKEND": backend})
             entry = outcome(record) | {"keras": record.versions["keras"], backend: installed}

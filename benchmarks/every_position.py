@@ -292,6 +292,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--share", type=int, default=1, help="one of so many cases (default: all)")
     share = parser.parse_args().share
+    if share < 1:
+        parser.error(f"--share {share}: must be at least 1")
     total: Counter[str] = Counter(cases=0, positions=0)
     chosen = cases()[::share]
     for case in chosen:

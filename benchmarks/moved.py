@@ -21,9 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.reproducible import run
+from benchmarks.reproducible import chosen, run
 from course import claims
-from course.catalog import LessonError, choose
 from course.claims import Band, Claim
 from course.runs import judge
 from course.runs.records import Record
@@ -36,10 +35,7 @@ def main() -> None:
     parser.add_argument("lessons", nargs="*", help="such as 05 or 02..05; by default all")
     parser.add_argument("--full", action="store_true", help="full mode in place of fast mode")
     arguments = parser.parse_args()
-    try:
-        lessons = choose(arguments.lessons)
-    except LessonError as error:
-        parser.error(str(error))
+    lessons = chosen(parser, arguments.lessons)
     count: Counter[str] = Counter()
     print(f"| {' | '.join(COLUMNS)} |\n|{' --- |' * len(COLUMNS)}")
     for lesson in lessons:

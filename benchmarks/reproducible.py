@@ -23,9 +23,9 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from course.catalog import Lesson, choose
+from course.catalog import Lesson, LessonError, choose
 from course.runs import records
-from course.runs.records import Record
+from course.runs.records import Failure, Record
 
 PROGRAM = Path(sys.executable).with_name("course")
 VARIES = {"nbval-ignore-output", *records.ADDED}  # tags of cells that differ each time
@@ -50,13 +50,21 @@ def main() -> None:
     parser.add_argument("--fast", action="store_true", help="fast mode: less data, fewer epochs")
     arguments = parser.parse_args()
     total: Counter[str] = Counter()
-    for lesson in choose(arguments.lessons):
+    for lesson in chosen(parser, arguments.lessons):
         found = compare(lesson, arguments.fast)
         print(lesson.number, dict(found), flush=True)
         total += found
     print(json.dumps({"fast": arguments.fast, **total}))
     wrong = total["different"] + total["missed"] + total["failed"]
     sys.exit(1 if wrong or not total["equal"] else 0)
+
+
+def chosen(parser: argparse.ArgumentParser, texts: list[str]) -> list[Lesson]:
+    """Return the lessons that a command names; where one is none, end it in a line."""
+    try:
+        return choose(texts)
+    except LessonError as error:
+        parser.error(str(error))
 
 
 def compare(lesson: Lesson, fast: bool) -> Counter[str]:
@@ -93,14 +101,41 @@ def run(
     environment: dict[str, str],
     prepare: Callable[[], None] | None = None,
 ) -> tuple[Record, dict[str, str]]:
-    """Run a lesson in a process of its own; return its record and the text of its cells, by cell."""
+    """Run a lesson in a process of its own; return its record and the text of its cells, by cell.
+
+    A process that leaves no record gives one that failed, with its last words.
+    """
+    if shutil.which(PROGRAM) is None:
+        raise SystemExit(f"{PROGRAM}: not found; run: make setup")
     command = [str(PROGRAM), "run", lesson.number, "--out", str(out), *["--fast"] * fast]
     surroundings = {**os.environ, **environment}
-    subprocess.run(command, env=surroundings, preexec_fn=prepare, capture_output=True, check=False)
-    (path,) = out.glob("*.json")
-    record = records.read(path)
-    assert record is not None
-    return record, texts_of(records.executed(record.name, out))
+    done = subprocess.run(
+        command, env=surroundings, preexec_fn=prepare, capture_output=True, text=True
+    )
+    found = [record for path in out.glob("*.json") if (record := records.read(path))]
+    if not found:
+        return died(lesson, fast, done), {}
+    path = records.executed(found[0].name, out)
+    return found[0], texts_of(path) if path.exists() else {}
+
+
+def died(lesson: Lesson, fast: bool, done: subprocess.CompletedProcess[str]) -> Record:
+    """Return the record of a run that left none."""
+    *_, last = ["it said nothing", *done.stderr.strip().splitlines()]
+    message = f"exit status {done.returncode}: {last}"
+    return Record(
+        name=lesson.number,
+        lesson=lesson.name,
+        parameters={"fast": fast},
+        outcome="failed",
+        seconds=0.0,
+        digest="",
+        cell_seconds=0.0,
+        claims={},
+        exercises={},
+        failure=Failure(None, "", f"course run {lesson.number}", message),
+        versions=records.versions(),
+    )
 
 
 def texts_of(path: Path) -> dict[str, str]:
@@ -122,6 +157,4 @@ def values(record: Record) -> set[tuple[str, float]]:
 if __name__ == "__main__":
     if not hasattr(os, "sched_setaffinity"):
         raise SystemExit("this system cannot leave a process one core")
-    if shutil.which(PROGRAM) is None:
-        raise SystemExit(f"{PROGRAM}: not found; run: make setup")
     main()

@@ -3,12 +3,14 @@
 import ast
 import importlib
 import importlib.util
+import os
 import sys
 from types import ModuleType
 
 import pytest
 
-from course import ROOT
+from benchmarks import reproducible
+from course import ROOT, catalog
 
 FILES = sorted((ROOT / "benchmarks").glob("*.py"))
 
@@ -51,6 +53,10 @@ def test_what_is_missing_is_noticed():
         ("mutants", ["5"], "5: no such lesson or exercise"),
         ("mutants", ["05", "99.9"], "99.9: no such lesson or exercise"),
         ("moved", ["99"], "99"),
+        ("reproducible", ["99"], "99"),
+        ("backends", ["99"], "99"),
+        ("every_call", ["--share", "0"], "--share 0: must be at least 1"),
+        ("every_position", ["--share", "0"], "--share 0: must be at least 1"),
         ("practice_delay", [], "exercises"),
         ("kill_and_resume", ["--kills", "0"], "--kills 0: must be at least 1"),
         ("mnist_cnn", ["--epochs", "4"], "--epochs 4: must be at least 5"),
@@ -64,3 +70,22 @@ def test_a_benchmark_of_nothing_is_refused_in_a_line(
         importlib.import_module(f"benchmarks.{benchmark}").main()
     assert stopped.value.code == 2
     assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows starts no program of a shell")
+def test_a_run_that_leaves_no_record_says_why_and_where_there_is_no_course_too(
+    lessons, tmp_path, monkeypatch
+):
+    program = tmp_path / "course"
+    lesson = catalog.Lesson("98_trial")
+    monkeypatch.setattr(reproducible, "PROGRAM", program)
+    with pytest.raises(SystemExit, match=r"course: not found; run: make setup"):
+        reproducible.run(lesson, True, tmp_path, {})
+    program.write_text("#!/bin/sh\necho Traceback >&2; echo ImportError: no Option >&2; exit 3\n")
+    program.chmod(0o755)
+    record, texts = reproducible.run(lesson, True, tmp_path, {})
+    assert (record.outcome, texts) == ("failed", {})
+    assert str(record.failure) == "course run 98: exit status 3: ImportError: no Option"
+    program.write_text("#!/bin/sh\nexit 4\n")
+    record, _ = reproducible.run(lesson, True, tmp_path, {})
+    assert str(record.failure) == "course run 98: exit status 4: it said nothing"
