@@ -7,7 +7,8 @@
 Each lesson runs as `course run NN --fast` runs it, with seed 0, which was measured, so that every fact and bound is
 held to what the course says. What came of it is kept in lessons/backends.toml, where `course doctor` looks, and shown
 in docs/backends.md. A backend that is not installed is named and left out. The last line is the count as JSON; the exit
-status is 1 where nothing ran: that a lesson needs TensorFlow is a result, and no failure.
+status is 1 where nothing ran, or a lesson no longer passes that was stored as passing ("worse"): that a lesson needs
+TensorFlow is a result, and no failure.
 """
 
 import argparse
@@ -62,6 +63,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     lessons = chosen(parser, arguments.lessons)
+    before = catalog.backends()
     count: Counter[str] = Counter()
     for backend in [arguments.only] if arguments.only else NAMES:
         try:
@@ -74,10 +76,13 @@ def main() -> None:
                 record, _ = run(lesson, True, Path(folder), {"KERAS_BACKEND": backend})
             entry = outcome(record) | {"keras": record.versions["keras"], backend: installed}
             count[entry["outcome"]] += 1
-            print(lesson.number, backend, in_words(entry), flush=True)
+            passed = before.get(lesson.number, {}).get(backend, {}).get("outcome") == "passes"
+            worse = passed and entry["outcome"] != "passes"
+            count["worse"] += worse
+            print(lesson.number, backend, in_words(entry), "(was: passes)" * worse, flush=True)
             keep(lesson.number, backend, entry)
-    print(json.dumps(count))
-    sys.exit(not count)
+    print(json.dumps(+count))
+    sys.exit(1 if count["worse"] or not +count else 0)
 
 
 def outcome(record: Record) -> dict[str, Any]:

@@ -93,6 +93,26 @@ def test_what_was_run_is_kept_beside_what_was_run_before(record, monkeypatch, ca
     assert ended.value.code == 1  # nothing ran
 
 
+def test_a_lesson_that_no_longer_passes_fails_and_one_that_never_did_does_not(
+    record, monkeypatch, capsys, tmp_path
+):
+    runs = [stopped(record), record, record, stopped(record), stopped(record)]
+    monkeypatch.setattr(backends, "PAGE", tmp_path / "backends.md")
+    monkeypatch.setattr(backends, "run", lambda *given: (runs.pop(0), {}))
+    monkeypatch.setattr(backends, "version", lambda package: "1.0")
+    monkeypatch.setattr(sys, "argv", ["backends", "98", "--only", "jax"])
+    ends = []
+    while runs:
+        with pytest.raises(SystemExit) as ended:
+            backends.main()
+        lines = capsys.readouterr().out.splitlines()
+        ends.append((ended.value.code, json.loads(lines[-1])))
+        if ended.value.code:
+            assert lines[0].endswith("no \\| such argument (was: passes)")
+    as_before = [(0, {"stops": 1}), (0, {"passes": 1}), (0, {"passes": 1})]
+    assert ends == [*as_before, (1, {"stops": 1, "worse": 1}), (0, {"stops": 1})]
+
+
 def test_the_page_is_what_the_stored_outcomes_make():
     stored = catalog.backends()
     assert (ROOT / "docs" / "backends.md").read_text(encoding="utf-8") == backends.page(stored)
