@@ -198,7 +198,10 @@ def parameters_of(name: str) -> dict[str, Parameter]:
         raise ParameterError(f"lesson {name!r}: not in {SOURCES.name}/")
     for head, body in _cells(path):
         if '"parameters"' in head:
-            return read_parameters(body)
+            try:
+                return read_parameters(body)
+            except ParameterError as error:
+                raise ParameterError(f"lessons/{path.name}: {error}") from error
     raise ParameterError(f"lesson {name!r}: has no parameters cell")
 
 

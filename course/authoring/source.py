@@ -168,7 +168,10 @@ def vary_problems(vary: Any, cell: str) -> list[str]:
 
     The default of a parameter with another value in fast mode is refused: a notebook cannot tell it from no choice.
     """
-    parameters = read_parameters(cell)
+    try:
+        parameters = read_parameters(cell)
+    except ParameterError as error:
+        return [f"parameters cell: {error}"]
     if not isinstance(vary, dict) or not all(isinstance(each, list) for each in vary.values()):
         return ["header: vary must name parameters, each with a list of values"]
     found = [f"header: vary: {name} is no parameter" for name in vary if name not in parameters]

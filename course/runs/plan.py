@@ -55,7 +55,7 @@ def split(assignments: Iterable[str]) -> dict[str, str]:
         if not (name and equals):
             raise ParameterError(f"parameter {text!r}: must be name=value")
         if name in values:
-            raise ParameterError(f"{name}: given twice, as {values[name]} and as {value}")
+            raise ParameterError(f"{name}: given twice, as {values[name]!r} and as {value!r}")
         values[name] = value
     return values
 

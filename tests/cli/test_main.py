@@ -75,7 +75,10 @@ def test_a_run_reports_in_a_table_a_page_and_its_exit_status(house):
             ["run", "-p", "epochs=0"],
             "98_trial: epochs = '0': must be a whole number between 1 and 200",
         ),
-        (["run", "-p", "fast=false", "-p", "fast=true"], "fast: given twice, as false and as true"),
+        (
+            ["run", "-p", "fast=false", "-p", "fast=true"],
+            "fast: given twice, as 'false' and as 'true'",
+        ),
         (["run", "--fast", "-p", "fast=true"], "parameter 'fast=true': --fast already sets it"),
         (["run", "-p", "=3"], "parameter '=3': must be name=value"),
         (["run", "-p", "seed=0..9,11"], "seed = 0..9,11: a range and a list cannot be mixed"),

@@ -312,7 +312,7 @@ def test_two_jobs_that_would_write_the_same_files_are_refused(house):
         ),
         (["width=3"], "98_two: width: no such parameter; this lesson has seed, fast, epochs"),
         (["epochs"], "parameter 'epochs': must be name=value"),
-        (["epochs=1", "epochs=2"], "epochs: given twice, as 1 and as 2"),
+        (["epochs=1", "epochs=2"], "epochs: given twice, as '1' and as '2'"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_name(house, assignments, message):
