@@ -20,6 +20,7 @@ PYTEST = [
     "pytest",
     "-n",
     "2",
+    "-rs",  # what was skipped, and why
     "-p",
     "tests.run_times",
     "-p",
