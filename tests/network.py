@@ -1,6 +1,8 @@
 """The network is cut while tests run: who connects beyond this machine is refused, and the test fails.
 
 Only the process of the tests is watched; what it starts is tried by `tests/test_network.py` where there is no network.
+A datagram's socket may be connected, which sends nothing and tells a program its own address; what is then sent through
+it nobody hears of.
 """
 
 import ipaddress
@@ -13,7 +15,9 @@ import psutil
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 attempts: list[str] = []  # since the last test
-WATCHED = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0}  # where the address is
+NAMES = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")  # which ask for one
+SENDS = ("socket.sendto", "socket.sendmsg")
+WATCHED = dict.fromkeys(NAMES, 0) | dict.fromkeys(("socket.connect", *SENDS), 1)  # where it is
 
 
 def cut() -> None:
@@ -25,13 +29,13 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in WATCHED:
         return
     address = arguments[WATCHED[event]]
-    if event != "socket.getaddrinfo" and arguments[0].family not in INTERNET:
+    if event not in NAMES and arguments[0].family not in INTERNET:
         return  # as to the kernel, by netlink
     host = address[0] if isinstance(address, tuple) else address
-    if event == "socket.getaddrinfo":
+    if event in NAMES:
         local = _is_here(host)
     else:
-        sends = event == "socket.sendto" or arguments[0].type == socket.SOCK_STREAM
+        sends = event in SENDS or arguments[0].type == socket.SOCK_STREAM
         local = not sends or not isinstance(address, tuple) or _is_here(host)
     if not local:
         text = f"{event} to {address!r}: tests and the course have no network"

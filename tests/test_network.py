@@ -44,10 +44,37 @@ def test_who_connects_beyond_this_machine_is_refused_and_noted(host):
     network.attempts.clear()  # else this test fails
 
 
+@pytest.mark.parametrize(
+    "reach",
+    [
+        lambda: socket.gethostbyname("example.invalid"),
+        lambda: socket.gethostbyname_ex("example.invalid"),
+        lambda: socket.gethostbyaddr("203.0.113.1"),
+    ],
+)
+def test_who_asks_for_a_name_beyond_this_machine_is_refused_and_noted(reach):
+    with pytest.raises(ConnectionRefusedError, match="have no network"):
+        reach()
+    assert len(network.attempts) == 1
+    network.attempts.clear()
+
+
+@pytest.mark.skipif(not hasattr(socket.socket, "sendmsg"), reason="this system has no sendmsg")
+def test_who_sends_beyond_this_machine_is_refused_and_noted():
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        with pytest.raises(ConnectionRefusedError, match="have no network"):
+            client.sendmsg([b"x"], [], 0, ("203.0.113.1", 9))
+        with pytest.raises(ConnectionRefusedError, match="have no network"):
+            client.sendto(b"x", ("203.0.113.1", 9))
+    assert len(network.attempts) == 2
+    network.attempts.clear()
+
+
 def test_what_stays_on_this_machine_is_let_through():
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname()).close()
         socket.create_connection(("localhost", server.getsockname()[1])).close()
+        socket.gethostbyname("localhost")
     assert not network.attempts
 
 
