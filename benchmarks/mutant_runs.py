@@ -30,6 +30,7 @@ from benchmarks.mutant_site.sitecustomize import also_in_children, import_as, sh
 GRACE = 20  # seconds that a mutant has beyond what its tests take, times five
 MEMORY = 16 * 2**30  # bytes of address space, which TensorFlow reserves amply
 PASSED, FAILED, NOTHING_RUN, ELSEWHERE = 0, 1, 5, 99
+BROKEN = 98  # the process could not be made ready, as on a full disk: that says nothing of a mutant
 QUIET = ["-p", "no:cacheprovider", "-p", "no:nbval", "-o", "tmp_path_retention_policy=failed"]
 
 
@@ -55,7 +56,7 @@ class Baseline(NamedTuple):
 
 
 class TestsFailError(Exception):
-    """Tests that fail, or do not run, also without a mutant."""
+    """Tests that fail, or do not run, also without a mutant, or a process that cannot run them."""
 
 
 class Task(NamedTuple):
@@ -143,8 +144,23 @@ def forked(
     jobs: int = 1,
 ) -> Iterator[tuple[int, int]]:
     """Give each place and how the process forked for it ended: what `run` returned, or minus a signal."""
-    waiting = [*reversed(places)]
     running: dict[int, tuple[int, float]] = {}  # place and end of each process
+    try:
+        yield from _watched(running, places, run, limit, jobs)
+    finally:
+        for process in running:  # who stops this one stops them
+            _kill_group(process)
+            os.waitpid(process, 0)
+
+
+def _watched(
+    running: dict[int, tuple[int, float]],
+    places: Sequence[int],
+    run: Callable[[int], int],
+    limit: Callable[[int], float],
+    jobs: int,
+) -> Iterator[tuple[int, int]]:
+    waiting = [*reversed(places)]
     while waiting or running:
         while waiting and len(running) < jobs:
             place = waiting.pop()
@@ -158,7 +174,10 @@ def forked(
             if done:
                 _kill_group(process)  # what it has started
                 del running[process]
-                yield place, os.waitstatus_to_exitcode(status)
+                ended = os.waitstatus_to_exitcode(status)
+                if ended == BROKEN:
+                    raise TestsFailError("a process for tests could not be made ready")
+                yield place, ended
         time.sleep(0.005)
 
 
@@ -172,6 +191,7 @@ def _fork(run: Callable[[int], int], place: int, limit: float) -> int:
         _limit(seconds=int(4 * limit) + 60)  # should nobody watch any more
         status = run(place)
     except BaseException as error:
+        status = BROKEN if isinstance(error, OSError) else FAILED  # pytest keeps those of tests
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         os._exit(status)
@@ -254,6 +274,7 @@ class _Exchange(_Hypothesis):
 
     def __init__(self, path: Path, tasks: list[Task], found: Path, jobs: int) -> None:
         self._path = path
+        self._text = path.read_text(encoding="utf-8")
         self._tasks = tasks
         self._found = found
         self._jobs = jobs
@@ -272,8 +293,10 @@ class _Exchange(_Hypothesis):
 
         def run(place: int) -> int:
             task = self._tasks[place]
-            is_known = items.keys() >= {*task.tests}
-            if not is_known or not _exchanged(functions, self._path, task.mutant.text):
+            if not items.keys() >= {*task.tests}:
+                return ELSEWHERE
+            is_mutant = task.mutant.text != self._text
+            if is_mutant and not _exchanged(functions, self._path, task.mutant.text):
                 return ELSEWHERE
             also_in_children(str(self._path), task.mutant.text, self._found.parent)
             return _run(session, [items[test] for test in task.tests])

@@ -143,6 +143,8 @@ def main() -> None:
 
 
 def _tried(source: Source, exercise: str, solution: str) -> dict[str, int]:
+    if (found := judged(source, exercise, solution)).outcome != "right":
+        sys.exit(f"{exercise}: its solution is not right but {found.outcome}: {found.hints[:1]}")
     counts = dict.fromkeys(COUNTED, 0)
     unseen = {name for name in EQUIVALENT if name.startswith(f"{exercise} ")}
     for change, text in mutants(solution):

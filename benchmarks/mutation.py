@@ -5,9 +5,10 @@
     python -m benchmarks.mutation course/claims.py -j 2
 
 A mutant is killed by a test that fails, crashes or does not end in time. It is put to those tests of its module that
-reach its lines (`coverage` says which), the shortest first. What survives is put to all tests of its module, one
-mutant after the other, in processes that import the module as the mutant has it, before it counts. The tests of a
-module are those named after it and those in TESTS. Lessons' own acceptance tests are not run.
+reach its lines (`coverage` says which), the shortest first; where these kill one, they must pass in that order without
+it. What survives is put to all tests of its module, one mutant after the other, in processes that import the module as
+the mutant has it, before it counts. The tests of a module are those named after it and those in TESTS. Lessons' own
+acceptance tests are not run.
 
 `benchmarks/survivors.toml` explains mutants that no test needs to notice; an entry that fits no mutant, or one that is
 killed, fails. What draws for one lesson is left out, modules `*_figures` and functions of `course.topics` that draw:
@@ -30,7 +31,8 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -174,6 +176,8 @@ def tried(
     stale = own - {_entry(module, mutant) for mutant in possible}
     result = Result([], [], [], [*stale])
     chosen = every(possible, options.share, options.start)
+    if not files:
+        print(f"{module}: has no tests")
     if not files or not chosen:
         result.survived.extend(chosen)
         return result
@@ -215,20 +219,43 @@ def _alive(
     passed = [task for task in tasks if not task.tests]
     inside = [task for task in tasks if task.tests and task.mutant.function]
     later = [task for task in tasks if task.tests and not task.mutant.function]
-    for task, end in zip(inside, collected(path, files, inside, folder, jobs), strict=True):
+
+    def exchanging(tasks: list[Task]) -> list[int]:
+        return collected(path, files, tasks, folder, jobs)
+
+    def importing(tasks: list[Task]) -> list[int]:
+        return anew(path, tasks, folder, jobs)
+
+    for task, end in zip(inside, _ends(inside, path, exchanging), strict=True):
         if end == PASSED:
             passed.append(task)
         if end == ELSEWHERE:
             later.append(task)
-    for task, end in zip(later, anew(path, later, folder, jobs), strict=True):
+    for task, end in zip(later, _ends(later, path, importing), strict=True):
         if _survived(task, end):
             passed.append(task)
     serial = []
     for task in passed:
         tests = reached.all_tests(task.tests)
         serial.append(Task(task.mutant, tests, reached.limit(tests)))
-    ends = anew(path, serial, folder, jobs=1)
+    ends = _ends(serial, path, lambda tasks: anew(path, tasks, folder, jobs=1))
     return [task.mutant for task, end in zip(serial, ends, strict=True) if _survived(task, end)]
+
+
+def _ends(tasks: list[Task], path: Path, run: Callable[[list[Task]], list[int]]) -> list[int]:
+    """Return how each task ended. Raises TestsFailError where tests that killed a mutant fail without it as well."""
+    ends = run(tasks)
+    text = path.read_text(encoding="utf-8")
+    killing = {}
+    for task, end in zip(tasks, ends, strict=True):
+        if end not in (PASSED, ELSEWHERE, NOTHING_RUN):
+            unchanged = replace(task.mutant, text=text)
+            killing[tuple(task.tests)] = task._replace(mutant=unchanged)
+    controls = [*killing.values()]
+    for control, end in zip(controls, run(controls), strict=True):
+        if end not in (PASSED, ELSEWHERE):
+            raise TestsFailError(f"without a mutant, but in this order, fail: {control.tests}")
+    return ends
 
 
 def _survived(task: Task, end: int) -> bool:
@@ -266,6 +293,8 @@ def main() -> int:
     explained = explanations(root / "benchmarks" / "survivors.toml")
     if options.share < 1:
         parser.error(f"--share {options.share}: must be at least 1")
+    if options.jobs < 1:
+        parser.error(f"--jobs {options.jobs}: must be at least 1")
     try:
         modules = [named(text, root) for text in options.modules] or imported_by_lessons(root)
     except ValueError as error:

@@ -2,7 +2,7 @@ import ast
 
 import pytest
 
-from benchmarks.mutants import judged, mutants
+from benchmarks.mutants import _tried, judged, mutants
 from course.authoring.source import read
 
 SOLUTION = '''def clipped(x, low=0):
@@ -36,6 +36,17 @@ def test_no_mutant_is_the_solution_and_none_comes_twice():
     texts = [text for _, text in mutants(SOLUTION)]
     assert ast.unparse(ast.parse(SOLUTION)) not in texts
     assert len(texts) == len({*texts})
+
+
+def test_where_the_solution_is_not_right_nothing_is_said_of_mutants(monkeypatch):
+    def breaks(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("benchmarks.mutants.verdict", breaks)
+    source = read("01_gradient_descent")
+    solution = next(cell.source for cell in source.cells if "solution" in cell.tags)
+    with pytest.raises(SystemExit, match=r"01.1: its solution is not right but broken"):
+        _tried(source, "01.1", solution)
 
 
 def test_a_mutant_that_cannot_run_or_never_ends_is_broken(monkeypatch):

@@ -1,13 +1,16 @@
 """Mutation testing itself, on a planted module: what is killed, what survives, what is explained, and nothing run."""
 
 import ast
+import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from benchmarks import mutant_runs
 from benchmarks.module_mutants import mutants
 from benchmarks.mutation import (
     ROOT,
@@ -19,6 +22,7 @@ from benchmarks.mutation import (
     named,
 )
 
+NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 PLANTED = '''"""Planted."""
 
 LIMIT = 5
@@ -136,6 +140,7 @@ def test_a_module_may_be_named_in_any_way(text):
         (["../else.py"], "../else.py: no such file in"),
         (["course/__init__.py"], "course/__init__.py: has no tests"),
         (["--share", "0"], "--share 0: must be at least 1"),
+        (["--jobs", "0"], "--jobs 0: must be at least 1"),
     ],
 )
 def test_what_cannot_be_tried_is_refused_in_a_line(arguments, says, monkeypatch, capsys):
@@ -156,6 +161,51 @@ def test_tests_that_fail_or_do_not_run_without_a_mutant_say_nothing_of_mutants(
     status, lines, counted = run()
     assert (status, counted["mutants"]) == (1, 0)
     assert lines[-1] == f"tests/test_planted.py: ends with status {exit_code} without a mutant"
+
+
+def test_tests_that_need_others_before_them_say_nothing_of_mutants(run):
+    text = """
+from course.planted import within
+
+seen = []
+
+def test_first():
+    seen.append(1)
+
+def test_within_looks_at_nothing():
+    assert seen
+    within(4)
+"""
+    (run.folder / "tests" / "test_planted.py").write_text(text, encoding="utf-8")
+    status, lines, counted = run()
+    assert (status, counted["mutants"]) == (1, 0)
+    assert lines[-1].startswith("without a mutant, but in this order, fail: ['tests/test_planted")
+
+
+@NEEDS_FORK
+def test_a_process_that_cannot_be_made_ready_kills_no_mutant():
+    def full(place):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with pytest.raises(mutant_runs.TestsFailError, match="could not be made ready"):
+        list(mutant_runs.forked([0], full, limit=lambda place: 60))
+
+
+@NEEDS_FORK
+def test_who_stops_the_command_stops_what_it_has_started():
+    read, write = os.pipe()
+
+    def run(place):
+        if place:
+            signal.pause()
+        return mutant_runs.PASSED
+
+    ends = mutant_runs.forked([0, 1], run, limit=lambda place: 60, jobs=2)
+    assert next(ends) == (0, mutant_runs.PASSED)
+    ends.close()
+    os.close(write)  # so that the pipe ends with the last process that has it
+    assert os.read(read, 1) == b""
+    os.close(read)
 
 
 def test_a_mutant_keeps_every_line_in_its_place():
