@@ -2,12 +2,14 @@
 
 Counted are seconds of the processor, of a lesson's kernel and all that it started, since those of the clock tell more
 about what else runs. The budget is half as much again as lessons/times.toml says, scaled by the calibration loop: its
-median while the lessons run here over what it took when the lesson was measured. Over it, a run fails with --times.
+median while the lessons run here over what it took when the lesson was measured. Over it, a run fails with --times, and
+so it does where a lesson was not timed: here, or ever.
 """
 
 import statistics
 import threading
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,7 @@ class RunTimes:
 
     def __init__(self, *, fail: bool) -> None:
         self.fail = fail
+        self.notebooks: set[str] = set()  # whose cells were run
         self.seconds: dict[tuple[str, str], float] = defaultdict(float)
         self.loops: list[float] = []
         self.ended = threading.Event()
@@ -52,6 +55,9 @@ class RunTimes:
         self.thread.start()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        path = Path(report.location[0])
+        if path.suffix == ".ipynb":
+            self.notebooks.add(path.stem)
         if report.when == "teardown":
             for lesson, mode, seconds in (
                 value for name, value in report.user_properties if name == PROPERTY
@@ -62,7 +68,8 @@ class RunTimes:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.ended.set()
         self.thread.join()
-        if self.fail and any(ratio > ALLOWED for *_, ratio in self.rows()):
+        over = any(ratio > ALLOWED for *_, ratio in self.rows())
+        if self.fail and (over or any(self.untimed())):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -77,10 +84,24 @@ class RunTimes:
                 f"{lesson:28} {mode:4} {seconds:8.1f} {expected:9.1f} {ratio:6.2f} {verdict}"
             )
 
+        for line in self.untimed():
+            terminalreporter.line(line)
+
+    def untimed(self):
+        """What cannot be compared: lessons that were never measured, and notebooks that ran and were not timed."""
+        seen = {lesson for lesson, _ in self.seconds}
+        for lesson in sorted(seen):
+            if "processor" not in times().get(lesson[:2], {}):
+                yield f"{lesson}: has no times yet; run: course measure {lesson[:2]} --times"
+        for notebook in sorted(self.notebooks - seen):
+            yield f"{notebook}: was run and not timed; nbval keeps its kernel elsewhere than expected"
+
     def rows(self):
         """Lesson, mode, seconds, seconds to be expected on this machine just now, and their ratio."""
         for (lesson, mode), seconds in sorted(self.seconds.items()):
-            measured = times()[lesson[:2]]["processor"]
+            measured = times().get(lesson[:2], {}).get("processor")
+            if not measured:
+                continue
             expected = measured[mode] * statistics.median(self.loops) / measured["loop"]
             yield lesson, mode, seconds, expected, seconds / expected
 
