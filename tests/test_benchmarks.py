@@ -5,8 +5,9 @@ import importlib
 import importlib.util
 import os
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from benchmarks import reproducible
@@ -89,3 +90,32 @@ def test_a_run_that_leaves_no_record_says_why_and_where_there_is_no_course_too(
     program.write_text("#!/bin/sh\nexit 4\n")
     record, _ = reproducible.run(lesson, True, tmp_path, {})
     assert str(record.failure) == "course run 98: exit status 4: it said nothing"
+
+
+class Timed:
+    """Stands in for a model: an epoch takes the seconds that it is given."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def fit(self, *_, callbacks, **__):
+        callbacks[0].seconds = self.seconds
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(1.05, 0), (1.2, 1)])
+def test_a_metric_that_costs_more_than_its_bound_fails(seconds, status, monkeypatch, capsys):
+    from benchmarks import metric_cost
+
+    images = np.zeros((2, 28, 28), "uint8")
+    digits = SimpleNamespace(
+        x_train=images, x_validation=images, y_train=[0, 1], y_validation=[0, 1]
+    )
+    monkeypatch.setattr(metric_cost, "load", lambda name: digits)
+    monkeypatch.setattr(metric_cost, "ROUNDS", 2)
+    monkeypatch.setattr(
+        metric_cost, "compiled", lambda name: Timed(seconds if "course" in name else 1.0)
+    )
+    with pytest.raises(SystemExit) as ended:
+        metric_cost.main()
+    assert ended.value.code == status
+    assert f"{seconds:.3f} times" in capsys.readouterr().out
