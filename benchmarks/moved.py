@@ -100,13 +100,12 @@ def has_moved(record: Record, claim: Claim, measured: Band) -> bool:
 def row(change: Change) -> str:
     """Return a line of the table."""
     claim = change.claim
+    cells: tuple[str, ...] = (change.name, "", "", "", str(change.measured), f"**{change.what}**")
     stored = str(change.measured or "nothing")
     if claim:
         shown = change.measured or Band([claim.value], claim.digits, claim.unit)
         what = f"**misses**: {claim.promise}" if change.what == "missed" else change.what
         cells = (claim.name, claim.kind, claim.words, shown.show(claim.value), stored, what)
-    else:
-        cells = (change.name, "", "", "", stored, f"**{change.what}**")
     return f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |"
 
 

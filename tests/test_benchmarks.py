@@ -119,3 +119,28 @@ def test_a_metric_that_costs_more_than_its_bound_fails(seconds, status, monkeypa
         metric_cost.main()
     assert ended.value.code == status
     assert f"{seconds:.3f} times" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("brought", "status"), [("", 0), ("tensorflow", 1)])
+def test_an_import_of_the_course_that_brings_tensorflow_along_fails(brought, status, monkeypatch):
+    from benchmarks import import_time
+
+    monkeypatch.setattr(import_time, "timed", lambda module: (1.0, brought))
+    monkeypatch.setattr(sys, "argv", ["import_time"])
+    with pytest.raises(SystemExit) as ended:
+        import_time.main()
+    assert ended.value.code == status
+
+
+@pytest.mark.parametrize(("same", "status"), [(True, 0), (False, 1)])
+def test_a_grading_that_a_kill_has_changed_fails(same, status, monkeypatch):
+    from benchmarks import grading
+
+    row = dict.fromkeys(["own", "graders", "ratio", "wall", "memory", "memory of a grader"], 1.0)
+    found = {"killed halfway": True, "went on": True, "same bytes": same}
+    monkeypatch.setattr(grading, "graded", lambda *_: row)
+    monkeypatch.setattr(grading, "killed", lambda *_: found)
+    monkeypatch.setattr(sys, "argv", ["grading"])
+    with pytest.raises(SystemExit) as ended:
+        grading.main()
+    assert ended.value.code == status
