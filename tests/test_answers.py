@@ -11,6 +11,7 @@ table = np.ones(3)
 raise SystemExit("no answer uses this")
 """
 ANSWER = "def f():\n    return 1\n"
+FIRST = "le = lambda a, b: kept[0]"
 
 
 def ran(answer, **cells):
@@ -44,6 +45,18 @@ def test_of_the_cells_of_a_learner_those_run_that_an_answer_uses():
         ["kept = []", "kept.append(1)", "def le(a, b):\n    return kept[0]\nraise SystemExit"],
         ["kept = {}\nfor k in (1, 2):\n    kept[k] = k", "le = lambda a, b: kept[a]"],
         ["class C: pass", "c = C()\nc.x = 1", "def le(a, b):\n    return c.x"],
+        ["kept = [2, 1]", "last = kept.pop(0)", FIRST],
+        ["kept = [2, 1]", "assert kept.pop(0)", FIRST],
+        ["kept = [0]", "[kept.insert(0, each) for each in (3, 1)]", FIRST],
+        ["kept = None", "kept = [0]", "done = kept.insert(0, 1)", FIRST],
+        [
+            "kept = [2, 3, 1]",
+            "from random import Random\nrng = Random(4)\nrng.shuffle(kept)",
+            FIRST,
+        ],
+        ["kept = [2, 3, 1]", "from random import Random\nRandom(4).shuffle(kept)", FIRST],
+        ["kept = [2, 3, 1]", "from heapq import heapify\nheapify(kept)", FIRST],
+        ["kept = [2, 3, 1]", "import operator\noperator.setitem(kept, 0, 1)", FIRST],
     ],
 )
 def test_cells_of_a_learner_run_that_change_what_an_answer_uses(own):
@@ -53,6 +66,33 @@ def test_cells_of_a_learner_run_that_change_what_an_answer_uses(own):
 def test_of_a_cell_of_a_learner_only_the_statements_run_that_an_answer_uses():
     own = ["import math\nraise_when_run = [][0]\nrate = 2"]
     assert ran("def f():\n    return math.sqrt(4) * rate", own=own)["f"]() == 4
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        [
+            "kept = [1]\nscale = 2",
+            "class M:\n    def fit(self, x): kept[0] = x\nmodel = M()\nmodel.fit(kept)",
+        ],
+        ["kept = [1]\nrate = 2", "def run(rate): kept[0] = rate\nrun(rate)", "kept[1:] = [rate]"],
+        ["kept = [1]", "def change(kept): kept.pop()\nchange([2])"],
+    ],
+)
+def test_a_call_changes_neither_data_that_a_model_is_fitted_to_nor_numbers(own):
+    assert ran("def f():\n    return kept[0]", own=own)["f"]() == 1
+
+
+@pytest.mark.parametrize("change", ["kept.append(2)", "kept[1:] = [2]", "length = kept.append(2)"])
+def test_worked_cells_run_that_change_what_an_answer_uses(change):
+    above = f"kept = [1]\n{change}\nraise SystemExit"
+    assert ran("def f():\n    return kept", above=above)["f"]() == [1, 2]
+
+
+def test_what_takes_long_is_not_run_for_a_line_that_tries_an_answer_out():
+    above = "class Model:\n    def fit(self): self.fitted = True\nmodel = Model()\nhistory = model.fit()"
+    assert "history" not in ran(f"{ANSWER}print(f(), model)", above=above)
+    assert "history" in ran("def f():\n    return model.fitted", above=above)
 
 
 def test_a_line_that_fails_in_the_notebook_fails_here():

@@ -8,7 +8,8 @@ import ast
 import builtins
 import itertools
 import symtable
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,13 +56,25 @@ def lacking(
 ) -> list[ast.Module]:
     """Return which parts of the worked cells `above` and of a learner's `own` cells make what `answer` uses.
 
-    Worked cells are left out where they make only `names`, which are there already.
+    Worked cells are left out where they make only `names`, which are there already. Those that change a name, as the
+    training of a model does, are left out where only a line that tries the answer out uses it: they may take minutes.
     """
+    fixed = _fixed(statement for part in (answer, *above, *own) for statement in part.body)
+    needed = _needed(answer.body)
+    theirs = _makers(needed, own, binds=partial(_touched, fixed=fixed, freely=True))
+    certain = _needed([each for each in answer.body if not isinstance(each, ast.Expr)])
+    certain |= _needed([statement for part in theirs for statement in part.body])
+    made = _makers(needed, above, names)
+    made += _makers(certain, above, names, binds=partial(_touched, fixed=fixed))
+    return [part for part in above if part in made] + theirs
+
+
+def _needed(statements: Sequence[ast.stmt]) -> set[str]:
+    """Return the names that statements use and do not make before."""
     needed: set[str] = set()
-    for statement in reversed(answer.body):
+    for statement in reversed(statements):
         needed = needed - _made(statement) | _used(ast.unparse(statement))
-    theirs = _makers(needed, own, binds=_touched)
-    return _makers(needed, above, names) + theirs
+    return needed
 
 
 def _makers(
@@ -107,17 +120,53 @@ def _made(*statements: ast.stmt) -> set[str]:
     return names
 
 
-def _touched(*statements: ast.stmt) -> set[str]:
-    """Return the names that a learner's statements bind or change, as `table[0] = 1` does; ANY if nobody can tell."""
+def _touched(*statements: ast.stmt, fixed: Collection[str], freely: bool = False) -> set[str]:
+    """Return the names that statements bind or change, as `table[0] = 1` does; ANY if nobody can tell.
+
+    A call changes the name whose method it is, if that is not `fixed`: `last = kept.pop()`. With `freely`, one whose
+    value is thrown away changes fixed names and its arguments as well: `np.random.seed(1)`, `shuffle(kept)`.
+    """
     found = _made(*statements)
-    for node in ast.walk(ast.Module([*statements], [])):
+    for node in _run_at_once(ast.Module([*statements], [])):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
             found.add(ANY)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found |= _root(node.value.func)  # such as kept.append(1)
+        elif freely and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            found |= _root(node.value.func) | _changed_arguments(node.value, fixed)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found |= _root(node.func).difference(fixed)
         elif isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
             found |= _root(node)
     return found
+
+
+def _changed_arguments(call: ast.Call, fixed: Collection[str]) -> set[str]:
+    """Return the arguments that a call may change: none of `model.fit(x, y)`, which changes the model."""
+    is_method = isinstance(call.func, ast.Attribute) and _root(call.func).difference(fixed)
+    if is_method and ast.unparse(call.func).rpartition(".")[2] != "shuffle":
+        return set()
+    arguments = [*call.args, *(each.value for each in call.keywords)]
+    return set().union(*map(_root, arguments)).difference(fixed)
+
+
+def _run_at_once(node: ast.AST) -> Iterator[ast.AST]:
+    """Return a node and those below it, but for what stands in functions: it runs only when they are called."""
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _run_at_once(child)
+
+
+def _fixed(statements: Iterable[ast.stmt]) -> set[str]:
+    """Return the names that no call changes: of what is imported, and of numbers and texts."""
+    fixed: set[str] = set()
+    others: set[str] = set()
+    for each in statements:
+        is_import = isinstance(each, ast.Import | ast.ImportFrom)
+        if is_import or isinstance(getattr(each, "value", None), ast.Constant):
+            fixed |= _made(each)
+        else:
+            others |= _made(each)
+    return fixed - others
 
 
 def _root(node: ast.AST) -> set[str]:
