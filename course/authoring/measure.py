@@ -20,12 +20,14 @@ from course.authoring.notebook import make, text_of
 from course.authoring.source import read
 from course.catalog import LessonError
 from course.files import write_whole
+from course.machine import fingerprint
 from course.runs.records import Job, Record
 
 HEAD = "# Written by `course measure`; not to be edited by hand. Results of seeds 0, 1, ... in order.\n\n"
 TIMES_HEAD = "# Written by `course measure`; not to be edited by hand. Seconds of each lesson's cells, run alone.\n\n"
 MODES = ("full", "fast")
 DESCRIPTION = ("kind", "words", "unit", "digits", "published", "source", "timed")
+UNSEEN = {"check", "helper"}  # tags of cells that a notebook runs and does not hold
 SIGNIFICANT_DIGITS = 9
 
 
@@ -34,10 +36,14 @@ def plan(
 ) -> list[Job]:
     """Return the runs to make of lesson `name`, from a notebook written to `folder`.
 
-    It holds the code alone: prose that is mended, or that quotes times, makes no run another.
+    It holds the code alone: prose that is mended, or that quotes times, makes no run another. What the notebook does
+    not show but its runs rest on does: the machine, and the checks of the exercises.
     """
     path = folder / "lesson.ipynb"
-    notebook = make(read(name), "solutions", quotes=False)
+    source = read(name)
+    notebook = make(source, "solutions", quotes=False)
+    notebook.metadata["measured_on"] = fingerprint()
+    notebook.metadata["checks"] = [cell.source for cell in source.cells if cell.tags & UNSEEN]
     notebook.cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     write_whole(path, text_of(notebook))
     return [

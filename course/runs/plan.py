@@ -1,7 +1,7 @@
 """Lessons, each with a value or a grid of parameters: what was done is not done again, the records become one table.
 
 A command that was stopped, or killed, goes on in its folder where it stopped: a run is done when its record says that
-it passed, for the same notebook, parameters and environment.
+it passed, for the same notebook, parameters, environment and code of the course.
 """
 
 import io

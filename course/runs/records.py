@@ -22,6 +22,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from course.claims import Claim
 from course.files import write_whole
+from course.runs import code
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and who only reads records does not need it
@@ -112,8 +113,8 @@ class Job:
 
     @property
     def digest(self) -> str:
-        """A sum (sha256) over everything that decides the result: the notebook's bytes, parameters, environment."""
-        settings = json.dumps([self.parameters, self.environment], sort_keys=True)
+        """A sum (sha256) over all that decides the result: the notebook, its parameters and environment, the code."""
+        settings = json.dumps([self.parameters, self.environment, code.digest()], sort_keys=True)
         return hashlib.sha256(self.notebook.read_bytes() + settings.encode()).hexdigest()
 
 

@@ -113,6 +113,27 @@ def test_a_lesson_measured_in_fast_mode_alone_can_be_measured_again(lessons, tmp
     assert len(measure.plan("98_trial", range(3), tmp_path)) == 6
 
 
+def test_on_another_machine_and_with_another_check_runs_are_other_runs(
+    lessons, tmp_path, monkeypatch
+):
+    def digests():
+        return {job.digest for job in measure.plan("98_trial", range(3), tmp_path, modes=["fast"])}
+
+    found = [digests()]
+    monkeypatch.setattr(measure, "fingerprint", lambda: HERE)
+    found.append(digests())
+    source = lessons / "98_trial.py"
+    answer = '\n# %% tags=["solution"]\none = 1\n\n# %% tags=["check"]\n@exercise("98.1", one)\n'
+    check = "def check(one):\n    expect(one == 1, 'It is 1.')\n"
+    source.write_text(source.read_text() + answer + check)
+    found.append(digests())
+    source.write_text(source.read_text().replace("It is 1.", "It is one."))
+    found.append(digests())
+    source.write_text(source.read_text() + "\n# %% [markdown]\n# Words.\n")
+    assert digests() == found[-1]
+    assert len(set.union(*found)) == 12
+
+
 def test_seconds_of_the_clock_and_of_the_processor_are_stored_apart(lessons):
     catalog.TIMES.write_text('["97"]\nfull = 2.0\n')
     measure.store_times("98_trial", [run(0, 1, seconds=12.34), run(0, 1, "fast", seconds=5.67)])

@@ -18,7 +18,7 @@ import pytest
 from jupyter_core.utils import ensure_event_loop
 
 from course.claims import Claim
-from course.runs import plan, records, report, runner
+from course.runs import code, plan, records, report, runner
 from course.runs.records import Job
 
 PYTHON = {"language_info": {"name": "python"}}
@@ -353,6 +353,24 @@ def test_a_digest_changes_with_notebook_parameters_and_environment(tmp_path):
     }
     path.write_text("two", encoding="utf-8")
     assert len(digests | {Job(path, "98_trial").digest}) == 4
+
+
+@pytest.mark.parametrize("changed", ["claims.py", "training/metrics.py", "data/SHA256SUMS"])
+def test_a_digest_changes_with_what_lessons_import_and_with_the_data(
+    tmp_path, monkeypatch, changed
+):
+    texts = ["lesson.ipynb", "claims.py", "training/metrics.py", "cli/main.py", "data/SHA256SUMS"]
+    for path in (tmp_path / text for text in texts):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("one", encoding="utf-8")
+    monkeypatch.setattr(code, "COURSE", tmp_path)
+    monkeypatch.setattr(code, "DATA", tmp_path / "data" / "SHA256SUMS")
+    job = Job(tmp_path / "lesson.ipynb", "98_trial")
+    before = job.digest
+    (tmp_path / "cli" / "main.py").write_text("two", encoding="utf-8")
+    assert job.digest == before
+    (tmp_path / changed).write_text("two", encoding="utf-8")
+    assert job.digest != before
 
 
 def test_a_record_that_is_not_whole_counts_as_none(tmp_path):
