@@ -35,7 +35,7 @@ Edition = Annotated[
     Literal["solutions", "learner"],
     typer.Option(help="With the solutions, or as learners open it."),
 ]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds that each run may take.")]
+Timeout = Annotated[float, typer.Option(min=1, max=10**6, help="Seconds that each run may take.")]
 Mine = Annotated[
     Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")
 ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode  # slow, and who only reads records does not need it
 
 Outcome = Literal["passed", "failed", "timed out", "cancelled"]
+NOT_RUN = "NotRun"  # the name of the failure of a cell that did not run to its end
 EXECUTED = ".executed.ipynb"
 PACKAGES = ("keras", "tensorflow", "numpy", "papermill")
 ADDED = {"injected-parameters", "papermill-error-cell-tag"}  # tags of the cells that papermill adds
@@ -241,7 +242,7 @@ def observe(notebook: "NotebookNode") -> dict[str, Any]:
         if cell.cell_type == "code" and not _ended(cell):
             failures.append(
                 _failure(
-                    notebook.cells, index, "NotRun", "the run stopped before the end of this cell"
+                    notebook.cells, index, NOT_RUN, "the run stopped before the end of this cell"
                 )
             )
     durations = [

@@ -69,7 +69,7 @@ class Attempt:
     def time_for(self, cell: Any) -> float:
         """Return the seconds that the next cell may take; raises Cancelled when there is to be none."""
         if self.outcome == "cancelled":
-            raise Cancelled
+            raise Cancelled("stopped on request")
         return self.seconds_left
 
     def note_kernel(self, notebook: NotebookNode) -> None:
@@ -150,7 +150,9 @@ def run(job: Job, out: Path, timeout: float) -> Record:
     finally:
         attempts.remove(attempt)
     seen = records.observe(attempt.notebook or nbformat.v4.new_notebook())
-    failure = seen.pop("failure") or failure
+    told = seen.pop("failure")
+    if told and not (failure and told.name == records.NOT_RUN):
+        failure = told  # by a cell; what papermill raised says why no cell ran
     record = Record(
         name=job.name,
         lesson=job.lesson,
@@ -234,12 +236,13 @@ def _add_error(cell: NotebookNode, name: str, message: str) -> None:
 
 
 def _note(attempt: Attempt, error: Exception, log: Path) -> None:
-    """Write into the cell that was running why it did not end; raises `error` when there was none."""
+    """Write into the cell that was running why it did not end; raises `error`, with the log, when there was none."""
     cells = attempt.notebook.cells if attempt.notebook else []
     started = [
         cell for cell in cells if cell.cell_type == "code" and cell.metadata.papermill["start_time"]
     ]
     if not started:
+        error.args = (f"{error}{_last_words(log)}",)
         raise error
     if attempt.outcome == "cancelled":
         name = "Cancelled"
@@ -279,5 +282,6 @@ def cause_of_death(kernel: Any) -> str:
 def _last_words(log: Path) -> str:
     with log.open("rb") as stream:
         stream.seek(max(log.stat().st_size - 1000, 0))
-        lines = stream.read().decode(errors="replace").splitlines()[-3:]
-    return f"; the last that it wrote: {'; '.join(lines)}" if lines else ""
+        lines = stream.read().decode(errors="replace").splitlines()
+    last = [line for line in lines if line.strip()][-3:]
+    return f"; the last that it wrote: {'; '.join(last)}" if last else ""

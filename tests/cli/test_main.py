@@ -214,6 +214,14 @@ def test_a_killed_grid_goes_on_where_it_stopped(house):
     assert sorted(path.name for path in house.out.glob(".*")) == [".lock"]
 
 
+def test_a_time_limit_without_end_is_refused(house):
+    house.add("98_trial")
+    status, _, err = house.course("run", "98", "--timeout", "inf", "--out", house.out)
+    assert status == 2
+    assert "--timeout" in err
+    assert not house.out.exists()
+
+
 def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(house):
     name = "01_gradient_descent"  # what closes a notebook asks for a lesson of the course
     waiting = (

@@ -355,6 +355,12 @@ def test_a_digest_changes_with_notebook_parameters_and_environment(tmp_path):
     assert len(digests | {Job(path, "98_trial").digest}) == 4
 
 
+def test_a_kernel_that_does_not_start_says_why(run):
+    record = run(PARAMETERS, environment={"PYTHONHOME": "/nowhere"})
+    assert (record.outcome, record.failure.name) == ("failed", "RuntimeError")
+    assert record.failure.message.startswith("Kernel died before replying to kernel_info; the last")
+
+
 @pytest.mark.parametrize("changed", ["claims.py", "training/metrics.py", "data/SHA256SUMS"])
 def test_a_digest_changes_with_what_lessons_import_and_with_the_data(
     tmp_path, monkeypatch, changed
