@@ -22,7 +22,7 @@ from course.files import empty_folder, write_whole
 
 CELL = re.compile(r"(\S+\.ipynb):(\d+)")  # a place in a notebook as Sphinx names it
 LINES_A_CELL = 10_000  # how myst-nb counts: the line 30012 is line 12 of the third cell
-MARKER = ".course-{kind}"  # in a built folder: the names that the build made there
+MARKER = ".course-{kind}"  # in a built folder: all that the build made there
 LITTER = {".DS_Store", "Thumbs.db"}  # of file managers
 COLOR = re.compile(r"\x1b\[[\d;]*m")
 SAID = {"alt", "title", "value", "content", "cite", "action"}  # whose addresses no page fetches
@@ -141,8 +141,8 @@ def refuse_what_is_no_site(site: Path, kind: str = "site") -> None:
             f"{site}: is no {kind} of this version's builds, which have a file {marker.name}; delete it, or choose "
             "another folder"
         )
-    made = {marker.name, *LITTER, *marker.read_text(encoding="utf-8").splitlines()}
-    if others := sorted(path.name for path in site.iterdir() if path.name not in made):
+    made = {marker.name, *marker.read_text(encoding="utf-8").splitlines()}
+    if others := [name for name in _names(site) if name not in made]:
         raise BookError(
             f"{site / others[0]}: no build made this; move it, or choose another folder"
         )
@@ -152,8 +152,7 @@ def replace(site: Path, made: Path, kind: str = "site") -> None:
     """Put the new site in place of the old one. Raises BookError where something else is there."""
     old = made.with_name("old")
     refuse_what_is_no_site(site, kind)
-    names = sorted(path.name for path in made.iterdir())
-    write_whole(made / MARKER.format(kind=kind), "\n".join(names))
+    write_whole(made / MARKER.format(kind=kind), "\n".join(_names(made)))
     if site.exists():
         site.rename(old)
     try:
@@ -163,6 +162,12 @@ def replace(site: Path, made: Path, kind: str = "site") -> None:
             old.rename(site)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _names(folder: Path) -> list[str]:
+    """Return all that is in a folder and below it, but for what file managers leave there."""
+    paths = (path for path in folder.rglob("*") if path.name not in LITTER)
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 class _Page(HTMLParser):

@@ -16,8 +16,8 @@ pytest.importorskip("myst_nb", reason="install the book extra")
 def old_site(folder):
     """A site as a build before left it."""
     made = folder / "made"
-    made.mkdir()
-    for name in ("searchindex.js", "gone.html"):
+    (made / "files").mkdir(parents=True)
+    for name in ("searchindex.js", "gone.html", "files/01.ipynb"):
         (made / name).write_text("old")
     sites.replace(folder / "site", made)
     return folder / "site"
@@ -139,10 +139,11 @@ def test_the_site_of_another_project_is_not_replaced(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("name", [".git", "CNAME"])
+@pytest.mark.parametrize("name", [".git", "CNAME", "files/handout.pdf"])
 def test_what_was_put_into_a_built_site_is_named_and_not_deleted(tmp_path, name):
     out = old_site(tmp_path)
-    (out / ".DS_Store").touch()  # left by a file manager
+    for folder in (out, out / "files"):
+        (folder / ".DS_Store").touch()  # left by a file manager
     sites.refuse_what_is_no_site(out)
     (out / name).write_text("mine")
     with pytest.raises(BookError, match=f"{name}: no build made this; move it"):
