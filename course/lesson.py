@@ -23,7 +23,7 @@ PATHS = {
     "PAPERMILL_OUTPUT_PATH",
 }  # what its options --inject-paths and the like assign there
 EVERY_LESSON = {"seed", "fast"}  # the parameters that tell the parameters cell, however old
-ASSIGNED = re.compile(r"^(\w+)(?:: \w+)? = ", re.MULTILINE)
+ASSIGNED = re.compile(r"^(\w+) *(?::[^=\n]+)?=(?!=)", re.MULTILINE)  # however it is spaced
 DECLARED = re.compile(r"^(\w+): \w+ = .*  # ", re.MULTILINE)  # as the course writes it
 
 

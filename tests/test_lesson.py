@@ -105,6 +105,14 @@ def test_a_notebook_older_than_the_course_says_so_and_goes_on_whenever_it_begins
         cells["In"] += ["print(1)", BEGIN]
 
 
+@pytest.mark.parametrize("typed", ["epochs=5", "epochs: int=5", "epochs : int = 5", "epochs  =  5"])
+def test_a_parameter_counts_however_its_line_is_spaced(lessons, capsys, typed):
+    cells = notebook(epochs=5)
+    cells["In"][1] = DECLARED.replace("epochs: int = 20", typed)
+    lesson.begin("98_trial", cells)
+    assert capsys.readouterr().out == "seed = 0, fast = False, epochs = 5\n"
+
+
 def test_an_older_notebook_in_fast_mode_takes_the_fast_default(lessons, capsys):
     cells = {
         "In": ["", "seed: int = 0  # seed\nfast: bool = True  # less", BEGIN],
