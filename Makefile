@@ -1,6 +1,7 @@
 # make lab: learn. make run: run the whole course. make test: prove it. Each sets up what it needs, in .venv.
 BIN := .venv/bin
-PYTHON ?= $(if $(wildcard .venv/.ready),$(BIN)/python,python3)  # named: .venv is made, or made anew, with it
+# Named, .venv is made, or made anew, with it; so it is where the Python of .venv has gone.
+PYTHON ?= $(shell test -e .venv/.ready && $(BIN)/python -c "" 2>/dev/null && echo $(BIN)/python || echo python3)
 unexport PYTHONDONTWRITEBYTECODE  # without bytecode, importing TensorFlow takes four times as long
 
 .PHONY: lab run test book lesson lock setup

@@ -66,12 +66,15 @@ def set_up() -> None:
     if version_of(PYTHON) == VERSION and READY.exists() and before == ready:
         return
     make_environment()
+    place = before.partition("\n")[2]
+    if READY.exists():  # until all is done it names no lock, and still the folder
+        READY.write_text(f"\n{place}", encoding="utf-8")
     uv = [str(PYTHON), "-m", "uv"]
     if subprocess.run([*uv, "--version"], capture_output=True).returncode:
         run([*PIP, "uv"])
     inside = ["--quiet", "--python", str(PYTHON)]
     # After the folder has moved, programs in .venv still name the Python where it was: they are written anew.
-    moved = ["--reinstall"] if before.partition("\n")[2] != f"{ROOT}\n" else []
+    moved = ["--reinstall"] if place != f"{ROOT}\n" else []
     lock = ["--require-hashes", str(ROOT / "requirements.lock")]
     run([*uv, "pip", "sync", *inside, *moved, *lock])
     run([*uv, "pip", "install", *inside, "--no-deps", "--editable", str(ROOT)])

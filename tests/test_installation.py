@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import os
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,50 @@ def test_a_folder_that_was_moved_has_its_programs_written_anew(tmp_path, monkeyp
     ran.clear()
     bootstrap.set_up()
     assert not ran
+
+
+def interrupted(command):
+    if "sync" in command:
+        raise subprocess.CalledProcessError(1, command)
+
+
+@pytest.mark.parametrize("where", [bootstrap.ROOT, Path("/elsewhere")])
+def test_after_an_update_that_was_interrupted_the_older_lock_is_set_up_again(
+    tmp_path, monkeypatch, where
+):
+    ran = []
+    monkeypatch.setattr(bootstrap, "READY", tmp_path / "ready")
+    monkeypatch.setattr(bootstrap, "run", lambda command: None)
+    monkeypatch.setattr(bootstrap, "make_environment", lambda: None)
+    bootstrap.READY.write_text("an older lock", encoding="utf-8")
+    bootstrap.set_up()
+    older = bootstrap.READY.read_text(encoding="utf-8").replace(f"{bootstrap.ROOT}", f"{where}")
+    bootstrap.READY.write_text(older, encoding="utf-8")
+    monkeypatch.setattr(bootstrap, "run", interrupted)
+    inputs = bootstrap.INPUTS
+    monkeypatch.setattr(bootstrap, "INPUTS", inputs[:1])  # another lock
+    with pytest.raises(subprocess.CalledProcessError):
+        bootstrap.set_up()
+    monkeypatch.setattr(bootstrap, "INPUTS", inputs)
+    monkeypatch.setattr(bootstrap, "run", ran.append)
+    bootstrap.set_up()
+    (sync,) = (command for command in ran if "sync" in command)
+    assert ("--reinstall" in sync) is (where != bootstrap.ROOT)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize(
+    ("target", "python"), [(sys.executable, ".venv/bin/python"), ("/no", "python3")]
+)
+def test_make_sets_up_with_another_python_where_that_of_the_environment_has_gone(
+    tmp_path, target, python
+):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / ".ready").touch()
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(target)
+    setup = run(["make", "--dry-run", "setup"], cwd=tmp_path, env={"PATH": os.environ["PATH"]})
+    assert setup.split() == [python, "bootstrap.py"]
 
 
 def test_extras_are_those_declared_each_in_one_version_and_any_other_is_refused(
