@@ -70,7 +70,8 @@ def make_folder(path: Path) -> None:
     Each is forced before the next is made, so that a folder that is there, even after a kill, stands in one that stays.
     """
     if not path.is_dir():
-        make_folder(path.parent)
+        if path.parent != path:  # as of a drive of Windows that is not there
+            make_folder(path.parent)
         path.mkdir(exist_ok=True)
     with contextlib.suppress(PermissionError):  # of a folder that this user may not read
         _force_folder(path.parent)

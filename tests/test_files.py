@@ -1,5 +1,6 @@
 """A write that fails must leave the file as it was, and nothing beside it; an empty folder is empty."""
 
+import errno
 import hashlib
 import os
 import re
@@ -139,6 +140,23 @@ def test_a_folder_that_another_process_makes_meanwhile_is_taken(tmp_path, monkey
     )
     make_folder(there)
     assert there.exists()
+
+
+def test_a_drive_that_is_not_there_is_an_error_of_the_system():
+    class Drive:
+        """As `Path("Z:\\\\")`, which is its own parent."""
+
+        def __init__(self):
+            self.parent = self
+
+        def is_dir(self):
+            return False
+
+        def mkdir(self, exist_ok):
+            raise FileNotFoundError(errno.ENOENT, "The system cannot find the path specified")
+
+    with pytest.raises(FileNotFoundError):
+        make_folder(Drive())
 
 
 def test_an_empty_folder_is_made_where_there_is_none_and_emptied_where_there_is_one(tmp_path):
