@@ -180,6 +180,11 @@ async def stop(out: Path) -> None:
                 await manager.provisioner.kill()
 
 
+def kernel() -> str:
+    """Return the name of the kernel that runs get."""
+    return KERNEL if KERNEL in KernelSpecManager().find_kernel_specs() else "python3"
+
+
 def _execute(attempt: Attempt) -> Failure | None:
     """Have papermill execute the notebook; return what it raised, which as a rule a cell tells as well."""
     path = (
@@ -191,7 +196,7 @@ def _execute(attempt: Attempt) -> Failure | None:
             None,  # written when it is whole
             attempt.job.parameters,
             engine_name="course",
-            kernel_name=KERNEL if KERNEL in KernelSpecManager().find_kernel_specs() else "python3",
+            kernel_name=kernel(),
             request_save_on_cell_execute=False,
             progress_bar=False,
             attempt=attempt,

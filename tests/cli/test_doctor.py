@@ -18,6 +18,15 @@ def test_an_installation_that_is_fit_answers_every_question_well(capsys):
     assert last == "All well."
 
 
+def test_without_the_kernel_of_the_course_the_plain_one_answers(monkeypatch):
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    monkeypatch.setattr(KernelSpecManager, "find_kernel_specs", lambda manager: {"python3": "/"})
+    assert doctor._kernel() == (
+        "python3 starts and answers; for quick starts run: python -m course.kernels.kernelspec"
+    )
+
+
 @pytest.fixture
 def lock(tmp_path, monkeypatch):
     """A function that puts a text in place of requirements.lock; wheels lie beside it."""
