@@ -92,13 +92,16 @@ def store(name: str, runs: Iterable[Record]) -> None:
 def store_costs(name: str, runs: Iterable[Record], loop: float) -> None:
     """Store what a run of lesson `name` costs in each mode: the median of `runs`, in seconds of the processor.
 
-    `loop` is what `course.authoring.pace` found at the time: it makes them comparable with other machines.
+    `loop` is what `course.authoring.pace` found at the time: it makes them comparable with other machines. What is
+    stored of a mode without runs is scaled to it.
     """
     spent = defaultdict(list)
     for run in runs:
         spent[run.mode].append(run.processor_seconds)
     entry = catalog.times().get(name[:2], {})
-    processor = dict(entry.get("processor", {}))
+    before = dict(entry.get("processor", {}))
+    scale = loop / before.pop("loop", loop)
+    processor = {mode: round(scale * seconds, 1) for mode, seconds in before.items()}
     for mode, seconds in spent.items():
         processor[mode] = round(median(seconds), 1)
     processor["loop"] = round(loop, 4)

@@ -141,10 +141,11 @@ def test_seconds_of_the_clock_and_of_the_processor_are_stored_apart(lessons):
     measure.store_costs(
         "98_trial", [run(0, 1, seconds=4), run(1, 1, seconds=1), run(2, 1, seconds=2)], 0.123456
     )
-    measure.store_costs("98_trial", [run(0, 1, "fast", seconds=0.5)], 0.2)
+    assert catalog.times()["98"]["processor"] == {"full": 4, "loop": 0.1235}
+    measure.store_costs("98_trial", [run(0, 1, "fast", seconds=0.5)], 0.247)
     assert tomllib.loads(catalog.TIMES.read_text()) == {
         "97": {"full": 2.0},
-        "98": {"full": 12.3, "fast": 5.7, "processor": {"full": 4, "fast": 1.0, "loop": 0.2}},
+        "98": {"full": 12.3, "fast": 5.7, "processor": {"full": 8, "fast": 1.0, "loop": 0.247}},
     }
 
 
