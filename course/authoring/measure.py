@@ -5,6 +5,7 @@ their records are checked and stored.
 """
 
 import contextlib
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -67,7 +68,7 @@ def store(name: str, runs: Iterable[Record]) -> None:
     """Replace the results of lesson `name` by those of `runs` (seeds 0, 1, ...); a mode without runs stays.
 
     Raises LessonError when runs of one mode do not all make the same claims or come from different machines, and
-    when a fact or a bound is not kept by every one of them.
+    when a fact or a bound is not kept by every one of them, or a value is not a number.
     """
     number = name[:2]
     by_mode = {}
@@ -135,7 +136,9 @@ def _check(what: str, runs: list[Record]) -> None:
     broken = []
     for run in runs:
         for name, claim in run.claims.items():
-            if claim.kept is False:
+            if math.isnan(claim.value):
+                broken.append(f"{name} is not a number with seed {_seed(run)}")
+            elif claim.kept is False:
                 broken.append(
                     f"{name} = {claim.value:,.9g} with seed {_seed(run)}, {claim.promise}"
                 )

@@ -1,5 +1,6 @@
 """Results and seconds come from records of runs, and a lesson's do not touch another's."""
 
+import math
 import tomllib
 from types import SimpleNamespace
 
@@ -90,6 +91,7 @@ def test_measured_in_one_mode_a_lesson_keeps_the_results_of_the_other(lessons):
             [run(0, 1.0, at_least=0.5), run(1, 0.25, at_least=0.5)],
             "98.accuracy = 0.25 with seed 1, at least 0.5",
         ),
+        ([run(0, 1.0), run(1, math.nan)], "98.accuracy is not a number with seed 1"),
     ],
 )
 def test_runs_that_cannot_stand_together_are_refused_and_nothing_is_written(lessons, runs, message):
