@@ -12,6 +12,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from course import catalog, claims, outputs
+from course.authoring import measure as measurement
 from course.authoring import notebook as notebooks
 from course.authoring import predictions
 from course.authoring.source import Source, problems, read
@@ -29,7 +30,7 @@ def build(name: str, *, execute: bool = True) -> None:
     """Write both editions of lesson `name`, executed; both or neither.
 
     With `execute` false the stored outputs are kept where no code cell has changed. Raises LessonError when the source
-    breaks a rule, a cell fails, or a fact or a bound does not hold.
+    breaks a rule, a cell fails, a fact or a bound does not hold, or fast mode was measured with other limits.
     """
     source = read(name)
     if broken := _problems(source):
@@ -37,7 +38,9 @@ def build(name: str, *, execute: bool = True) -> None:
     solutions, learner = (notebooks.make(source, edition) for edition in EDITIONS)
     if execute or not _keep_outputs(name, solutions, learner):
         _adopt(solutions, _execute(solutions, name, fast=False))
-        _adopt(learner, _execute(learner, name, fast=True))
+        fast = _execute(learner, name, fast=True)
+        _refuse_other_limits(source, fast)
+        _adopt(learner, fast)
         _share(solutions, learner)
     for edition, made in zip(EDITIONS, (solutions, learner), strict=True):
         write_whole(Lesson(name).path(edition), notebooks.text_of(made))
@@ -204,6 +207,19 @@ def _compare(made: NotebookNode, stored: NotebookNode) -> Iterator[str]:
         yield f"{len(stored.cells)} cells, the source makes {len(made.cells)}"
 
 
+def _refuse_other_limits(source: Source, fast: NotebookNode) -> None:
+    """Raise LessonError where fast mode was measured with other limits, which a stored notebook does not show."""
+    for record in outputs.claims_in(fast):
+        claim = Claim(**record)
+        stored = claims.stored().get(claim.name, {}).get("fast", {})
+        limits = measurement.filled(claim, claims.LIMITS)
+        if stored and limits != measurement.part_of(stored, claims.LIMITS):
+            raise LessonError(
+                f"lessons/{source.name}.py: {claim.name} was measured with other limits in fast mode; run: "
+                f"course measure {source.number} --mode fast"
+            )
+
+
 def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]:
     """Claims that were not measured as they now stand, or are not shown beside what was measured."""
     made = {record["name"]: Claim(**record) for record in outputs.claims_in(solutions)}
@@ -216,16 +232,11 @@ def _claim_differences(source: Source, solutions: NotebookNode) -> Iterator[str]
     for name in stored.keys() - made.keys():
         yield f"lessons/claims.toml: {name} has no claim in lessons/{source.name}.py; {measure}"
     for name, claim in made.items():
-        limits = {
-            limit: getattr(claim, limit)
-            for limit in claims.LIMITS
-            if getattr(claim, limit) is not None
-        }
-        measured = stored.get(name, {}).get(claim.mode)
-        if not measured:
+        entry = stored.get(name, {})
+        if not entry.get(claim.mode):
             yield f"lessons/{source.name}.py: {name} was never measured; {measure}"
-        elif limits != {limit: measured[limit] for limit in claims.LIMITS if limit in measured}:
-            yield f"lessons/{source.name}.py: {name} was measured with other limits; {measure}"
+        elif changed := measurement.changed(claim, entry):
+            yield f"lessons/{source.name}.py: {name} was measured with {changed}; {measure}"
     for cell in solutions.cells:
         shown = [output.data for output in cell.get("outputs", []) if outputs.claims_of(output)]
         _show_claims_anew(cell)

@@ -173,8 +173,8 @@ def _measured(runs: list[Record], mode: str) -> dict[str, dict[str, Any]]:
     entries = {}
     for name, claim in runs[0].claims.items():
         values = [_rounded(run.claims[name].value) for run in runs]
-        results = _filled(claim, claims.LIMITS) | {"values": values}
-        entries[name] = _filled(claim, DESCRIPTION) | {mode: results}
+        results = filled(claim, claims.LIMITS) | {"values": values}
+        entries[name] = filled(claim, DESCRIPTION) | {mode: results}
     return entries
 
 
@@ -195,7 +195,22 @@ def _values_on_one_line(text: str) -> str:
     return re.sub(r"\[\n(( +\S+,\n)+)\]", joined, text)
 
 
-def _filled(claim: claims.Claim, fields: Iterable[str]) -> dict[str, Any]:
+def changed(claim: claims.Claim, entry: Mapping[str, Any]) -> str:
+    """Say what differs between a claim and its `entry` in claims.toml, which has its mode: "" where nothing does."""
+    if filled(claim, claims.LIMITS) != part_of(entry[claim.mode], claims.LIMITS):
+        return "other limits"
+    described = filled(claim, DESCRIPTION)
+    stored = part_of(entry, DESCRIPTION)
+    return ", ".join(f"other {key}" for key in DESCRIPTION if described.get(key) != stored.get(key))
+
+
+def part_of(entry: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """Return those of the fields that an entry has."""
+    return {field: entry[field] for field in fields if field in entry}
+
+
+def filled(claim: claims.Claim, fields: Iterable[str]) -> dict[str, Any]:
+    """Return those of the fields that a claim fills."""
     values = {field: getattr(claim, field) for field in fields}
     return {
         field: value for field, value in values.items() if value is not None and value is not False

@@ -5,7 +5,7 @@ import pytest
 
 from course import catalog, outputs
 from course.authoring import build
-from course.catalog import Lesson, all_lessons
+from course.catalog import Lesson, LessonError, all_lessons
 
 REAL = catalog.NOTEBOOKS
 
@@ -157,6 +157,32 @@ def test_claims_are_set_beside_what_is_measured_now_without_executing(stored, no
 def test_a_limit_other_than_the_measured_one_is_noticed(stored):
     alter(stored, "solutions", lambda notebook: limited(notebook).update(at_most=1e9))
     assert "was measured with other limits; run: course measure" in drift(stored)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [{"words": "something else"}, {"unit": "seconds"}, {"digits": 9}, {"published": 42.0}],
+)
+def test_a_description_other_than_the_measured_one_is_noticed(stored, described):
+    alter(stored, "solutions", lambda notebook: limited(notebook).update(described))
+    (key,) = described
+    assert f"was measured with other {key}; run: course measure" in drift(stored)
+
+
+def test_a_limit_of_fast_mode_other_than_the_measured_one_stops_a_build(stored, monkeypatch):
+    def execute(made, name, *, fast):
+        run = nbformat.read(Lesson(name).path("solutions"), as_version=4)
+        if fast:
+            limited(run).update(mode="fast", at_most=1e9)
+        return run
+
+    monkeypatch.setattr(build, "_execute", execute)
+    before = Lesson(stored).path("solutions").read_bytes()
+    with pytest.raises(
+        LessonError, match=r"other limits in fast mode; run: course measure 01 --mode fast"
+    ):
+        build.build(stored)
+    assert Lesson(stored).path("solutions").read_bytes() == before
 
 
 @pytest.mark.parametrize(
