@@ -30,20 +30,20 @@ class LessonError(ValueError):
     """A lesson that there is not, or one without what it must have."""
 
 
-TEXTS: Any = Field([], description="a list of texts; one with a colon in it is quoted")
+TEXTS = "a list of texts; one with a colon in it is quoted"
 
 
 class Header(BaseModel):
-    """What stands in a lesson's header, where it stands there; `description` says what is allowed."""
+    """What stands in a lesson's header; `description` says what is allowed."""
 
     model_config = ConfigDict(strict=True)
 
     title: str = Field(description="text")
     part: str = Field(pattern=r"^\d+ \S", description="a number and words, such as 1 Fit")
-    objectives: list[str] = TEXTS
-    prerequisites: list[str] = TEXTS
-    data: list[str] = TEXTS
-    reading: list[str] = TEXTS
+    objectives: list[str] = Field(min_length=1, description=f"{TEXTS}; at least one")
+    prerequisites: list[str] = Field(description=TEXTS)
+    data: list[str] = Field(description=TEXTS)
+    reading: list[str] = Field(description=TEXTS)
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,20 @@ class Lesson:
 @cache
 def times() -> dict[str, dict[str, Any]]:
     """Return by lesson number the seconds of each mode as measured, and those of the `processor` with its loop."""
-    return tomllib.loads(TIMES.read_text(encoding="utf-8")) if TIMES.exists() else {}
+    return toml(TIMES) if TIMES.exists() else {}
 
 
 def backends() -> dict[str, dict[str, dict[str, Any]]]:
     """Return by lesson number and backend ("jax", "torch") what came of the lesson there, as far as it was run."""
-    return tomllib.loads(BACKENDS.read_text(encoding="utf-8")) if BACKENDS.exists() else {}
+    return toml(BACKENDS) if BACKENDS.exists() else {}
+
+
+def toml(path: Path) -> dict[str, Any]:
+    """Read a file of lessons/. Raises LessonError for what is no TOML, as after a merge in conflict."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LessonError(f"lessons/{path.name}: is not TOML ({error})") from error
 
 
 def all_lessons() -> list[Lesson]:

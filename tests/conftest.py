@@ -89,6 +89,7 @@ HOUSE_LESSON = """# ---
 # objectives: [try it]
 # prerequisites: [nothing]
 # data: []
+# reading: []
 # ---
 
 # %% tags=["parameters"]

@@ -1,6 +1,7 @@
 import pytest
 
 from course import catalog
+from course.authoring import glossary
 from course.catalog import LessonError, all_lessons, choose, find, parameters_of
 from course.parameters import ParameterError
 
@@ -142,6 +143,14 @@ def test_a_source_that_is_no_text_is_named_with_the_place(lessons):
     (lessons / "05_mnist.py").write_bytes(b"# %%\n\xff\n")
     with pytest.raises(LessonError, match=r"^lessons/05_mnist\.py: is not UTF-8, from byte 5$"):
         _ = find("05").header
+
+
+@pytest.mark.parametrize("read", [catalog.times, catalog.backends, glossary.glossary])
+def test_a_table_with_the_marks_of_a_conflict_is_named(lessons, read):
+    for name in ("times", "backends", "glossary"):
+        (lessons / f"{name}.toml").write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    with pytest.raises(LessonError, match=r"lessons/\w+\.toml: is not TOML \(.*line 1"):
+        read()
 
 
 @pytest.mark.parametrize("value", ["2026-02-30", "[1, 2"])

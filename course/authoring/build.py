@@ -57,7 +57,7 @@ def differences(name: str) -> Iterator[str]:
         if not path.exists():
             yield f"{label}: missing; run: course build {source.number}"
             return
-        stored[edition] = nbformat.read(path, as_version=4)
+        stored[edition] = notebooks.stored(path)
         yield from (
             f"{label}: {line}"
             for line in _compare(notebooks.make(source, edition), stored[edition])
@@ -79,7 +79,7 @@ def stored_anew(name: str) -> dict[Edition, NotebookNode]:
     made = {edition: notebooks.make(source, edition) for edition in EDITIONS}
     for edition, notebook in made.items():
         path = Lesson(name).path(edition)
-        stored = nbformat.read(path, as_version=4).cells if path.exists() else []
+        stored = notebooks.stored(path).cells if path.exists() else []
         kept = {cell.id: cell for cell in stored if cell.cell_type == "code"}
         for cell in notebook.cells:
             if cell.cell_type == "code" and cell.id in kept:
@@ -154,13 +154,18 @@ def _keep_outputs(name: str, *editions: NotebookNode) -> bool:
     for edition, made in zip(EDITIONS, editions, strict=True):
         if not (path := Lesson(name).path(edition)).exists():
             return False
-        new, old = (
-            [cell for cell in each.cells if cell.cell_type == "code"]
-            for each in (made, nbformat.read(path, as_version=4))
-        )
-        if [(cell.id, cell.metadata) for cell in new] != [(cell.id, cell.metadata) for cell in old]:
+        try:
+            old = notebooks.stored(path)
+        except LessonError:  # such as after a merge in conflict: it is made anew
             return False
-        pairs += zip(new, old, strict=True)
+        code, before = (
+            [cell for cell in each.cells if cell.cell_type == "code"] for each in (made, old)
+        )
+        if [(cell.id, cell.metadata) for cell in code] != [
+            (cell.id, cell.metadata) for cell in before
+        ]:
+            return False
+        pairs += zip(code, before, strict=True)
     for cell, kept in pairs:
         cell.outputs = kept.outputs
         cell.execution_count = kept.execution_count

@@ -1,7 +1,6 @@
 """Files made from others: environment.yml from pyproject.toml, from the lessons the pages and parts of the README."""
 
 import base64
-import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from course import ROOT, catalog
 from course.authoring import glossary, start
 from course.authoring.frame import minutes
 from course.authoring.links import GLOSSARY, START
+from course.authoring.notebook import stored
 from course.authoring.source import read
 from course.catalog import LessonError, all_lessons, find
 from course.files import write_whole
@@ -56,7 +56,7 @@ def _picture() -> tuple[str, bytes]:
     """Return the README's figure as its lesson's notebook shows it: in words, and as PNG."""
     number, title = PICTURE
     path = find(number).notebook("solutions")
-    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+    for cell in stored(path).cells:
         for output in cell.get("outputs", []):
             image = output.get("metadata", {}).get("image/png", {})
             if image.get("alt", "").startswith(f"{title}."):

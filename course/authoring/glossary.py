@@ -6,7 +6,6 @@ lesson, the terms that it uses in another sense than the glossary's.
 """
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -82,7 +81,7 @@ def glossary() -> Glossary:
 
 @cache
 def _read(path: Path) -> Glossary:
-    entries = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    entries = catalog.toml(path) if path.exists() else {}
     forms = {form: term for term, others in entries.pop("forms", {}).items() for form in others}
     unlinked = entries.pop("unlinked", {})
     terms = dict(sorted(entries.items(), key=lambda entry: entry[0].lower()))

@@ -7,10 +7,12 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode, v4
+from nbformat import NotebookNode, ValidationError, v4
 
+from course import catalog
 from course.authoring import frame
 from course.authoring.glossary import glossary, is_linked
 from course.authoring.links import linked
@@ -59,6 +61,17 @@ def make(source: Source, edition: Edition, *, quotes: bool = True) -> NotebookNo
     course = {"lesson": source.name, "edition": edition}
     metadata = {"kernelspec": KERNEL, "language_info": LANGUAGE, "course": course}
     return v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def stored(path: Path) -> NotebookNode:
+    """Read a notebook that was built. Raises LessonError for what is none, as after a merge in conflict."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        label = path.relative_to(catalog.NOTEBOOKS.parent).as_posix()
+        raise LessonError(
+            f"{label}: is not a notebook; run: course build {path.name[:2]}"
+        ) from error
 
 
 def text_of(notebook: NotebookNode) -> str:

@@ -96,8 +96,7 @@ def read(name: str) -> Source:
 
 def problems(source: Source) -> list[str]:
     """Return what in `source` breaks the rules of CONTRIBUTING.md, one line each; empty when all is well."""
-    found = [f"header: {key} is missing" for key in sorted(HEADER - source.header.keys())]
-    found += [
+    found = [
         f"header: {key} is not known"
         for key in sorted(map(str, source.header.keys() - HEADER - OPTIONAL))
     ]

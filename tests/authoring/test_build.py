@@ -74,6 +74,23 @@ def test_an_output_that_only_one_edition_has_is_noticed(stored):
     assert "its output is not that of the solutions edition" in drift(stored)
 
 
+CONFLICT = "<<<<<<< HEAD\n"
+
+
+@pytest.mark.parametrize("text", [CONFLICT, "", "{}", "[]"])
+def test_a_stored_notebook_that_is_none_is_named_and_built_anew(stored, monkeypatch, text):
+    path = Lesson(stored).path("solutions")
+    sound = nbformat.read(path, as_version=4)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(
+        LessonError, match=rf"{stored}\.ipynb: is not a notebook; run: course build 01"
+    ):
+        drift(stored)
+    monkeypatch.setattr(build, "_execute", lambda made, name, *, fast: made if fast else sound)
+    build.build(stored, execute=False)
+    assert nbformat.read(path, as_version=4).cells == sound.cells
+
+
 def test_a_missing_edition_is_noticed(stored):
     Lesson(stored).path("solutions").unlink()
     assert "missing; run: course build" in drift(stored)

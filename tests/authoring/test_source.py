@@ -178,6 +178,13 @@ def test_a_lesson_without_a_header_is_refused(lessons):
     [
         ("title: A trial", "title: 2001", "title = 2001: must be text"),
         ("title: A trial", "reading: []", "header: title is missing"),
+        ("objectives: [try it]", "", "header: objectives is missing"),
+        ('reading: ["A book, 2020"]', "", "header: reading is missing"),
+        (
+            "[try it]",
+            "[]",
+            "objectives = []: must be a list of texts; one with a colon in it is quoted; at",
+        ),
         ("part: 1 Fit", "part: Fit", "part = 'Fit': must be a number and words, such as 1 Fit"),
         (
             "prerequisites: [nothing]",
