@@ -32,6 +32,7 @@ from course.runs.records import Failure, Job, Outcome, Record
 KERNEL = "course"  # warm where it is installed, else the plain kernel
 SHUTDOWN_SECONDS = 2.0  # how long a kernel may take to end by itself
 CRASHES = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+WINDOWS_CRASH = 0xC0000000  # the least exit status with which Windows ends a process that crashed
 SOCKET_PATH = 103  # bytes that the path of a socket may have on every system
 for name in ("papermill", "course.kernel"):
     logging.getLogger(name).setLevel(logging.CRITICAL)  # the record tells, once
@@ -273,6 +274,8 @@ def _note(attempt: Attempt, error: Exception, log: Path) -> None:
 def cause_of_death(kernel: Any) -> str:
     """Say how a kernel's process ended, and what to do about it where that is known."""
     status = kernel.poll() if kernel else None
+    if status is not None and status >= WINDOWS_CRASH:
+        return f"the kernel crashed in compiled code (status 0x{status:X})"
     if status is not None and status >= 0:
         return f"the kernel ended itself with exit status {status}, as os._exit({status}) does"
     name = next((each.name for each in signal.Signals if status == -each), None)

@@ -230,6 +230,12 @@ def test_a_death_of_which_nothing_is_known_is_told_as_that():
         )
 
 
+def test_a_crash_on_windows_is_told_as_one():
+    crashed = SimpleNamespace(poll=lambda: 0xC0000005)
+    cause = "the kernel crashed in compiled code (status 0xC0000005)"
+    assert runner.cause_of_death(crashed) == cause
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 def test_a_kernel_that_dies_fails_the_run_with_the_cause_and_its_last_words(run):
     talk = (
