@@ -25,6 +25,13 @@ from course.catalog import Edition, Lesson, LessonError, all_lessons
 from course.files import write_whole
 
 SIDES = ("before", "after")
+OF_ALL = (  # what decides how any lesson reads
+    "lessons/glossary.toml",
+    "lessons/times.toml",
+    "course/authoring",
+    "course/claims.py",
+    "course/outputs.py",
+)
 LINK = re.compile(r"\]\((\w+)\.(ipynb|md)[#)]")
 LESSON_LINK = re.compile(r"\[([^\]]+)\]\(\w+\.ipynb\)")
 MARK = '<div class="change" id="change-{number}">Change {number} of {all}: {what}</div>'
@@ -76,10 +83,8 @@ def write(folder: Path, lessons: Iterable[Lesson], ref: str) -> list[tuple[Lesso
 def _touched(lessons: Iterable[Lesson], ref: str) -> list[Lesson]:
     """Leave out the lessons of which no file and no result has changed since `ref`, to be quick."""
     listed = _run("status", "--porcelain", "--", "lessons", "notebooks").stdout
-    listed += _run(
-        "diff", "--name-only", ref, "--", "lessons", "notebooks", "course/authoring"
-    ).stdout
-    if "lessons/glossary.toml" in listed or "course/authoring" in listed:
+    listed += _run("diff", "--name-only", ref, "--", "lessons", "notebooks", *OF_ALL).stdout
+    if any(name in listed for name in OF_ALL):
         return list(lessons)
     old = tomllib.loads(_show(f"{ref}:lessons/claims.toml") or "")
     new = claims.stored()

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from course import catalog
 from course.book import BookError, preview
 from course.catalog import Lesson
 
@@ -47,6 +48,14 @@ def test_a_changed_lesson_stands_before_and_after_side_by_side(committed, trial,
 def test_what_has_not_changed_has_no_page(committed, tmp_path):
     assert preview.write(tmp_path / "preview", [LESSON], "HEAD") == []
     assert "No lesson differs" in (tmp_path / "preview" / "index.html").read_text("utf-8")
+
+
+def test_another_time_in_the_opening_is_shown(committed, lessons, tmp_path):
+    (lessons / "times.toml").write_text("[98]\nfull = 100.0\nfast = 50.0\n", encoding="utf-8")
+    catalog.times.cache_clear()
+    preview.write(tmp_path / "preview", [LESSON], "HEAD")
+    after = (tmp_path / "preview" / "after" / "98_trial.html").read_text("utf-8")
+    assert "runs in less than 120 seconds" in after
 
 
 def test_a_commit_that_there_is_not_is_refused(committed, tmp_path):
