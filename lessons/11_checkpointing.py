@@ -336,10 +336,10 @@ same_model = all(map(np.array_equal, model.get_weights(), old_best))
 change = min(resumed) - losses[:killed].min()
 
 # %% [markdown] tags=["answer"]
-# **Possibly a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the
+# **Usually a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the
 # file, whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the
-# second process only. So the old best was gone with every seed that we tried. Whether a better model follows is luck:
-# the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
+# second process only. So the old best was gone with every seed that we tried, and a better model may or may not have
+# followed: the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
 
 # %%
 from course.claims import bound, fact, spread

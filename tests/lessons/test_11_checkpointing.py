@@ -13,6 +13,7 @@ import pytest
 from benchmarks import pytorch_resume
 from course import ROOT
 from course.authoring.source import read
+from course.evidence import SIGNIFICANT, sign_test
 from course.topics.checkpointing import IN_PYTORCH
 from course.training.batches import shuffled_batches
 from course.training.fast_fit import epoch_order
@@ -24,6 +25,12 @@ MISSING = "PyTorch is not installed; install it: python bootstrap.py torch"
 def cells(part):
     """The code of the lesson's cells that hold `part`."""
     return [cell.source for cell in read("11_checkpointing").cells if part in cell.source]
+
+
+def test_the_model_in_the_overwritten_file_is_usually_worse_and_straying_alone_tells_nothing(full):
+    assert full("11.best_lost").median > 0
+    assert sign_test(full("11.best_lost").values) < SIGNIFICANT
+    assert sign_test(full("11.cost").values) >= SIGNIFICANT
 
 
 @pytest.fixture(scope="module")

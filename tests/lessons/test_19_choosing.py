@@ -85,10 +85,20 @@ def test_a_rate_that_is_said_to_be_higher_is_so_by_more_than_chance(name, full):
     assert sign_test(np.log(full(f"19.{name}").values)) < SIGNIFICANT
 
 
-@pytest.mark.parametrize("name", ["flatters", "from_9_to_27"])
-def test_what_is_said_to_fall_falls_by_more_than_chance(name, full):
+@pytest.mark.parametrize("name", ["flatters", "from_9_to_27", "gain_small"])
+def test_what_is_said_to_be_more_is_so_by_more_than_chance(name, full):
     assert full(f"19.{name}").median > 0
     assert sign_test(full(f"19.{name}").values) < SIGNIFICANT
+
+
+def test_these_seeds_cannot_tell_whether_halving_pays_with_a_budget_of_nine(full):
+    assert sign_test(full("19.gain_middle").values) >= SIGNIFICANT
+
+
+def test_the_training_is_that_of_keras_up_to_rounding_but_where_a_relu_flips(full):
+    differences = np.array(full("19.from_keras").values)
+    assert np.mean(differences < 1e-5) > 0.9
+    assert differences.max() < 0.01
 
 
 def test_pairs_need_fewer_seeds_where_errors_rise_and_fall_together_and_more_where_they_do_not(
