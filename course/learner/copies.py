@@ -29,8 +29,10 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
     """Bring the lessons in `mine`, and their solutions, to the text of those in `given`; return what was done to
     work of the learner's, a line a notebook.
 
-    Raises FolderError when `mine`, or where Jupyter keeps what is trusted, cannot be written to.
+    Raises FolderError when `mine` is the course's own folder, or it or where Jupyter keeps what is trusted cannot be
+    written to.
     """
+    _refuse_the_courses(mine, given)
     with _writing(
         "Jupyter keeps its files there: set HOME, or JUPYTER_DATA_DIR, to a folder that can"
     ):
@@ -51,8 +53,10 @@ def update(mine: Path, given: Path = NOTEBOOKS) -> list[str]:
 def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
     """Put the stub of `exercise` back into the learner's notebook `copy`; return where the file is kept as it was.
 
-    None where no cell answers the exercise, or the stub stands there. Raises LessonError where `copy` is no notebook.
+    None where no cell answers the exercise, or the stub stands there. Raises LessonError where `copy` is no notebook,
+    FolderError where it is the course's own.
     """
+    _refuse_the_courses(copy.parent, given)
     old = parse(copy.read_bytes())
     fresh = nbformat.read(given / copy.name, as_version=4)
     stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
@@ -70,6 +74,13 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
     kept = _set_aside(copy)
     write_whole(copy, _text(old))
     return kept
+
+
+def _refuse_the_courses(mine: Path, given: Path) -> None:
+    """Raise FolderError when `mine` is where the course keeps its notebooks, or a folder in it."""
+    if mine.resolve().is_relative_to(given.resolve()):
+        reason = "is where the course keeps its own notebooks, from which copies are made"
+        raise FolderError(f"{mine}: {reason}; name a folder of your own")
 
 
 def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]:

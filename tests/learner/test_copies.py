@@ -299,3 +299,20 @@ def test_a_home_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_pa
     ):
         update(*folders)
     assert not folders[0].exists()
+
+
+@pytest.mark.parametrize("place", [".", "solutions", "new"])
+def test_the_courses_own_notebooks_are_nobodys_copy(folders, place):
+    mine, given = folders
+    run = new_code_cell("1 + 1", id="run", execution_count=1)
+    run.outputs = [new_output("execute_result", {"text/plain": "2"}, execution_count=1)]
+    give(given, lesson(run, answer("01.1")))
+    give(given, lesson(run, answer("01.1", "f = 1")), "solutions/01_first.ipynb")
+    before = {path: path.read_bytes() for path in given.rglob("*.ipynb")}
+    with pytest.raises(FolderError, match="own notebooks.*; name a folder of your own"):
+        update(given / place, given)
+    if (copy := given / place / "01_first.ipynb").exists():
+        with pytest.raises(FolderError, match="own notebooks"):
+            copies.reset(copy, "01.1", given)
+    assert {path: path.read_bytes() for path in given.rglob("*.ipynb")} == before
+    update(mine, given)
