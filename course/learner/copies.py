@@ -2,7 +2,8 @@
 
 A lesson that they did not write in follows the course, also where JupyterLab has rewritten its file or its cells have
 run. In one that they worked in, their work is carried into the newer text, and the file as they left it is kept beside
-it as `NAME.kept-1.ipynb`. What the course gives is trusted: otherwise JupyterLab leaves out the script in stored
+it as `NAME.kept-1.ipynb`. A notebook that `course assign` made for one student stays as it was handed out: the key to
+it was made with its parameters. What the course gives is trusted: otherwise JupyterLab leaves out the script in stored
 outputs that gives a figure its alt text.
 """
 
@@ -20,7 +21,15 @@ from course import outputs
 from course.catalog import NOTEBOOKS, LessonError
 from course.files import set_aside, write_whole
 from course.learner import progress
-from course.learner.merge import Work, answer_in, exercise_of, handed_out, merge, version
+from course.learner.merge import (
+    Work,
+    answer_in,
+    exercise_of,
+    handed_out,
+    is_assigned,
+    merge,
+    version,
+)
 from course.learner.reading import parse
 from course.runs.folder import FolderError
 
@@ -89,7 +98,7 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
         _place(copy, fresh, notary)
         return []
     content = copy.read_bytes()
-    if (old := parse(content)) and version(old) == version(fresh):
+    if (old := parse(content)) and (is_assigned(old) or version(old) == version(fresh)):
         return []
     made, work = _merged(content, fresh)
     kept = _set_aside(copy)

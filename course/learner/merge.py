@@ -50,6 +50,11 @@ def version(copy: NotebookNode) -> str:
     return _given(copy).get("text", "")
 
 
+def is_assigned(copy: NotebookNode) -> bool:
+    """Return whether `copy` was made for one student, by `course assign`."""
+    return bool(copy.metadata.get("course", {}).get("student"))
+
+
 def merge(copy: NotebookNode, fresh: NotebookNode) -> tuple[NotebookNode, Work]:
     """Return the newer text `fresh` with what the learner wrote in `copy`, and what that is; cells deleted come back.
 

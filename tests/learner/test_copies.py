@@ -5,6 +5,9 @@ import pytest
 from nbformat.sign import NotebookNotary
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course.catalog import find
+from course.classroom import variants
+from course.classroom.roster import Student
 from course.learner import copies
 from course.learner.copies import update
 from course.runs.folder import FolderError
@@ -309,10 +312,29 @@ def test_the_courses_own_notebooks_are_nobodys_copy(folders, place):
     give(given, lesson(run, answer("01.1")))
     give(given, lesson(run, answer("01.1", "f = 1")), "solutions/01_first.ipynb")
     before = {path: path.read_bytes() for path in given.rglob("*.ipynb")}
-    with pytest.raises(FolderError, match="own notebooks.*; name a folder of your own"):
+    with pytest.raises(FolderError, match=r"own notebooks.*; name a folder of your own"):
         update(given / place, given)
     if (copy := given / place / "01_first.ipynb").exists():
         with pytest.raises(FolderError, match="own notebooks"):
             copies.reset(copy, "01.1", given)
     assert {path: path.read_bytes() for path in given.rglob("*.ipynb")} == before
     update(mine, given)
+
+
+@pytest.mark.parametrize("is_touched", [False, True])
+def test_an_assigned_notebook_keeps_its_students_values_and_question(folders, is_touched):
+    mine, given = folders
+    given_lesson = find("01")
+    name = f"{given_lesson.name}.ipynb"
+    newer = nbformat.read(given_lesson.notebook("learner"), as_version=4)
+    newer.cells[0].source += " Better."
+    give(given, newer, name)
+    assigned = variants.notebook("ml", Student("ann"), given_lesson, fast=True)
+    mine.mkdir()
+    give(mine, assigned, name)
+    if is_touched:
+        change(mine / name, lambda cells: cells[0].update(source="mine"))
+    before = (mine / name).read_bytes()
+    assert update(mine, given) == []
+    assert (mine / name).read_bytes() == before
+    assert not list(mine.glob("*.kept-*"))
