@@ -64,6 +64,26 @@ def set_aside(path: Path, names: Iterable[str]) -> Path:
     return path.replace(kept)
 
 
+def keep(path: Path, names: Iterable[str]) -> Path:
+    """Give the file at `path` a second name, the first of endless `names` that is free in its folder; return its path.
+
+    Where the file system has no links, that is a copy.
+    """
+    content = path.read_bytes()
+    for name in names:
+        kept = path.with_name(name)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.link(path, kept)
+            except FileExistsError:
+                raise
+            except OSError:
+                with kept.open("xb") as file:
+                    file.write(content)
+            break
+    return kept
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it that are missing, and force their names to the disk. Raises OSError.
 

@@ -19,7 +19,7 @@ from nbformat.sign import NotebookNotary
 
 from course import outputs
 from course.catalog import NOTEBOOKS, LessonError
-from course.files import set_aside, write_whole
+from course.files import keep, write_whole
 from course.learner import progress
 from course.learner.merge import (
     Work,
@@ -66,7 +66,8 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
     FolderError where it is the course's own.
     """
     _refuse_the_courses(copy.parent, given)
-    old = parse(copy.read_bytes())
+    content = copy.read_bytes()
+    old = parse(content)
     fresh = nbformat.read(given / copy.name, as_version=4)
     stubs = [cell for cell in fresh.cells if exercise_of(cell) == exercise]
     if old is None:
@@ -80,9 +81,7 @@ def reset(copy: Path, exercise: str, given: Path = NOTEBOOKS) -> Path | None:
         for output in cell.get("outputs", []):
             if (record := outputs.exercise_of(output)) and record["name"] == exercise:
                 cell["outputs"] = []
-    kept = _set_aside(copy)
-    write_whole(copy, _text(old))
-    return kept
+    return _replace(copy, content, old) or reset(copy, exercise, given)
 
 
 def _refuse_the_courses(mine: Path, given: Path) -> None:
@@ -101,10 +100,10 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
     if (old := parse(content)) and (is_assigned(old) or version(old) == version(fresh)):
         return []
     made, work = _merged(content, fresh)
-    kept = _set_aside(copy)
-    if (saved := kept.read_bytes()) != content:  # by an editor, in the meantime
-        made, work = _merged(saved, fresh)
-    _place(copy, made, notary)
+    kept = _replace(copy, content, made)
+    if kept is None:
+        return _bring(copy, fresh, notary)
+    _trust(made, notary)
     if work is not None and not work:
         kept.unlink()
         return []
@@ -130,25 +129,56 @@ def _words(work: Work | None) -> str:
     return f"has the course's new text, with {' and '.join(carried)}"
 
 
-def _set_aside(copy: Path) -> Path:
-    """Rename `copy` to the next name that is free for what is kept, and return that."""
-    return set_aside(copy, (f"{copy.stem}.kept-{number}.ipynb" for number in count(1)))
+def _keep(copy: Path) -> Path:
+    """Give `copy` as a second name the next one that is free for what is kept, and return that."""
+    return keep(copy, (f"{copy.stem}.kept-{number}.ipynb" for number in count(1)))
+
+
+def _replace(copy: Path, content: bytes, made: NotebookNode) -> Path | None:
+    """Put `made` in the place of `copy`, which is kept beside it, and return where; at no moment is there none.
+
+    None, and nothing is done, where `copy` holds other than `content`: an editor has saved it in the meantime.
+    """
+    with _written(copy, made) as temporary:
+        kept = _keep(copy)
+        try:
+            if copy.read_bytes() == content:
+                temporary.replace(copy)
+                return kept
+        except OSError:  # as where a program on Windows has it open
+            kept.unlink()
+            raise
+        kept.unlink()
+    return None
 
 
 def _place(copy: Path, made: NotebookNode, notary: NotebookNotary) -> None:
     """Write `made` to `copy`, unless a file has come there in the meantime; then that one stays."""
+    with _written(copy, made) as temporary:
+        try:
+            os.link(temporary, copy)
+        except FileExistsError:
+            return
+        except OSError:  # a file system without links
+            if not copy.exists():
+                temporary.replace(copy)
+    _trust(made, notary)
+
+
+@contextlib.contextmanager
+def _written(copy: Path, made: NotebookNode) -> Iterator[Path]:
+    """Write `made` to a file beside `copy`, which goes with the block unless it has got another name."""
     temporary = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     write_whole(temporary, _text(made))
     try:
-        os.link(temporary, copy)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without links
-        if not copy.exists():
-            temporary.replace(copy)
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
-    if any(cell.get("outputs") for cell in made.cells):  # all of them the course's
+
+
+def _trust(made: NotebookNode, notary: NotebookNotary) -> None:
+    """Sign a notebook that was placed: the outputs in it, where there are any, are all the course's."""
+    if any(cell.get("outputs") for cell in made.cells):
         notary.sign(made)
 
 

@@ -1,4 +1,7 @@
+import contextlib
 import json
+import os
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -215,28 +218,142 @@ def test_a_lesson_that_was_deleted_comes_back_as_the_course_has_it(folders):
     assert texts(mine / "01_first.ipynb")[0] == "lesson one"
 
 
-@pytest.mark.parametrize("moment", ["set aside", "placed"])
-def test_what_an_editor_saves_during_an_update_is_kept(folders, monkeypatch, moment):
+def save_in_place(copy, content):
+    copy.write_bytes(content)
+
+
+def save_by_a_new_file(copy, content):
+    copy.with_name("editor").write_bytes(content)
+    copy.with_name("editor").replace(copy)
+
+
+def no_links(*_):
+    raise OSError("no links here")
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("moment", ["before it is kept", "after it is kept"])
+@pytest.mark.parametrize("save", [save_in_place, save_by_a_new_file])
+def test_what_an_editor_saves_during_an_update_is_carried(
+    folders, monkeypatch, moment, save, links
+):
     mine, given = folders
     update(mine, given)
     copy = mine / "01_first.ipynb"
     change(copy, lambda cells: cells[1].update(source="first answer"))
     give(given, lesson(prose("lesson one, better"), answer("01.1")))
-    before = copy.read_bytes()
+    saved = copy.read_bytes().replace(b"first answer", b"second answer")
+    real = copies._keep
 
-    def save():
-        copy.write_bytes(before.replace(b"first answer", b"second answer"))
+    def keep(path):
+        if moment == "before it is kept":
+            save(copy, saved)
+        kept = real(path)
+        if moment == "after it is kept":
+            save(copy, saved)
+        return kept
 
-    if moment == "set aside":
-        real = copies._set_aside
-        monkeypatch.setattr(copies, "_set_aside", lambda path: [save(), real(path)][1])
-    else:
-        real = copies._place
-        monkeypatch.setattr(copies, "_place", lambda *given: [save(), real(*given)][1])
+    monkeypatch.setattr(copies, "_keep", keep)
+    if not links:
+        monkeypatch.setattr(copies.os, "link", no_links)
+    [told] = update(mine, given)
+    assert told.endswith("kept in 01_first.kept-1.ipynb")
+    assert texts(copy) == ["lesson one, better", "second answer"]
+    assert (mine / "01_first.kept-1.ipynb").read_bytes() == saved
+
+
+def test_what_an_editor_places_where_no_copy_was_stays(folders, monkeypatch):
+    mine, given = folders
+    copy = mine / "01_first.ipynb"
+    real = copies._written
+
+    @contextlib.contextmanager
+    def written(*arguments):
+        with real(*arguments) as temporary:
+            copy.write_bytes(b"an editor's")
+            yield temporary
+
+    monkeypatch.setattr(copies, "_written", written)
     update(mine, given)
-    assert "second answer" in {text for path in mine.glob("*.ipynb") for text in texts(path)}
-    if moment == "set aside":
-        assert texts(copy) == ["lesson one, better", "second answer"]
+    assert copy.read_bytes() == b"an editor's"
+
+
+class Killed(BaseException):
+    """Stands for a kill: from its moment on the process changes no name of a file."""
+
+
+def killed_at(step, monkeypatch):
+    """Have the process die before the change of a file's name that has the number `step`."""
+    left = iter(range(step))
+
+    def dying(change):
+        def changed(*arguments, **keywords):
+            if next(left, None) is None:
+                raise Killed
+            return change(*arguments, **keywords)
+
+        return changed
+
+    for name in ("link", "rename", "replace", "unlink"):
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
+
+
+@pytest.mark.parametrize("how", ["update", "reset"])
+@pytest.mark.parametrize("links", [True, False])
+def test_a_kill_at_any_step_leaves_a_copy_with_their_work(folders, monkeypatch, how, links):
+    mine, given = folders
+    copy = mine / "01_first.ipynb"
+    mine_is = "def f(x):\n    return 1"
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    for step in range(20):
+        for kept in mine.glob("*.kept-*"):
+            kept.unlink()
+        update(mine, given)
+        change(copy, lambda cells: cells[1].update(source=mine_is))
+        before = copy.read_bytes()
+        if how == "update":
+            give(given, lesson(prose(f"lesson one, text {step}"), answer("01.1")))
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at(step, patch)
+            try:
+                update(mine, given) if how == "update" else copies.reset(copy, "01.1", given)
+            except Killed:
+                is_killed = True
+            else:
+                is_killed = False
+        assert how == "reset" or mine_is in texts(copy)
+        assert before in [path.read_bytes() for path in (copy, *mine.glob("*.kept-*"))]
+        assert len(texts(copy)) in (2, 3)
+        if not is_killed:
+            break
+        update(mine, given)
+        assert how == "reset" or texts(copy)[:2] == [f"lesson one, text {step}", mine_is]
+    assert step > 2
+    assert not is_killed
+
+
+@pytest.mark.parametrize("how", ["update", "reset"])
+def test_a_copy_that_cannot_be_replaced_stays_alone(folders, monkeypatch, how):
+    """As on Windows, where another program has it open."""
+    mine, given = folders
+    update(mine, given)
+    copy = mine / "01_first.ipynb"
+    change(copy, lambda cells: cells[1].update(source="f = 1"))
+    give(given, lesson(prose("lesson one, better"), answer("01.1")))
+    before = copy.read_bytes()
+    replace = Path.replace
+
+    def refused(path, target):
+        if target == copy:
+            raise PermissionError(13, "is open", str(copy))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(OSError if how == "reset" else FolderError, match="is open"):
+        update(mine, given) if how == "update" else copies.reset(copy, "01.1", given)
+    assert copy.read_bytes() == before
+    assert [path.name for path in mine.glob("*.ipynb")] == [copy.name]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named_with_the_cure(folders, tmp_path):
