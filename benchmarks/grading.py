@@ -85,9 +85,8 @@ def graded(folder: Path, lesson: Lesson, size: int, jobs: int) -> dict[str, floa
     watch = Watch()
     start = time.perf_counter()
     before = time.process_time()
-    gradebook.write(
-        list(grading.grade_all(order, students, [lesson], jobs=jobs)), students, order.out
-    )
+    grades = grading.grade_all(order, students, [lesson], jobs=jobs)
+    gradebook.write(grades, students, order.out)
     wall = time.perf_counter() - start
     costs = [json.loads(path.read_text()) for path in costs_of(order).iterdir()]
     own = sum(cost["own"] for cost in costs)
@@ -165,11 +164,12 @@ def make_key(task: tuple[Lesson, grading.Order]) -> dict[str, ExerciseKey]:
     return found
 
 
-def grade(task: grading.Task) -> None:
+def grade(task: grading.Task) -> gradebook.Grade:
     """Grade a submission and count what that takes."""
     grading.Sandbox = Counted  # type: ignore[misc]
-    _grade(task)
+    made = _grade(task)
     _keep_costs(task.order)
+    return made
 
 
 def costs_of(order: grading.Order) -> Path:

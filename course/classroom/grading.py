@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import secrets
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
@@ -112,28 +111,27 @@ def grade_all(
     *,
     jobs: int,
     scheduler: str | None = None,
-) -> Iterator[Grade]:
-    """Grade every student's submission of every lesson; give the grades in the order of lessons and students.
+) -> list[Grade]:
+    """Grade every student's submission of every lesson; return the grades in the order of lessons and students.
 
     `jobs` are graded at a time; with `scheduler`, the address of a Dask scheduler, as many as it has workers. Raises
     SandboxError where a sandbox cannot be made, ClusterLost where the scheduler or all its workers have gone.
     """
     order = order.from_anywhere()
-    left = {
-        lesson: [each for each in students if _stored(order, each, lesson) is None]
+    grades = {
+        (lesson.name, student.id): _stored(order, student, lesson)
         for lesson in lessons
+        for student in students
     }
-    if any(left.values()):
+    if None in grades.values():
         with _on_cluster(scheduler) if scheduler else _here(jobs) as run:
-            for lesson, some in left.items():
-                if some:
+            for lesson in lessons:
+                left = [each for each in students if grades[lesson.name, each.id] is None]
+                if left:
                     [key] = run(_make_key, [(lesson, order)])
-                    deque(run(_grade, [Task(lesson, order, key, each) for each in some]), maxlen=0)
-    for lesson in lessons:
-        for student in students:
-            stored = _stored(order, student, lesson)
-            assert stored is not None
-            yield stored
+                    for grade in run(_grade, [Task(lesson, order, key, each) for each in left]):
+                        grades[grade.lesson, grade.student] = grade
+    return [grade for grade in grades.values() if grade]
 
 
 @contextlib.contextmanager
@@ -207,13 +205,14 @@ def _make_key(task: tuple[Lesson, Order]) -> dict[str, ExerciseKey]:
     return lesson_key(lesson.number, lambda: _sandbox(order))
 
 
-def _grade(task: Task) -> None:
-    content = {
-        "digest": _digest(task.order, task.student, task.lesson),
-        "grade": asdict(_graded(task)),
-    }
+def _grade(task: Task) -> Grade:
+    """Grade a submission, store the grade with the digest of what was there before, and return it."""
+    digest = _digest(task.order, task.student, task.lesson)
+    grade = _graded(task)
     path = _result(task.order, task.student, task.lesson)
+    content = {"digest": digest, "grade": asdict(grade)}
     write_whole(path, json.dumps(content, indent=1) + "\n")
+    return grade
 
 
 def _graded(task: Task) -> Grade:

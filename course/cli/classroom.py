@@ -125,9 +125,8 @@ def grade(
         submissions, out, grading.seed(out, seed), keys=keys, due=due, unsafe=unsafe
     )
     workers = jobs or os.cpu_count() or 1
-    graded = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
     with goes_on(out):
-        grades = list(graded)
+        grades = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
     gradebook.write(grades, students, out)
     right = sum(each.outcome == "right" for grade in grades for each in grade.points)
     asked = sum(len(grade.points) for grade in grades)

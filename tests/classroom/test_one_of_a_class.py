@@ -1,5 +1,6 @@
 """What one student hands in, or lacks, ends nobody else's grading: it is named, and the class has its gradebook."""
 
+import contextlib
 import csv
 import os
 from datetime import UTC, datetime, timedelta
@@ -237,3 +238,28 @@ def test_a_report_without_points_is_not_right(class_of, report, outcome, reason)
     _, rows = class_of(notebook(SOLUTIONS, report))
     row = rows[RUN]
     assert (row["outcome"], row["points"], row["reason"]) == (outcome, "0", reason)
+
+
+def test_who_saves_after_they_were_graded_keeps_nobody_from_the_gradebook(tmp_path, monkeypatch):
+    folder = tmp_path / "submissions"
+    students = [Student("ada"), Student("bob")]
+    for student in students:
+        path = folder / student.id / f"{LESSON.name}.ipynb"
+        write_whole(path, nbformat.writes(notebook(SOLUTIONS)))
+    order = grading.Order(folder, tmp_path / "out", 7, limits=Limits(wall=5))
+    tasks = []
+
+    def run(function, some):
+        for task in some:
+            yield function(task)
+            if isinstance(task, grading.Task):
+                tasks.append(task)
+                path = folder / task.student.id / f"{LESSON.name}.ipynb"
+                write_whole(path, nbformat.writes(notebook({})))
+
+    monkeypatch.setattr(grading, "_here", lambda jobs: contextlib.nullcontext(run))
+    grades = list(grading.grade_all(order, students, [LESSON], jobs=1))
+    assert [(each.student, each.total) for each in grades] == [("ada", 4), ("bob", 4)]
+    again = list(grading.grade_all(order, students, [LESSON], jobs=1))
+    assert [each.total for each in again] == [0, 0]
+    assert len(tasks) == 4
