@@ -108,6 +108,7 @@ def grade(
     from course.classroom import gradebook, grading
     from course.classroom import roster as rosters
     from course.classroom.sandbox import require
+    from course.runs import folder
 
     students = rosters.read(roster)
     if not submissions.is_dir():
@@ -121,13 +122,14 @@ def grade(
         refuse(f"{submissions}: holds no STUDENT/NN_lesson.ipynb; name the lesson with --lesson")
     if not unsafe and not scheduler:
         require()
-    order = grading.Order(
-        submissions, out, grading.seed(out, seed), keys=keys, due=due, unsafe=unsafe
-    )
     workers = jobs or os.cpu_count() or 1
-    with goes_on(out):
-        grades = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
-    gradebook.write(grades, students, out)
+    busy = "another command grades into it; wait for its end, or use --out"
+    with folder.locked(out / folder.LOCK, busy, "; choose another folder, with --out"):
+        drawn_from = grading.seed(out, seed)
+        order = grading.Order(submissions, out, drawn_from, keys=keys, due=due, unsafe=unsafe)
+        with goes_on(out):
+            grades = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
+        gradebook.write(grades, students, out)
     right = sum(each.outcome == "right" for grade in grades for each in grade.points)
     asked = sum(len(grade.points) for grade in grades)
     print(

@@ -95,7 +95,9 @@ def test_workers_give_the_same_bytes_as_this_machine_even_when_one_is_killed(fol
     assert first.poll() is not None
     assert grade(folder, folder / "here", "--jobs", "1")[0] == 0
     assert everything(folder / "cluster") == everything(folder / "here")
-    assert len(everything(folder / "here")) == 4 + 2 * 5 + 2  # tables, pages, results, seed, figure
+    tables, pages, results, figures = 4, 5, 5, 1
+    seed_and_lock = 2
+    assert len(everything(folder / "here")) == tables + pages + results + figures + seed_and_lock
 
 
 @pytest.mark.timeout(900)

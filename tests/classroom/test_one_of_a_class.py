@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 import nbformat
 import pytest
 from nbformat import v4
+from typer.testing import CliRunner
 
 from course.catalog import find
 from course.classroom import gradebook, grading, key, sandbox, submissions
 from course.classroom.roster import Student
 from course.classroom.sandbox import Limits
+from course.cli import main
 from course.files import write_whole
 from course.learner.merge import exercise_of, handed_out
+from course.runs import folder
 
 LESSON = find("01")
 SOLUTIONS = {name: each.solution for name, each in LESSON.exercises.items()}
@@ -42,16 +45,16 @@ def class_of(tmp_path):
     """Grades a class in which Ada is right: the other hands in what is given. Gives grades and rows by student."""
 
     def grade(other, *, own_key='{"01.limit_off": [1.5, 0.01]}'):
-        folder = tmp_path / "submissions"
+        submitted = tmp_path / "submissions"
         for student, made in {"ada": notebook(SOLUTIONS), "bob": other}.items():
             if made:
-                path = folder / student / f"{LESSON.name}.ipynb"
+                path = submitted / student / f"{LESSON.name}.ipynb"
                 write_whole(path, nbformat.writes(made, ensure_ascii=True))
             content = '{"01.limit_off": [1.5, 0.01]}' if student == "ada" else own_key
             if content is not None:
                 write_whole(tmp_path / "keys" / student / f"{LESSON.name}.json", content)
         out = tmp_path / "out"
-        order = grading.Order(folder, out, 7, keys=tmp_path / "keys", limits=Limits(wall=5))
+        order = grading.Order(submitted, out, 7, keys=tmp_path / "keys", limits=Limits(wall=5))
         students = [Student("ada"), Student("bob")]
         grades = list(grading.grade_all(order, students, [LESSON], jobs=1))
         gradebook.write(grades, students, out)
@@ -241,12 +244,12 @@ def test_a_report_without_points_is_not_right(class_of, report, outcome, reason)
 
 
 def test_who_saves_after_they_were_graded_keeps_nobody_from_the_gradebook(tmp_path, monkeypatch):
-    folder = tmp_path / "submissions"
+    submitted = tmp_path / "submissions"
     students = [Student("ada"), Student("bob")]
     for student in students:
-        path = folder / student.id / f"{LESSON.name}.ipynb"
+        path = submitted / student.id / f"{LESSON.name}.ipynb"
         write_whole(path, nbformat.writes(notebook(SOLUTIONS)))
-    order = grading.Order(folder, tmp_path / "out", 7, limits=Limits(wall=5))
+    order = grading.Order(submitted, tmp_path / "out", 7, limits=Limits(wall=5))
     tasks = []
 
     def run(function, some):
@@ -254,7 +257,7 @@ def test_who_saves_after_they_were_graded_keeps_nobody_from_the_gradebook(tmp_pa
             yield function(task)
             if isinstance(task, grading.Task):
                 tasks.append(task)
-                path = folder / task.student.id / f"{LESSON.name}.ipynb"
+                path = submitted / task.student.id / f"{LESSON.name}.ipynb"
                 write_whole(path, nbformat.writes(notebook({})))
 
     monkeypatch.setattr(grading, "_here", lambda jobs: contextlib.nullcontext(run))
@@ -263,3 +266,24 @@ def test_who_saves_after_they_were_graded_keeps_nobody_from_the_gradebook(tmp_pa
     again = list(grading.grade_all(order, students, [LESSON], jobs=1))
     assert [each.total for each in again] == [0, 0]
     assert len(tasks) == 4
+
+
+@pytest.fixture
+def command(tmp_path, handed_in):
+    """Calls `course grade` for a class of one, with more options; gives its exit status and what it refuses."""
+    (tmp_path / "roster.csv").write_text("student\nbob\n")
+    ours = ["grade", tmp_path, "--roster", tmp_path / "roster.csv", "--out", tmp_path / "out"]
+
+    def call(*more):
+        done = CliRunner().invoke(main.app, list(map(str, [*ours, *more])))
+        return done.exit_code, done.stderr
+
+    return call
+
+
+def test_two_gradings_do_not_share_a_folder(command, tmp_path):
+    with folder.locked(tmp_path / "out" / folder.LOCK, ""):
+        status, says = command()
+    assert status == 2
+    assert f"{tmp_path / 'out'}: another command grades into it; wait for its end" in says
+    assert not (tmp_path / "out" / "grading.json").exists()
