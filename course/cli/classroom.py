@@ -120,6 +120,12 @@ def grade(
         chosen = [lesson for lesson in all_lessons() if lesson.name in there]
     if not chosen:
         refuse(f"{submissions}: holds no STUDENT/NN_lesson.ipynb; name the lesson with --lesson")
+    if keys and not keys.is_dir():
+        refuse(f"{keys}: there is no such folder")
+    for lesson in chosen:
+        if keys and not any(keys.glob(f"*/{lesson.name}.json")):
+            why = f"holds no STUDENT/{lesson.name}.json; --keys is DIR/keys of course assign"
+            refuse(f"{keys}: {why}; --lesson names the lessons that you have assigned")
     if not unsafe and not scheduler:
         require()
     workers = jobs or os.cpu_count() or 1

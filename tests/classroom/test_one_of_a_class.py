@@ -287,3 +287,14 @@ def test_two_gradings_do_not_share_a_folder(command, tmp_path):
     assert status == 2
     assert f"{tmp_path / 'out'}: another command grades into it; wait for its end" in says
     assert not (tmp_path / "out" / "grading.json").exists()
+
+
+def test_keys_that_are_not_there_cost_no_class_a_point(command, tmp_path):
+    for place in ("nowhere", "keys", "keys/bob"):
+        if place == "keys":
+            write_whole(tmp_path / "keys" / "bob" / "02_regression.json", "{}")
+        status, says = command("--keys", tmp_path / place)
+        assert status == 2
+        missing = "there is no such folder" if place == "nowhere" else "holds no STUDENT/01_"
+        assert says.startswith(f"Error: {tmp_path / place}: {missing}")
+    assert not (tmp_path / "out").exists()
