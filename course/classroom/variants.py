@@ -1,22 +1,27 @@
 """A notebook for each student: the same lesson with parameters of their own, and a question only their own run answers.
 
-Parameters follow from course, student and lesson alone, so that the same command makes the same notebooks again.
+Parameters follow from course, student and lesson alone, so that the same command makes the same notebooks again. What
+a notebook was made with is kept beside its key, since lessons change during a term: the key is always that of the
+notebook handed out, and a notebook that is there is left as it is.
 """
 
 import hashlib
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import numpy as np
 from nbformat import NotebookNode, v4
+from pydantic import TypeAdapter, ValidationError
 
 from course import claims
 from course.catalog import Lesson
 from course.classroom.roster import Student
 from course.files import write_whole
 from course.learner.merge import handed_out
+from course.runs.folder import FolderError
 from course.runs.records import Job, Record
 
 ASKED = 3  # results of their own run that a student reports, at most
@@ -27,6 +32,101 @@ TEXT = """## Your own run
 
 Your copy of this lesson has parameters of its own{parameters}. Run it from top to bottom, in {mode} mode, then write
 down what it printed for each of these results, with the digits that it printed."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What one student's notebook is made with: the command's options, its parameters, the results it asks for."""
+
+    course: str
+    full: bool
+    values: dict[str, Any]  # of parameters, `fast` among them
+    asked: dict[str, str]  # in words, by the result's name
+
+
+VARIANT = TypeAdapter(Variant)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A student's variant of a lesson, and where its notebook and its key are in the folder of `course assign`."""
+
+    student: Student
+    lesson: Lesson
+    variant: Variant
+    out: Path
+
+    @property
+    def notebook(self) -> Path:
+        return self.out / "notebooks" / self.student.id / f"{self.lesson.name}.ipynb"
+
+    @property
+    def key(self) -> Path:
+        return self.out / "keys" / self.student.id / f"{self.lesson.name}.json"
+
+    @property
+    def kept(self) -> Path:
+        """Where the variant is kept that notebook and key were made with."""
+        return self.key.with_suffix(".variant.json")
+
+    @property
+    def job(self) -> Job:
+        """The run that gives the key."""
+        return Job(self.lesson.notebook("solutions"), self.lesson.name, self.variant.values)
+
+    def text(self) -> str:
+        """Return the notebook's text."""
+        return nbformat.writes(notebook(self.student, self.lesson, self.variant)) + "\n"
+
+    def differs(self) -> bool:
+        """Return whether a notebook is there that is not as it would be written."""
+        return self.notebook.exists() and self.notebook.read_bytes() != self.text().encode()
+
+    def write(self, *, replace: bool) -> None:
+        """Write the notebook where there is none, or it is to be replaced, and keep its variant.
+
+        At no moment does a notebook stand beside the key or the variant of another.
+        """
+        if replace:
+            self.key.unlink(missing_ok=True)
+            self.notebook.unlink(missing_ok=True)
+        write_whole(self.kept, json.dumps(asdict(self.variant), indent=1) + "\n")
+        if not self.notebook.exists():
+            write_whole(self.notebook, self.text())
+
+
+def assignment(
+    course: str, student: Student, lesson: Lesson, out: Path, *, full: bool, replace: bool
+) -> Assignment:
+    """Return what a student is assigned: the variant kept in `out`, or where there is none, or `replace`, a new one.
+
+    Raises FolderError where what is there was assigned otherwise, or does not say how.
+    """
+    new = Assignment(student, lesson, variant(course, student, lesson, full=full), out)
+    if replace:
+        return new
+    if not new.kept.exists():
+        if new.differs():
+            reason = "differs from what would be written; --replace replaces it"
+            raise FolderError(f"{new.notebook}: {reason}")
+        return new
+    try:
+        kept = VARIANT.validate_json(new.kept.read_bytes())
+    except ValidationError:
+        reason = "is damaged; --replace makes it, the notebook and its key anew"
+        raise FolderError(f"{new.kept}: {reason}") from None
+    if (kept.course, kept.full) != (course, full):
+        options = f"--course {kept.course}{' --full' * kept.full}"
+        reason = f"was assigned with {options}; give these, another --out, or --replace"
+        raise FolderError(f"{new.notebook}: {reason}")
+    return Assignment(student, lesson, kept, out)
+
+
+def variant(course: str, student: Student, lesson: Lesson, *, full: bool) -> Variant:
+    """Return the variant that a student gets of the lesson as it is now."""
+    values = parameters(course, student.id, lesson) | {"fast": not full}
+    results = asked(lesson, "full" if full else "fast")
+    return Variant(course, full, values, {name: each["words"] for name, each in results.items()})
 
 
 def parameters(course: str, student: str, lesson: Lesson) -> dict[str, Any]:
@@ -66,15 +166,15 @@ def asked(lesson: Lesson, mode: str) -> dict[str, dict[str, Any]]:
     return {name: ours[name] for name in (differing or ranked[:1])[:ASKED]}
 
 
-def notebook(course: str, student: Student, lesson: Lesson, *, fast: bool) -> NotebookNode:
+def notebook(student: Student, lesson: Lesson, variant: Variant) -> NotebookNode:
     """Return the learner's notebook of `lesson` for one student."""
-    own = parameters(course, student.id, lesson) | ({"fast": True} if fast else {})
+    own = {name: value for name, value in variant.values.items() if name != "fast" or value}
     made = nbformat.read(lesson.notebook("learner"), as_version=4)
     for cell in made.cells:
         if "parameters" in cell.metadata.get("tags", []):
             cell.source = with_values(cell.source, own)
     place = next(i for i, cell in reversed(list(enumerate(made.cells))) if cell.cell_type == "code")
-    made.cells[place:place] = _question(lesson, own, fast=fast)
+    made.cells[place:place] = _question(lesson, variant)
     made.metadata.course["student"] = student.id
     return handed_out(made)
 
@@ -92,27 +192,25 @@ def with_values(cell: str, values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write(course: str, student: Student, lesson: Lesson, out: Path, *, fast: bool) -> Path:
-    """Write a student's notebook into their folder and return its path; the same one again where it is there."""
-    path = out / student.id / f"{lesson.name}.ipynb"
-    made = notebook(course, student, lesson, fast=fast)
-    write_whole(path, nbformat.writes(made) + "\n")
-    return path
+def key_text(record: Record, asked: dict[str, str]) -> str:
+    """Return as JSON what the solutions give with a student's parameters: each result `asked` and its last printed
+    digit.
 
-
-def key_text(record: Record, job: Job, *, full: bool) -> str:
-    """Return as JSON what the solutions give with a student's parameters: each result and its last printed digit."""
-    results = asked(Lesson(job.lesson), "full" if full else "fast")
-    found = {name: record.claims[name] for name in results}
+    Raises FolderError where they no longer give one.
+    """
+    if lost := [name for name in asked if name not in record.claims]:
+        reason = f"the lesson no longer gives {', '.join(lost)}, for which notebooks ask"
+        raise FolderError(f"{record.lesson}: {reason}; --replace makes notebooks and keys anew")
+    found = {name: record.claims[name] for name in asked}
     key = {name: [claim.value, 10.0**-claim.digits] for name, claim in found.items()}
     return json.dumps(key, indent=1) + "\n"
 
 
-def _question(lesson: Lesson, own: dict[str, Any], *, fast: bool) -> list[NotebookNode]:
-    said = "".join(f", {name} = {value}" for name, value in own.items() if name != "fast")
-    text = TEXT.format(parameters=said, mode="fast" if fast else "full")
-    results = asked(lesson, "fast" if fast else "full")
-    listed = "\n".join(f'    "{name}": ...,  # {each["words"]}' for name, each in results.items())
+def _question(lesson: Lesson, variant: Variant) -> list[NotebookNode]:
+    values = {name: value for name, value in variant.values.items() if name != "fast"}
+    said = "".join(f", {name} = {value}" for name, value in values.items())
+    text = TEXT.format(parameters=said, mode="full" if variant.full else "fast")
+    listed = "\n".join(f'    "{name}": ...,  # {words}' for name, words in variant.asked.items())
     name = REPORT.format(lesson.number)
     grading = {"grade": False, "grade_id": f"report-{lesson.number}", "locked": False}
     grading |= {"schema_version": 3, "solution": True, "task": False}

@@ -30,43 +30,56 @@ def assign(
     full: Annotated[
         bool, typer.Option("--full", help="Have students run in full mode, not fast.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace notebooks that are there, and their keys.")
+    ] = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Make for each student a notebook with parameters of their own, and the key to what only their run answers.
 
     Hand out DIR/notebooks/STUDENT. Keep DIR/keys, made by running the solutions with each student's parameters.
-    The same command makes the same notebooks again, and goes on where it stopped.
+    The same command goes on where it stopped and makes what a longer roster lacks; it leaves the notebooks that are
+    there, and their keys.
     """
     from course.catalog import choose
     from course.classroom import roster as rosters
     from course.classroom import variants
     from course.files import write_whole
     from course.runs import folder
-    from course.runs.records import Job
 
     students = rosters.read(roster)
     chosen = choose(lessons)
-    own = {}
-    for lesson in chosen:
-        for student in students:
-            variants.write(course, student, lesson, out / "notebooks", fast=not full)
-            values = variants.parameters(course, student.id, lesson) | {"fast": not full}
-            own[student.id, lesson.name] = Job(lesson.notebook("solutions"), lesson.name, values)
-    print(f"{len(own)} notebooks in {out / 'notebooks'}")
     runs = out / "keys" / "runs"
-    how = {"timeout": 900, "workers": jobs, "scheduler": scheduler}
     with folder.held(runs):
-        different = {job.name: job for job in own.values()}  # who draws the same shares a run
+        assigned = [
+            variants.assignment(course, student, lesson, out, full=full, replace=replace)
+            for lesson in chosen
+            for student in students
+        ]
+        left = 0 if replace else sum(each.differs() for each in assigned)
+        for each in assigned:
+            each.write(replace=replace)
+        print(f"{len(assigned)} notebooks in {out / 'notebooks'}")
+        if left:
+            print(f"{left} differ from what would be written now and are left; --replace replaces")
+        open_ = [each for each in assigned if not each.key.exists()]
+        different = {each.job.name: each.job for each in open_}  # some may draw the same values
+        how = {"timeout": 900, "workers": jobs, "scheduler": scheduler}
         records = execute(list(different.values()), runs, again=out, **how)
-    by_name = {record.name: record for record in records}
-    for (student_id, name), job in own.items():
-        record = by_name.get(job.name)
-        if record and record.outcome == "passed":
-            key = out / "keys" / student_id / f"{name}.json"
-            write_whole(key, variants.key_text(record, job, full=full))
+        by_name = {record.name: record for record in records}
+        lost = []
+        for each in open_:
+            record = by_name.get(each.job.name)
+            if record and record.outcome == "passed":
+                try:
+                    write_whole(each.key, variants.key_text(record, each.variant.asked))
+                except folder.FolderError as error:
+                    lost.append(str(error))
     finish(records, runs)
-    print(f"{len(own)} keys in {out / 'keys'}: keep them to yourself")
+    if lost:
+        refuse(lost[0])
+    print(f"{len(assigned)} keys in {out / 'keys'}: keep them to yourself")
 
 
 def grade(

@@ -446,7 +446,9 @@ def test_an_assigned_notebook_keeps_its_students_values_and_question(folders, is
     newer = nbformat.read(given_lesson.notebook("learner"), as_version=4)
     newer.cells[0].source += " Better."
     give(given, newer, name)
-    assigned = variants.notebook("ml", Student("ann"), given_lesson, fast=True)
+    ann = Student("ann")
+    variant = variants.variant("ml", ann, given_lesson, full=False)
+    assigned = variants.notebook(ann, given_lesson, variant)
     mine.mkdir()
     give(mine, assigned, name)
     if is_touched:
