@@ -1,14 +1,18 @@
 """JupyterLab on the learner's own copy of the notebooks, whose kernels start warm."""
 
 import contextlib
+import hashlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 from course.authoring import glossary, start
 from course.authoring.links import GLOSSARY, START
-from course.files import write_whole
+from course.files import set_aside, write_whole
 from course.kernels.kernelspec import FOR_LAB
 from course.learner import progress
 
@@ -17,10 +21,33 @@ FOR_JUPYTER = (
 )  # opens START.md rendered, shows one kernel, asks nobody for news
 
 
-def write_pages(mine: Path) -> None:
-    """Write the start page, with a tick for what is done in the notebooks in `mine`, and the glossary beside them."""
-    write_whole(mine / START, start.page(progress.right(mine)))
-    write_whole(mine / GLOSSARY, glossary.page())
+MADE = re.compile(rb"(.*)<!-- made by the course, ([0-9a-f]+) -->\n", re.DOTALL)  # text, digest
+
+
+def write_pages(mine: Path) -> list[str]:
+    """Write the start page, with a tick for what is done in the notebooks in `mine`, and the glossary beside them.
+
+    A page of theirs, or one that they wrote in, is kept as `NAME.kept-1.md`; return a line for each.
+    """
+    pages = {START: start.page(progress.right(mine)), GLOSSARY: glossary.page()}
+    return [line for name, text in pages.items() for line in _write_page(mine / name, text)]
+
+
+def _write_page(path: Path, text: str) -> Iterator[str]:
+    if path.exists() and not _is_made(path.read_bytes()):
+        kept = set_aside(path, (f"{path.stem}.kept-{number}.md" for number in count(1)))
+        yield f"{path.name}: is made anew each time; as you left it, it is kept in {kept.name}"
+    write_whole(path, f"{text}<!-- made by the course, {_digest(text.encode())} -->\n")
+
+
+def _is_made(content: bytes) -> bool:
+    """Whether a page is as the course has written it, whatever its line breaks have become."""
+    found = MADE.fullmatch(content.replace(b"\r\n", b"\n"))
+    return found is not None and _digest(found[1]) == found[2].decode()
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def open_lab(mine: Path) -> None:

@@ -249,7 +249,8 @@ def lab(folder: Mine = None) -> None:
     mine = _mine(folder, new=True)
     for line in copies.update(mine):
         print(line)
-    lab.write_pages(mine)
+    for line in lab.write_pages(mine):
+        print(line)
     lab.open_lab(mine)
 
 
@@ -262,7 +263,8 @@ def copy(folder: Mine = None) -> None:
     mine = _mine(folder, new=True)
     for line in copies.update(mine):
         print(line)
-    lab.write_pages(mine)
+    for line in lab.write_pages(mine):
+        print(line)
     print(f"Your notebooks are in {mine}")
 
 

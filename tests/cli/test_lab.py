@@ -92,3 +92,22 @@ def test_the_start_page_and_the_glossary_lie_beside_the_lessons(tmp_path):
         (tmp_path / "START.md").read_text(encoding="utf-8").startswith("# Training neural networks")
     )
     assert (tmp_path / "GLOSSARY.md").read_text(encoding="utf-8").startswith("# Glossary")
+
+
+def test_a_page_that_a_person_wrote_is_kept(tmp_path):
+    assert write_pages(tmp_path) == []
+    assert write_pages(tmp_path) == []  # the course's own is not kept
+    start = tmp_path / "START.md"
+    start.write_bytes(start.read_bytes().replace(b"\n", b"\r\n"))  # as an editor on Windows
+    assert write_pages(tmp_path) == []
+    with start.open("a") as file:
+        file.write("my notes")
+    mine = start.read_bytes()
+    (tmp_path / "GLOSSARY.md").write_text("words of mine")
+    assert write_pages(tmp_path) == [
+        "START.md: is made anew each time; as you left it, it is kept in START.kept-1.md",
+        "GLOSSARY.md: is made anew each time; as you left it, it is kept in GLOSSARY.kept-1.md",
+    ]
+    assert (tmp_path / "START.kept-1.md").read_bytes() == mine
+    assert (tmp_path / "GLOSSARY.kept-1.md").read_text() == "words of mine"
+    assert write_pages(tmp_path) == []
