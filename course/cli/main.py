@@ -323,7 +323,8 @@ def certificate(
 
     It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when. It guards
     against an honest mistake, not against an answer that changes what judges it. The answers run with your rights:
-    verify only notebooks that you would run. Exit status: 1 unless all is proved, 2 when what was asked for is refused.
+    verify only notebooks that you would run. Exit status: 1 unless all is proved, or where nothing is right, 2 when
+    what was asked for is refused.
     """
     from course.cli import progress
     from course.files import write_whole
@@ -338,13 +339,18 @@ def certificate(
     out = out or Path("certificate.json")
     if out.is_dir():
         refuse(f"{out}: is a folder; name a file")
+    if out.exists():
+        certificate.opened(out)  # refuses to replace what is none
     content, left_out = certificate.issue(_mine(folder))
-    write_whole(out, dumps(content, indent=1) + "\n")
-    print(
-        f"Right when judged again: {', '.join(content['exercises']) or 'no exercise'}; written to {out}"
-    )
+    if names := ", ".join(content["exercises"]):
+        write_whole(out, dumps(content, indent=1) + "\n")
+        print(f"Right when judged again: {names}; written to {out}")
+    else:
+        print("Right when judged again: no exercise; nothing was written")
     for name, why in left_out.items():
         print(f"Left out, though it was right before: {name}: {why}")
+    if not names:
+        raise typer.Exit(1)
 
 
 app.command()(classroom.assign)

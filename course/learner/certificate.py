@@ -71,15 +71,7 @@ def verify(path: Path, mine: Path | None) -> Iterator[Finding]:
 
     Raises LessonError where the file is no certificate.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        unchanged = content.pop("sha256") == _seal(content)
-        entries = [
-            (name, str(entry["answer"]), str(entry["exercise"]))
-            for name, entry in content["exercises"].items()
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LessonError(f"{path}: is not a certificate of the course") from error
+    unchanged, entries = opened(path)
     for name, *_ in entries:
         if not EXERCISE.fullmatch(name):
             raise LessonError(f"{path}: {name[:40]!a}: is not the name of an exercise, as 01.1 is")
@@ -89,6 +81,23 @@ def verify(path: Path, mine: Path | None) -> Iterator[Finding]:
         yield Finding("file", "refuted", "it was changed after it was written")
     for name, answer, text in entries:
         yield _found(name, answer, text, mine)
+
+
+def opened(path: Path) -> tuple[bool, list[tuple[str, str, str]]]:
+    """Return whether the certificate at `path` is as it was written, and its exercises: name, answer, text.
+
+    Raises LessonError where the file is no certificate.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        unchanged = content.pop("sha256") == _seal(content)
+        entries = [
+            (name, str(entry["answer"]), str(entry["exercise"]))
+            for name, entry in content["exercises"].items()
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LessonError(f"{path}: is not a certificate of the course") from error
+    return unchanged, entries
 
 
 def _found(name: str, answer: str, text: str, mine: Path | None) -> Finding:

@@ -125,10 +125,29 @@ def test_options_that_exclude_each_other_are_refused_by_name(arguments, line):
     assert refused.stderr.startswith(f"Error: {line}")
 
 
-def test_a_certificate_of_nothing_proves_nothing(mine, tmp_path):
+def test_a_certificate_of_nothing_is_not_written_and_replaces_none(mine, answer, tmp_path):
     path = tmp_path / "certificate.json"
-    course("certificate", "--folder", mine, "--out", path)
-    assert course("certificate", "--verify", path, "--folder", mine).exit_code == 1
+    nothing = course("certificate", "--folder", mine, "--out", path)
+    assert (nothing.exit_code, nothing.stdout) == (
+        1,
+        "Right when judged again: no exercise; nothing was written\n",
+    )
+    assert not path.exists()
+    path.write_text('{"exercises": {}, "sha256": ""}')  # of last week
+    answer(WRONG, "right")
+    nothing = course("certificate", "--folder", mine, "--out", path)
+    assert nothing.exit_code == 1
+    assert "Left out, though it was right before: 01.1" in nothing.stdout
+    assert path.read_text() == '{"exercises": {}, "sha256": ""}'
+
+
+def test_a_certificate_replaces_no_other_file(mine):
+    path = mine / "01_gradient_descent.ipynb"
+    before = path.read_bytes()
+    refused = course("certificate", "--folder", mine, "--out", path)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr == f"Error: {path}: is not a certificate of the course\n"
+    assert path.read_bytes() == before
 
 
 def test_a_damaged_notebook_is_not_reset(mine):
