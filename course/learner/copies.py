@@ -120,13 +120,16 @@ def _words(work: Work | None) -> str:
     if work is None:
         return "a new copy, since it could not be read"
     carried = []
+    said = "has the course's new text"
     if work.answers:
         carried.append(f"your answer{'s' * (len(work.answers) > 1)} to {', '.join(work.answers)}")
     if work.others:
         carried.append(f"{work.others} other cell{'s' * (work.others > 1)} of yours")
-    if not carried:
-        return f"has the course's new text, without what you changed in {work.left} cell{'s' * (work.left > 1)}"
-    return f"has the course's new text, with {' and '.join(carried)}"
+    if carried:
+        said += f", with {' and '.join(carried)}"
+    if work.left:
+        said += f", without what you changed in {work.left} cell{'s' * (work.left > 1)}"
+    return said
 
 
 def _keep(copy: Path) -> Path:

@@ -170,6 +170,20 @@ def test_where_course_and_learner_changed_the_same_text_the_course_has_it_and_th
     assert texts(mine / "01_first.kept-1.ipynb")[0] == "my remark"
 
 
+def test_what_is_left_out_is_said_also_where_other_work_is_carried(folders):
+    mine, given = folders
+    update(mine, given)
+
+    def work(cells):
+        for place, text in enumerate(["my remark", "def f(x):\n    return 1", "my prediction"]):
+            cells[place].update(source=text)
+
+    change(mine / "01_first.ipynb", work)
+    give(given, lesson(prose("better"), answer("01.1"), prose("the end, better", "end")))
+    [told] = update(mine, given)
+    assert "with your answer to 01.1, without what you changed in 2 cells; as you left it" in told
+
+
 def test_two_answers_of_one_exercise_each_find_their_place(folders):
     mine, given = folders
     stubs = ["def save():\n    ...", "def restore():\n    ..."]
