@@ -12,7 +12,7 @@ from nbformat import NotebookNode, v4
 
 from course.catalog import Lesson
 from course.classroom.variants import TAG
-from course.learner.merge import digest, exercise_of, handed_out
+from course.learner.merge import above_check, digest, exercise_of, handed_out
 from course.runs.records import LONGEST_MESSAGE, printable
 
 LARGEST = 20 << 20  # bytes
@@ -25,7 +25,7 @@ class SubmissionError(ValueError):
 
 @dataclass(frozen=True)
 class Submission:
-    """What is graded of a notebook: answers and own cells above them, by exercise, and the report of the own run."""
+    """What is graded of a notebook: answers, own cells above their checks, by exercise, and the own run's report."""
 
     answers: dict[str, str]
     own: dict[str, list[str]]
@@ -57,15 +57,17 @@ def read(path: Path, lesson: Lesson) -> Submission:
         raise SubmissionError(f"is a notebook of {name or 'no lesson'}, not of {lesson.name}")
     texts, order = _given(lesson)
     answers: dict[str, list[str]] = {each: [] for each in lesson.exercises}
-    own: dict[str, list[str]] = {}
-    above: list[str] = []
     for cell, exercise in cells:
         if exercise in answers:
             answers[exercise].append(cell.source)
-            own.setdefault(exercise, above[:])
-            above.append(cell.source)
-        elif exercise is None and _is_own(cell, texts):
-            above.append(cell.source)
+    own = {
+        each: [
+            cell.source
+            for cell in above_check(notebook.cells, each)
+            if exercise_of(cell) in answers or (exercise_of(cell) is None and _is_own(cell, texts))
+        ]
+        for each in answers
+    }
     report = "\n".join(
         cell.source for cell in notebook.cells if TAG in cell.metadata.get("tags", [])
     )
@@ -73,7 +75,7 @@ def read(path: Path, lesson: Lesson) -> Submission:
     if lost := [each for each, found in answers.items() if not "".join(found)]:
         remarks.append(f"the answer cells of {', '.join(lost)} are missing")
     joined = {each: "\n\n".join(found) for each, found in answers.items()}
-    return Submission(joined, {each: own.get(each, above) for each in answers}, report, remarks)
+    return Submission(joined, own, report, remarks)
 
 
 @cache

@@ -48,7 +48,7 @@ class Judge:
         self._process.join()
 
     def verdict(self, answer: str, own: Sequence[str] = (), *, seconds: float = SECONDS) -> Verdict:
-        """Judge the source of an answer, with the learner's `own` cells above it.
+        """Judge the source of an answer, with the learner's `own` cells above its check.
 
         One that takes longer than `seconds` is broken.
         """

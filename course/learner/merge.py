@@ -5,9 +5,8 @@ sources of cells, whatever JupyterLab has made of the rest: who only opened a le
 """
 
 import hashlib
-import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
@@ -113,19 +112,36 @@ def answer_in(notebook: NotebookNode, exercise: str) -> str:
 
 
 def own_cells(notebook: NotebookNode, exercise: str) -> list[str]:
-    """Return the code cells above the answer to `exercise` that the learner has added or changed; parameters apart.
+    """Return the code cells above the check of `exercise` that the learner has added or changed; parameters apart.
 
     So have they answers to the exercises above.
     """
     given = {*_given(notebook).get("cells", {}).values()}
-    above = itertools.takewhile(lambda cell: exercise_of(cell) != exercise, notebook.cells)
     return [
         cell.source
-        for cell in above
+        for cell in above_check(notebook.cells, exercise)
         if cell.cell_type == "code"
         and "parameters" not in cell.metadata.get("tags", [])
         and digest(cell) not in given
     ]
+
+
+def above_check(cells: Sequence[NotebookNode], exercise: str) -> list[NotebookNode]:
+    """Return the cells above the check of `exercise`, those that answer it apart.
+
+    Where its check does not stand below its answer, these are the cells above the answer.
+    """
+    places = [place for place, cell in enumerate(cells) if exercise_of(cell) == exercise]
+    checks = [place for place, cell in enumerate(cells) if _is_check(cell, exercise)]
+    if not places:
+        return list(cells)
+    end = next((place for place in checks if place > places[-1]), places[0])
+    return [cell for place, cell in enumerate(cells[:end]) if place not in places]
+
+
+def _is_check(cell: NotebookNode, exercise: str) -> bool:
+    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return grade_id == f"exercise-{exercise.replace('.', '-')}-check"
 
 
 def _identified(copy: NotebookNode, given: dict[str, str]) -> NotebookNode:

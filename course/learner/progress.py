@@ -131,7 +131,7 @@ def digest(answer: str) -> str:
 
 
 def judged_by(notebook: NotebookNode, exercise: str) -> str:
-    """Return the digest of what a verdict on `exercise` rests on: the answer, and the learner's own cells above it."""
+    """Return the digest of what a verdict on `exercise` rests on: answer and own cells above its check."""
     return digest("\n\n".join([*own_cells(notebook, exercise), answer_in(notebook, exercise)]))
 
 

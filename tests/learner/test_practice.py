@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 
 from course.catalog import LessonError, find
+from course.classroom import submissions
 from course.cli import practice as cli
 from course.learner import progress
 from course.learner.certificate import issue
@@ -45,6 +46,24 @@ def test_an_answer_may_use_a_cell_of_the_learners_own(mine, answer):
             nbformat.write(notebook, path)
             assert next(session.look()) == f"Exercise 01.1: {outcome}"
     assert list(issue(mine)[0]["exercises"]) == ["01.1"]
+
+
+@pytest.mark.parametrize("below", ["the answer", "the check"])
+def test_a_cell_of_the_learners_own_counts_down_to_the_check(mine, answer, below):
+    path = mine / "01_gradient_descent.ipynb"
+    answer("def mean_step(*a):\n    return helper(*a)")
+    notebook = nbformat.read(path, as_version=4)
+    [place] = [at for at, cell in enumerate(notebook.cells) if exercise_of(cell) == "01.1"]
+    grades = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells]
+    place = place if below == "the answer" else grades.index("exercise-01-1-check")
+    notebook.cells.insert(place + 1, new_code_cell(RIGHT.replace("mean_step", "helper")))
+    nbformat.write(notebook, path)
+    outcome = "right" if below == "the answer" else "broken"
+    with Session(mine, "01.1") as session:
+        assert next(session.look()) == f"Exercise 01.1: {outcome}"
+    submission = submissions.read(path, find("01"))
+    assert len(submission.own["01.1"]) == (below == "the answer")
+    assert len(submission.own["01.2"]) == 2  # the answer to 01.1, too
 
 
 def test_an_answer_may_use_the_answer_to_an_exercise_above(mine, answer):
