@@ -20,12 +20,10 @@ def once(mine: Path, text: str | None, *, hint: bool, reset: bool) -> bool:
     with practice.Session(mine, exercise) as session:
         if reset:
             print(session.reset())
-        elif hint:
-            list(session.look())
-            print(session.hint())
-        else:
-            list(session.look())
-            print("\n".join(session.lines()))
+            return False
+        session.require_answer()
+        list(session.look())
+        print(session.hint() if hint else "\n".join(session.lines()))
         return session.standing.outcome == "right"
 
 

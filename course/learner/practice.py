@@ -90,6 +90,16 @@ class Session:
         self._remember(Standing(verdict.outcome, now, hints, shown))
         yield from self.lines()
 
+    def require_answer(self) -> None:
+        """Raise LessonError where there is no answer that can be judged: its old verdict would pass for a new one."""
+        if not self.notebook.exists():
+            raise LessonError(f"{self.notebook}: there is no such notebook; course copy makes it")
+        notebook = read(self.notebook)
+        if not notebook:
+            raise LessonError(f"{self.notebook}: cannot be read as a notebook")
+        if not answer_in(notebook, self.exercise):
+            raise LessonError(f"{self.notebook}: has no answer to {self.exercise}")
+
     def lines(self) -> Iterator[str]:
         """Say how the exercise stands, with the hints that the learner has seen."""
         standing = self.standing

@@ -1,5 +1,6 @@
 # An image for JupyterHub (DockerSpawner, KubeSpawner, Zero to JupyterHub): the course, set up, for every user.
-# Build it in the folder of the course: docker build -f docs/recipes/jupyterhub.Dockerfile -t course . Not tried yet.
+# Build it in the folder of the course: docker build -f docs/recipes/jupyterhub.Dockerfile -t course . By .dockerignore it
+# holds the course alone, and nothing of a class that lies beside it. Not tried yet.
 FROM python:3.12-slim
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends bubblewrap git make \

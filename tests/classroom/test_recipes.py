@@ -3,6 +3,9 @@
 import ast
 import re
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import yaml
@@ -52,6 +55,24 @@ def test_the_image_for_jupyterhub_has_instructions_that_docker_knows_and_files_t
     assert {line.split()[0] for line in lines if not line.startswith("#")} == known
     assert (ROOT / "Makefile").exists()
     assert_callable(text)
+
+
+def test_the_image_holds_what_the_set_up_needs_and_nothing_of_a_class():
+    """By the rules of .dockerignore: the last line that fits a path decides."""
+    rules = (ROOT / ".dockerignore").read_text().split()
+    assert rules[0] == "*"
+    held = {rule.removeprefix("!") for rule in rules[1:]}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    top = {Path(path).parts[0] for path in tracked}
+    assert held <= top
+    assert {"bootstrap.py", "Makefile", "requirements.lock", "pyproject.toml"} <= held
+    assert {"course", "lessons", "notebooks", "data"} <= held
+
+
+def test_the_image_says_that_it_was_not_tried():
+    text = (RECIPES / "jupyterhub.Dockerfile").read_text()
     assert "Not tried" in text
 
 
@@ -72,6 +93,10 @@ def test_the_programs_for_clusters_are_python_and_their_commands_have_the_option
     for program in programs:
         names = {node.id for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)}
         assert "cluster" in names
+    started = re.findall(r'worker_command="(\S+)|\["args"\] = \["(\S+)"', text)
+    programs = {path.name for path in Path(sys.executable).parent.iterdir()}
+    assert len(started) == 2
+    assert all((worker or scheduler) in programs for worker, scheduler in started)
     for command, *used in re.findall(
         r"^    course (\w+) .*?(--\w+).*?(--\w+).*?(--\w+)", text, re.M
     ):

@@ -33,6 +33,26 @@ def test_a_session_judges_each_save_and_shows_hint_after_hint(mine, answer):
     assert progress.right(mine)["01_gradient_descent"] == 1
 
 
+def test_an_answer_that_is_no_longer_there_is_not_called_right(mine, answer):
+    path = mine / "01_gradient_descent.ipynb"
+    answer(RIGHT)
+    assert cli.once(mine, "01.1", hint=False, reset=False)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if exercise_of(cell) != "01.1"]
+    for content, reason in (
+        (nbformat.writes(notebook), "has no answer to 01.1"),
+        ("<<<<<<< conflict", "cannot be read as a notebook"),
+        (None, "there is no such notebook; course copy makes it"),
+    ):
+        if content:
+            path.write_text(content)
+        else:
+            path.unlink()
+        for hint in (False, True):
+            with pytest.raises(LessonError, match=f"01_gradient_descent.ipynb: {reason}"):
+                cli.once(mine, "01.1", hint=hint, reset=False)
+
+
 def test_an_answer_may_use_a_cell_of_the_learners_own(mine, answer):
     path = mine / "01_gradient_descent.ipynb"
     answer("mean_step = helper")
