@@ -37,6 +37,7 @@ def deal(units: Sequence[Unit], weeks: int) -> list[list[Unit]]:
     """
     if weeks < 1:
         raise ValueError(f"weeks = {weeks}: must be at least 1")
+    weeks = min(weeks, len(units))  # more would be empty
     minutes = [unit.minutes for unit in units]
     most = _least_fullest(minutes, weeks)
     dealt: list[list[Unit]] = []

@@ -1,14 +1,13 @@
 """The commands of a class: a variant for each student, and their grades."""
 
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from course.cli.execution import execute, finish, goes_on
-from course.cli.options import Jobs, LessonNames, Scheduler
+from course.cli.options import Due, Jobs, LessonNames, Scheduler, Start
 from course.cli.refusals import refuse
 
 Roster = Annotated[
@@ -96,10 +95,7 @@ def grade(
         Path | None,
         typer.Option(help="DIR/keys of course assign: grades what students report, too."),
     ] = None,
-    due: Annotated[
-        datetime | None,
-        typer.Option(help="Files changed later are called late: 2027-01-31T23:59:59."),
-    ] = None,
+    due: Due = None,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Of the inputs answers are tried on; by default new ones."),
@@ -184,9 +180,7 @@ def release(
 def syllabus(
     weeks: Annotated[int, typer.Option(min=1, help="How many weeks your term has.")] = 14,
     lessons: LessonNames = None,
-    start: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Its first day: 2027-02-01.")
-    ] = None,
+    start: Start = None,
     ical: Annotated[
         Path | None, typer.Option(help="Write the term to this calendar file, too; needs --start.")
     ] = None,

@@ -1,9 +1,18 @@
 """Arguments and options that several commands take, with the words that explain them."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+
+def _near(moment: datetime | None) -> datetime | None:
+    """Refuse what leaves the calendar in another time zone, or with a term after it."""
+    if moment and not 1970 <= moment.year <= 9000:
+        raise typer.BadParameter(f"{moment}: must be in the years 1970 to 9000.")
+    return moment
+
 
 LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
 LessonNames = Annotated[
@@ -48,6 +57,14 @@ Scheduler = Annotated[
         metavar="ADDRESS",
         help="A Dask scheduler, whose workers have one thread and see the same files.",
     ),
+]
+Due = Annotated[
+    datetime | None,
+    typer.Option(help="Files changed later are called late: 2027-01-31T23:59:59.", callback=_near),
+]
+Start = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Its first day: 2027-02-01.", callback=_near),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")

@@ -52,6 +52,8 @@ class Judge:
 
         One that takes longer than `seconds` is broken.
         """
+        if self._ready and not self._process.is_alive():  # by what an earlier answer left running
+            self._restart()
         if not self._ready:
             try:
                 self._connection.recv()
@@ -60,21 +62,24 @@ class Judge:
                     "broken", ("What the exercise rests on does not run here; see: course doctor",)
                 )
             self._ready = True
-        self._connection.send((answer, own))
         ended = False
         try:
+            self._connection.send((answer, own))
             if self._connection.poll(seconds):
                 return self._connection.recv()
-        except EOFError:
+        except (EOFError, OSError):
             ended = True
-        self.__exit__(None, None, None)
-        self._process, self._connection, self._ready = self._started()
+        self._restart()
         why = (
             "Your answer ended Python."
             if ended
             else f"Your answer, with the cells above that it uses, takes longer than {seconds:g} s. Does a loop end?"
         )
         return Verdict("broken", (why,))
+
+    def _restart(self) -> None:
+        self.__exit__(None, None, None)
+        self._process, self._connection, self._ready = self._started()
 
     def _started(self) -> tuple[multiprocessing.process.BaseProcess, Connection, bool]:
         """Start a process; return it, the connection to it, and that it has not said yet that it is ready."""

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from course.catalog import all_lessons
 from course.classroom.syllabus import Unit, calendar, deal, markdown
+from course.cli.main import app
 
 START = date(2027, 2, 1)
 
@@ -55,6 +57,16 @@ def test_no_week_is_left_free_while_another_has_two_lessons():
 def test_less_than_a_week_is_refused():
     with pytest.raises(ValueError, match="weeks = 0: must be at least 1"):
         deal(units(10), 0)
+
+
+def test_more_weeks_than_lessons_give_each_lesson_a_week():
+    assert [len(week) for week in deal(units(10, 10, 90), 10**9)] == [1, 1, 1]
+
+
+def test_a_term_at_the_end_of_the_calendar_is_refused():
+    refused = CliRunner().invoke(app, ["syllabus", "--start", "9999-12-01"])
+    assert refused.exit_code == 2
+    assert "9999-12-01 00:00:00: must be in the years 1970 to 9000." in refused.stderr
 
 
 def test_the_courses_own_term_names_every_lesson_with_its_objectives():

@@ -156,6 +156,14 @@ def test_answers_that_never_end_or_do_not_compile_cost_nothing_but_time():
         assert judge.verdict(RIGHT).outcome == "right"
 
 
+def test_what_an_earlier_answer_left_running_breaks_no_later_one():
+    with Judge("01.1") as judge:
+        ends_later = "import os, threading\nthreading.Timer(0.1, os._exit, [3]).start()"
+        assert judge.verdict(f"{RIGHT}\n{ends_later}").outcome == "right"
+        judge._process.join()
+        assert judge.verdict(RIGHT).outcome == "right"
+
+
 def test_an_answer_that_needs_keras_is_judged_where_keras_was_imported_before(capfd):
     with Judge("10.2") as judge:
         solution = find("10").exercises["10.2"].solution
