@@ -135,6 +135,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def on_train_begin(self, logs=None):
         if not hasattr(self, "_model"):
             raise ValueError("callbacks = run: must be a list, callbacks=[run]")
+        self.model._initial_epoch = None  # of a run that an error ended before its first epoch
         self._data: dict[str, Any] = {}
         self._settings = self._all_settings(call_of_fit())
         super().on_train_begin(logs)
@@ -215,6 +216,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         if self._resumed:  # there was no epoch left
             self._restore_history()
             self._resumed = None
+        self.model._initial_epoch = None
         super().on_train_end(logs)
         self._files.close()
         self._termination.leave()

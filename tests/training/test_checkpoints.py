@@ -192,6 +192,37 @@ def test_a_finished_run_says_so_and_can_be_lengthened_as_if_it_had_been_longer_f
     assert longer_history.history == reference[1].history
 
 
+def test_what_is_trained_after_a_finished_run_begins_at_its_own_first_epoch(tmp_path):
+    fit(tmp_path / "first", epochs=2)
+    model, _, _ = fit(tmp_path / "first", epochs=2)
+    assert model.fit(*TRAINING, epochs=1, verbose=0).epoch == [0]
+    fit(tmp_path / "first", epochs=2)
+    second = Checkpoints(tmp_path / "second", monitor="loss")
+    data = shuffled(second)
+    assert model.fit(**data, epochs=3, verbose=0, callbacks=[second]).epoch == [0, 1, 2]
+
+
+def test_a_finished_run_that_an_error_ended_leaves_no_first_epoch_behind(tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            raise ArithmeticError
+
+    fit(tmp_path / "first", epochs=2)
+    model, _, run = fit(tmp_path / "first", epochs=2)
+    data = shuffled(run)
+    with pytest.raises(ArithmeticError):
+        model.fit(
+            **data,
+            epochs=2,
+            validation_data=VALIDATION,
+            verbose=0,
+            callbacks=[run, Fail()],
+        )
+    second = Checkpoints(tmp_path / "second", monitor="loss")
+    data = shuffled(second)
+    assert model.fit(**data, epochs=3, verbose=0, callbacks=[second]).epoch == [0, 1, 2]
+
+
 def test_the_same_model_and_callback_go_on_after_an_interruption(tmp_path, reference):
     with pytest.raises(Killed) as killed:
         fit(tmp_path, epochs=3, kill=(1, 2))
