@@ -22,6 +22,7 @@ from course.training.checkpoint_files import CheckpointError, CheckpointFolder, 
 from course.training.memory import Memory
 from course.training.programs import check_data, check_program
 from course.training.settings import (
+    VERSION,
     call_of_fit,
     changed_unnoted,
     check_changes,
@@ -250,7 +251,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             "stopped": self.model.stop_training,
             "steps": self.params["steps"],
             "settings": self._settings,
-            "version": 2,
+            "version": VERSION,
             "machine": fingerprint(),
         }
         self._files.save(position, state, best=self._best.position)

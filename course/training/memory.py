@@ -21,15 +21,6 @@ from course.training.checkpoint_files import CheckpointError
 from course.training.restoring import DICTIONARIES, FACTORIES, SEQUENCES, Restoring, short
 
 ATOMS = (type(None), bool, int, float, str)
-SCAFFOLDING = {
-    "_model",
-    "params",
-    "_tracker",
-    "_auto_config",
-    "_eval_epoch_iterator",
-    "build",
-    "quantize",
-} | {*("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes")}
 CONTAINERS = (*SEQUENCES.values(), dict)
 CONFIGURED = (keras.optimizers.Optimizer, keras.losses.Loss)
 LARGE = 1 << 16  # bytes from which on an array is saved only if it has changed
@@ -139,7 +130,8 @@ class Memory:
         """Follow the attributes of an object; those of its own are its content."""
         frameworks = objects.framework_names(type(value))  # type: ignore[arg-type]
         attributes = objects.attributes(value)
-        foreign = frameworks | SCAFFOLDING
+        scaffolding = objects.scaffolding(value)
+        foreign = frameworks | scaffolding
         own = {name: part for name, part in attributes.items() if name not in foreign}
         if objects.is_from(type(value), objects.FRAMEWORKS) and not isinstance(
             value, keras.callbacks.Callback
@@ -150,7 +142,7 @@ class Memory:
                 name: self._take(part, _at(place, name)) for name, part in own.items()
             }
         for name, part in attributes.items():
-            if name not in own and name not in SCAFFOLDING and not name.startswith("_self_"):
+            if name not in own and name not in scaffolding and not name.startswith("_self_"):
                 self._search(part, _at(place, name))
 
     def _search(self, value: Any, place: str) -> None:
@@ -192,7 +184,14 @@ class Memory:
             return self._take_dictionary(value, place)
         state = objects.generator_state(value)
         if state is not None:
-            return {"kind": "generator", "type": type(value).__name__, "state": state}
+            seed = objects.seed_state(value)
+            return {"kind": "generator", "type": type(value).__name__, "state": state, "seed": seed}
+        if objects.is_read_up(value):
+            self._refuse(
+                place,
+                f"{objects.describe(value)} cannot be saved, since nobody can ask how far it has been read",
+                "hold the data and a number of your own, and make it where it is read",
+            )
         self._enter(value, place)
         return self._reference(value, place)
 
@@ -309,11 +308,8 @@ class Memory:
         description = self.descriptions[place] = objects.describe(value)
         if objects.is_found_by_name(value):
             return {"kind": "named", "module": value.__module__, "name": value.__qualname__}
-        if (
-            self._begin
-            and not objects.is_variable(value)
-            and not self._begin.has(value, place, description)
-        ):
+        may_be_new = self._begin and not objects.is_variable(value)
+        if may_be_new and not self._is_as_at_begin(value, place):
             self._refuse(
                 place,
                 f"{description} came there during training, and a resumed run would not have it",
@@ -321,11 +317,13 @@ class Memory:
             )
         return {"kind": "there", "place": place, "is": type(value).__qualname__}
 
-    def has(self, value: Any, place: str, description: str) -> bool:
+    def _is_as_at_begin(self, value: Any, place: str) -> bool:
         """Whether there was at `place` what stands for `value` in a new process, too."""
-        if isinstance(value, types.BuiltinMethodType):  # of which no description tells the object
-            return self._objects.get(place) == value
-        return self.descriptions.get(place) == description
+        begin: Any = self._begin
+        there = begin._objects.get(place)
+        if isinstance(value, types.MethodType | types.BuiltinMethodType):
+            return type(there) is type(value) and there == value  # no description tells the object
+        return begin.descriptions.get(place) == self.descriptions[place]
 
     def _refuse(self, place: str, what: str, cure: str) -> None:
         raise CheckpointError(f"{place}: {what}; {cure}")
@@ -351,6 +349,8 @@ class Memory:
             if kind in ("set", "frozenset"):  # in an order of their own in each process
                 items.sort()
             return f"{kind}({', '.join(items)})"
+        if kind == "generator":  # the seed of its children is put back, whatever it was
+            return repr({name: part for name, part in saved.items() if name != "seed"})
         return repr(saved)
 
     def _there(self, place: str) -> Any:

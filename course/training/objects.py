@@ -45,6 +45,15 @@ UNCHANGING = (
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, np.dtype, np.ufunc),
     *(tf.DType, tf.TensorShape, tf.TypeSpec, tf.data.Dataset, keras.KerasTensor, keras.DTypePolicy),
 )
+SCAFFOLDING_OF_CALLBACKS = frozenset({"_model", "params"})
+SCAFFOLDING_OF_FRAMEWORKS = frozenset(
+    {
+        *("_tracker", "_auto_config", "_eval_epoch_iterator", "build", "quantize"),
+        *("_nodes", "_nodes_by_depth", "_operations_by_depth", "_inbound_nodes", "_outbound_nodes"),
+    }
+)
+TABLES = (tf.lookup.experimental.MutableHashTable, tf.lookup.experimental.DenseHashTable)
+COMPOSITE_TENSORS = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 
 
 def fingerprint(array: np.ndarray) -> str:
@@ -84,7 +93,10 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
     """Give one of `attributes` another value."""
     if isinstance(value, types.FunctionType) and name in _cells(value):
         _cells(value)[name].cell_contents = new
-    elif not isinstance(value, functools.partial | types.MethodType | types.BuiltinMethodType):
+    elif isinstance(value, functools.partial):
+        parts = attributes(value) | {name: new}
+        value.__setstate__((*parts.values(), vars(value)))  # type: ignore[attr-defined]
+    elif not isinstance(value, types.MethodType | types.BuiltinMethodType):
         try:
             setattr(value, name, new)
         except AttributeError:  # a frozen dataclass refuses its own content, too
@@ -126,6 +138,19 @@ def is_framework_object(value: Any) -> bool:
 
 def is_of_the_user(value: Any) -> bool:
     return hasattr(value, "__dict__") and not is_from(type(value), LIBRARIES)
+
+
+def is_read_up(value: Any) -> bool:
+    """Whether an object of TensorFlow hides how far it has been read: iterators, queues, arrays of tensors."""
+    has_a_place = hasattr(type(value), "__next__") and is_framework_object(value)
+    return has_a_place or isinstance(value, tf.queue.QueueBase | tf.TensorArray)
+
+
+def scaffolding(value: Any) -> frozenset[str]:
+    """Return the attributes in which Keras itself keeps what every process makes again."""
+    if isinstance(value, keras.callbacks.Callback):
+        return SCAFFOLDING_OF_CALLBACKS
+    return SCAFFOLDING_OF_FRAMEWORKS if is_framework_object(value) else frozenset()
 
 
 @functools.cache
@@ -181,6 +206,18 @@ def is_plain(value: Any) -> bool:
     if make is not copyreg.__newobj__:  # type: ignore[attr-defined]
         return False
     return arguments == (type(value),) and items is None and pairs is None
+
+
+def seed_state(value: Any) -> dict[str, Any] | None:
+    """Return what the children of one of NumPy's generators follow from, and how many it has."""
+    source = getattr(getattr(value, "bit_generator", value), "seed_seq", None)
+    return source.state if type(source) is np.random.SeedSequence else None
+
+
+def set_seed(value: Any, state: dict[str, Any]) -> None:
+    """Have a generator's next children be those that follow from this state."""
+    source = getattr(value, "bit_generator", value)
+    source.__setstate__((source.state, np.random.SeedSequence(**state)))
 
 
 def generator_state(value: Any) -> Any:
@@ -239,12 +276,29 @@ def describe(value: Any) -> str:
     if isinstance(value, types.FunctionType):
         digest = "" if is_from(value, LIBRARIES) else f" ({_digest(value.__code__)})"
         return f"the function {value.__qualname__}{digest}"
+    if isinstance(value, types.MethodType):
+        return f"the method {getattr(value.__func__, '__qualname__', describe(value.__func__))}"
     if isinstance(value, types.BuiltinMethodType) and attributes(value):
         return f"the method {value.__qualname__}"  # its repr has an address
     if isinstance(value, UNCHANGING):
         return f"{value!r:.200}"
     kind = type(value)
-    return f"an object of the class {kind.__module__}.{kind.__qualname__}"
+    said = f"an object of the class {kind.__module__}.{kind.__qualname__}"
+    if isinstance(value, (*TABLES, *COMPOSITE_TENSORS)):
+        return f"{said} ({_digest_of_tensors(value)})"
+    return said
+
+
+def _digest_of_tensors(value: Any) -> str:
+    """Return what tells apart the contents of tables, which have no order, or of tensors made of several."""
+    if isinstance(value, TABLES):
+        keys, values = (each.numpy() for each in value.export())
+        pairs = zip(keys, values, strict=True)
+        parts = sorted(f"{key}: {fingerprint(np.asarray(each))}" for key, each in pairs)
+    else:
+        tensors = tf.nest.flatten(value, expand_composites=True)
+        parts = [fingerprint(np.asarray(each)) for each in tensors if hasattr(each, "__array__")]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
 
 
 @functools.cache

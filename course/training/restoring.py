@@ -52,6 +52,8 @@ class Restoring:
             new = np.array(saved["array"]) if kind == "array" else tf.constant(saved["array"])
         elif kind == "generator":
             new = objects.generator_in(saved["type"], saved["state"], now)
+            if saved.get("seed"):  # earlier versions did not note it
+                objects.set_seed(new, saved["seed"])
         elif kind in ("tuple", "frozenset"):
             new = self._put_unchangeable(saved, now, place)
         else:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import io
 import itertools
+import math
 import os
 import random
 import threading
@@ -235,6 +236,21 @@ class Generators(Odd):
         return drawn + float(keras.random.uniform([], seed=self.keras))
 
 
+class Children(Odd):
+    """Draws by new generators, which follow from a seed and from how many there are: no state of its own changes."""
+
+    def __init__(self):
+        super().__init__()
+        self.parent = np.random.default_rng(1)
+        self.other = np.random.default_rng(2)
+        self.source = np.random.PCG64(3)
+        self.spawn = self.other.spawn
+
+    def remember(self, loss):
+        drawn = self.parent.spawn(1)[0].random() + self.spawn(2)[1].random()
+        return drawn + np.random.Generator(self.source.spawn(1)[0]).random()
+
+
 class GlobalGenerators(Odd):
     def __init__(self):
         super().__init__()
@@ -266,6 +282,72 @@ class Aliases(Odd):
         self.losses.append(loss)
         self.array[len(self.same) % 3] += loss
         return sum(self.same) + self.array @ [1, 2, 3] + self.constant[7]
+
+
+class NamesOfKeras(Odd):
+    """Has an object with names that Keras uses in callbacks and layers for its own purposes."""
+
+    def __init__(self):
+        super().__init__()
+        self.average = Record()
+        self.average.params = [0.0]
+        self.average.build = 0
+        self.average._model = {"seen": 0}
+        self.build = 0
+
+    def remember(self, loss):
+        self.build += 1
+        self.average.params[0] += loss
+        self.average.build += 1
+        self.average._model["seen"] += 2
+        return (
+            self.average.params[0] / (self.average.build + self.average._model["seen"]) + self.build
+        )
+
+
+class Bound(Odd):
+    """Binds a method anew at each step, to what it is bound to already, and a function to other arguments."""
+
+    def __init__(self):
+        super().__init__()
+        self.losses = []
+        self.scale = np.ones(3)
+        self.rebind(7)
+
+    def rebind(self, seen):
+        self.note = self.note_loss
+        self.rate = functools.partial(np.multiply, 0.5, self.scale, dtype="float64")
+        self.count = functools.partial(sum, [1.0, 2.0], start=seen)
+        self.power = functools.partial(math.pow if seen > 20 else pow, 0.5, seen / 10)
+
+    def note_loss(self, loss):
+        self.losses.append(loss)
+
+    def remember(self, loss):
+        self.note(loss)
+        self.rebind(self.count())
+        self.scale += loss
+        return sum(self.losses) + self.rate()[0] + self.count() + self.power()
+
+
+class Chosen(Odd):
+    """Takes one method after another of a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.choices = [self.first, self.second]
+        self.choose = self.choices[0]
+
+    def first(self):
+        self.choose = self.choices[1]
+        return 1
+
+    def second(self):
+        self.choose = self.choices[0]
+        return 2
+
+    def remember(self, loss):
+        return loss + self.choose()
 
 
 class Large(Odd):
@@ -321,6 +403,7 @@ KINDS = [
     KerasMetric,
 ]
 KINDS += [Generators, GlobalGenerators, Aliases, Large, LargeRarely]
+KINDS += [Children, NamesOfKeras, Bound, Chosen]
 
 
 def test_callbacks_remember_after_a_kill_wherever_they_hold_it(tmp_path):
@@ -387,6 +470,46 @@ def with_attribute(make, *, change=lambda callback: None):
     return Callback
 
 
+class Phases(keras.callbacks.Callback):
+    """Warms up for one epoch, and decays from then on."""
+
+    def __init__(self):
+        super().__init__()
+        self.phase = self.warm_up
+
+    def warm_up(self):
+        self.phase = self.decay
+        return 0.1
+
+    def decay(self):
+        return 0.5 * float(self.model.optimizer.learning_rate)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.phase()
+
+
+def replaced(make):
+    """A callback whose attribute is made of the one before it, at each epoch."""
+
+    class Callback(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.part = make(None)
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.part = make(self.part)
+
+    return Callback
+
+
+def counted(table=None):
+    if not table:
+        return tf.lookup.experimental.MutableHashTable(tf.int64, tf.int64, 0)
+    key = tf.constant(1, tf.int64)
+    table.insert(key, table.lookup(key) + 1)
+    return table
+
+
 def appended(thing):
     return with_attribute(lambda: None, change=lambda callback: callback.history.append(thing()))
 
@@ -441,6 +564,28 @@ class Record:
         (
             appended(lambda: tf.Variable(1.0)),
             r"attribute history\[4\]: this variable was made during training",
+        ),
+        (Phases, r"attribute phase: the method Phases\.decay came there during training"),
+        (
+            replaced(lambda old: old * 2.0 if old else tf.sparse.from_dense([0.0, 1.0])),
+            r"attribute part: .*SparseTensor \(\w+\) came there during training",
+        ),
+        (
+            replaced(lambda old: tf.ragged.constant([[1.0], [2.0 if old is None else 3.0, 4.0]])),
+            r"attribute part: .*RaggedTensor \(\w+\) came there during training",
+        ),
+        (replaced(counted), r"attribute part: .*MutableHashTable \(\w+\) came there during"),
+        (
+            with_attribute(lambda: iter(tf.data.Dataset.range(9))),
+            r"history\[3\]: .*OwnedIterator cannot be saved.*how far.*make it where it is read",
+        ),
+        (
+            with_attribute(tf.data.Dataset.range(9).as_numpy_iterator),
+            r"history\[3\]: .*NumpyIterator cannot be saved, since nobody",
+        ),
+        (
+            with_attribute(lambda: tf.queue.FIFOQueue(3, tf.float32)),
+            r"history\[3\]: .*FIFOQueue cannot be saved, since nobody",
         ),
         (
             appended(lambda: lambda: 1),
@@ -581,10 +726,48 @@ def test_two_optimizers_go_on_with_their_memories(tmp_path, build):
         )
 
 
+class Seen(keras.layers.Layer):
+    """Counts its training steps under a name that Keras gives to what callbacks are told."""
+
+    def __init__(self):
+        super().__init__()
+        self.params = {"seen": 0}
+
+    def call(self, inputs, training=False):
+        self.params["seen"] += training
+        return inputs * (1 + self.params["seen"] / 10)
+
+
+def seeing():
+    model = keras.Sequential([keras.Input((3,)), Seen(), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.05), "mse", run_eagerly=True)
+    return model
+
+
+class Constant(keras.callbacks.Callback):
+    """Holds what training could change, and does not."""
+
+    def __init__(self):
+        super().__init__()
+        keys = tf.constant(["a", "b"])
+        self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, 0)
+        self.table.insert(keys, [1, 2])
+        values = tf.lookup.KeyValueTensorInitializer(keys, tf.constant([1, 2], tf.int64))
+        self.fixed = tf.lookup.StaticHashTable(values, 0)
+        self.sparse = tf.sparse.from_dense([0.0, 1.0])
+        self.ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
+        self.words = keras.layers.StringLookup()
+        self.words.adapt(np.array(["a", "b", "a"]))
+
+
+def test_tables_and_tensors_of_several_parts_that_do_not_change_are_taken(tmp_path):
+    assert_resumes(tmp_path, callbacks=lambda: [Constant()])
+
+
 @pytest.mark.parametrize(
     "model",
-    [counting, stateful_lstm, with_layer(Unseeded), scaled],
-    ids=["attributes", "stateful", "unseeded", "optimizer in an optimizer"],
+    [counting, seeing, stateful_lstm, with_layer(Unseeded), scaled],
+    ids=["attributes", "names of Keras", "stateful", "unseeded", "optimizer in an optimizer"],
 )
 def test_a_model_remembers_after_a_kill(tmp_path, model):
     data = (
