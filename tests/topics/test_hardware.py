@@ -1,4 +1,6 @@
 import math
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -112,6 +114,11 @@ def test_the_least_time_of_a_kernel_counts(monkeypatch):
     ticks = iter([10.0, 13.0, 20.0, 21.0, 30.0, 32.0])
     monkeypatch.setattr(hardware, "CLOCK", lambda: next(ticks))
     assert hardware.fastest({"a": Kernel(lambda: None, 1, 1)}, 3) == {"a": 1.0}
+
+
+def test_a_clock_that_says_it_is_finer_than_its_tick_is_not_taken():
+    assert hardware.clock("win32") is time.perf_counter
+    assert hardware.CLOCK is hardware.clock(sys.platform)
 
 
 def test_the_units_of_the_file_are_powers_of_a_thousand():
