@@ -25,9 +25,12 @@ NAME = re.compile(r"epoch-(\d+)-batch-(\d+)-([0-9a-f]{16})\.npz")
 # Keys that stand for what JSON has not.
 ARRAY = "<array>"
 TUPLE = "<tuple>"
+ITEMS = "<items>"
 
 # The folders that this process holds, with what their lock files were: folders may be deleted and made anew.
 _locks: dict[Path, tuple[FileLock, os.stat_result]] = {}
+# What threads of this process are writing, by folder: whoever opens a folder again has to wait for it.
+_writes: dict[Path, Future[None]] = {}
 
 
 class CheckpointError(RuntimeError):
@@ -63,13 +66,13 @@ class CheckpointFolder:
         self.path = Path(folder)
         self.keep = keep
         self._writer = ThreadPoolExecutor(max_workers=1) if asynchronous else None
-        self._pending: Future[None] | None = None
 
     def open(self) -> None:
         """Take the folder for this process and clear away what a kill has left half written."""
         try:
             make_folder(self.path)
             _lock(self.path)
+            self._wait_for_earlier()
             for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
         except OSError as error:
@@ -113,16 +116,22 @@ class CheckpointFolder:
         self.wait()
         arrays = _flat(state)
         if self._writer:
-            self._pending = self._writer.submit(self._write, position, arrays, best)
+            writing = self._writer.submit(self._write, position, arrays, best)
+            _writes[self.path.resolve()] = writing
         else:
             self._write(position, arrays, best)
 
     def wait(self) -> None:
         """Return when nothing is being written any more. Raises CheckpointError if the write failed."""
-        pending = self._pending
-        self._pending = None
-        if pending:
-            pending.result()
+        if writing := _writes.pop(self.path.resolve(), None):
+            writing.result()
+
+    def _wait_for_earlier(self) -> None:
+        """Return when a training that was broken off writes no more; warn if its last write failed."""
+        try:
+            self.wait()
+        except CheckpointError as error:
+            warnings.warn(f"{error}; training goes on from the newest of them", stacklevel=2)
 
     def close(self) -> None:
         """Finish the write that is under way and let other processes in."""
@@ -235,6 +244,9 @@ def _flat(state: dict[str, Any]) -> dict[str, np.ndarray]:
 
 def _take_out(arrays: dict[str, np.ndarray], value: Any, place: str) -> Any:
     if isinstance(value, dict):
+        if any(not isinstance(key, str) or key in (ARRAY, TUPLE, ITEMS) for key in value):
+            pairs = [[key, part] for key, part in value.items()]
+            return {ITEMS: _take_out(arrays, pairs, place)}
         return {key: _take_out(arrays, part, f"{place}/{key}") for key, part in value.items()}
     if isinstance(value, list | tuple):
         parts = [_take_out(arrays, part, f"{place}/{index}") for index, part in enumerate(value)]
@@ -262,6 +274,8 @@ def _nested(text: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
                 # NumPy reads bfloat16 back as two bytes without meaning.
                 array = array.view(value["dtype"])
             return array[()] if "scalar" in value else array
+        if ITEMS in value:
+            return dict(value[ITEMS])
         return tuple(value[TUPLE]) if TUPLE in value else value
 
     return json.loads(text, object_hook=put_back)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -34,6 +35,7 @@ STATE = {
     },
     "best": 0.1 + 0.2,
     "history": [1, -1e-300, math.inf, None, True, "ä"],
+    "keys": {1: 0.5, (0, "a"): {None: [2.5]}, "<items>": 1, "<tuple>": {"<array>": 3}},
     "nested": ({"scalar": np.float32(0.1)}, [np.int64(-(2**60))], ()),
 }
 
@@ -244,6 +246,64 @@ def test_a_background_write_that_fails_is_reported_by_the_next_save_and_at_the_e
         with pytest.raises(CheckpointError, match="epoch 4"):
             folder.close()
     assert folder.newest().state["epoch"] == 1
+
+
+class FirstWaits:
+    """NumPy's `savez`, whose first call writes a part and waits for `go_on`."""
+
+    def __init__(self, error=None):
+        self.has_begun = threading.Event()
+        self.go_on = threading.Event()
+        self.error = error
+        self.savez = np.savez
+
+    def __call__(self, file, **arrays):
+        if not self.has_begun.is_set():
+            self.has_begun.set()
+            assert self.go_on.wait(300)
+            if self.error:
+                raise self.error
+        self.savez(file, **arrays)
+
+
+def test_a_folder_opened_again_waits_for_the_write_of_a_training_that_was_broken_off(
+    tmp_path, monkeypatch
+):
+    first = CheckpointFolder(tmp_path, keep=3, asynchronous=True)
+    again = CheckpointFolder(tmp_path, keep=3, asynchronous=True)
+    first.open()
+    writing = FirstWaits()
+    monkeypatch.setattr(np, "savez", writing)
+    first.save(Position(1, 0), STATE, best=None)
+    assert writing.has_begun.wait(300)
+    wait = again.wait
+    monkeypatch.setattr(again, "wait", lambda: (writing.go_on.set(), wait()))
+    again.open()
+    left = list(tmp_path.glob("*.partial"))
+    writing.go_on.set()
+    again.save(Position(2, 0), STATE, best=None)
+    again.close()
+    assert left == []
+    assert [path.name[:10] for path in sorted(tmp_path.glob("*.npz"))] == [
+        "epoch-0001",
+        "epoch-0002",
+    ]
+
+
+def test_a_failed_write_of_a_training_that_was_broken_off_is_a_warning_to_the_next(
+    tmp_path, monkeypatch
+):
+    folder = CheckpointFolder(tmp_path, keep=3, asynchronous=True)
+    folder.open()
+    writing = FirstWaits(OSError(28, "No space left on device"))
+    writing.go_on.set()
+    monkeypatch.setattr(np, "savez", writing)
+    folder.save(Position(1, 0), STATE, best=None)
+    with pytest.warns(UserWarning, match="No space left.*goes on from the newest of them"):
+        folder.open()
+    folder.save(Position(2, 0), STATE, best=None)
+    folder.close()
+    assert folder.newest().position == (2, 0)
 
 
 def test_a_background_write_keeps_the_state_of_the_moment_of_saving(tmp_path):
