@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Real
+from numbers import Number, Real
 from typing import Any
 
 import numpy as np
@@ -118,11 +118,12 @@ def alike(found: Any, expected: Any) -> bool:
             return False
         return all(alike(found[key], value) for key, value in expected.items())
     if isinstance(expected, Set):
-        return (
-            not isinstance(found, Mapping)
-            and np.iterable(found)
-            and {*map(_key, found)} == {*map(_key, expected)}
-        )
+        if isinstance(found, Mapping) or not np.iterable(found):
+            return False
+        try:
+            return {*map(_key, found)} == {*map(_key, expected)}
+        except TypeError:  # a list of lists, which no set can hold
+            return False
     if isinstance(expected, str) or expected is None or found is None:
         return type(found) is type(expected) and found == expected
     if isinstance(expected, list) and _ragged(expected):
@@ -135,8 +136,10 @@ def alike(found: Any, expected: Any) -> bool:
         return np.shape(found) == np.shape(expected) and (
             _near(found, expected) or np.allclose(found, expected, atol=1e-5, equal_nan=True)
         )
-    except (TypeError, ValueError):  # texts, or rows of different lengths
+    except ValueError:  # rows of different lengths
         return False
+    except TypeError:  # texts, or whole numbers too large for NumPy's own
+        return np.array_equal(np.array(found, object), np.array(expected, object))
 
 
 def _near(found: Any, expected: Any) -> bool:
@@ -250,7 +253,13 @@ def _behavior(pairs: list[tuple[Any, Any]]) -> str:
 
 
 def _factor(found: np.ndarray, expected: np.ndarray) -> str:
-    used = np.isfinite(expected) & (abs(expected) > 1e-3)
+    """Say in words what all numbers have in common; of a factor or shift only if it holds where 0 is right, too."""
+
+    def holds(right: np.ndarray) -> bool:
+        return np.allclose(found[finite], right[finite], rtol=1e-4, atol=1e-5)
+
+    finite = np.isfinite(expected)
+    used = finite & (abs(expected) > 1e-3)
     if not used.any():
         return ""
     if np.allclose(found, found[0]):
@@ -259,11 +268,11 @@ def _factor(found: np.ndarray, expected: np.ndarray) -> str:
         return "It says True where False is right, and False where True is."
     ratio = found[used] / expected[used]
     shift = found[used] - expected[used]
-    if np.allclose(ratio, -1):
+    if np.allclose(ratio, -1) and holds(-expected):
         return "The sign is turned: it always returns minus what is right."
-    if np.allclose(ratio, ratio[0], rtol=1e-4):
+    if np.allclose(ratio, ratio[0], rtol=1e-4) and holds(ratio[0] * expected):
         return f"It always returns {ratio[0]:.4g} times what is right."
-    if np.allclose(shift, shift[0], rtol=1e-4):
+    if np.allclose(shift, shift[0], rtol=1e-4) and holds(expected + shift[0]):
         return f"It is always {abs(shift[0]):.4g} too {'large' if shift[0] > 0 else 'small'}."
     return ""
 
@@ -307,6 +316,10 @@ def _kind(value: Any) -> str:
         return "a set"
     if isinstance(value, list) and _ragged(value):
         return f"a list of {len(value)}"
+    if inspect.isroutine(value):
+        return "a function"
+    if np.ndim(value) == 0 and not isinstance(value, Number | np.generic | np.ndarray):
+        return f"an object of the class {type(value).__name__}"
     if np.ndim(value) == 0:
         return "one number"
     return f"an array of shape {np.shape(value)}"
