@@ -1,7 +1,7 @@
 """Which epoch of a training run is the best so far, by the value that is monitored."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from course.training.checkpoint_files import CheckpointError, Position
@@ -31,8 +31,27 @@ class Best:
     def note(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Note an epoch if its logs make it the best."""
         value = logs.get(self._monitor, math.nan)
-        if not math.isnan(value) and self._is_better(value):
+        try:
+            is_number = not math.isnan(value)
+        except TypeError:
+            raise CheckpointError(
+                f"monitor = {self._monitor!r}: must be a number in every epoch, not {value!r:.80}"
+            ) from None
+        if is_number and self._is_better(value):
             self.noted = {"epoch": epoch, "value": value}
+
+    def resume(self, state: Mapping[str, Any], *, has: Callable[[Position], bool]) -> None:
+        """Note what a checkpoint's state does; by another monitor, the best epoch whose checkpoint there still is."""
+        self.noted = state["best"]
+        settings = state["settings"]
+        if all(settings.get(name) == text for name, text in self.settings.items()):
+            return
+        self.noted = None
+        values = state["history"].get(self._monitor, [])
+        if len(values) == len(state["epochs"]):  # else nobody knows to which epochs they belong
+            for epoch, value in zip(state["epochs"], values, strict=True):
+                if has(Position(epoch + 1, 0)):
+                    self.note(epoch + 1, {self._monitor: value})
 
     def _is_better(self, value: float) -> bool:
         if not self.noted:

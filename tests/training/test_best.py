@@ -20,6 +20,36 @@ def test_the_best_epoch_is_the_first_with_the_least_or_greatest_value(mode, epoc
     assert best.settings == {"monitor": "'val_loss'", "mode": repr(mode)}
 
 
+STATE = {
+    "best": {"epoch": 2, "value": 1.0},
+    "settings": {"monitor": "'loss'", "mode": "'min'"},
+    "epochs": [0, 1, 2, 3],
+    "history": {"loss": [3.0, 1.0, 2.0, 1.5], "score": [0.4, 0.1, 0.3, 0.2], "mae": [7.0]},
+}
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "noted"),
+    [
+        ("loss", "min", {"epoch": 2, "value": 1.0}),
+        ("loss", "max", {"epoch": 3, "value": 2.0}),
+        ("score", "max", {"epoch": 3, "value": 0.3}),
+        ("mae", "min", None),  # whose epochs nobody knows
+        ("new", "min", None),
+    ],
+)
+def test_by_another_monitor_the_best_is_that_of_the_checkpoints_there_are(monitor, mode, noted):
+    best = Best(monitor, mode)
+    best.resume(STATE, has=lambda position: position.epoch > 1)
+    assert best.noted == noted
+
+
+@pytest.mark.parametrize("value", [None, "high", [0.5]])
+def test_a_value_that_is_no_number_is_refused(value):
+    with pytest.raises(CheckpointError, match=r"^monitor = 'score': must be a number in every"):
+        Best("score", "max").note(1, {"score": value})
+
+
 @pytest.mark.parametrize(
     ("monitor", "logs", "validates"),
     [
