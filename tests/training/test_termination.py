@@ -47,7 +47,7 @@ def test_a_process_that_is_told_to_end_saves_its_batch_and_ends_by_the_signal(tm
     process.terminate()
     output, _ = process.communicate("go on\n", timeout=300)
     assert process.returncode == -signal.SIGTERM
-    assert output.endswith("SIGTERM; training is saved and ends\n")
+    assert output.endswith("SIGTERM; training is saved\n")
     newest = CheckpointFolder(tmp_path, keep=3, asynchronous=False).newest()
     assert newest.position == (0, 2)  # where no save was due
 
@@ -144,11 +144,73 @@ def test_after_an_error_and_after_training_the_signal_does_what_it_did(tmp_path,
     for folder in ("failed", "failed again"):
         with pytest.raises(ArithmeticError):
             fit(tmp_path / folder, Signal("batch 1", error=ArithmeticError("nan")))
-    assert signal.getsignal(signal.SIGTERM).__self__._before is told  # nothing of the first is kept
+    assert signal.getsignal(signal.SIGTERM).before is told  # nothing of the first is kept
     with pytest.raises(Told):
         signal.raise_signal(signal.SIGTERM)
     fit(tmp_path / "ended")
     assert signal.getsignal(signal.SIGTERM) is told
+
+
+class Chain(keras.callbacks.Callback):
+    """Puts a handler over the one that there is, and calls that one: as libraries do."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def on_train_begin(self, logs=None):
+        self.before = signal.signal(signal.SIGTERM, self.handle)
+
+    def handle(self, number, frame):
+        self.count += 1
+        assert self.count < 9
+        self.before(number, frame)
+
+
+def test_the_signal_ends_training_where_another_handler_stands_over_the_own(tmp_path, told, capsys):
+    """Once more after an error, with what both have left in place."""
+    with pytest.raises(Told):
+        fit(tmp_path / "first", Chain(), Signal("batch 1"))
+    assert capsys.readouterr().out.count("SIGTERM") == 1
+    with pytest.raises(Told):
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(Told):
+        fit(tmp_path / "second", Chain(), Signal("batch 1"))
+    newest = CheckpointFolder(tmp_path / "second", keep=3, asynchronous=False).newest()
+    assert newest.position == (1, 2)
+
+
+def test_a_second_fit_of_one_model_and_callback_ends_though_handlers_of_the_first_are_left(told):
+    calls = []
+    termination = Termination(lambda: True)
+    termination.watch()
+    below = signal.getsignal(signal.SIGTERM)
+
+    def over(number, frame):
+        calls.append(number)
+        below(number, frame)
+
+    signal.signal(signal.SIGTERM, over)
+    termination.watch()
+    signal.raise_signal(signal.SIGTERM)
+    assert (termination.asked, calls) == (True, [])
+    with pytest.raises(Told):
+        termination.end()
+    assert calls == [signal.SIGTERM]
+
+
+def test_where_the_signal_is_only_noted_training_goes_on_and_each_signal_is_saved(
+    tmp_path, whole, capsys
+):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        result = fit(tmp_path, Signal("batch 1"), Signal("validation"))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [signal.SIGTERM] * 2
+    assert capsys.readouterr().out.count("SIGTERM; training is saved\n") == 2
+    np.testing.assert_equal(result, whole)
 
 
 def test_a_signal_that_is_ignored_stays_ignored_and_other_threads_leave_it_alone(told):
