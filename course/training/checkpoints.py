@@ -19,13 +19,16 @@ from course.training.backend import need_tensorflow
 from course.training.batches import by_epoch, by_seed
 from course.training.best import Best
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
+from course.training.data_memory import DataMemory
 from course.training.memory import Memory
 from course.training.programs import check_data, check_program
 from course.training.settings import (
     VERSION,
     call_of_fit,
+    callbacks_of_fit,
     changed_unnoted,
     check_changes,
+    check_constancy,
     check_options,
     chosen_rates,
     compared,
@@ -33,6 +36,7 @@ from course.training.settings import (
     differences,
     model_settings,
     name_callbacks,
+    with_built_layers,
 )
 from course.training.state import (
     capture,
@@ -58,8 +62,8 @@ class Checkpoints(keras.callbacks.CallbackList):
     Callbacks that remember something belong into its list, so that their memory is saved too. A number as
     `save_freq` saves after every so many batches as well. The last `keep` checkpoints stay in the folder, and the
     one with the best `monitor` ("min": the least) at an epoch's end. With `asynchronous=True` training waits for a
-    copy in memory only. After SIGTERM, which clusters send before they kill, the batch under way is the last: its state
-    is saved, and the process ends.
+    copy in memory only. After SIGTERM, which clusters send before they kill, the state is saved at the end of the batch
+    under way, and the signal does what it did before: by default, the process ends.
 
     What is saved is exact. All that model, callbacks and data hold is asked for (see `course.training.memory` and
     `course.training.programs`); what cannot be saved is refused when training begins, or at the first save, by its
@@ -101,8 +105,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best = Best(monitor, mode)
-        self._begun_with: tuple[Any, dict[str, str]] = (None, {})  # data of Python, their settings
-        self._termination = Termination(lambda: call_of_fit().get("self") is self.model)
+        self._data = DataMemory()
+        self._model_begin: dict[str, str] = {}
+        self._termination = Termination(lambda: self in callbacks_of_fit())
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None
 
@@ -137,20 +142,14 @@ class Checkpoints(keras.callbacks.CallbackList):
         if not hasattr(self, "_model"):
             raise ValueError("callbacks = run: must be a list, callbacks=[run]")
         self.model._initial_epoch = None  # of a run that an error ended before its first epoch
-        self._data: dict[str, Any] = {}
         self._settings = self._all_settings(call_of_fit())
         super().on_train_begin(logs)
         self._best.noted = None
         self._files.open()
         self._note_begin()
-        self._data_begin = Memory(self._data)
-        if self._begun_with[0] is not self._data.get("data"):  # a second `fit` finds them changed
-            self._begun_with = self._data.get("data"), self._data_begin.settings
-        self._settings |= self._begun_with[1]
-        data = self._data_begin.descriptions
-        if not self._fresh.keys() & data.keys():  # a second `fit` finds them in training
-            self._fresh |= data
+        self._settings |= self._data.begin(self._fresh)
         self._checked: set[str] = set()
+        self._awaits_build = not self.model.built
         self._resumed = self._files.newest()
         if self._resumed:
             self._resume(*self._resumed)
@@ -183,6 +182,10 @@ class Checkpoints(keras.callbacks.CallbackList):
         if done <= self._done:
             self._end_if_asked()
             return
+        if self._awaits_build:  # the first batch has built it, and that is no change
+            self._awaits_build = False
+            now = model_settings(self.model)
+            self._model_begin = with_built_layers(self._model_begin, now)
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
         if not self.model.stop_training and (self._is_due(done) or self._termination.asked):
@@ -199,6 +202,10 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._save(Position(epoch + 1, 0), logs)
         self._end_if_asked()
 
+    def on_test_begin(self, logs=None):
+        self._data.begin_validation()
+        super().on_test_begin(logs)
+
     def _is_due(self, done: int) -> bool:
         """Whether `save_freq` asks for a save after so many batches of an epoch."""
         if self.save_freq == "epoch":
@@ -210,7 +217,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Answer SIGTERM, once all is saved; what is printed is flushed, since the process may end in a moment."""
         if self._termination.asked:
             self._files.wait()
-            print(f"{self._files.path}: SIGTERM; training is saved and ends", flush=True)
+            print(f"{self._files.path}: SIGTERM; training is saved", flush=True)
             self._termination.end()
 
     def on_train_end(self, logs=None):
@@ -226,7 +233,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         """Save the state; `logs` is what the History of fit, which comes after this callback, has still to learn."""
         self._files.wait()  # before the copy: never two of them in memory
         self._check_build()
-        self._check_constancy()
+        check_constancy(self._model_begin, model_settings(self.model))
         memory = self._walk(begin=self._begin)
         for function in (self.model.train_function, self.model.test_function):
             check_program(function, memory, self._checked)
@@ -241,8 +248,8 @@ class Checkpoints(keras.callbacks.CallbackList):
                 },
                 "optimizers": memory.built_for,
             },
-            "data": self._data_content,
-            "moved": self._moved,
+            "data": self._data.content,
+            "moved": self._data.moved,
             "random": self._random,
             "random_now": random_state(),
             "epochs": epochs,
@@ -255,21 +262,6 @@ class Checkpoints(keras.callbacks.CallbackList):
             "machine": fingerprint(),
         }
         self._files.save(position, state, best=self._best.position)
-
-    def _check_constancy(self) -> None:
-        """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
-        now = model_settings(self.model)
-        # To be built, as the first save finds it, is no change.
-        if not self._begin_is_built and not self._checked:
-            self._model_begin = now
-        changes = differences(self._model_begin, now)
-        # Learning rates are saved.
-        texts = [text for name, text in changes.items() if not name.endswith("learning_rate")]
-        if texts:
-            raise CheckpointError(
-                f"{'; '.join(texts)}: there when training began, here by now. A resumed run would not have "
-                "such a change; make it before `fit`, or in a second run"
-            )
 
     def _check_build(self) -> None:
         """Raise CheckpointError for variables of the model that a resumed run could not make before its first step."""
@@ -298,9 +290,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _note_epoch(self) -> None:
         """Keep what the data of an epoch follow from, for checkpoints within it."""
         self._random = random_state()
-        data = Memory(self._data, begin=self._data_begin, fresh=self._fresh)
-        self._data_content = data.content
-        self._moved = list(differences(self._begun_with[1], data.settings))
+        self._data.note_epoch()
 
     def _resume(self, path: Path, position: Position, state: dict[str, Any]) -> None:
         if "settings" not in state:
@@ -317,8 +307,12 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
         self._meant = self._compare_settings(state)
         self._restore(metrics=False)
-        self._data_begin.put_back(state["data"], keep=self._meant)
-        self._best.noted = state["best"]
+        self._data.put_back(state["data"], keep=self._meant)
+        self._best.resume(state, has=lambda position: self._files.find(position) is not None)
+        if position.epoch == 0 and call_of_fit().get("initial_epoch"):  # Keras takes 0 for none
+            raise CheckpointError(
+                f"{path}: training goes on in the first epoch; call `fit` without initial_epoch"
+            )
         finished = state["stopped"] or position.epoch >= self.params["epochs"]
         self.model._initial_epoch = self.params["epochs"] if finished else position.epoch
         outcome = "training had already finished" if finished else "training goes on"
@@ -345,8 +339,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _all_settings(self, call: dict[str, Any]) -> dict[str, str]:
         """Return the settings of this run; a second `fit` finds model and callbacks already trained."""
         self._validates = call.get("validation_data") is not None
-        if isinstance(call.get("x"), keras.utils.PyDataset):
-            self._data = {"data": call["x"]}
+        self._data.take(call)
         check_data(call, own=self._epoch)
         self._model_begin = model_settings(self.model)
         if getattr(self, "_model_settings", (None,))[0] is not self.model:

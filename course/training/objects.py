@@ -208,8 +208,8 @@ def is_plain(value: Any) -> bool:
     return arguments == (type(value),) and items is None and pairs is None
 
 
-def seed_state(value: Any) -> dict[str, Any] | None:
-    """Return what the children of one of NumPy's generators follow from, and how many it has."""
+def seed_state(value: Any) -> Any:
+    """Return what the children of one of NumPy's generators follow from, and how many it has; None for others."""
     source = getattr(getattr(value, "bit_generator", value), "seed_seq", None)
     return source.state if type(source) is np.random.SeedSequence else None
 

@@ -33,6 +33,7 @@ COMPILE = ("loss", "loss_weights", "metrics", "weighted_metrics")
 VERSION = 3  # of what checkpoints hold
 UNTOLD = "an object of the class builtins.method"  # what versions before 3 said of every method
 SINCE_VERSION_2 = ("order fast_fit seed", "order set_random_seed", "data: ")
+SINCE_VERSION_3 = ("validation data: ",)
 IRRELEVANT = {
     "name",
     "registered_name",
@@ -83,6 +84,12 @@ def model_settings(model: keras.Model) -> dict[str, str]:
     return _without_names(settings, names)
 
 
+def with_built_layers(begin: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    """Return the settings that a model began with, those of its layers as they are now that it is built."""
+    layers = {name: text for name, text in now.items() if name.startswith("layer ")}
+    return layers | {name: text for name, text in begin.items() if not name.startswith("layer ")}
+
+
 def data_settings(call: dict[str, Any]) -> dict[str, str]:
     """Return the settings in the arguments of a call of `fit`: the data, how they are dealt, and their weights."""
     settings: dict[str, str] = {}
@@ -130,6 +137,11 @@ def call_of_fit() -> dict[str, Any]:
     return {}
 
 
+def callbacks_of_fit() -> list[keras.callbacks.Callback]:
+    """Return the callbacks of the `fit` that is under way, if any."""
+    return getattr(call_of_fit().get("callbacks"), "callbacks", [])
+
+
 def differences(there: dict[str, str], here: dict[str, str]) -> dict[str, str]:
     """Return what is to be told of each setting that differs, by its name."""
     texts = {}
@@ -164,15 +176,28 @@ def check_changes(
     return frozenset(changes)
 
 
+def check_constancy(begin: dict[str, str], now: dict[str, str]) -> None:
+    """Raise CheckpointError for a setting of the model that training has changed: it is not saved."""
+    # Learning rates are saved.
+    changes = differences(begin, now)
+    texts = [text for name, text in changes.items() if not name.endswith("learning_rate")]
+    if texts:
+        raise CheckpointError(
+            f"{'; '.join(texts)}: there when training began, here by now. A resumed run would not have "
+            "such a change; make it before `fit`, or in a second run"
+        )
+
+
 def compared(state: dict[str, Any], here: dict[str, str], *, source: Path) -> dict[str, str]:
     """Return the settings of the checkpoint `state` that those of this run are compared with.
 
     What training has moved in the data is put back, so it need not be as it was at the beginning.
     """
     there = state["settings"]
-    if "version" not in state:
-        there = completed(there, here, source=source)
-    if state.get("version", 1) < 3:
+    version = state.get("version", 1)
+    since = SINCE_VERSION_3 if version == 2 else (*SINCE_VERSION_2, *SINCE_VERSION_3)
+    if version < VERSION:
+        there = completed(there, here, since, source=source)
         there = {
             name: here.get(name, text) if text == UNTOLD else text for name, text in there.items()
         }
@@ -189,17 +214,19 @@ def changed_unnoted(
     return frozenset(name for name in of_data if any(is_meant(name, each) for each in changed))
 
 
-def completed(there: dict[str, str], here: dict[str, str], *, source: Path) -> dict[str, str]:
-    """Return the settings of a checkpoint of version 1, which noted no seed of `fit` and nothing that data hold.
+def completed(
+    there: dict[str, str], here: dict[str, str], since: tuple[str, ...], *, source: Path
+) -> dict[str, str]:
+    """Return the settings of an earlier version's checkpoint, which noted none whose name begins as in `since`.
 
-    What it lacks is taken to be as it is now, and a line says so; what data hold is put back from the checkpoint.
+    What it lacks is taken to be as it is now, and a line says so; what training data hold is put back from it.
     """
-    lacking = {name: here[name] for name in here if name.startswith(SINCE_VERSION_2)}
+    lacking = {name: here[name] for name in here if name.startswith(since)}
     if lacking:
         names = ", ".join(lacking)
         print(
-            f"{source}: saved by an earlier version, without {names}: an order is taken to be as now, what data hold "
-            "is put back"
+            f"{source}: saved by an earlier version, without {names}: an order is taken to be as now, and so are "
+            "validation data; what training data hold is put back"
         )
     return there | lacking
 

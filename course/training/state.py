@@ -6,7 +6,7 @@ What else model and callbacks remember is found by `course.training.memory`.
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -65,11 +65,22 @@ def check_logs(logs: Mapping[str, Any]) -> None:
     """Raise CheckpointError, which names it, for a value of an epoch's logs that no history can be saved with."""
     savable = (type(None), bool, int, float, str, np.generic, np.ndarray)
     for name, value in logs.items():
-        for part in keras.tree.flatten(value):
+        for part in _parts(value):
             if not isinstance(part, savable):
                 raise CheckpointError(
                     f"logs[{name!r}]: a {type(part).__name__} cannot be saved; put in a number, as by float(...)"
                 )
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """Give what is in nested containers, the keys of dictionaries too."""
+    if isinstance(value, dict):
+        yield from _parts([*value.items()])
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _parts(part)
+    else:
+        yield value
 
 
 def history_with(

@@ -353,6 +353,7 @@ class Logs(keras.callbacks.Callback):
     ("make", "message"),
     [
         (lambda model: model.optimizer.learning_rate, r"logs\['rate'\]: a \w*Variable cannot be"),
+        (lambda _: {frozenset([1]): 0.5}, r"logs\['rate'\]: a frozenset cannot be saved"),
         (lambda _: {"now": [tf.constant(1.0)]}, r"logs\['rate'\]: a EagerTensor cannot be saved"),
     ],
 )
@@ -375,9 +376,49 @@ def test_numbers_arrays_and_lists_in_the_logs_come_back(tmp_path):
             X, X[:, :2], shuffle=False, epochs=epochs, verbose=0, callbacks=[run]
         ).history
 
-    values = [1, None, "text", np.float32(0.5), {"matrix": np.eye(2)}, (True,)]
+    values = [
+        1,
+        None,
+        "text",
+        np.float32(0.5),
+        {"matrix": np.eye(2)},
+        (True,),
+        {0: 0.5, (1, 2): 0.25},
+    ]
     train(1)
     np.testing.assert_equal(train(1)["rate"], [values])
+
+
+@pytest.mark.parametrize("value", [None, np.array([0.5, 0.25]), "high"])
+def test_a_monitored_value_that_is_no_number_is_refused_by_its_name(tmp_path, value):
+    model = sequential()
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(tmp_path, [Logs(lambda _: value)], monitor="rate")
+    with pytest.raises(CheckpointError, match=r"monitor = 'rate': must be a number in every epoch"):
+        model.fit(X, X[:, :2], shuffle=False, verbose=0, callbacks=[run])
+
+
+def test_a_first_epoch_of_ones_own_is_refused_where_keras_would_take_it_for_the_one_under_way(
+    tmp_path, reference
+):
+    def train(initial_epoch, *callbacks):
+        keras.utils.set_random_seed(1)
+        model = functional()
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile("sgd", loss, run_eagerly=True)
+        run = Checkpoints(tmp_path, monitor="loss", save_freq=2)
+        return model.fit(
+            **{**shuffled(run), "initial_epoch": initial_epoch},
+            epochs=3,
+            verbose=0,
+            callbacks=[run, *callbacks],
+        )
+
+    with pytest.raises(Killed):
+        train(0, Kill(0, 3))
+    with pytest.raises(CheckpointError, match=r"goes on in the first epoch.*without initial_epoch"):
+        train(2)
+    assert train(0).epoch == [0, 1, 2]
 
 
 def orders(run, data, model):

@@ -349,6 +349,106 @@ def test_a_method_that_training_binds_to_another_object_is_refused(tmp_path):
         fit_noisy(tmp_path, Noisy(), run=run)
 
 
+def fit_validated(folder, data, *, kill=False):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(folder, save_freq=1)
+    callbacks = [run, *([KillLater()] if kill else [])]
+    given = {"x": run.shuffled(X, Y, batch_size=8, seed=1), "shuffle": False}
+    return model.fit(
+        **given, validation_data=data, epochs=4, verbose=0, callbacks=callbacks
+    ).history
+
+
+class KillLater(Kill):
+    """Within the third epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_epoch_begin(self.epoch)
+
+
+def test_what_validation_data_of_python_remember_is_put_back_and_compared(tmp_path):
+    whole = fit_validated(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_validated(tmp_path, Noisy(), kill=True)
+    assert list(tmp_path.glob("epoch-0002-batch-000001*"))
+    with pytest.raises(
+        CheckpointError, match=r"validation data: attribute noise: 0\.1 there, 0\.5"
+    ):
+        fit_validated(tmp_path, Noisy(0.5))
+    assert fit_validated(tmp_path, Noisy()) == whole
+
+
+def test_validation_by_the_training_data_themselves_is_refused_where_they_change(tmp_path):
+    def train(data, folder):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        run = Checkpoints(folder)
+        given = {"validation_data": data, "shuffle": False, "epochs": 2, "verbose": 0}
+        return model.fit(data, **given, callbacks=[run]).epoch
+
+    class Still(Noisy):
+        def __getitem__(self, batch):
+            return X[:8], Y[:8]
+
+        def on_epoch_end(self):
+            pass
+
+    assert train(Still(), tmp_path / "still") == [0, 1]
+    with pytest.raises(CheckpointError, match=r"validation data: they are the training data them"):
+        train(Noisy(), tmp_path / "moves")
+
+
+def test_a_checkpoint_from_before_validation_data_were_noted_goes_on_and_says_so(tmp_path, capsys):
+    whole = fit_validated(tmp_path / "whole", Noisy(0.0))
+    with pytest.raises(Killed):
+        fit_validated(tmp_path, Noisy(0.0), kill=True)
+    (newest,) = tmp_path.glob("epoch-0002-batch-000001*")
+    state = read(newest).state
+    state["version"] = 2
+    state["data"] = {}
+    state["settings"] = {
+        name: text for name, text in state["settings"].items() if not name.startswith("validation")
+    }
+    folder = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
+    folder.save(Position(2, 1), state, best=None)
+    assert fit_validated(tmp_path, Noisy(0.0)) == whole
+    assert "without validation data: attribute noise, validation data" in capsys.readouterr().out
+
+
+class Holding(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.step = self.on_epoch_end
+
+
+def test_a_checkpoint_from_before_methods_were_told_apart_goes_on(tmp_path):
+    def train(epochs):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        run = Checkpoints(tmp_path, [Holding()], monitor="loss")
+        data = run.shuffled(X, Y, batch_size=8, seed=1)
+        return model.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=[run]).epoch
+
+    train(1)
+    (newest,) = tmp_path.glob("epoch-0001*")
+    state = read(newest).state
+    name = "callback Holding: attribute step"
+    assert state["settings"][name] == "the method Callback.on_epoch_end"
+    state["settings"][name] = "an object of the class builtins.method"
+    folder = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
+    folder.save(Position(1, 0), state, best=None)
+    with pytest.raises(CheckpointError, match=r"step: an object of .* there, the method Callback"):
+        train(2)
+    folder.save(Position(1, 0), state | {"version": 2}, best=None)
+    assert train(2) == [0, 1]
+
+
 def test_data_of_a_checkpoint_from_before_they_were_compared_go_on_and_it_is_said(tmp_path, capsys):
     whole = fit_noisy(tmp_path / "whole", Noisy())
     with pytest.raises(Killed):
@@ -457,6 +557,48 @@ def test_a_setting_that_training_itself_changes_is_refused_at_the_next_save(tmp_
             verbose=0,
             callbacks=[run],
         )
+
+
+@pytest.mark.parametrize("moment", ["on_epoch_begin", "on_epoch_end"])
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda model: setattr(model.optimizer, "clipnorm", 0.1),
+            r"optimizer\.clipnorm: None there",
+        ),
+        (
+            lambda model: setattr(model.layers[0], "trainable", False),
+            r"layer \d \(Dense\)\.trainable: True there",
+        ),
+    ],
+)
+def test_a_model_that_the_first_batch_builds_may_not_change_after_it(
+    tmp_path, eager, moment, change, told
+):
+    def step(epoch, logs=None):
+        if epoch == (moment == "on_epoch_begin"):
+            change(model)
+
+    callback = keras.callbacks.Callback()
+    setattr(callback, moment, step)
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.layers.Dense(2), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=eager, jit_compile=False)
+    run = Checkpoints(tmp_path, monitor="loss")
+    data = run.shuffled(X, Y, batch_size=8, seed=1)
+    with pytest.raises(CheckpointError, match=f"{told}.*when training began"):
+        model.fit(data, epochs=3, shuffle=False, verbose=0, callbacks=[callback, run])
+
+
+def test_by_another_monitor_that_is_asked_for_the_best_epoch_is_another(killed):
+    changed = ["mode"]
+    fit(killed, monitor="loss", mode="max", changed=changed)
+    newest = CheckpointFolder(killed, keep=9, asynchronous=False).newest()
+    losses = newest.state["history"]["loss"]
+    assert newest.state["best"] == {"epoch": 1 + losses.index(max(losses)), "value": max(losses)}
+    assert max(losses) == losses[0] > min(losses)
 
 
 def test_a_misspelt_monitor_is_told_at_the_end_of_the_first_epoch(tmp_path):
