@@ -9,6 +9,7 @@ import keras
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.memory import Memory
+from course.training.python_functions import PythonFunctions
 from course.training.settings import differences
 
 
@@ -35,6 +36,7 @@ class DataMemory:
         if self._are_one:
             self._data.pop("validation data", None)
         self._validation = {}
+        self._functions = PythonFunctions([*given.values()])
 
     def begin(self, fresh: dict[str, str]) -> dict[str, str]:
         """Note the data as training finds them and return their settings; add to `fresh` what a new process has."""
@@ -50,6 +52,7 @@ class DataMemory:
 
     def note_epoch(self) -> None:
         """Keep what the data of an epoch follow from. Raises CheckpointError for what cannot be put back."""
+        self._functions.check()
         data = Memory(self._data, begin=self._begin, fresh=self._fresh)
         self.content = data.content
         self.moved = list(differences(self._begun_with[1], data.settings))

@@ -39,7 +39,7 @@ def check_program(function: Any, memory: Memory, checked: set[str]) -> None:
                     f"model: its steps use the variable {variable.name}, which neither model nor callbacks hold, so "
                     "that it would not be saved; make it an attribute of the model"
                 )
-        for operation in _operations(program.graph):
+        for operation in operations(program.graph):
             if _is_random(operation):
                 raise CheckpointError(
                     f"model: its steps draw random numbers by {operation.op} ({operation.name}), whose state cannot "
@@ -104,19 +104,24 @@ def check_pipeline(dataset: tf.data.Dataset, *, own: tf.Variable) -> None:
             raise CheckpointError(
                 f"data: {name} has another order in every epoch, which cannot be saved; {cure}"
             )
+        if name == "CacheDataset" and any(_reads(before, own) for before in _steps(step)):
+            raise CheckpointError(
+                f"data: {name} keeps the order of the first epoch for all, and a resumed run would keep another; cache "
+                "before the order is made, in the function that you give to `each_epoch`"
+            )
         seeds = [getattr(step, f"_{seed}", 1) for seed in ("seed", "seed2")]
         if not any(map(int, seeds)):
             raise CheckpointError(
                 f"data: {name} has no seed, so that no run is like another; give it one"
             )
-        for program in _functions(step):
+        for program in functions(step):
             for variable in program.graph.variables:
                 if variable is not own:
                     raise CheckpointError(
                         f"data: {name} uses the variable {variable.name}, which runs ahead of training; put a random "
                         f"layer into the model, or {cure}"
                     )
-            for operation in _operations(program.graph):
+            for operation in operations(program.graph):
                 unseeded = not any(operation.attr[seed].i for seed in SEEDS & operation.attr.keys())
                 if unseeded and _is_random(operation):
                     raise CheckpointError(
@@ -138,10 +143,10 @@ def pipeline_fingerprint(dataset: tf.data.Dataset) -> str:
             for value in keras.tree.flatten(held)
             if isinstance(value, tf.Tensor)
         ]
-        for program in _functions(step):
-            operations = _operations(program.graph)
-            parts += [operation.op for operation in operations]
-            parts += [operation.attr["value"].tensor for operation in operations]
+        for program in functions(step):
+            found = operations(program.graph)
+            parts += [operation.op for operation in found]
+            parts += [operation.attr["value"].tensor for operation in found]
             parts += [tensor_fingerprint(value) for value in program.captured_inputs]
     return fingerprint(np.frombuffer(repr(parts).encode(), "uint8")).split()[-1]
 
@@ -176,7 +181,7 @@ def _is_random(operation: Any) -> bool:
     )
 
 
-def _operations(graph: Any) -> list[Any]:
+def operations(graph: Any) -> list[Any]:
     """All operations in a graph, and in the functions that these call."""
     definition = graph.as_graph_def()
     nodes = list(definition.node)
@@ -185,11 +190,26 @@ def _operations(graph: Any) -> list[Any]:
     return nodes
 
 
+def _reads(step: Any, own: tf.Variable) -> bool:
+    """Whether a step of a pipeline reads the variable `own`."""
+    return any(
+        variable is own for program in functions(step) for variable in program.graph.variables
+    )
+
+
+def uncached_steps(dataset: Any) -> Iterator[Any]:
+    """Give the steps of a pipeline that run in every epoch: none before a cache."""
+    yield dataset
+    if type(dataset).__name__.strip("_") != "CacheDataset":
+        for before in dataset._inputs():
+            yield from uncached_steps(before)
+
+
 def _steps(dataset: Any) -> Iterator[Any]:
     yield dataset
     for before in dataset._inputs():
         yield from _steps(before)
 
 
-def _functions(step: Any) -> list[Any]:
+def functions(step: Any) -> list[Any]:
     return [wrapper.function for wrapper in step._functions()]

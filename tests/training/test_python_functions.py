@@ -1,0 +1,150 @@
+"""Pipelines that call Python: what remembers nothing resumes bit for bit, the rest is refused by its name."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from course.training.checkpoint_files import CheckpointError
+from course.training.checkpoints import Checkpoints
+
+X = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+Y = X[:, :1]
+SCALE = 2.0
+NOISE = np.random.default_rng(1)
+SPECS = (tf.TensorSpec((8, 3)), tf.TensorSpec((8, 1)))
+
+
+class Killed(BaseException):
+    """What stands in for SIGKILL within one process."""
+
+
+class Kill(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 2):
+            raise Killed
+
+
+def fit(folder, make, *callbacks):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(folder, monitor="loss", save_freq=2)
+    data = make(run)
+    return model.fit(data, epochs=3, shuffle=False, verbose=0, callbacks=[run, *callbacks]).history
+
+
+def generated(rows):
+    return lambda run: tf.data.Dataset.from_generator(rows, output_signature=SPECS)
+
+
+def mapped(function, call=tf.numpy_function):
+    def make(run):
+        def changed(x, y):
+            return tf.ensure_shape(call(function, [x], tf.float32), (8, 3)), y
+
+        return run.shuffled(X, Y, batch_size=8, seed=1).map(changed)
+
+    return make
+
+
+def noise(x):
+    return x + NOISE.normal(size=x.shape).astype("float32")
+
+
+def plain_rows():
+    own = np.random.default_rng(1)
+    for batch in range(3):
+        rows = own.integers(0, 24, 8)
+        yield X[rows] * SCALE, Y[rows] + batch
+
+
+def noisy_rows():
+    for x, y in plain_rows():
+        yield noise(x), y
+
+
+def in_a_closure():
+    generator = np.random.default_rng(1)
+    return lambda x: x + generator.normal(size=np.shape(x)).astype("float32")
+
+
+class Rows:
+    """Batches whose number is counted from epoch to epoch."""
+
+    def __init__(self):
+        self.seen = 0
+
+    def __call__(self):
+        for x, y in plain_rows():
+            self.seen += 1
+            yield x * self.seen, y
+
+    def rows(self):
+        yield from self()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [mapped(lambda x: x * SCALE), mapped(lambda x: x * SCALE, tf.py_function)],
+    ids=["NumPy", "eager"],
+)
+def test_functions_that_remember_nothing_are_taken(tmp_path, make):
+    whole = fit(tmp_path / "whole", make)
+    with pytest.raises(Killed):
+        fit(tmp_path / "killed", make, Kill())
+    assert fit(tmp_path / "killed", make) == whole
+
+
+def test_a_generator_that_remembers_nothing_is_taken(tmp_path):
+    assert len(fit(tmp_path, generated(plain_rows))["loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (generated(noisy_rows), r"noisy_rows\.globals\.NOISE"),
+        (generated(Rows()), r"Rows\.function\.seen"),
+        (generated(Rows().rows), r"Rows\.rows\.function\.__self__\.seen"),
+        (mapped(noise), r"noise\.globals\.NOISE"),
+        (mapped(in_a_closure()), r"<lambda>\.function\.generator"),
+        (mapped(in_a_closure(), tf.py_function), r"<lambda>\.function\.generator"),
+    ],
+)
+def test_a_function_that_changes_what_it_holds_is_refused_by_the_end_of_the_first_epoch(
+    tmp_path, make, name
+):
+    with pytest.raises(CheckpointError, match=f"the function .*{name}.*: changes .*PyDataset"):
+        fit(tmp_path, make)
+    assert not list(tmp_path.glob("epoch-0001*"))
+
+
+def test_a_cache_is_taken_before_the_order_is_made_and_refused_after_it(tmp_path):
+    def before(run):
+        data = tf.data.Dataset.from_tensor_slices((X, Y)).cache()
+        return run.each_epoch(lambda seed: data.shuffle(24, seed=seed).batch(8), seed=1)
+
+    whole = fit(tmp_path / "whole", before)
+    with pytest.raises(Killed):
+        fit(tmp_path / "killed", before, Kill())
+    assert fit(tmp_path / "killed", before) == whole
+    with pytest.raises(CheckpointError, match="data: CacheDataset keeps the order of the first"):
+        fit(tmp_path / "after", lambda run: run.shuffled(X, Y, batch_size=8, seed=1).cache())
+
+
+def test_above_a_cache_a_function_runs_in_the_first_epoch_alone_and_may_draw(tmp_path):
+    def make(run):
+        data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(8)
+        draw = in_a_closure()
+        return data.map(lambda x, y: (tf.numpy_function(draw, [x], tf.float32), y)).cache()
+
+    def shaped(run):
+        return make(run).map(lambda x, y: (tf.ensure_shape(x, (8, 3)), y))
+
+    whole = fit(tmp_path / "whole", shaped)
+    with pytest.raises(Killed):
+        fit(tmp_path / "killed", shaped, Kill())
+    assert fit(tmp_path / "killed", shaped) == whole
