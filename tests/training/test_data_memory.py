@@ -1,0 +1,108 @@
+"""Validation data of Python with a memory: put back, compared, or refused."""
+
+import keras
+import numpy as np
+import pytest
+
+from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
+from course.training.checkpoints import Checkpoints
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(16, 3)).astype("float32")
+Y = rng.normal(size=(16, 1)).astype("float32")
+
+
+class Killed(BaseException):
+    """What stands in for SIGKILL within one process."""
+
+
+class Kill(keras.callbacks.Callback):
+    """Breaks training off within the third epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 2:
+            raise Killed
+
+
+class Noisy(keras.utils.PyDataset):
+    """Adds noise and changes at each epoch what it holds, as an order of its own."""
+
+    def __init__(self, noise=0.1):
+        super().__init__()
+        self.noise = noise
+        self.generator = np.random.default_rng(1)
+        self.epochs = 0
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, batch):
+        rows = slice(8 * batch, 8 * batch + 8)
+        return X[rows] + self.noise * self.generator.normal(size=(8, 3)), Y[rows]
+
+    def on_epoch_end(self):
+        self.epochs += 1
+
+
+def fit_validated(folder, data, *, kill=False):
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    run = Checkpoints(folder, save_freq=1)
+    callbacks = [run, *([Kill()] if kill else [])]
+    given = {"x": run.shuffled(X, Y, batch_size=8, seed=1), "shuffle": False}
+    return model.fit(
+        **given, validation_data=data, epochs=4, verbose=0, callbacks=callbacks
+    ).history
+
+
+def test_what_validation_data_of_python_remember_is_put_back_and_compared(tmp_path):
+    whole = fit_validated(tmp_path / "whole", Noisy())
+    with pytest.raises(Killed):
+        fit_validated(tmp_path, Noisy(), kill=True)
+    assert list(tmp_path.glob("epoch-0002-batch-000001*"))
+    with pytest.raises(
+        CheckpointError, match=r"validation data: attribute noise: 0\.1 there, 0\.5"
+    ):
+        fit_validated(tmp_path, Noisy(0.5))
+    assert fit_validated(tmp_path, Noisy()) == whole
+
+
+def test_validation_by_the_training_data_themselves_is_refused_where_they_change(tmp_path):
+    def train(data, folder):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        run = Checkpoints(folder)
+        given = {"validation_data": data, "shuffle": False, "epochs": 2, "verbose": 0}
+        return model.fit(data, **given, callbacks=[run]).epoch
+
+    class Still(Noisy):
+        def __getitem__(self, batch):
+            return X[:8], Y[:8]
+
+        def on_epoch_end(self):
+            pass
+
+    assert train(Still(), tmp_path / "still") == [0, 1]
+    with pytest.raises(CheckpointError, match=r"validation data: they are the training data them"):
+        train(Noisy(), tmp_path / "moves")
+
+
+def test_a_checkpoint_from_before_validation_data_were_noted_goes_on_and_says_so(tmp_path, capsys):
+    whole = fit_validated(tmp_path / "whole", Noisy(0.0))
+    with pytest.raises(Killed):
+        fit_validated(tmp_path, Noisy(0.0), kill=True)
+    (newest,) = tmp_path.glob("epoch-0002-batch-000001*")
+    state = read(newest).state
+    state["version"] = 2
+    state["data"] = {}
+    state["settings"] = {
+        name: text for name, text in state["settings"].items() if not name.startswith("validation")
+    }
+    folder = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
+    folder.save(Position(2, 1), state, best=None)
+    assert fit_validated(tmp_path, Noisy(0.0)) == whole
+    assert "without validation data: attribute noise, validation data" in capsys.readouterr().out
