@@ -89,6 +89,29 @@ def test_worked_cells_run_that_change_what_an_answer_uses(change):
     assert ran("def f():\n    return kept", above=above)["f"]() == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "spread = max(kept.copy()) + slow()",
+        "pairs = {kept: slow() for kept in [1, 2]}",
+        "print([len(kept) for kept in [[1]]], slow())",
+    ],
+)
+def test_worked_cells_do_not_run_that_only_read_what_an_answer_uses(reading):
+    above = f"kept = [1]\ndef slow(): raise SystemExit\n{reading}"
+    assert ran("def f():\n    return kept", above=above)["f"]() == [1]
+    assert ran(f"{ANSWER}mine = len(kept)", above=above)["f"]() == 1
+
+
+def test_a_function_of_a_learner_changes_what_it_is_given_also_where_its_value_is_kept():
+    own = [
+        "kept = [1]",
+        "def train(given):\n    given.append(2)\n    return 3",
+        "history = train(kept)",
+    ]
+    assert ran("def f():\n    return kept", own=own)["f"]() == [1, 2]
+
+
 def test_what_takes_long_is_not_run_for_a_line_that_tries_an_answer_out():
     above = "class Model:\n    def fit(self): self.fitted = True\nmodel = Model()\nhistory = model.fit()"
     assert "history" not in ran(f"{ANSWER}print(f(), model)", above=above)

@@ -17,6 +17,33 @@ if TYPE_CHECKING:
 
 ANY = "*"  # of `from module import *`: any name may be among them
 OWN = {"solution", "check", "helper", "wrong"}
+CHANGING = {  # methods that change what they are called on, also where their value is kept: `last = kept.pop()`
+    *(
+        "add",
+        "append",
+        "clear",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "remove",
+        "setdefault",
+        "shuffle",
+        "sort",
+    ),
+    *(
+        "update",
+        "adapt",
+        "assign",
+        "compile",
+        "fill",
+        "fit",
+        "load_weights",
+        "partial_fit",
+        "set_weights",
+    ),
+    *("train", "train_on_batch", "update_state"),
+}
 
 
 def namespace(source: "Source", exercise: str) -> dict[str, Any]:
@@ -123,19 +150,34 @@ def _made(*statements: ast.stmt) -> set[str]:
 def _touched(*statements: ast.stmt, fixed: Collection[str], freely: bool = False) -> set[str]:
     """Return the names that statements bind or change, as `table[0] = 1` does; ANY if nobody can tell.
 
-    A call changes the name whose method it is, if that is not `fixed`: `last = kept.pop()`. With `freely`, one whose
-    value is thrown away changes fixed names and its arguments as well: `np.random.seed(1)`, `shuffle(kept)`.
+    A method changes the name that it is called on, if that is not `fixed` and the call's value is thrown away, or the
+    method is one of CHANGING. With `freely`, any method does, and a function changes its arguments:
+    `history = train(model)`. One whose value is thrown away then changes fixed names, too: `np.random.seed(1)`.
     """
     found = _made(*statements)
-    for node in _run_at_once(ast.Module([*statements], [])):
+    nodes = [*_run_at_once(ast.Module([*statements], []))]
+    thrown_away = {node.value for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
             found.add(ANY)
-        elif freely and isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            found |= _root(node.value.func) | _changed_arguments(node.value, fixed)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            found |= _root(node.func).difference(fixed)
-        elif isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+        elif isinstance(node, ast.Call):
+            found |= _changed_by(node, fixed, freely=freely, thrown_away=node in thrown_away)
+        elif isinstance(node, ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load):
             found |= _root(node)
+    return found
+
+
+def _changed_by(
+    call: ast.Call, fixed: Collection[str], *, freely: bool, thrown_away: bool
+) -> set[str]:
+    """Return the names that a call changes; see `_touched`."""
+    found: set[str] = set()
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if method and (thrown_away or freely or method in CHANGING):
+        found |= _root(call.func).difference(() if freely and thrown_away else fixed)
+    is_function = isinstance(call.func, ast.Name) and call.func.id not in vars(builtins)
+    if method == "shuffle" or (freely and (thrown_away or is_function)):
+        found |= _changed_arguments(call, fixed)
     return found
 
 
