@@ -8,6 +8,8 @@ notebook handed out, and a notebook that is there is left as it is.
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from course import claims
 from course.catalog import Lesson
 from course.classroom.roster import Student
-from course.files import write_whole
+from course.files import set_aside, write_whole
 from course.learner.merge import handed_out
 from course.runs.folder import FolderError
 from course.runs.records import Job, Record
@@ -36,10 +38,14 @@ down what it printed for each of these results, with the digits that it printed.
 
 @dataclass(frozen=True)
 class Variant:
-    """What one student's notebook is made with: the command's options, its parameters, the results it asks for."""
+    """What one student's notebook is made with: the command's options, its parameters, the results it asks for.
+
+    `code` is a sum over the lesson's code at the time: of other code, neither notebook nor key would be the same.
+    """
 
     course: str
     full: bool
+    code: str
     values: dict[str, Any]  # of parameters, `fast` among them
     asked: dict[str, str]  # in words, by the result's name
 
@@ -82,16 +88,24 @@ class Assignment:
         """Return whether a notebook is there that is not as it would be written."""
         return self.notebook.exists() and self.notebook.read_bytes() != self.text().encode()
 
+    def is_of_older_code(self) -> bool:
+        """Return whether the lesson has other code by now, so that notebook and key cannot be made as they were."""
+        return self.variant.code != _code(self.lesson)
+
     def write(self, *, replace: bool) -> None:
         """Write the notebook where there is none, or it is to be replaced, and keep its variant.
 
-        At no moment does a notebook stand beside the key or the variant of another.
+        At no moment does a notebook stand beside the key or the variant of another. One that is replaced and differs is
+        kept as NAME.kept-1.ipynb. One that was moved away is not made from a text that has changed since.
         """
         if replace:
             self.key.unlink(missing_ok=True)
+            if self.differs():
+                stem = self.notebook.stem
+                set_aside(self.notebook, (f"{stem}.kept-{number}.ipynb" for number in count(1)))
             self.notebook.unlink(missing_ok=True)
         write_whole(self.kept, json.dumps(asdict(self.variant), indent=1) + "\n")
-        if not self.notebook.exists():
+        if not self.notebook.exists() and not self.is_of_older_code():
             write_whole(self.notebook, self.text())
 
 
@@ -105,28 +119,45 @@ def assignment(
     new = Assignment(student, lesson, variant(course, student, lesson, full=full), out)
     if replace:
         return new
+    everybody = "--replace makes those of the whole roster anew"
     if not new.kept.exists():
-        if new.differs():
-            reason = "differs from what would be written; --replace replaces it"
-            raise FolderError(f"{new.notebook}: {reason}")
+        if new.differs() or (new.key.exists() and not new.notebook.exists()):
+            reason = f"was made by an earlier version, or for another text; {everybody}"
+            raise FolderError(f"{new.notebook}: {reason}, another --out leaves them as they are")
         return new
     try:
         kept = VARIANT.validate_json(new.kept.read_bytes())
     except ValidationError:
-        reason = "is damaged; --replace makes it, the notebook and its key anew"
-        raise FolderError(f"{new.kept}: {reason}") from None
+        raise FolderError(f"{new.kept}: is damaged; {everybody}") from None
     if (kept.course, kept.full) != (course, full):
         options = f"--course {kept.course}{' --full' * kept.full}"
         reason = f"was assigned with {options}; give these, another --out, or --replace"
         raise FolderError(f"{new.notebook}: {reason}")
-    return Assignment(student, lesson, kept, out)
+    found = Assignment(student, lesson, kept, out)
+    if found.is_of_older_code() and not found.key.exists():
+        reason = f"has no key, and the lesson has changed since it was assigned; {everybody}"
+        raise FolderError(f"{found.notebook}: {reason}")
+    return found
+
+
+@cache
+def _code(lesson: Lesson) -> str:
+    """Return a sum over the code of a lesson's notebooks."""
+    cells = [
+        cell.source
+        for edition in ("learner", "solutions")
+        for cell in nbformat.read(lesson.notebook(edition), as_version=4).cells
+        if cell.cell_type == "code"
+    ]
+    return hashlib.sha256("\n".join(cells).encode()).hexdigest()
 
 
 def variant(course: str, student: Student, lesson: Lesson, *, full: bool) -> Variant:
     """Return the variant that a student gets of the lesson as it is now."""
     values = parameters(course, student.id, lesson) | {"fast": not full}
     results = asked(lesson, "full" if full else "fast")
-    return Variant(course, full, values, {name: each["words"] for name, each in results.items()})
+    words = {name: each["words"] for name, each in results.items()}
+    return Variant(course, full, _code(lesson), values, words)
 
 
 def parameters(course: str, student: str, lesson: Lesson) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def assign(
         left = 0 if replace else sum(each.differs() for each in assigned)
         for each in assigned:
             each.write(replace=replace)
-        print(f"{len(assigned)} notebooks in {out / 'notebooks'}")
+        print(
+            f"{sum(each.notebook.exists() for each in assigned)} notebooks in {out / 'notebooks'}"
+        )
         if left:
             print(f"{left} differ from what would be written now and are left; --replace replaces")
         open_ = [each for each in assigned if not each.key.exists()]

@@ -168,11 +168,38 @@ def test_a_key_made_anew_is_that_of_the_notebook_handed_out(lesson_of_then, assi
     assert "01.mean_steps" in question(term, "ada")
 
 
+def test_of_a_lesson_whose_code_has_changed_no_notebook_or_key_is_made_for_who_had_the_old(
+    assign, term, monkeypatch
+):
+    assign("ada")
+    notebook = term / "notebooks" / "ada" / f"{NAME}.ipynb"
+    notebook.unlink()  # moved to where it is handed out
+    monkeypatch.setattr(variants, "_code", lambda lesson: "changed")
+    assert assign("ada", "bob").exit_code == 0
+    assert not notebook.exists()
+    assert (term / "notebooks" / "bob" / f"{NAME}.ipynb").exists()
+    (term / "keys" / "ada" / f"{NAME}.json").unlink()
+    refused = assign("ada", "bob")
+    assert refused.exit_code == 2
+    assert f"ada/{NAME}.ipynb: has no key, and the lesson has changed" in refused.stderr
+
+
+def test_a_key_without_the_notebook_and_variant_it_was_made_for_is_refused(assign, term):
+    assign("ada")
+    (term / "notebooks" / "ada" / f"{NAME}.ipynb").unlink()
+    (term / "keys" / "ada" / f"{NAME}.variant.json").unlink()  # of an earlier version
+    refused = assign("ada", "bob")
+    assert refused.exit_code == 2
+    assert "another --out leaves them as they are" in refused.stderr
+    assert not (term / "notebooks" / "bob").exists()
+
+
 def test_what_is_to_be_replaced_is_made_anew_with_its_key(lesson_of_then, assign, term):
     assign("ada")
-    path, _ = work_in(term, "ada")
+    path, content = work_in(term, "ada")
     lesson_of_then()
     assert assign("ada", more=["--replace"]).exit_code == 0
+    assert path.with_name(f"{NAME}.kept-1.ipynb").read_bytes() == content
     assert b"hours of work" not in path.read_bytes()
     assert key(term, "ada").keys() == variants.asked(find("01"), "fast").keys()
     assert all(name in question(term, "ada") for name in key(term, "ada"))
