@@ -142,6 +142,9 @@ def refuse_what_is_no_site(site: Path, kind: str = "site") -> None:
             "another folder"
         )
     made = {marker.name, *marker.read_text(encoding="utf-8").splitlines()}
+    folders = any(path.is_dir() for path in site.iterdir())
+    if folders and not any("/" in name for name in made):  # it listed the names at the top only
+        raise BookError(f"{site}: was built by an earlier version; delete it once")
     if others := [name for name in _names(site) if name not in made]:
         raise BookError(
             f"{site / others[0]}: no build made this; move it, or choose another folder"

@@ -104,7 +104,7 @@ def _bring(copy: Path, fresh: NotebookNode, notary: NotebookNotary) -> list[str]
     if kept is None:
         return _bring(copy, fresh, notary)
     _trust(made, notary)
-    if work is not None and not work:
+    if work is not None and not work and kept.read_bytes() == content:
         kept.unlink()
         return []
     return [f"{copy.name}: {_words(work)}; as you left it, it is kept in {kept.name}"]
@@ -148,9 +148,10 @@ def _replace(copy: Path, content: bytes, made: NotebookNode) -> Path | None:
             if copy.read_bytes() == content:
                 temporary.replace(copy)
                 return kept
-        except OSError:  # as where a program on Windows has it open
+        except OSError as error:  # on Windows where a program has it open
             kept.unlink()
-            raise
+            reason = f"{error.strerror}; is it open in another program?"
+            raise OSError(error.errno, reason, str(copy)) from error
         kept.unlink()
     return None
 
