@@ -123,8 +123,13 @@ class CheckpointFolder:
 
     def wait(self) -> None:
         """Return when nothing is being written any more. Raises CheckpointError if the write failed."""
-        if writing := _writes.pop(self.path.resolve(), None):
-            writing.result()
+        place = self.path.resolve()
+        if writing := _writes.get(place):
+            try:
+                writing.result()
+            finally:
+                if writing.done():  # Ctrl-C may end the waiting before
+                    _writes.pop(place, None)
 
     def _wait_for_earlier(self) -> None:
         """Return when a training that was broken off writes no more; warn if its last write failed."""

@@ -179,13 +179,13 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def on_train_batch_end(self, batch, logs=None):
         done = batch + 1
-        if done <= self._done:
-            self._end_if_asked()
-            return
-        if self._awaits_build:  # the first batch has built it, and that is no change
+        if self._awaits_build and self.model.built:  # by its first batch, and that is no change
             self._awaits_build = False
             now = model_settings(self.model)
             self._model_begin = with_built_layers(self._model_begin, now)
+        if done <= self._done:
+            self._end_if_asked()
+            return
         for callback in self.callbacks:
             callback.on_train_batch_end(batch, logs)
         if not self.model.stop_training and (self._is_due(done) or self._termination.asked):
@@ -250,6 +250,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             },
             "data": self._data.content,
             "moved": self._data.moved,
+            "validated": self._data.validated,
             "random": self._random,
             "random_now": random_state(),
             "epochs": epochs,
@@ -307,7 +308,8 @@ class Checkpoints(keras.callbacks.CallbackList):
             )
         self._meant = self._compare_settings(state)
         self._restore(metrics=False)
-        self._data.put_back(state["data"], keep=self._meant)
+        validated = state.get("validated", position.epoch > 0)  # earlier versions did not note it
+        self._data.put_back(state["data"], keep=self._meant, validated=validated)
         self._best.resume(state, has=lambda position: self._files.find(position) is not None)
         if position.epoch == 0 and call_of_fit().get("initial_epoch"):  # Keras takes 0 for none
             raise CheckpointError(

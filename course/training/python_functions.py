@@ -4,6 +4,8 @@ Such a function runs ahead of training, so that what it remembers belongs to no 
 good as any step of a pipeline; so what it holds, in closures, objects and global variables, is compared.
 """
 
+import contextlib
+import dis
 import inspect
 import types
 from collections import Counter
@@ -48,11 +50,19 @@ class PythonFunctions:
                     number = "" if name not in count else f" {count[name] + 1}"
                     count[name] += 1
                     self._held[f"data: the function {name}{number}"] = Held(function)
-        self._begin = Memory(self._held).settings
+        self._begin = self._settings()
+
+    def _settings(self) -> dict[str, str]:
+        """Return what can be compared: a log, a table of objects or an open file is taken as it is."""
+        found: dict[str, str] = {}
+        for name, held in self._held.items():
+            with contextlib.suppress(CheckpointError):
+                found |= Memory({name: held}).settings
+        return found
 
     def check(self) -> None:
         """Raise CheckpointError, which names it, for what has changed since the beginning."""
-        if changed := differences(self._begin, Memory(self._held).settings):
+        if changed := differences(self._begin, self._settings()):
             name = next(iter(changed))
             raise CheckpointError(
                 f"{name}: changes while the data are read, ahead of training, so that a resumed run would read others; "
@@ -80,7 +90,7 @@ def _of_the_user(value: Any, seen: set[int]) -> Iterator[Any]:
     seen.add(id(value))
     parts: list[Any] = []
     if isinstance(value, types.FunctionType) and is_from(value, FRAMEWORKS):
-        parts = [cell.cell_contents for cell in value.__closure__ or ()]
+        parts = [*_enclosed(value)]
     elif isinstance(value, types.MethodType) and is_from(value, FRAMEWORKS):
         parts = [value.__self__]
     elif is_from(type(value), FRAMEWORKS):
@@ -107,12 +117,22 @@ def _globals(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
             if not isinstance(value, types.ModuleType | type):
                 yield name, value
                 yield from _globals(value, seen)
+    for value in _enclosed(function):
+        yield from _globals(value, seen)
+
+
+def _enclosed(function: types.FunctionType) -> Iterator[Any]:
+    """Give what a function's closure holds by now."""
     for cell in function.__closure__ or ():
-        yield from _globals(cell.cell_contents, seen)
+        with contextlib.suppress(ValueError):  # nothing yet
+            yield cell.cell_contents
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
+    """Give the names of global variables that code reads; attributes have names, too."""
+    for step in dis.get_instructions(code):
+        if step.opname == "LOAD_GLOBAL":
+            yield step.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _names(constant)

@@ -290,6 +290,27 @@ def test_a_folder_opened_again_waits_for_the_write_of_a_training_that_was_broken
     ]
 
 
+def test_a_write_is_not_forgotten_where_the_waiting_for_it_was_broken_off(tmp_path, monkeypatch):
+    folder = CheckpointFolder(tmp_path, keep=3, asynchronous=True)
+    folder.open()
+    writing = FirstWaits(OSError(28, "No space left on device"))
+    monkeypatch.setattr(np, "savez", writing)
+    folder.save(Position(1, 0), STATE, best=None)
+    assert writing.has_begun.wait(300)
+
+    def broken_off(future):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("concurrent.futures.Future.result", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            folder.wait()
+    writing.go_on.set()
+    with pytest.raises(CheckpointError, match="No space left"):
+        folder.wait()
+    folder.close()
+
+
 def test_a_failed_write_of_a_training_that_was_broken_off_is_a_warning_to_the_next(
     tmp_path, monkeypatch
 ):

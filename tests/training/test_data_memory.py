@@ -17,13 +17,15 @@ class Killed(BaseException):
 
 
 class Kill(keras.callbacks.Callback):
-    """Breaks training off within the third epoch."""
+    """Breaks training off within an epoch, the third if nothing else is said."""
+
+    in_epoch = 2
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.epoch == 2:
+        if self.epoch == self.in_epoch:
             raise Killed
 
 
@@ -69,6 +71,49 @@ def test_what_validation_data_of_python_remember_is_put_back_and_compared(tmp_pa
     ):
         fit_validated(tmp_path, Noisy(0.5))
     assert fit_validated(tmp_path, Noisy()) == whole
+
+
+class Dealt(Noisy):
+    """Has an order of rows of its own, made at the end of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = np.arange(16)
+
+    def __getitem__(self, batch):
+        x, _ = super().__getitem__(batch)
+        rows = self.order[8 * batch : 8 * batch + 8]
+        return x, Y[rows]
+
+    def on_epoch_end(self):
+        self.order = self.generator.permutation(16)
+
+
+@pytest.mark.parametrize("epoch", [0, 1, 2])
+@pytest.mark.parametrize("data", [Noisy, Dealt])
+def test_validation_data_go_on_whether_or_not_a_validation_came_before(
+    tmp_path, monkeypatch, data, epoch
+):
+    monkeypatch.setattr(Kill, "in_epoch", epoch)
+    whole = fit_validated(tmp_path / "whole", data())
+    with pytest.raises(Killed):
+        fit_validated(tmp_path, data(), kill=True)
+    assert fit_validated(tmp_path, data()) == whole
+
+
+def test_a_variable_in_data_that_changes_is_refused_by_its_place(tmp_path):
+    class Drawn(Noisy):
+        def __init__(self):
+            super().__init__()
+            self.seeds = keras.random.SeedGenerator(1)
+
+        def __getitem__(self, batch):
+            return X[:8] + keras.random.normal((8, 3), seed=self.seeds), Y[:8]
+
+    with pytest.raises(
+        CheckpointError, match=r"validation data: attribute seeds\.state: changes, and of data only"
+    ):
+        fit_validated(tmp_path, Drawn())
 
 
 def test_validation_by_the_training_data_themselves_is_refused_where_they_change(tmp_path):

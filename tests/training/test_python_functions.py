@@ -1,5 +1,7 @@
 """Pipelines that call Python: what remembers nothing resumes bit for bit, the rest is refused by its name."""
 
+import logging
+
 import keras
 import numpy as np
 import pytest
@@ -97,6 +99,33 @@ def test_functions_that_remember_nothing_are_taken(tmp_path, make):
     with pytest.raises(Killed):
         fit(tmp_path / "killed", make, Kill())
     assert fit(tmp_path / "killed", make) == whole
+
+
+LOG = logging.getLogger(__name__)
+NAMES = np.array(["a", None], object)
+
+
+def logged(x):
+    LOG.debug("%s of %s rows", NAMES[0], len(x))
+    return x
+
+
+def drawn_never(augment):
+    if augment:
+        generator = np.random.default_rng(1)
+    return lambda x: x + generator.normal() if augment else x
+
+
+def with_an_attribute(x):
+    return x.reshape(x.shape).copy()
+
+
+reshape = NOISE  # has the name of an attribute of `x` above
+
+
+@pytest.mark.parametrize("function", [logged, drawn_never(False), with_an_attribute])
+def test_what_cannot_be_compared_or_is_not_there_refuses_nothing(tmp_path, function):
+    assert len(fit(tmp_path, mapped(function))["loss"]) == 3
 
 
 def test_a_generator_that_remembers_nothing_is_taken(tmp_path):

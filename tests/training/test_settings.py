@@ -257,6 +257,50 @@ def test_a_run_on_arrays_is_not_resumed_in_another_order_of_the_rows(tmp_path, o
     np.testing.assert_equal(fit_arrays(tmp_path / "killed", **one), whole)
 
 
+class Sized(keras.layers.Layer):
+    """Has a setting that it learns when it is built, as the axes of Keras' attention."""
+
+    def __init__(self, width=None):
+        super().__init__()
+        self.width = width
+
+    def build(self, shape):
+        self.width = shape[-1]
+
+    def call(self, x):
+        return x / self.width
+
+    def get_config(self):
+        return {"width": self.width}
+
+
+class KillAfterTheLastBatch(keras.callbacks.Callback):
+    kills = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.kills:
+            raise Killed
+
+
+def test_a_model_that_its_first_batch_builds_goes_on_after_the_last_batch_of_an_epoch(
+    tmp_path, monkeypatch
+):
+    def fit(folder):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([Sized(), keras.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=True)
+        run = Checkpoints(folder, [KillAfterTheLastBatch()], monitor="loss", save_freq=2)
+        data = run.shuffled(X[:16], Y[:16], batch_size=8, seed=1)
+        return model.fit(data, shuffle=False, epochs=3, verbose=0, callbacks=[run]).history
+
+    with pytest.raises(Killed):
+        fit(tmp_path / "killed")
+    (saved,) = (tmp_path / "killed").glob("*.npz")
+    assert saved.name.startswith("epoch-0000-batch-000002")
+    monkeypatch.setattr(KillAfterTheLastBatch, "kills", False)
+    assert fit(tmp_path / "killed") == fit(tmp_path / "whole")
+
+
 class Noisy(keras.utils.PyDataset):
     """Adds noise and changes at each epoch what it holds, as an order of its own."""
 
