@@ -149,8 +149,7 @@ def forked(
         yield from _watched(running, places, run, limit, jobs)
     finally:
         for process in running:  # who stops this one stops them
-            _kill_group(process)
-            os.waitpid(process, 0)
+            _kill(process)
 
 
 def _watched(
@@ -168,8 +167,7 @@ def _watched(
         for process, (place, end) in [*running.items()]:
             done, status = os.waitpid(process, os.WNOHANG)
             if not done and time.monotonic() > end:
-                _kill_group(process)
-                _, status = os.waitpid(process, 0)
+                status = _kill(process)
                 done = process
             if done:
                 _kill_group(process)  # what it has started
@@ -204,6 +202,13 @@ def _limit(*, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _kill(process: int) -> int:
+    """Kill a process and what it has started, and return its status. It may not lead its group yet."""
+    _kill_group(process)
+    os.kill(process, signal.SIGKILL)
+    return os.waitpid(process, 0)[1]
 
 
 def _kill_group(process: int) -> None:

@@ -208,6 +208,14 @@ def test_who_stops_the_command_stops_what_it_has_started():
     os.close(read)
 
 
+@NEEDS_FORK
+def test_a_process_is_killed_that_does_not_lead_its_group_yet():
+    process = os.fork()
+    if not process:
+        signal.pause()
+    assert os.waitstatus_to_exitcode(mutant_runs._kill(process)) == -signal.SIGKILL
+
+
 def test_a_mutant_keeps_every_line_in_its_place():
     source = (
         "def f(x):\n    y = max(\n        x,\n        f'{x + 1} of {x}',\n    )\n    return y\n"
