@@ -154,15 +154,15 @@ from course.claims import bound, fact, spread
 
 spread(
     "19.from_keras",
-    "largest difference of a weight, Keras' fit and ours",
-    difference,
-    digits=7,
+    "largest difference of a weight, Keras' fit and ours, as a power of ten",
+    np.log10(difference),
+    digits=1,
 )
 
 # %% [markdown]
-# The largest difference of a weight is {{19.from_keras}}. Up to rounding, it is the same training. (Where a difference
-# is far larger than the median, rounding has decided whether a ReLU was on: its input for some row was so close to 0
-# that one program found it above 0 and the other did not.)
+# The largest difference of a weight, as a power of ten, is {{19.from_keras}}. Up to rounding, it is the same training.
+# (Where a difference is far larger than the median, rounding has decided whether a ReLU was on: its input for some row
+# was so close to 0 that one program found it above 0 and the other did not.)
 #
 # From here on, one function trains a list of settings. It returns the networks and two arrays of errors (networks,
 # epochs): on the validation rows and on the later rows.
