@@ -808,9 +808,9 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 
 # %% [markdown]
 # The first line lists the parts of the state: `memory` is what the callbacks remember, `moved` names what training has
-# changed in the data, and `random` and `random_now` are states of the generators. `machine` says where it was saved: a
-# run resumed on another machine tells you that its last digits will differ. Below the line are the first variables of
-# the model, by name.
+# changed in the data, `validated` says whether a validation came before, and `random` and `random_now` are states of the
+# generators. `machine` says where it was saved: a run resumed on another machine tells you that its last digits will
+# differ. Below the line are the first variables of the model, by name.
 #
 # The last two checkpoints stay, and the best one as well, if it is not among them. A file's name first counts the whole
 # epochs that are done, then the batches done in the next epoch. It ends with a hash of the content. The callback writes
