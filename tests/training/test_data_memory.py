@@ -6,10 +6,7 @@ import pytest
 
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
 from course.training.checkpoints import Checkpoints
-
-rng = np.random.default_rng(0)
-X = rng.normal(size=(16, 3)).astype("float32")
-Y = rng.normal(size=(16, 1)).astype("float32")
+from tests.training.noisy_data import Noisy, X, Y
 
 
 class Killed(BaseException):
@@ -27,26 +24,6 @@ class Kill(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.epoch == self.in_epoch:
             raise Killed
-
-
-class Noisy(keras.utils.PyDataset):
-    """Adds noise and changes at each epoch what it holds, as an order of its own."""
-
-    def __init__(self, noise=0.1):
-        super().__init__()
-        self.noise = noise
-        self.generator = np.random.default_rng(1)
-        self.epochs = 0
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, batch):
-        rows = slice(8 * batch, 8 * batch + 8)
-        return X[rows] + self.noise * self.generator.normal(size=(8, 3)), Y[rows]
-
-    def on_epoch_end(self):
-        self.epochs += 1
 
 
 def fit_validated(folder, data, *, kill=False):

@@ -24,6 +24,7 @@ from course.training.settings import (
     model_settings,
     name_callbacks,
 )
+from tests.training.noisy_data import Noisy
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(16, 3)).astype("float32")
@@ -299,26 +300,6 @@ def test_a_model_that_its_first_batch_builds_goes_on_after_the_last_batch_of_an_
     assert saved.name.startswith("epoch-0000-batch-000002")
     monkeypatch.setattr(KillAfterTheLastBatch, "kills", False)
     assert fit(tmp_path / "killed") == fit(tmp_path / "whole")
-
-
-class Noisy(keras.utils.PyDataset):
-    """Adds noise and changes at each epoch what it holds, as an order of its own."""
-
-    def __init__(self, noise=0.1):
-        super().__init__()
-        self.noise = noise
-        self.generator = np.random.default_rng(1)
-        self.epochs = 0
-
-    def __len__(self):
-        return 2
-
-    def __getitem__(self, batch):
-        rows = slice(8 * batch, 8 * batch + 8)
-        return X[rows] + self.noise * self.generator.normal(size=(8, 3)), Y[rows]
-
-    def on_epoch_end(self):
-        self.epochs += 1
 
 
 def fit_noisy(folder, data, *, run=None, kill=False, **options):
