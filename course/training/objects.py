@@ -167,7 +167,7 @@ def framework_names(kind: type) -> frozenset[str]:
     for base in kind.__mro__:
         if is_from(base, FRAMEWORKS):
             for function in _functions(base):
-                names.update(_stored(function.__code__))
+                names.update(names_of("STORE_ATTR", function.__code__))
     return frozenset(names)
 
 
@@ -181,14 +181,14 @@ def _functions(kind: type) -> Iterator[types.FunctionType]:
                     yield inner
 
 
-def _stored(code: types.CodeType) -> Iterator[str]:
-    """Return the names of the attributes that a piece of code sets."""
+def names_of(operation: str, code: types.CodeType) -> Iterator[str]:
+    """Give the names on which code, and what is defined within it, uses one of Python's operations (see `dis`)."""
     for instruction in dis.get_instructions(code):
-        if instruction.opname == "STORE_ATTR":
+        if instruction.opname == operation:
             yield instruction.argval
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _stored(constant)
+            yield from names_of(operation, constant)
 
 
 def is_plain(value: Any) -> bool:

@@ -5,7 +5,6 @@ good as any step of a pipeline; so what it holds, in closures, objects and globa
 """
 
 import contextlib
-import dis
 import inspect
 import types
 from collections import Counter
@@ -17,7 +16,7 @@ from tensorflow.python.ops import script_ops
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.memory import Memory
-from course.training.objects import FRAMEWORKS, LIBRARIES, is_from
+from course.training.objects import FRAMEWORKS, LIBRARIES, is_from, names_of
 from course.training.programs import functions, operations, uncached_steps
 from course.training.settings import differences
 
@@ -111,7 +110,7 @@ def _globals(function: Any, seen: set[int]) -> Iterator[tuple[str, Any]]:
     if id(function) in seen:
         return
     seen.add(id(function))
-    for name in _names(function.__code__):
+    for name in names_of("LOAD_GLOBAL", function.__code__):  # attributes have names, too
         if name in function.__globals__:
             value = function.__globals__[name]
             if not isinstance(value, types.ModuleType | type):
@@ -126,13 +125,3 @@ def _enclosed(function: types.FunctionType) -> Iterator[Any]:
     for cell in function.__closure__ or ():
         with contextlib.suppress(ValueError):  # nothing yet
             yield cell.cell_contents
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-    """Give the names of global variables that code reads; attributes have names, too."""
-    for step in dis.get_instructions(code):
-        if step.opname == "LOAD_GLOBAL":
-            yield step.argval
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
