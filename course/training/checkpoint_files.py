@@ -28,7 +28,7 @@ TUPLE = "<tuple>"
 ITEMS = "<items>"
 
 # The folders that this process holds, with what their lock files were: folders may be deleted and made anew.
-_locks: dict[Path, tuple[FileLock, os.stat_result]] = {}
+_locks: dict[tuple[int, Path], tuple[FileLock, os.stat_result]] = {}  # a forked process has none
 # What threads of this process are writing, by folder: whoever opens a folder again has to wait for it.
 _writes: dict[Path, Future[None]] = {}
 
@@ -310,7 +310,7 @@ def _lock(folder: Path) -> None:
         ) from None
     try:
         write_whole(process, str(os.getpid()))
-        _locks[folder.resolve()] = lock, (folder / "lock").stat()
+        _locks[os.getpid(), folder.resolve()] = lock, (folder / "lock").stat()
     except BaseException:  # else this very process would find the folder in use
         lock.release()
         raise
@@ -318,7 +318,7 @@ def _lock(folder: Path) -> None:
 
 def _is_held(folder: Path) -> bool:
     """Whether the lock file that is in a folder now is one that this process holds."""
-    _, held = _locks.get(folder.resolve(), (None, None))
+    _, held = _locks.get((os.getpid(), folder.resolve()), (None, None))
     try:
         return held is not None and os.path.samestat(held, (folder / "lock").stat())
     except FileNotFoundError:
@@ -327,6 +327,6 @@ def _is_held(folder: Path) -> bool:
 
 def _let_go(folder: Path) -> None:
     """Release the lock of a folder, if this process has one."""
-    lock, _ = _locks.pop(folder.resolve(), (None, None))
+    lock, _ = _locks.pop((os.getpid(), folder.resolve()), (None, None))
     if lock:
         lock.release()

@@ -444,6 +444,18 @@ def test_the_owner_may_read_and_copy_its_folder_and_still_keeps_others_out(folde
     assert not other.stdout
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no fork")
+def test_a_forked_process_is_kept_out_of_the_folder_that_its_parent_has_open(folder):
+    child = os.fork()
+    if not child:
+        try:
+            CheckpointFolder(folder.path, keep=1, asynchronous=False).open()
+        except CheckpointError as error:
+            os._exit(0 if f"in use by process {os.getppid()}" in str(error) else 1)
+        os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp_path):
     for _ in range(2):
         CheckpointFolder(tmp_path, keep=1, asynchronous=False).open()
