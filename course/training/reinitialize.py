@@ -1,6 +1,7 @@
 """A model taken back to before its training, for lessons that train often: compiling takes longer than they do."""
 
 import random
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -23,8 +24,14 @@ def reinitialize(model: keras.Model, seed: int) -> keras.Model:
     """Take a compiled model back to before its training: first weights drawn from `seed`, the optimizer's memory empty.
 
     What Keras has compiled stays and serves again: to compile another model takes longer than many a training. The
-    learning rate stays as it is. Returns the model; one that `keras.models.clone_model` can copy, so no subclass.
+    learning rate stays as it is, and so does what layers such as Normalization took from data by `adapt`. Returns the
+    model; one that `keras.models.clone_model` can copy, so no subclass. Raises ValueError before it is built.
     """
+    if not model.built:
+        raise ValueError(
+            f"{model.name}: has no weights yet; begin it with keras.Input, or build it"
+        )
+    adapted = {id(variable) for variable in _adapted(model)}
     keras.utils.set_random_seed(seed)
     first = _weights.setdefault(model, {})
     if seed not in first:
@@ -32,7 +39,8 @@ def reinitialize(model: keras.Model, seed: int) -> keras.Model:
         first[seed] = _First(_values(fresh), random.getstate())
     random.setstate(first[seed].state)  # from which Keras draws the seeds of what is made next
     for variable, value in zip(model.variables, first[seed].values, strict=True):
-        variable.assign(value)
+        if id(variable) not in adapted:
+            variable.assign(value)
     empty(model.optimizer, model.trainable_variables)
     return model
 
@@ -47,6 +55,12 @@ def empty(optimizer: keras.optimizers.Optimizer, trained: list[keras.Variable]) 
     for variable, value in zip(optimizer.variables, _memory[optimizer], strict=True):
         if variable.name != "learning_rate":
             variable.assign(value)
+
+
+def _adapted(model: keras.Model) -> Iterator[keras.Variable]:
+    for layer in model._flatten_layers():
+        if hasattr(layer, "adapt"):
+            yield from layer.variables
 
 
 def _values(part: keras.Model | keras.optimizers.Optimizer) -> list[Any]:

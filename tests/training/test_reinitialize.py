@@ -63,3 +63,22 @@ def test_the_learning_rate_stays_as_it_is():
     for rate in (0.2, 0.3):
         model.optimizer.learning_rate = rate
         assert float(reinitialize(model, seed=0).optimizer.learning_rate) == np.float32(rate)
+
+
+def test_what_a_layer_took_from_data_stays():
+    scale = keras.layers.Normalization()
+    scale.adapt(X)
+    model = keras.Sequential([keras.Input((4,)), scale, keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    before = keras.ops.convert_to_numpy(scale(X))
+    reinitialize(model, seed=1)
+    reinitialize(model, seed=1)  # from the values that were kept
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(scale(X)), before)
+    assert abs(before.mean()) < 1e-6  # scaled at all
+
+
+def test_a_model_without_weights_is_refused():
+    model = keras.Sequential([keras.layers.Dense(2)], name="late")
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"late: has no weights yet; begin it with keras\.Input"):
+        reinitialize(model, seed=1)
