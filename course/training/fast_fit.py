@@ -82,6 +82,8 @@ def fast_fit(
     def fit(*args: Any, **kwargs: Any) -> keras.callbacks.History:
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
+        for name in ("batch_size", "validation_batch_size"):
+            _refuse_fraction(name, call.arguments[name])
         reason = _reason_for_plain_fit(model, call.arguments)
         if reason:
             print(f"fast_fit: plain fit, because {reason}")
@@ -92,6 +94,11 @@ def fast_fit(
 
     model.fit = fit
     return model
+
+
+def _refuse_fraction(name: str, value: Any) -> None:
+    if value is not None and (isinstance(value, bool) or int(value) != value):
+        raise ValueError(f"{name} = {value}: must be a whole number")
 
 
 def _fit_whole_epochs(
