@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from course.files import write_whole
+from course.files import make_folder, write_whole
 from course.training.checkpoint_files import CheckpointError, sha256
 
 CHUNK = 1 << 16  # bytes that a slow disk takes at a time, and that it takes at once after a rest
@@ -96,10 +97,12 @@ def save_sharded(
     no checkpoint. Raises FileExistsError for a folder that exists, ValueError for less than one shard or an array that
     NumPy's files do not keep.
     """
-    above_zero(shards=shards)
+    if not isinstance(shards, Integral) or shards < 1:
+        raise ValueError(f"shards = {shards}: must be a whole number of at least 1")
     for name, array in state.items():
         _refuse_not_kept(name, np.asarray(array).dtype)
-    folder.mkdir(parents=True)
+    make_folder(folder.parent)
+    folder.mkdir()
     parts = [np.array_split(np.ravel(array), shards) for array in state.values()]
 
     def write(number: int) -> tuple[str, str]:

@@ -169,13 +169,14 @@ def test_an_older_checkpoint_is_never_written_over(tmp_path):
     assert load_sharded(tmp_path / "step-1")["a"].all()
 
 
-def test_less_than_one_shard_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="shards = 0: must be a number above 0"):
-        save_sharded(tmp_path / "step-1", STATE, shards=0)
-    assert not (tmp_path / "step-1").exists()
-
-
 def test_a_save_may_take_half_of_the_time_between_two_failures_and_no_more():
     refuse_slow(20, state=1000, mtbf=100)  # a save takes 50 seconds
     with pytest.raises(ValueError, match=r"bandwidth = 19\.9: must be at least 20; with less"):
         refuse_slow(19.9, state=1000, mtbf=100)
+
+
+@pytest.mark.parametrize("shards", [0, -1, 0.5, 1.5, float("nan")])
+def test_a_number_of_shards_that_is_none_is_refused_before_a_folder_is_made(tmp_path, shards):
+    with pytest.raises(ValueError, match=f"shards = {shards}: must be a whole number of at least"):
+        save_sharded(tmp_path / "new" / "step-1", STATE, shards=shards)
+    assert not any(tmp_path.iterdir())
