@@ -6,6 +6,7 @@ run it is a third as well, its memory. Everything here counts in FLOP, bytes and
 """
 
 import math
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ FLOAT_BYTES = {  # bytes a parameter: weights, their gradients, and the float32 
     "full": {"weights": 4, "gradients": 4, "float32 copy": 0},
     "mixed": {"weights": 2, "gradients": 2, "float32 copy": 4},
 }
+TARGET = re.compile(r"(sm|compute)_(\d+)(a?)")
 MOMENTS = {
     "sgd": 0,
     "momentum": 1,
@@ -159,13 +161,19 @@ def support(capability: float, built_for: Sequence[str]) -> str:
     """Say how a card of a compute capability runs a package that was built for targets such as sm_80 or compute_90.
 
     Machine code (sm) runs on its own version and on later minor ones; from intermediate code (compute) the driver
-    compiles for any later version (CUDA C++ Programming Guide, sections on binary and PTX compatibility).
+    compiles for any later version; code for one version's own features (sm_90a) runs on that version alone (CUDA C++
+    Programming Guide, sections on binary and PTX compatibility). Raises ValueError for any other target.
     """
     card = divmod(round(10 * capability), 10)
     fitting = []
     for target in built_for:
-        kind, digits = target.split("_")
+        found = TARGET.fullmatch(target)
+        if not found:
+            raise ValueError(f"target {target!r}: must be like sm_80, compute_90 or sm_90a")
+        kind, digits, own_features = found.groups()
         version = divmod(int(digits), 10)
+        if own_features and version != card:
+            continue
         if version <= card and (kind == "compute" or version[0] == card[0]):
             fitting.append((kind == "sm", version, target))
     if not fitting:

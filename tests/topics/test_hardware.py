@@ -249,3 +249,16 @@ def test_machine_code_runs_on_later_minor_versions_and_intermediate_code_on_all_
 
 def test_a_package_without_cuda_has_no_code():
     assert hardware.support(8.9, []) == "no code"
+
+
+@pytest.mark.parametrize("target", ["sm_90a", "compute_90a"])
+def test_code_for_a_versions_own_features_runs_on_that_version_alone(target):
+    found = [hardware.support(card, ["sm_80", target]) for card in (9.0, 10.0)]
+    ready = "code of its own" if target == "sm_90a" else "compiled by the driver from compute_90a"
+    assert found == [ready, "no code"]
+
+
+@pytest.mark.parametrize("target", ["90", "sm_", "gfx_90", "sm_90b"])
+def test_a_target_of_another_kind_is_refused_by_name(target):
+    with pytest.raises(ValueError, match=f"target '{target}': must be like sm_80"):
+        hardware.support(9.0, [target])
