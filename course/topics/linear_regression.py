@@ -8,6 +8,7 @@ number measured on two successive steps: the descent ends when that number is at
 
 import argparse
 import csv
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -203,7 +204,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{options.data}: {error.strerror}")
     except (ValueError, DescentError) as error:
         parser.error(str(error))
-    print(log.csv())
+    try:
+        print(log.csv(), flush=True)
+    except BrokenPipeError:  # its reader has enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere
 
 
 class _Parser(argparse.ArgumentParser):

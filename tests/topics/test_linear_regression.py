@@ -1,5 +1,6 @@
 """Batch gradient descent against the stored trace, against least squares, and on every bad input."""
 
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course import ROOT
 from course.data import DATA, table
 from course.topics.linear_regression import (
     DescentError,
@@ -259,6 +261,22 @@ def test_the_process_itself_ends_with_status_2_and_no_traceback():
     ran = run("--data", "missing.csv", "--learning-rate", "1e-4", "--threshold", "1e-4")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.splitlines() == ["error: missing.csv: No such file or directory"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pipe that is closed early")
+def test_a_reader_that_has_enough_ends_it_without_a_word():
+    command = [sys.executable, "-m", "course.topics.linear_regression", "--data", str(PLANE)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(
+        [*command, "--learning-rate", "1e-4", "--threshold", "1e-4"],
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_threshold_out_of_reach_ends_by_itself():
