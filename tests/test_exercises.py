@@ -201,6 +201,17 @@ def test_a_nearer_hint_comes_on_request(capsys):
     )
 
 
+def test_an_answer_run_again_as_it_was_gets_no_nearer_hint(capsys):
+    def answered(text):
+        space = {}
+        exec(text, space)
+        judge(space["answer"])
+        return "A solution stands" in capsys.readouterr().out
+
+    square = "def answer(x):\n    return x**2"
+    assert [answered(square), answered(square), answered(square + " + 0")] == [False, False, True]
+
+
 def test_an_error_within_a_library_is_shown_at_the_learners_own_line():
     def own(weights, X, y, learning_rate):
         return np.concatenate([weights, np.linalg.inv(X)])
