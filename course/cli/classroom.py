@@ -1,14 +1,19 @@
 """The commands of a class: a variant for each student, and their grades."""
 
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from course.cli.execution import execute, finish, goes_on
 from course.cli.options import Due, Jobs, LessonNames, Scheduler, Start
 from course.cli.refusals import refuse
+
+if TYPE_CHECKING:
+    from course.catalog import Lesson
 
 Roster = Annotated[
     Path, typer.Option(help="A CSV file with a column `student`: letters, digits and . _ @ + -")
@@ -147,11 +152,25 @@ def grade(
         with goes_on(out):
             grades = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
         gradebook.write(grades, students, out)
+    for student in sorted(_handed_in(submissions, chosen) - {each.id for each in students}):
+        print(
+            f"{submissions / student}: nobody on {roster} has this name; not graded",
+            file=sys.stderr,
+        )
     right = sum(each.outcome == "right" for grade in grades for each in grade.points)
     asked = sum(len(grade.points) for grade in grades)
     print(
         f"{len(grades)} submissions, {right} of {asked} answers right; see {out / 'summary.html'}"
     )
+
+
+def _handed_in(submissions: Path, lessons: Iterable["Lesson"]) -> set[str]:
+    """Return the folders that hold a notebook of one of the lessons."""
+    return {
+        path.parent.name
+        for lesson in lessons
+        for path in submissions.glob(f"*/{lesson.name}.ipynb")
+    }
 
 
 def release(

@@ -1,6 +1,6 @@
 """Arguments and options that several commands take, with the words that explain them."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +12,20 @@ def _near(moment: datetime | None) -> datetime | None:
     if moment and not 1970 <= moment.year <= 9000:
         raise typer.BadParameter(f"{moment}: must be in the years 1970 to 9000.")
     return moment
+
+
+def _deadline(text: str) -> datetime:
+    """Read a deadline; a date alone means the end of that day."""
+    try:
+        return datetime.combine(date.fromisoformat(text), time.max)
+    except ValueError:
+        pass  # it has a time
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}: must be a date, 2027-01-31, or with a time, 2027-01-31T18:00:00."
+        ) from None
 
 
 LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Such as 05.")]
@@ -60,7 +74,12 @@ Scheduler = Annotated[
 ]
 Due = Annotated[
     datetime | None,
-    typer.Option(help="Files changed later are called late: 2027-01-31T23:59:59.", callback=_near),
+    typer.Option(
+        metavar="DATE[TIME]",
+        help="Files changed later are called late: 2027-01-31 (all that day), 2027-01-31T18:00:00.",
+        parser=_deadline,
+        callback=_near,
+    ),
 ]
 Start = Annotated[
     datetime | None,

@@ -289,6 +289,30 @@ def test_two_gradings_do_not_share_a_folder(command, tmp_path):
     assert not (tmp_path / "out" / "grading.json").exists()
 
 
+def test_who_is_on_no_roster_is_named(command, tmp_path):
+    (tmp_path / "roster.csv").write_text("student\nbbo\n")
+    assert command("--unsafe") == (
+        0,
+        f"{tmp_path / 'bob'}: nobody on {tmp_path / 'roster.csv'} has this name; not graded\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("due", "late"),
+    [("2027-03-01", False), ("2027-03-01T22:59:59", True), ("2027-02-28", True)],
+)
+def test_a_date_alone_means_all_that_day(command, tmp_path, in_zone, due, late):
+    in_zone("UTC")
+    assert command("--unsafe", "--due", due) == (0, "")
+    assert ("late" in (tmp_path / "out" / "summary.html").read_text()) == late
+
+
+def test_a_deadline_that_is_none_is_refused(command):
+    status, says = command("--due", "tomorrow")
+    assert status == 2
+    assert "'tomorrow': must be a date, 2027-01-31, or with a time" in says
+
+
 def test_keys_that_are_not_there_cost_no_class_a_point(command, tmp_path):
     for place in ("nowhere", "keys", "keys/bob"):
         if place == "keys":
