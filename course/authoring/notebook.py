@@ -143,6 +143,8 @@ def _quiz(text: str) -> str:
     options = [part.partition("\n") for part in parts[1::2]]
     if marks.count("x") != 1:
         raise LessonError(f"quiz {question.strip()!r}: exactly one option must be marked - [x]")
+    if len(options) > len(LETTERS):
+        raise LessonError(f"quiz {question.strip()!r}: has more than {len(LETTERS)} options")
     reasons = [" ".join(reason.split()) for _, _, reason in options]
     if not all(reasons):
         raise LessonError(

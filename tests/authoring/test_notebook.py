@@ -126,9 +126,14 @@ def test_a_quiz_folds_what_each_option_is_worth_behind_the_question(source):
         ("#   Chance is not one-sided.\n", "", "option 'Chance.' gives no reason"),
         ("[x] Dropout", "[ ] Dropout", "exactly one option must be marked"),
         ("[ ] Chance", "[x] Chance", "exactly one option must be marked"),
+        (
+            "# - [ ] Chance",
+            "# - [ ] Luck.\n#   No.\n" * 7 + "# - [ ] Chance",
+            "more than 8 options",
+        ),
     ],
 )
-def test_a_quiz_without_a_reason_for_each_option_or_without_one_right_answer_is_refused(
+def test_a_quiz_without_a_reason_for_each_of_few_options_or_without_one_right_answer_is_refused(
     lessons, old, new, message
 ):
     path = lessons / "98_trial.py"
