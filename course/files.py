@@ -61,7 +61,11 @@ def set_aside(path: Path, names: Iterable[str]) -> Path:
         with contextlib.suppress(FileExistsError):
             kept.touch(exist_ok=False)  # the name is taken, for any other process too
             break
-    return path.replace(kept)
+    try:
+        return path.replace(kept)
+    except OSError:
+        kept.unlink()
+        raise
 
 
 def keep(path: Path, names: Iterable[str]) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from course.files import PARTIAL, empty_folder, make_folder, whole_file, write_whole
+from course.files import PARTIAL, empty_folder, make_folder, set_aside, whole_file, write_whole
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):
@@ -167,3 +167,9 @@ def test_an_empty_folder_is_made_where_there_is_none_and_emptied_where_there_is_
     (path / "file").touch()
     assert list(empty_folder(path).iterdir()) == []
     assert [each.name for each in path.parent.iterdir()] == ["runs"]
+
+
+def test_what_is_gone_is_not_set_aside_and_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        set_aside(tmp_path / "gone", ["kept"])
+    assert not any(tmp_path.iterdir())
