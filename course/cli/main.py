@@ -188,7 +188,7 @@ def preview(
 @app.command()
 def measure(
     lesson: LessonName,
-    seeds: Annotated[int, typer.Option(min=3)] = 30,
+    seeds: Annotated[int | None, typer.Option(min=3, help="By default 30.")] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core."),
@@ -222,6 +222,10 @@ def measure(
     place = Path("runs", f"measure-{name[:2]}")
     busy = f"another command measures lesson {name[:2]}; wait for its end"
     with folder.locked(place.with_suffix(".lock"), busy):
+        if times and (seeds or jobs or mode != "both"):
+            refuse(
+                "--times runs a lesson once in each mode, alone; leave --seeds, --jobs and --mode out"
+            )
         if times:
             out = place / "times"
             measure.store_times(name, gather(out, 1, 1))
@@ -229,7 +233,7 @@ def measure(
         else:
             out = place / "results"
             modes = measure.MODES if mode == "both" else [mode]
-            gathered = gather(out, seeds, jobs or os.cpu_count() or 1, modes)
+            gathered = gather(out, seeds or 30, jobs or os.cpu_count() or 1, modes)
             measure.store(name, gathered)
             measure.store_costs(name, gathered, loop_seconds())
             for record in gathered:

@@ -14,8 +14,10 @@ import pandas as pd
 import psutil
 import pytest
 from jupyter_client.kernelspec import find_kernel_specs
+from typer.testing import CliRunner
 
 from course.catalog import find
+from course.cli.main import app
 from course.runs import cluster, plan, records
 from tests.conftest import LESSON
 
@@ -264,6 +266,13 @@ def test_a_stopped_measurement_keeps_what_it_points_to_and_goes_on_from_there(ho
     assert measured["01.value"]["full"]["values"] == [0, 1, 2]
     assert len(kernels(house)) == 5
     assert not results.parent.exists()
+
+
+@pytest.mark.parametrize("other", [("--seeds", "3"), ("--jobs", "1"), ("--mode", "full")])
+def test_what_timing_cannot_follow_is_refused(other):
+    done = CliRunner().invoke(app, ["measure", "01", "--times", *other])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "leave --seeds, --jobs and --mode out" in done.stderr
 
 
 def test_one_command_runs_values_and_grids_goes_on_and_reports_both(house):
