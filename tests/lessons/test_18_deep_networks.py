@@ -90,6 +90,16 @@ def test_sixteen_bits_change_the_loss_by_less_than_another_seed_does(bits, full)
     assert changed.max() < seeds.high - seeds.low
 
 
+def test_clipped_large_weights_are_still_worse_than_guessing_with_every_seed(full):
+    assert full("18.clipped_last").low > np.log(10)
+
+
+def test_the_cosine_helps_with_most_seeds_and_what_a_warm_up_adds_has_either_sign(full):
+    cosine, warmup = (np.array(full(f"18.{name}").values) for name in ("cosine", "warmup"))
+    assert np.median(cosine) > 0
+    assert sign_test(cosine) < SIGNIFICANT < sign_test(warmup)
+
+
 @pytest.mark.parametrize("remedy", ["he", "residual", "batch", "layer"])
 def test_each_remedy_reads_more_than_the_plain_network_with_every_seed(remedy, full):
     gained = np.array(full(f"18.best_{remedy}").values) - full("18.best_glorot").values
