@@ -133,7 +133,7 @@ async def fork_kernel(
     launch = {"command": command, "directory": directory, "environment": environment}
     with contextlib.ExitStack() as stack, tempfile.TemporaryFile("w+") as request:
         connection = stack.enter_context(socket.socket(socket.AF_UNIX))
-        connect(connection, environment, directory)
+        connect(connection, environment)
         json.dump(launch, request)
         request.seek(0)
         socket.send_fds(connection, [b"!"], [request.fileno(), *streams])
@@ -151,18 +151,21 @@ async def fork_kernel(
     return kernel
 
 
-def connect(connection: socket.socket, environment: Mapping[str, str], directory: str) -> None:
-    """Connect to the warm parent that fits this process, environment and directory; start it if need be."""
+def connect(connection: socket.socket, environment: Mapping[str, str]) -> None:
+    """Connect to the warm parent that fits this process and environment; start it if need be.
+
+    OSError where the PYTHONPATH means the directory that a kernel starts in: each would need a parent of its own.
+    """
     inherited = {
         name: value
         for name, value in environment.items()
         if name.startswith(READ_ONCE) and SET_BY_IMPORTS.get(name) != value
     }
-    if (
-        "PYTHONPATH" in inherited
-    ):  # relative entries mean the directory that the interpreter starts in
-        entries = inherited["PYTHONPATH"].split(os.pathsep)
-        inherited["PYTHONPATH"] = os.pathsep.join(str(Path(directory, entry)) for entry in entries)
+    path = inherited.pop("PYTHONPATH", "")
+    if path:  # Python takes an empty one for none
+        if not all(Path(entry).is_absolute() for entry in path.split(os.pathsep)):
+            raise OSError("PYTHONPATH has an entry that is no absolute path")
+        inherited["PYTHONPATH"] = path
     installed = [
         *map(sysconfig.get_path, ("purelib", "platlib")),
         warm_parent.__file__,

@@ -125,14 +125,22 @@ class Engine(NBClientEngine):
                 log=logging.getLogger("course.kernel"),
             )
             attempt.client.attempt = attempt
-            environment = {**os.environ, **attempt.job.environment}
             with log.open("wb") as stream:
                 try:
                     attempt.client.execute(
-                        cwd=str(work), env=environment, stdout=stream, stderr=stream
+                        cwd=str(work), env=_environment(attempt.job), stdout=stream, stderr=stream
                     )
                 except Exception as error:
                     _note(attempt, error, log)
+
+
+def _environment(job: Job) -> dict[str, str]:
+    """Return a kernel's environment, in which a relative entry of PYTHONPATH means the folder of this process."""
+    environment = {**os.environ, **job.environment}
+    if path := environment.get("PYTHONPATH"):
+        entries = (str(Path(entry).absolute()) for entry in path.split(os.pathsep))
+        environment["PYTHONPATH"] = os.pathsep.join(entries)
+    return environment
 
 
 papermill_engines.register("course", Engine)

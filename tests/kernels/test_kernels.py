@@ -182,6 +182,34 @@ def test_a_kernel_takes_its_environment_directory_and_streams_from_the_launch(tm
     assert notices() == []
 
 
+def test_an_empty_pythonpath_is_none(tmp_path, notices):
+    parents = []
+    for name, path in (("first", None), ("second", ""), ("third", "")):
+        folder = tmp_path / name
+        folder.mkdir()
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        if path is not None:
+            environment["PYTHONPATH"] = path
+        with kernel(cwd=str(folder), env=environment) as (_, ask):
+            parents.append(ask("import os; print(os.getppid())"))
+    assert len(set(parents)) == 1
+    assert notices() == []
+
+
+@pytest.mark.parametrize("entry", ["", ".", "own"])
+def test_a_kernel_whose_pythonpath_means_its_own_directory_starts_cold(tmp_path, notices, entry):
+    (tmp_path / "own").mkdir()
+    (tmp_path / entry / "mine.py").write_text("here = 'found'")
+    path = os.pathsep.join([str(tmp_path.parent), entry])
+    with kernel(cwd=str(tmp_path), env={**os.environ, "PYTHONPATH": path}) as (_, ask):
+        assert (
+            ask("import mine, sys; print(mine.here, 'tensorflow' in sys.modules)") == "found False"
+        )
+    assert notices() == [
+        "The kernel starts cold, some seconds slower: PYTHONPATH has an entry that is no absolute path."
+    ]
+
+
 def test_a_kernel_can_be_interrupted_and_goes_on():
     with kernel() as (manager, ask):
         ask("x = 5")
@@ -370,7 +398,7 @@ CONNECT = """
 import os, socket
 from course.kernels import provisioner
 with socket.socket(socket.AF_UNIX) as connection:
-    provisioner.connect(connection, dict(os.environ), ".")
+    provisioner.connect(connection, dict(os.environ))
 """
 
 

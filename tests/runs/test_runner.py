@@ -349,6 +349,13 @@ def test_a_run_told_to_stop_as_a_cell_ends_leaves_no_task_waiting(run, tmp_path,
     assert not asyncio.all_tasks(ensure_event_loop())
 
 
+def test_a_relative_pythonpath_means_the_folder_of_whoever_runs(run, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("here = 'found'")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path.parent), "."]))
+    assert run(PARAMETERS, "import mine\nassert mine.here == 'found'").outcome == "passed"
+
+
 def test_a_digest_changes_with_notebook_parameters_and_environment(tmp_path):
     path = tmp_path / "lesson.ipynb"
     path.write_text("one", encoding="utf-8")
