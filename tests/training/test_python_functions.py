@@ -1,10 +1,13 @@
 """Pipelines that call Python: what remembers nothing resumes bit for bit, the rest is refused by its name."""
 
+import functools
 import logging
+import types
 
 import keras
 import numpy as np
 import pytest
+import sklearn.utils
 import tensorflow as tf
 
 from course.training.checkpoint_files import CheckpointError
@@ -74,6 +77,74 @@ def in_a_closure():
     return lambda x: x + generator.normal(size=np.shape(x)).astype("float32")
 
 
+def decorated(function):
+    generator = np.random.default_rng(1)
+
+    @functools.wraps(function)
+    def noisy(x):
+        return function(x) + generator.normal(size=x.shape).astype("float32")
+
+    return noisy
+
+
+@decorated
+def with_a_decorator(x):
+    return x
+
+
+def in_a_module(x):
+    return x + OTHER.NOISE.normal(size=x.shape).astype("float32")
+
+
+def of_one_name(x):
+    return OTHER.noise(x) * SCALE  # where SCALE is another one
+
+
+def of_numpy(x):
+    return x + np.random.normal(size=x.shape).astype("float32")
+
+
+def of_python(x):
+    from random import random
+
+    return x + np.float32(sum(random() for _ in range(2)))
+
+
+def of_tensorflow(x):
+    return x + tf.random.normal(tf.shape(x))
+
+
+def of_keras(x):
+    return x + keras.random.normal(x.shape)
+
+
+def with_a_seed_of_keras(x):
+    return x + keras.random.normal(x.shape, seed=SEEDS)
+
+
+def of_scikit_learn(x):
+    return sklearn.utils.shuffle(x)
+
+
+class Augmented:
+    """An object that is called, and calls a method of its own."""
+
+    def __call__(self, x):
+        return self.noisy(x)
+
+    def noisy(self, x, again=True):
+        return self.noisy(x, again=False) if again else noise(x)
+
+
+SEEDS = keras.random.SeedGenerator(1)
+OTHER = types.ModuleType("other")
+OTHER.SCALE, OTHER.NOISE = 1.0, np.random.default_rng(1)
+exec(
+    "def noise(x):\n    global SCALE\n    SCALE += 1.0\n    return x * x.dtype.type(SCALE)",
+    vars(OTHER),
+)
+
+
 class Rows:
     """Batches whose number is counted from epoch to epoch."""
 
@@ -123,7 +194,23 @@ def with_an_attribute(x):
 reshape = NOISE  # has the name of an attribute of `x` above
 
 
-@pytest.mark.parametrize("function", [logged, drawn_never(False), with_an_attribute])
+def drawn_from_the_data(x):
+    generator = np.random.default_rng(int(1e6 * abs(x[0, 0])))
+    return x + generator.normal(size=x.shape).astype("float32")
+
+
+def logged_and_drawn(x):
+    return noise(logged(x))
+
+
+def test_what_cannot_be_compared_hides_nothing_else(tmp_path):
+    with pytest.raises(CheckpointError, match=r"logged_and_drawn\.globals\.NOISE: changes"):
+        fit(tmp_path, mapped(logged_and_drawn))
+
+
+@pytest.mark.parametrize(
+    "function", [logged, drawn_never(False), with_an_attribute, drawn_from_the_data]
+)
 def test_what_cannot_be_compared_or_is_not_there_refuses_nothing(tmp_path, function):
     assert len(fit(tmp_path, mapped(function))["loss"]) == 3
 
@@ -141,6 +228,17 @@ def test_a_generator_that_remembers_nothing_is_taken(tmp_path):
         (mapped(noise), r"noise\.globals\.NOISE"),
         (mapped(in_a_closure()), r"<lambda>\.function\.generator"),
         (mapped(in_a_closure(), tf.py_function), r"<lambda>\.function\.generator"),
+        (mapped(with_a_decorator), r"with_a_decorator\.function\.generator"),
+        (mapped(functools.partial(noise)), r"partial\.globals\.NOISE"),
+        (mapped(Augmented()), r"Augmented\.globals\.NOISE"),
+        (mapped(in_a_module), r"in_a_module\.globals\.OTHER\.NOISE"),
+        (mapped(of_one_name), r"of_one_name\.globals\.SCALE"),
+        (mapped(of_numpy), r"of_numpy\.globals\.np\.random\.normal"),
+        (mapped(of_python), r"of_python\.globals\.random\.random"),
+        (mapped(of_tensorflow, tf.py_function), r"of_tensorflow\.globals\.tf\.random\.normal"),
+        (mapped(of_keras, tf.py_function), r"of_keras\.globals\.keras\.random\.normal"),
+        (mapped(with_a_seed_of_keras, tf.py_function), r"with_a_seed_of_keras\.globals\.SEEDS"),
+        (mapped(of_scikit_learn), r"of_scikit_learn\.globals\.np\.random\.mtrand\._rand"),
     ],
 )
 def test_a_function_that_changes_what_it_holds_is_refused_by_the_end_of_the_first_epoch(

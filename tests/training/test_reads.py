@@ -1,0 +1,84 @@
+"""What the names in a function's code stand for, however Python compiles them."""
+
+import math
+import types
+
+from course.training import reads
+
+SIZE = 3
+
+
+def reader(own):
+    def function(x):
+        import os.path
+        import xml.dom as documents
+        from math import pi as half_a_turn
+
+        module = math
+        unknown = x.shape
+        return [
+            SIZE,
+            half_a_turn,
+            os.path.sep,
+            documents.Node,
+            module.tau,
+            own.value,
+            unknown,
+            (lambda: math.e),
+        ]
+
+    return function
+
+
+class Owner:
+    value = 5
+
+    @property
+    def asked(self):
+        raise AssertionError("the property was computed")
+
+    def method(self, x):
+        return self.helper, self.asked, x.size
+
+    def helper(self):
+        return SIZE
+
+
+def read(function, *owner):
+    return {each.name: each for each in reads.of(function, *owner)}
+
+
+def test_names_are_followed_through_imports_closures_local_names_and_nested_functions():
+    found = read(reader(Owner()))
+    values = {name: each.value for name, each in found.items()}
+    for name, value in {
+        "SIZE": 3,
+        "half_a_turn": math.pi,
+        "os.path.sep": "/",
+        "documents.Node": __import__("xml.dom").dom.Node,
+        "module.tau": math.tau,
+        "own.value": 5,
+        "math.e": math.e,
+    }.items():
+        assert values[name] == value, name
+    assert {"x", "x.shape", "unknown"}.isdisjoint(values)
+
+
+def test_variables_are_those_of_the_users_own_modules():
+    mine = types.ModuleType("mine")
+    mine.size = 4
+    exec(
+        "def function():\n    return SIZE, mine.size, math.pi",
+        space := {"SIZE": 3, "mine": mine, "math": math},
+    )
+    found = read(space["function"])
+    assert {name for name, each in found.items() if each.is_variable} >= {"SIZE", "mine.size"}
+    assert not found["math.pi"].is_variable
+
+
+def test_a_method_is_followed_to_its_owner_and_no_property_is_computed():
+    owner = Owner()
+    found = read(Owner.method, owner)
+    assert found["self.helper"].value == owner.helper
+    assert isinstance(found["self.asked"].value, property)
+    assert "x.size" not in found
