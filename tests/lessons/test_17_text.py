@@ -175,16 +175,27 @@ def test_the_mean_of_all_is_above_the_linear_model_in_average_precision_with_eve
 def test_the_best_networks_miss_the_line_of_the_plan_with_some_seeds(full):
     assert full("17.dense_gain").low < -0.02
     assert full("17.three_gain").low < -0.02
-    assert sign_test(full("17.dense_gain").values) >= SIGNIFICANT
 
 
-def test_other_test_texts_would_also_say_that_the_convolution_is_below(full):
-    assert full("17.gain_high").high < 0
+@pytest.mark.parametrize("gain", ["dense_gain", "three_gain", "attention_gain", "gain_high"])
+def test_macro_f1_is_below_with_most_seeds_and_not_with_all(gain, full):
+    values = full(f"17.{gain}").values
+    assert np.median(values) < 0 < max(values)
+    assert sign_test(values) < SIGNIFICANT
 
 
-def test_most_of_what_the_convolution_lacks_the_network_on_tf_idf_has(full):
+@pytest.mark.parametrize("gain", ["mask_gain", "everyone_gain"])
+def test_macro_f1_is_above_with_most_seeds_and_not_with_all(gain, full):
+    values = full(f"17.{gain}").values
+    assert min(values) < 0 < np.median(values)
+    assert sign_test(values) < SIGNIFICANT
+
+
+def test_most_of_what_the_convolution_lacks_the_network_on_tf_idf_has_with_most_seeds(full):
     lacks = -np.array(full("17.gain").values)
-    assert np.all(np.array(full("17.dense_over_convolution").values) > lacks / 2)
+    beyond_half = np.array(full("17.dense_over_convolution").values) - lacks / 2
+    assert np.median(beyond_half) > 0
+    assert sign_test(beyond_half) < SIGNIFICANT
 
 
 def test_what_try_next_says_of_places_and_averages_can_be_run():
