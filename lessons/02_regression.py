@@ -27,6 +27,9 @@
 # be much larger. We begin with the plane of lesson 01, because its answer is known. Then come real data, where nobody
 # knows the answer. With real data two things are left that no framework does for you: deciding what goes in, and
 # judging what comes out.
+#
+# The results and conclusions in the text come from full mode (`fast = False`). With `fast = True`, two folds and few
+# epochs are too little for some of them to show.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
@@ -367,10 +370,10 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. It lowers the error by {{02.gain_by_peeking}}, so in some runs the error
-# even rises. The reason: the mean over the training cars is nearly the mean over all of them. Keep the rule all the
-# same. It costs nothing, and you need it for any preparation, most of all for one that uses the target. The concrete at
-# the end of this lesson puts another leak to the test.
+# Peeking at the test cars hardly matters here. It takes {{02.gain_by_peeking}} off the error,
+# {{02.gain_by_peeking:sign}}: in many runs the error even rises. The reason: the mean over the training cars is nearly
+# the mean over all of them. Keep the rule all the same. It costs nothing, and you need it for any preparation, most of
+# all for one that uses the target. The concrete at the end of this lesson puts another leak to the test.
 #
 # Now the linear model:
 
@@ -612,7 +615,7 @@ spread("02.one_unit_farther", words, one_unit - straight, **shown)
 
 # %% [markdown] tags=["answer"]
 # The layers without activation are closer. Their predictions end {{02.no_activation_from_line}} from those of least
-# squares: a tenth or less in most runs. Their loss does not fall below the level of least squares. They have thousands
+# squares: about a tenth. Their loss does not fall below the level of least squares. They have thousands
 # of weights and are still a line. It cannot be otherwise. Without an activation, a layer multiplies by a matrix and
 # adds a bias, and several such layers in a row do no more than one. (The next cell multiplies them out.)
 #
@@ -941,9 +944,9 @@ spread("02.unscaled_minus_scaled", words, extra, unit="mpg", digits=2)
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}. On the standardized target it is
 # {{02.scaled_first_epoch}}. Without scaling, the network has to find the level of the target first. And at the end? The
 # error on the *test* cars without scaling minus that with scaling is {{02.unscaled_minus_scaled}}:
-# {{02.unscaled_minus_scaled:sign}}. In a single run, with one fold of some 80 cars, you may well see the opposite.
-# Scaling the target buys a head start of some epochs, and with most seeds some of it is left at the end. How much
-# depends on how long you train.
+# {{02.unscaled_minus_scaled:sign}}. In a single run, with one fold of the cars, you may still see the opposite. Scaling
+# the target buys a head start of some epochs, and with most seeds some of it is left at the end. How much depends on
+# how long you train.
 
 # %% [markdown]
 # ## Many samples of one mixture

@@ -1124,16 +1124,17 @@ bound(
 #
 # (Each share is a median over the seeds, so the three need not add up to 1.)
 #
-# With one run of each, your answer would depend largely on luck. The pairs lean to "less accurate". But the mean over
-# all runs changes by only {{04.accuracy_gain}}. One of the 254 validation tumors is worth 0.4 points.
+# With one run of each, your answer would depend largely on luck. The pairs lean to "less accurate". So does the mean
+# over all runs: it changes by {{04.accuracy_gain}}, {{04.accuracy_gain:sign}}. That is little: one of the 254
+# validation tumors is worth 0.4 points.
 #
-# About the *loss* the pairs agree. The share of pairs in which the remedies lower it is {{04.pairs_loss_lower}}. The
-# remedies mend how certain the network is, not how it decides.
+# About the *loss* the pairs agree. The share of pairs in which the remedies lower it is {{04.pairs_loss_lower}}. What
+# the remedies surely mend is how certain the network is.
 #
 # All runs also share their validation rows. Other rows would give other accuracies, so **these data cannot tell**
-# whether the remedies change the accuracy. How far would an accuracy move? The standard error of an accuracy $p$ on $n$
-# rows is $\sqrt{p(1-p)/n}$, and it comes on top of the spread of the runs. (The difference of two networks on the same
-# rows moves less, since both miss many of the same tumors.)
+# whether the remedies change the accuracy on tumors in general. How far would an accuracy move? The standard error of
+# an accuracy $p$ on $n$ rows is $\sqrt{p(1-p)/n}$, and it comes on top of the spread of the runs. (The difference of
+# two networks on the same rows moves less, since both miss many of the same tumors.)
 
 # %%
 for p in (0.95, 0.98):

@@ -30,7 +30,8 @@
 # subject: how to compare, and how to choose, without fooling yourself.
 #
 # The results and conclusions in the text come from full mode (`fast = False`). Your run prints its own results. With
-# `fast = True` you take the same steps on a tenth of the digits, which may be too few to show a conclusion.
+# `fast = True` you take the same steps on a tenth of the digits. That is too few for some conclusions, and others come
+# out the other way round: one cycle, for example, then loses.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of digits and dropout, 0 to 1000000
@@ -375,9 +376,9 @@ bound(
 
 # %% [markdown]
 # The network reaches {{05.as_published}} here and 0.9463 in the book: less than a point apart. The book's figure comes
-# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it. Even that may be chance: were the seed
-# all that differs, the book's run would still be the lowest of nine in one case out of nine. The split and the version
-# of Keras differ as well, and one published run cannot tell which of them matters.
+# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it. Were the seed all that differs, the
+# book's run would rarely be the lowest of them all. But the split and the version of Keras differ as well, and one
+# published run cannot tell what matters.
 
 # %% [markdown]
 # ### Then, the same epochs for all
@@ -921,7 +922,7 @@ on_constant, on_cosine, on_smoothed = on_validation.values()
 # gain is that long steps find a good region fast, and only short steps settle in it.
 #
 # Do not read too much into such small gains. All seeds are judged by the *same* digits, and the standard error of each
-# accuracy is 0.14 points. Other digits might take back a part of the gains.
+# accuracy is about 0.14 points. Other digits might take back a part of the gains.
 
 # %%
 spread("05.recipe_constant", "constant rate", on_constant, digits=4)
@@ -1320,8 +1321,8 @@ spread(
 # %% [markdown]
 # Where this course was measured, XLA pays from {{05.pays_from}}. `fast_fit` uses XLA from 1,000 steps, and this lesson
 # sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network, so a fit a little above
-# the threshold does not win the seconds of compiling back. The threshold counts steps and does not use a clock. A clock
-# may decide differently in every run, and since XLA rounds differently, the same seed would then give different
+# the threshold usually does not win the seconds of compiling back. The threshold counts steps and does not use a clock.
+# A clock may decide differently in every run, and since XLA rounds differently, the same seed would then give different
 # results.
 
 # %% [markdown] tags=["quiz"]

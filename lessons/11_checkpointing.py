@@ -197,10 +197,10 @@ plots.lines(
 )
 
 # %% [markdown]
-# The model is best where the validation loss is lowest; after that it overfits. `last` is one file that every epoch
-# overwrites. You need it to *go on*. `best` is one file too, and the one to *use*. `epoch-*` keeps everything, and
-# takes the space for it. Keep the last few checkpoints, in case one is damaged, and the best. (Each file is about three
-# times as large as the weights, because it also holds Adam's two means: see lesson 10.)
+# The model is best where the validation loss is lowest; after that, if the run is long enough, it overfits. `last` is
+# one file that every epoch overwrites. You need it to *go on*. `best` is one file too, and the one to *use*. `epoch-*`
+# keeps everything, and takes the space for it. Keep the last few checkpoints, in case one is damaged, and the best.
+# (Each file is about three times as large as the weights, because it also holds Adam's two means: see lesson 10.)
 
 # %% [markdown]
 # ### Exercise 11.1: which checkpoints may go
@@ -336,10 +336,12 @@ same_model = all(map(np.array_equal, model.get_weights(), old_best))
 change = min(resumed) - losses[:killed].min()
 
 # %% [markdown] tags=["answer"]
-# **Usually a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the
-# file, whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the
-# second process only. So the old best was gone with every seed that we tried, and a better model may or may not have
-# followed: the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}.
+# **Usually a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the file,
+# whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the second
+# process only. So the old best was gone with every seed that we tried, and a better model may or may not have followed:
+# the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}. (With `fast` the run
+# dies before it overfits. There the second process usually finds a better model, although it forgot the old best as
+# well.)
 
 # %%
 from course.claims import bound, fact, spread

@@ -78,3 +78,8 @@ def test_without_the_callback_every_val_accuracy_in_the_history_is_that_of_the_r
     expected = averaged if swaps else raw
     assert loss(*averaged) != pytest.approx(loss(*raw), rel=1e-3)
     assert validated == pytest.approx(loss(*expected), rel=1e-4)
+
+
+def test_one_linear_model_on_all_points_beats_stacking_with_every_seed(full):
+    one_model = np.array(full("13.combined_linear_1100").values)
+    assert (one_model - full("13.combined_stacked_validation").values).min() > 0

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from scipy.spatial.distance import pdist
 
 from course.authoring.source import read
 from course.evidence import SIGNIFICANT, sign_test
@@ -84,10 +85,10 @@ def test_gradients_left_over_stay_and_batches_are_not_weighed_by_their_rows():
 
 
 @pytest.mark.parametrize("bits", ["float16", "bfloat16"])
-def test_sixteen_bits_change_the_loss_by_less_than_another_seed_does(bits, full):
-    seeds = full("18.loss_float32")
+def test_sixteen_bits_change_the_loss_by_less_than_two_seeds_typically_differ(bits, full):
+    between_seeds = pdist(np.array(full("18.loss_float32").values)[:, None])
     changed = np.abs(full(f"18.loss_{bits}").values)
-    assert changed.max() < seeds.high - seeds.low
+    assert changed.max() < np.median(between_seeds)
 
 
 def test_clipped_large_weights_are_still_worse_than_guessing_with_every_seed(full):

@@ -59,7 +59,7 @@ def test_sixty_draws_meet_the_best_twentieth_nineteen_times_in_twenty():
     assert 1 - 0.95**58 < 0.95
 
 
-def test_the_best_of_fifty_lies_more_than_two_standard_deviations_from_the_mean():
+def test_the_best_of_fifty_normal_errors_lies_about_two_standard_deviations_from_the_mean():
     assert 2 < best_of_normal(50) < 2.5
 
 
