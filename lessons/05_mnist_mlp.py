@@ -962,7 +962,7 @@ _ = follow(recipe_model, x_all, labels, final_epochs, [schedule(final_epochs)])
 
 # %% tags=["varies"]
 x_test = digits.x_test.reshape(-1, 784).astype("float32") / 255
-probabilities = recipe_model(x_test).numpy()
+probabilities = keras.ops.convert_to_numpy(recipe_model(x_test))
 predicted = probabilities.argmax(axis=1)
 
 print("chosen on validation:", chosen)

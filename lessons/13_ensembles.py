@@ -152,7 +152,7 @@ from course.claims import bound, fact, spread
 
 source = "Brownlee, machinelearningmastery.com, 2019"
 told = {"published": 0.86, "source": source}
-is_right = model(x_train).numpy().argmax(axis=1) == y_train
+is_right = np.asarray(model(x_train)).argmax(axis=1) == y_train
 spread("13.published_train", "last epoch, training points", is_right.mean(), **told)
 
 # %% [markdown]
@@ -185,7 +185,7 @@ def average(snapshots, weights):
 def right(weights):
     """Say which test points the network gets right with these weights."""
     model.set_weights(weights)
-    return model(x_test).numpy().argmax(axis=1) == y_test
+    return np.asarray(model(x_test)).argmax(axis=1) == y_test
 
 
 # %% [markdown] tags=["predict"]
@@ -488,7 +488,7 @@ print("probabilities:", predict(weights, x_test).shape)
 # %%
 pair = [network(), network()]
 stacked = predict(stack([model.get_weights() for model in pair]), x_test)
-one_by_one = [model(x_test).numpy() for model in pair]
+one_by_one = [np.asarray(model(x_test)) for model in pair]
 same_predictions = np.allclose(stacked, one_by_one, atol=1e-5)
 same_mean = np.allclose(stacked.mean(axis=0), np.mean(one_by_one, axis=0), atol=1e-5)
 print("predictions:", same_predictions, "; mean prediction:", same_mean)
@@ -1089,7 +1089,7 @@ trials = {
 # %%
 def share_read():
     """Return the share of the held-out digits that the model reads right."""
-    return np.mean(model(x_held_out).numpy().argmax(axis=1) == y_held_out)
+    return np.mean(np.asarray(model(x_held_out)).argmax(axis=1) == y_held_out)
 
 
 results = {}
