@@ -530,7 +530,7 @@ for batch in (64, 256, 2048):
 full_curve = not fast and {64, 256, 1024, 2048} <= tuned.keys()
 if full_curve:
     flat = tuned[256] / tuned[64]
-    bound("15.flat", "256 rows: epochs over 64 rows", flat, at_most=2, digits=1)
+    spread("15.flat", "256 rows: epochs over 64 rows", flat, digits=1)
     growth = tuned[2048] / tuned[64]
     bound("15.growth", "2048 rows: epochs over 64 rows", growth, at_least=2, digits=1)
     gain = 32 / growth
@@ -540,19 +540,21 @@ if full_curve:
 if full_curve:
     words = "1024 rows: one rate over best rate"
     ratio = min(untuned[1024], most_epochs) / tuned[1024]
-    bound("15.untuned", words, ratio, at_least=2, digits=1)
+    spread("15.untuned", words, ratio, digits=1)
 
 # %% [markdown] tags=["answer"]
 # Only later. In full mode, with the best rate, batches of 64 rows take {{15.epochs_64}} epochs. The curve begins with a
-# stretch that is nearly flat: four times the rows, 256, take {{15.flat}} times the epochs. There the rate grows with the
-# batch, and one larger step does the work of several. Goyal and others built a well-known recipe on that.
+# stretch that is nearly flat: four times the rows, 256, take {{15.flat}} times the epochs. (We had hoped for less than
+# twice with every seed: **not reached**.) There the rate grows with the batch, and one larger step does the work of
+# several. Goyal and others built a well-known recipe on that.
 #
 # But the rate cannot grow forever: beyond some rate, training becomes unstable. From there on, the epochs grow instead.
 # From 64 rows to 2048 they grow by a factor of {{15.growth}}, so 32 times the devices train only {{15.gain_left}} times
 # as fast, even if exchanges were free. Shallue and others found a curve of this shape on every problem that they tried.
 #
-# With one rate for all, 1024 rows take at least {{15.untuned:limit}} times the epochs of the best rate, and in some
-# trials more than we waited for. A study that does not tune the rate measures the rate, not the batch.
+# With one rate for all, 1024 rows take {{15.untuned}} times the epochs of the best rate, and in some trials more than we
+# waited for. (At least twice with every seed was our goal: **not reached**.) A study that does not tune the rate
+# measures the rate, not the batch.
 
 # %% [markdown]
 # ## Model parallel: placing branches
