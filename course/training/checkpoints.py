@@ -341,7 +341,7 @@ class Checkpoints(keras.callbacks.CallbackList):
     def _all_settings(self, call: dict[str, Any]) -> dict[str, str]:
         """Return the settings of this run; a second `fit` finds model and callbacks already trained."""
         self._validates = call.get("validation_data") is not None
-        self._data.take(call)
+        self._data.take(call, self.model)
         check_data(call, own=self._epoch)
         self._model_begin = model_settings(self.model)
         if getattr(self, "_model_settings", (None,))[0] is not self.model:

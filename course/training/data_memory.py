@@ -29,8 +29,8 @@ class DataMemory:
         self._begun_with: tuple[list[Any], dict[str, str]] = ([], {})  # data, their settings
         self._validation: dict[str, dict[str, Any]] = {}  # to be put back
 
-    def take(self, call: dict[str, Any]) -> None:
-        """Take the data of a call of `fit`."""
+    def take(self, call: dict[str, Any], model: keras.Model) -> None:
+        """Take the data of a call of the model's `fit`."""
         given = {"data": call.get("x"), "validation data": call.get("validation_data")}
         self._data = {
             name: data for name, data in given.items() if isinstance(data, keras.utils.PyDataset)
@@ -40,7 +40,7 @@ class DataMemory:
             self._data.pop("validation data", None)
         self._validation = {}
         self._has_validated = False
-        self._functions = PythonFunctions([*given.values()])
+        self._functions = PythonFunctions([*given.values()], model)
 
     def begin(self, fresh: dict[str, str]) -> dict[str, str]:
         """Note the data as training finds them and return their settings; add to `fresh` what a new process has."""

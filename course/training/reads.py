@@ -27,16 +27,22 @@ class Read(NamedTuple):
     is_variable: bool
 
 
+NOWHERE = Read("", NOTHING, False)
+
+
 def of(function: types.FunctionType, owner: Any = NOTHING) -> Iterator[Read]:
     """Give what a function's code reads beyond its arguments.
 
     Followed are global variables, what the closure holds, what is imported within, the `owner` of a method, and the
     attributes of all of them; what a call returns is not.
     """
+    code = function.__code__
     local = enclosed(function)
-    if owner is not NOTHING:
-        local[function.__code__.co_varnames[0]] = owner
-    yield from _of_code(function.__code__, function.__globals__, local)
+    if owner is not NOTHING and code.co_argcount:
+        local[code.co_varnames[0]] = owner
+    is_own = not code.co_filename.startswith(INSTALLED)
+    for read in _of_code(code, function.__globals__, local):
+        yield read._replace(is_variable=read.is_variable and is_own)
 
 
 def enclosed(function: types.FunctionType) -> dict[str, Any]:
@@ -51,7 +57,7 @@ def enclosed(function: types.FunctionType) -> dict[str, Any]:
 def _of_code(
     code: types.CodeType, variables: dict[str, Any], local: dict[str, Any]
 ) -> Iterator[Read]:
-    last = Read("", NOTHING, False)
+    last = NOWHERE
     constant: Any = None
     for step in dis.get_instructions(code):
         if step.opname == "LOAD_GLOBAL":
@@ -65,10 +71,15 @@ def _of_code(
             names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
             for action, name in zip(actions, names, strict=True):
                 if action == "STORE":
-                    local[name] = last.value
-                last = Read(name, local.get(name, NOTHING) if action == "LOAD" else NOTHING, False)
+                    if (
+                        last.value is not NOTHING
+                    ):  # else one way through the code would hide another
+                        local[name] = last.value
+                    last = NOWHERE
+                else:
+                    last = Read(name, local.get(name, NOTHING), False)
         elif step.opname not in KEEPS:
-            last = Read("", NOTHING, False)
+            last = NOWHERE
         if last.value is not NOTHING:
             yield last
         constant = step.argval if step.opname == "LOAD_CONST" else None
@@ -79,15 +90,33 @@ def _of_code(
 
 def _attribute(read: Read, name: str) -> Read:
     """Follow an attribute, without having a property of the user's compute it."""
+    full = f"{read.name}.{name}"
     if isinstance(read.value, types.ModuleType):
-        value = getattr(read.value, name, NOTHING)
-        return Read(f"{read.name}.{name}", value, not _is_installed(read.value))
+        return Read(full, _in_module(read.value, name), not _is_installed(read.value.__name__))
     value = inspect.getattr_static(read.value, name, NOTHING)
-    if isinstance(value, types.FunctionType) and not isinstance(read.value, type):
+    if isinstance(read.value, type) or name in getattr(read.value, "__dict__", ()):
+        return Read(full, getattr(value, "__func__", value), False)
+    kind = type(read.value)
+    if isinstance(value, property):
+        value = value.fget
+    if isinstance(value, staticmethod):
+        value = value.__func__
+    elif isinstance(value, classmethod):
+        value = types.MethodType(value.__func__, kind)
+    elif isinstance(value, types.FunctionType):
         value = types.MethodType(value, read.value)
-    return Read(f"{read.name}.{name}", value, False)
+    else:  # a variable of the class
+        return Read(full, value, not _is_installed(kind.__module__))
+    return Read(full, value, False)
 
 
-def _is_installed(module: types.ModuleType) -> bool:
-    path = getattr(module, "__file__", None) or ""
-    return module.__name__.partition(".")[0] in LIBRARIES or path.startswith(INSTALLED)
+def _in_module(module: types.ModuleType, name: str) -> Any:
+    """Return what has a name in a module; some import it only when they are asked, or fail to."""
+    with contextlib.suppress(Exception):
+        return getattr(module, name)
+    return NOTHING
+
+
+def _is_installed(module: str) -> bool:
+    path = getattr(sys.modules.get(module), "__file__", None) or ""
+    return module.partition(".")[0] in LIBRARIES or path.startswith(INSTALLED)

@@ -1,7 +1,9 @@
 """Pipelines that call Python: what remembers nothing resumes bit for bit, the rest is refused by its name."""
 
 import functools
+import io
 import logging
+import sys
 import types
 
 import keras
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 import sklearn.utils
 import tensorflow as tf
+from PIL import Image
 
 from course.training.checkpoint_files import CheckpointError
 from course.training.checkpoints import Checkpoints
@@ -75,6 +78,55 @@ def noisy_rows():
 def in_a_closure():
     generator = np.random.default_rng(1)
     return lambda x: x + generator.normal(size=np.shape(x)).astype("float32")
+
+
+class WithALog:
+    """An object that holds a log, which cannot be compared, beside a generator."""
+
+    def __init__(self):
+        self.log = LOG
+        self.noise = np.random.default_rng(1)
+
+    def __call__(self, x):
+        return x + self.noise.normal(size=x.shape).astype("float32")
+
+
+class OfTheClass:
+    """An object whose class holds a generator, which a property asks."""
+
+    noise = np.random.default_rng(1)
+
+    @property
+    def drawn(self):
+        return np.float32(self.noise.normal())
+
+    def __call__(self, x):
+        return x + self.drawn
+
+
+class Several:
+    """An object that calls a list of functions."""
+
+    def __init__(self, *steps):
+        self.steps = [*steps]
+
+    def __call__(self, x):
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+@functools.lru_cache
+def drawn_once(number):
+    return np.float32(NOISE.normal())
+
+
+def of_a_cache(x):
+    return x + drawn_once(len(x))
+
+
+def of_tensorflow_by_another_name(x):
+    return tf.image.random_brightness(x[..., None], 0.1)[..., 0]
 
 
 def decorated(function):
@@ -208,8 +260,49 @@ def test_what_cannot_be_compared_hides_nothing_else(tmp_path):
         fit(tmp_path, mapped(logged_and_drawn))
 
 
+class Config(dict):
+    """A dictionary with dots, whose every attribute is a key."""
+
+    __getattr__ = dict.__getitem__
+
+
+def not_installed(name):
+    raise ImportError(f"{name} is not installed")
+
+
+CONFIG = Config(scale=2.0)
+OPTIONAL = types.ModuleType("optional")
+OPTIONAL.__getattr__ = not_installed
+
+
+def configured(x):
+    return x * np.float32(CONFIG.scale) if len(x) else OPTIONAL.resize(x)
+
+
+class Piped:
+    """An object with a function among its attributes, which Python does not bind."""
+
+    def __init__(self):
+        self.scale = lambda: 2.0
+
+    def __call__(self, x):
+        return x * np.float32(self.scale())
+
+
+PICTURE = b"P5 1 1 255\n\x07"
+
+
+def opened(x):
+    """A library that prepares itself when it is first used."""
+    return x + np.float32(np.asarray(Image.open(io.BytesIO(PICTURE))).mean())
+
+
 @pytest.mark.parametrize(
-    "function", [logged, drawn_never(False), with_an_attribute, drawn_from_the_data]
+    "function",
+    [
+        *(logged, drawn_never(False), with_an_attribute, drawn_from_the_data),
+        *(configured, Piped(), opened),
+    ],
 )
 def test_what_cannot_be_compared_or_is_not_there_refuses_nothing(tmp_path, function):
     assert len(fit(tmp_path, mapped(function))["loss"]) == 3
@@ -228,6 +321,11 @@ def test_a_generator_that_remembers_nothing_is_taken(tmp_path):
         (mapped(noise), r"noise\.globals\.NOISE"),
         (mapped(in_a_closure()), r"<lambda>\.function\.generator"),
         (mapped(in_a_closure(), tf.py_function), r"<lambda>\.function\.generator"),
+        (mapped(WithALog()), r"WithALog\.function\.noise"),
+        (mapped(OfTheClass()), r"OfTheClass\.globals\.self\.noise"),
+        (mapped(Several(noise)), r"Several\.globals\.NOISE"),
+        (mapped(of_a_cache), r"of_a_cache\.globals\.NOISE"),
+        (mapped(of_tensorflow_by_another_name, tf.py_function), r"tf\.image\.random_brightness"),
         (mapped(with_a_decorator), r"with_a_decorator\.function\.generator"),
         (mapped(functools.partial(noise)), r"partial\.globals\.NOISE"),
         (mapped(Augmented()), r"Augmented\.globals\.NOISE"),
@@ -275,3 +373,51 @@ def test_above_a_cache_a_function_runs_in_the_first_epoch_alone_and_may_draw(tmp
     with pytest.raises(Killed):
         fit(tmp_path / "killed", shaped, Kill())
     assert fit(tmp_path / "killed", shaped) == whole
+
+
+class Experiment:
+    """What holds the model, and gives the rows as well."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def rows(self):
+        yield from plain_rows()
+
+
+@pytest.mark.parametrize(
+    "name", ["a method beside the model", "a function that asks for its shape"]
+)
+def test_what_training_changes_in_the_model_is_no_memory_of_the_data(tmp_path, name):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse", run_eagerly=True)
+
+    def sized():
+        for x, y in plain_rows():
+            yield x[:, : model.input_shape[1]], y
+
+    rows = Experiment(model).rows if "method" in name else sized
+    run = Checkpoints(tmp_path, monitor="loss")
+    data = tf.data.Dataset.from_generator(rows, output_signature=SPECS)
+    assert model.fit(data, epochs=2, shuffle=False, verbose=0, callbacks=[run]).epoch == [0, 1]
+
+
+def test_what_a_function_imports_counts_from_its_first_use(tmp_path, monkeypatch):
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (folder / "found_here.py").write_text("SCALE = 2.0")
+    monkeypatch.syspath_prepend(folder)
+
+    def imported(x):
+        import found_here
+
+        found_here.SCALE += CHANGE
+        return x * np.float32(found_here.SCALE)
+
+    global CHANGE
+    CHANGE = 0.0
+    assert len(fit(tmp_path / "first", mapped(imported))["loss"]) == 3
+    del sys.modules["found_here"]
+    CHANGE = 1.0
+    with pytest.raises(CheckpointError, match=r"found_here\.SCALE: changes"):
+        fit(tmp_path / "second", mapped(imported))

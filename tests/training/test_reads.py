@@ -2,6 +2,7 @@
 
 import math
 import types
+import xml.dom  # else a function that imports it would be the first
 
 from course.training import reads
 
@@ -55,7 +56,7 @@ def test_names_are_followed_through_imports_closures_local_names_and_nested_func
         "SIZE": 3,
         "half_a_turn": math.pi,
         "os.path.sep": "/",
-        "documents.Node": __import__("xml.dom").dom.Node,
+        "documents.Node": xml.dom.Node,
         "module.tau": math.tau,
         "own.value": 5,
         "math.e": math.e,
@@ -80,5 +81,5 @@ def test_a_method_is_followed_to_its_owner_and_no_property_is_computed():
     owner = Owner()
     found = read(Owner.method, owner)
     assert found["self.helper"].value == owner.helper
-    assert isinstance(found["self.asked"].value, property)
+    assert found["self.asked"].value.__name__ == "asked"
     assert "x.size" not in found
