@@ -27,10 +27,11 @@ ARRAY = "<array>"
 TUPLE = "<tuple>"
 ITEMS = "<items>"
 
-# The folders that this process holds, with what their lock files were: folders may be deleted and made anew.
-_locks: dict[tuple[int, Path], tuple[FileLock, os.stat_result]] = {}  # a forked process has none
-# What threads of this process are writing, by folder: whoever opens a folder again has to wait for it.
-_writes: dict[Path, Future[None]] = {}
+# By process, since a forked one finds here what its parent has.
+# The folders that a process holds, with what their lock files were: folders may be deleted and made anew.
+_locks: dict[tuple[int, Path], tuple[FileLock, os.stat_result]] = {}
+# What threads of a process are writing, by folder: whoever opens a folder again has to wait for it.
+_writes: dict[tuple[int, Path], Future[None]] = {}
 
 
 class CheckpointError(RuntimeError):
@@ -117,13 +118,13 @@ class CheckpointFolder:
         arrays = _flat(state)
         if self._writer:
             writing = self._writer.submit(self._write, position, arrays, best)
-            _writes[self.path.resolve()] = writing
+            _writes[os.getpid(), self.path.resolve()] = writing
         else:
             self._write(position, arrays, best)
 
     def wait(self) -> None:
         """Return when nothing is being written any more. Raises CheckpointError if the write failed."""
-        place = self.path.resolve()
+        place = os.getpid(), self.path.resolve()
         if writing := _writes.get(place):
             try:
                 writing.result()
