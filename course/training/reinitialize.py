@@ -60,7 +60,7 @@ def empty(optimizer: keras.optimizers.Optimizer, trained: list[keras.Variable]) 
 def _adapted(model: keras.Model) -> Iterator[keras.Variable]:
     for layer in model._flatten_layers():
         if hasattr(layer, "adapt"):
-            yield from layer.variables
+            yield from layer.non_trainable_variables
 
 
 def _values(part: keras.Model | keras.optimizers.Optimizer) -> list[Any]:

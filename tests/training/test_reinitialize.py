@@ -77,6 +77,19 @@ def test_what_a_layer_took_from_data_stays():
     assert abs(before.mean()) < 1e-6  # scaled at all
 
 
+def test_weights_that_are_trained_are_drawn_anew_in_a_layer_that_has_adapt_as_well():
+    class Adapter(keras.layers.Dense):
+        def adapt(self, data):
+            """Nothing."""
+
+    model = keras.Sequential([keras.Input((4,)), Adapter(2)])
+    model.compile("sgd", "mse")
+    first = reinitialize(model, seed=1).get_weights()
+    model.set_weights([weights + 1 for weights in first])
+    for ours, expected in zip(reinitialize(model, seed=1).get_weights(), first, strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
 def test_a_model_without_weights_is_refused():
     model = keras.Sequential([keras.layers.Dense(2)], name="late")
     model.compile("sgd", "mse")
