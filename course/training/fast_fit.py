@@ -14,6 +14,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import keras
@@ -83,7 +84,7 @@ def fast_fit(
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
         for name in ("batch_size", "validation_batch_size"):
-            _refuse_fraction(name, call.arguments[name])
+            _check_batch(name, call.arguments[name])
         reason = _reason_for_plain_fit(model, call.arguments)
         if reason:
             print(f"fast_fit: plain fit, because {reason}")
@@ -96,9 +97,10 @@ def fast_fit(
     return model
 
 
-def _refuse_fraction(name: str, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or int(value) != value):
-        raise ValueError(f"{name} = {value}: must be a whole number")
+def _check_batch(name: str, value: Any) -> None:
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if value is not None and not (is_whole and value > 0):
+        raise ValueError(f"{name} = {value!r}: must be a whole number of at least 1")
 
 
 def _fit_whole_epochs(

@@ -578,8 +578,8 @@ def test_on_another_backend_the_rows_come_in_the_same_order_and_a_line_says_how(
 
 
 @pytest.mark.parametrize("name", ["batch_size", "validation_batch_size"])
-@pytest.mark.parametrize("value", [2.5, True])
+@pytest.mark.parametrize("value", [2.5, 8.0, True, "abc", float("nan"), 0, -8])
 def test_a_batch_of_no_whole_number_of_rows_is_refused(name, value):
     fast = fast_fit(network(), seed=1)
-    with pytest.raises(ValueError, match=f"{name} = {value}: must be a whole number"):
+    with pytest.raises(ValueError, match=f"{name} = {value!r}: must be a whole number"):
         fast.fit(X, Y, verbose=0, **{name: value})
