@@ -287,7 +287,7 @@ def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
     before = _tries.get(name)
     now = _Try(answers, verdict)
     if before and before.verdict.hints[:1] == verdict.hints[:1]:
-        same = all(map(_is_same, before.answers, answers))
+        same = all(_is_same(*pair) for pair in zip(before.answers, answers, strict=True))
         now.shown = before.shown if same else before.shown + 1
     _tries[name] = now
     message = _show(name, now)
@@ -299,8 +299,13 @@ def _tell(name: str, answers: tuple[Any, ...], verdict: Verdict) -> str:
 def _is_same(old: Any, new: Any) -> bool:
     """Whether an answer is the one before, as when its cell was run again."""
     if isinstance(old, FunctionType) and isinstance(new, FunctionType):
-        return old.__code__ == new.__code__
+        return old.__code__ == new.__code__ and _held(old) == _held(new)
     return old is new
+
+
+def _held(function: FunctionType) -> str:
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    return repr((function.__defaults__, function.__kwdefaults__, cells))
 
 
 def _show(name: str, tried: _Try) -> str:
