@@ -34,7 +34,7 @@ FLOAT_BYTES = {  # bytes a parameter: weights, their gradients, and the float32 
     "full": {"weights": 4, "gradients": 4, "float32 copy": 0},
     "mixed": {"weights": 2, "gradients": 2, "float32 copy": 4},
 }
-TARGET = re.compile(r"(sm|compute)_(\d+)(a?)")
+TARGET = re.compile(r"(sm|compute)_(\d+)([af]?)")
 MOMENTS = {
     "sgd": 0,
     "momentum": 1,
@@ -161,8 +161,9 @@ def support(capability: float, built_for: Sequence[str]) -> str:
     """Say how a card of a compute capability runs a package that was built for targets such as sm_80 or compute_90.
 
     Machine code (sm) runs on its own version and on later minor ones; from intermediate code (compute) the driver
-    compiles for any later version; code for one version's own features (sm_90a) runs on that version alone (CUDA C++
-    Programming Guide, sections on binary and PTX compatibility). Raises ValueError for any other target.
+    compiles for any later version. Code for one version's own features (sm_90a) runs on that version alone, code for
+    those of a family (sm_100f) on later minor ones (CUDA C++ Programming Guide, sections on compatibility). Raises
+    ValueError for any other target.
     """
     card = divmod(round(10 * capability), 10)
     fitting = []
@@ -172,9 +173,9 @@ def support(capability: float, built_for: Sequence[str]) -> str:
             raise ValueError(f"target {target!r}: must be like sm_80, compute_90 or sm_90a")
         kind, digits, own_features = found.groups()
         version = divmod(int(digits), 10)
-        if own_features and version != card:
+        if own_features == "a" and version != card:
             continue
-        if version <= card and (kind == "compute" or version[0] == card[0]):
+        if version <= card and (version[0] == card[0] or (kind == "compute" and not own_features)):
             fitting.append((kind == "sm", version, target))
     if not fitting:
         return "no code"

@@ -258,6 +258,11 @@ def test_code_for_a_versions_own_features_runs_on_that_version_alone(target):
     assert found == [ready, "no code"]
 
 
+def test_code_for_the_features_of_a_family_runs_on_later_minor_versions():
+    found = [hardware.support(card, ["compute_100f"]) for card in (10.0, 10.3, 11.0)]
+    assert found == [*["compiled by the driver from compute_100f"] * 2, "no code"]
+
+
 @pytest.mark.parametrize("target", ["90", "sm_", "gfx_90", "sm_90b"])
 def test_a_target_of_another_kind_is_refused_by_name(target):
     with pytest.raises(ValueError, match=f"target '{target}': must be like sm_80"):
