@@ -152,11 +152,13 @@ def grade(
         with goes_on(out):
             grades = grading.grade_all(order, students, chosen, jobs=workers, scheduler=scheduler)
         gradebook.write(grades, students, out)
-    for student in sorted(_handed_in(submissions, chosen) - {each.id for each in students}):
-        print(
-            f"{submissions / student}: nobody on {roster} has this name; not graded",
-            file=sys.stderr,
-        )
+    known = {
+        each.id.casefold() for each in students
+    }  # "Ada" and "ada" are one folder to some systems
+    for name in sorted(_handed_in(submissions, chosen)):
+        if name.casefold() not in known:
+            why = f"nobody on {roster} has this name; not graded"
+            print(f"{submissions / name}: {why}", file=sys.stderr)
     right = sum(each.outcome == "right" for grade in grades for each in grade.points)
     asked = sum(len(grade.points) for grade in grades)
     print(

@@ -221,11 +221,10 @@ def measure(
     name = find(lesson).name
     place = Path("runs", f"measure-{name[:2]}")
     busy = f"another command measures lesson {name[:2]}; wait for its end"
+    if times and (seeds or jobs or mode != "both"):
+        alone = "--times runs a lesson once in each mode, alone"
+        refuse(f"{alone}; leave --seeds, --jobs and --mode out")
     with folder.locked(place.with_suffix(".lock"), busy):
-        if times and (seeds or jobs or mode != "both"):
-            refuse(
-                "--times runs a lesson once in each mode, alone; leave --seeds, --jobs and --mode out"
-            )
         if times:
             out = place / "times"
             measure.store_times(name, gather(out, 1, 1))
