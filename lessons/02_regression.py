@@ -28,8 +28,8 @@
 # knows the answer. With real data two things are left that no framework does for you: deciding what goes in, and
 # judging what comes out.
 #
-# The results and conclusions in the text come from full mode (`fast = False`). With `fast = True`, two folds and few
-# epochs are too little for some of them to show.
+# The results and conclusions in the text come from full mode (`fast = False`). With `fast = True`, two folds and half
+# the epochs are not enough to show all of them.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
@@ -370,10 +370,11 @@ words = "what peeking takes off the error"
 bound("02.gain_by_peeking", words, gain, **limits, unit="mpg")
 
 # %% [markdown]
-# Peeking at the test cars hardly matters here. It takes {{02.gain_by_peeking}} off the error,
-# {{02.gain_by_peeking:sign}}: in many runs the error even rises. The reason: the mean over the training cars is nearly
-# the mean over all of them. Keep the rule all the same. It costs nothing, and you need it for any preparation, most of
-# all for one that uses the target. The concrete at the end of this lesson puts another leak to the test.
+# Peeking at the test cars hardly matters here. The error without peeking minus that with it is {{02.gain_by_peeking}}:
+# {{02.gain_by_peeking:sign}}. In many runs peeking even raises the error. The reason: the mean over the training cars
+# is nearly the mean over all of them. Keep the rule all the same. It costs nothing, and you need it for any
+# preparation, most of all for one that uses the target. The concrete at the end of this lesson puts another leak to the
+# test.
 #
 # Now the linear model:
 
@@ -615,9 +616,9 @@ spread("02.one_unit_farther", words, one_unit - straight, **shown)
 
 # %% [markdown] tags=["answer"]
 # The layers without activation are closer. Their predictions end {{02.no_activation_from_line}} from those of least
-# squares: about a tenth. Their loss does not fall below the level of least squares. They have thousands
-# of weights and are still a line. It cannot be otherwise. Without an activation, a layer multiplies by a matrix and
-# adds a bias, and several such layers in a row do no more than one. (The next cell multiplies them out.)
+# squares: about a tenth of a mile per gallon. Their loss does not fall below the level of least squares. They have
+# thousands of weights and are still a line. It cannot be otherwise. Without an activation, a layer multiplies by a
+# matrix and adds a bias, and several such layers in a row do no more than one. (The next cell multiplies them out.)
 #
 # With `relu`, the training loss of the same layers falls below the least that any line can reach. The predictions of
 # that network end {{02.relu_from_line}} away from the line.
@@ -944,7 +945,7 @@ spread("02.unscaled_minus_scaled", words, extra, unit="mpg", digits=2)
 # On the target as it is, the error of the first epoch is {{02.unscaled_first_epoch}}. On the standardized target it is
 # {{02.scaled_first_epoch}}. Without scaling, the network has to find the level of the target first. And at the end? The
 # error on the *test* cars without scaling minus that with scaling is {{02.unscaled_minus_scaled}}:
-# {{02.unscaled_minus_scaled:sign}}. In a single run, with one fold of the cars, you may still see the opposite. Scaling
+# {{02.unscaled_minus_scaled:sign}}. A single run, judged by one fold of the cars, may still show the opposite. Scaling
 # the target buys a head start of some epochs, and with most seeds some of it is left at the end. How much depends on
 # how long you train.
 

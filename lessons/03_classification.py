@@ -826,7 +826,8 @@ plots.lines(
 # %% [markdown]
 # The two level lines are the losses of the table, which knows the species alone. The validation loss of the network
 # stays near the table's validation loss or above it. Its training loss falls far below the table's training loss. So
-# what the network learns beyond the species shows in its training loss, and not here in its validation loss.
+# what the network learns beyond the species shows in its training loss but, with these penguins, not in its validation
+# loss.
 #
 # A callback can end a fit early. `EarlyStopping` watches `val_loss`. Here it ends the fit when `val_loss` has not
 # improved for five epochs, and it restores the weights of the best epoch.
@@ -924,11 +925,11 @@ spread("03.above_table_high", f"{words}, high end", table_range.high)
 
 # %% [markdown]
 # In full mode the fit stopped after epoch {{03.epochs_stopped}}, five epochs after the best one. On the test penguins
-# the stop saved {{03.loss_saved}} of loss, and it saved some with every seed. (In fast mode the fit to the end is short
-# itself. There the stop saves nothing, and with most seeds it costs a little.) But every seed has the same 68 penguins.
-# The bootstrap says how far the loss saved may move with others. The low end of its interval is {{03.loss_saved_low}},
-# and the high end is {{03.loss_saved_high}}. The interval includes 0, so **sixty-eight penguins cannot tell.** What
-# stopping surely saves is time.
+# the stop saved {{03.loss_saved}} of loss, and it saved some with every seed. (In fast mode the full fit is itself so
+# short that, with most seeds, stopping costs a little.) But every seed has the same 68 penguins. The bootstrap says how
+# far the loss saved may move with others. The low end of its interval is {{03.loss_saved_low}}, and the high end is
+# {{03.loss_saved_high}}. The interval includes 0, so **sixty-eight penguins cannot tell.** What stopping surely saves
+# is time.
 #
 # And the table? The loss of the stopped network minus that of the table is {{03.above_table}}: {{03.above_table:sign}}.
 # With other penguins, the interval has its low end at {{03.above_table_low}} and its high end at

@@ -1125,7 +1125,7 @@ bound(
 # (Each share is a median over the seeds, so the three need not add up to 1.)
 #
 # With one run of each, your answer would depend largely on luck. The pairs lean to "less accurate". So does the mean
-# over all runs: it changes by {{04.accuracy_gain}}, {{04.accuracy_gain:sign}}. That is little: one of the 254
+# accuracy over all runs: it changes by {{04.accuracy_gain}}, {{04.accuracy_gain:sign}}. That is little: one of the 254
 # validation tumors is worth 0.4 points.
 #
 # About the *loss* the pairs agree. The share of pairs in which the remedies lower it is {{04.pairs_loss_lower}}. What

@@ -30,8 +30,8 @@
 # subject: how to compare, and how to choose, without fooling yourself.
 #
 # The results and conclusions in the text come from full mode (`fast = False`). Your run prints its own results. With
-# `fast = True` you take the same steps on a tenth of the digits. That is too few for some conclusions, and others come
-# out the other way round: one cycle, for example, then loses.
+# `fast = True` you take the same steps on a tenth of the digits. These are too few for some conclusions, and others
+# come out the other way around.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of first weights, order of digits and dropout, 0 to 1000000
@@ -376,9 +376,9 @@ bound(
 
 # %% [markdown]
 # The network reaches {{05.as_published}} here and 0.9463 in the book: less than a point apart. The book's figure comes
-# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it. Were the seed all that differs, the
-# book's run would rarely be the lowest of them all. But the split and the version of Keras differ as well, and one
-# published run cannot tell what matters.
+# from one run on 48,000 digits, judged by 12,000. All of our seeds end above it. If the seed were the only difference,
+# a run below all of ours would be rare. But the split and the version of Keras differ as well, and one published run
+# cannot tell which difference matters.
 
 # %% [markdown]
 # ### Then, the same epochs for all
@@ -1140,9 +1140,9 @@ print("steps:", cycle_steps)
 # %% [markdown] tags=["answer"]
 # **One cycle**, with half the steps. After {{05.cycle_steps}} steps it reads {{05.cycle}} of the validation digits
 # correctly, and gains {{05.cycle_gain}} over the constant rate. Two things differ between these recipes, the schedule
-# and the labels, so you cannot tell which of them brings how much. But here the winner has the smaller budget. (The
-# constant rate was the weakest of the three recipes. The best, cosine with smoothed labels, reached
-# {{05.recipe_smoothing}} with twice the steps of the cycle.)
+# and the labels, so you cannot tell which of them brings how much. But here the winner has the smaller budget. (In fast
+# mode it loses.) (The constant rate was the weakest of the three recipes. The best, cosine with smoothed labels,
+# reached {{05.recipe_smoothing}} with twice the steps of the cycle.)
 #
 # (`python -m benchmarks.time_to_accuracy` judges one cycle on the test digits, with ten seeds. It compares the
 # processor seconds until 98%, compiling included, with those of default `fit`.)
@@ -1321,9 +1321,9 @@ spread(
 # %% [markdown]
 # Where this course was measured, XLA pays from {{05.pays_from}}. `fast_fit` uses XLA from 1,000 steps, and this lesson
 # sets this threshold to 3,000 (`xla_from`). Both lie below the median for this small network, so a fit a little above
-# the threshold usually does not win the seconds of compiling back. The threshold counts steps and does not use a clock.
-# A clock may decide differently in every run, and since XLA rounds differently, the same seed would then give different
-# results.
+# the threshold usually does not win back the seconds spent on compiling. The threshold counts steps and does not use a
+# clock. A clock may decide differently in every run, and since XLA rounds differently, the same seed would then give
+# different results.
 
 # %% [markdown] tags=["quiz"]
 # In your network of layers with 4,096 units, the matrix products of a batch take most of a second. What will

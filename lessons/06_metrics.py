@@ -29,8 +29,8 @@
 # plausible, and some fall nicely from epoch to epoch. Is each value what its name says? You predict it, look, and then
 # let a little algebra explain what you saw.
 #
-# The results in the text come from full mode (`fast = False`). In fast mode training ends early: the percentage error
-# has hardly begun to come down, and the cosine is still far below its best.
+# The results in the text come from full mode (`fast = False`). In fast mode training ends too early to show all of
+# them.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the rows, 0 to 1000000
@@ -158,12 +158,13 @@ panels(cosine, title="The cosine on the validation rows", log="")
 
 # %% [markdown] tags=["answer"]
 # **The percentage error rises first.** While the mae and the mse fell, the mape climbed to {{06.mape_highest}} before
-# it came down to {{06.mape}}. (In about half of the runs it is above 100% even at the end.) A network that always
-# answers 0 has a mape of exactly 100%. So by this measure, our network was far worse than that one at the very time
-# when its mae and mse were falling. The reason is the division: an error of 0.5 at a resistance of 0.05 counts as
-# 1,000%. **Use a percentage error only when the targets stay away from zero.** Here it mostly describes the slowest
-# trials, whose resistance is almost zero. The mae and the mse do not favor those trials: for them an error of 0.5
-# counts the same at a resistance of 0.05 as at 60.
+# it came down to {{06.mape}}. (In about half of the runs it is above 100% even at the end. In fast mode it has hardly
+# begun to come down, and the cosine is still far below its best.) A network that always answers 0 has a mape of exactly
+# 100%. So by this measure, our network was far worse than that one at the very time when its mae and mse were falling.
+# The reason is the division: an error of 0.5 at a resistance of 0.05 counts as 1,000%. **Use a percentage error only
+# when the targets stay away from zero.** Here it mostly describes the slowest trials, whose resistance is almost zero.
+# The mae and the mse do not favor those trials: for them an error of 0.5 counts the same at a resistance of 0.05 as at
+# 60.
 #
 # **The cosine is high early on, when the network is still poor.** With one output,
 # $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the product of two signs. A row scores 1 if its prediction is

@@ -25,7 +25,7 @@
 # Keras makes of it.
 #
 # The results and conclusions in the text are those of full mode; your run prints its own. In fast mode, with a tenth of
-# the images, some conclusions do not show, and the weights change other figures more.
+# the images, some conclusions do not show, and some changes are larger.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the images, 0 to 1000000

@@ -27,7 +27,7 @@
 # can mislead you, and the string `"accuracy"`, which everyone passes to `compile`, may not measure what you expect.
 #
 # The results and conclusions in the text are those of full mode; your run prints its own. With `fast` the networks have
-# hardly learned the rare digits, so weights and thresholds change other figures, and more.
+# hardly learned the rare digits, so some conclusions do not show.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of canvases, first weights and order, 0 to 1000000
@@ -741,8 +741,8 @@ print(plain_table.round(1))
 # %% [markdown] tags=["answer"]
 # Thresholds chosen for F1 raise macro F1 by {{08.plain_gain_macro}} and the mean recall by {{08.plain_gain_recall}}. No
 # wonder: a label whose threshold falls cannot lose recall. Thresholds chosen for accuracy change exact match by
-# {{08.plain_gain_exact}}, {{08.plain_gain_exact:sign}}: there is a gain, but **hardly** any, and in none of our runs
-# five points.
+# {{08.plain_gain_exact}}, {{08.plain_gain_exact:sign}}. So they **hardly** raise it: with most seeds there is a small
+# gain, and in none of our runs is it five points.
 
 # %%
 macro = plain_table["macro F1"]
@@ -945,8 +945,8 @@ def moved_threshold(threshold, weight):
 
 
 # %% [markdown] tags=["predict"]
-# With your formula, or by a guess: on which side of the plain network's thresholds will those chosen for the weighted
-# network lie for the rare digits, 5 to 9, and how far from them?
+# With your formula, or by a guess: for the rare digits, 5 to 9, will the thresholds chosen for the weighted network lie
+# above or below those of the plain one, and by how much?
 
 # %%
 where = {
@@ -982,8 +982,8 @@ bound(
 # For a threshold of 0.5 the formula is $w / (1 + w)$. So once you have the weights, you know the moved threshold
 # without looking at a single answer of the network. The rarer the digit, the larger its weight, and the higher its
 # threshold. For the digits 5 to 9 the chosen thresholds of the weighted network lie {{08.raised}} **above** those of
-# the plain one on average. They follow the formula only roughly; single digits may lie well off it.
-# The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a few
+# the plain one on average. The thresholds follow the formula only roughly, and that of any one digit may lie well off
+# it. The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a few
 # canvases decide.
 
 # %% [markdown] tags=["quiz"]

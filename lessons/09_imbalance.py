@@ -1068,10 +1068,10 @@ spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
 # They come together: {{09.gap_late}} is left between them at the end. (The gap in recall that you saw further up, minus
-# this last one, is {{09.gap_lost:sign}}. Training in fast mode stops too early to show it.) A network that separates
-# its training rows is confident about each of them, and then it hardly matters how much a row weighs. Byrd and Lipton
-# showed this for large networks: in the long run the weights of the rows lose their effect, unless a penalty keeps the
-# network's own weights small.
+# this last one, is {{09.gap_lost:sign}}. In fast mode, training stops too early for them to come together.) A network
+# that separates its training rows is confident about each of them, and then it hardly matters how much a row weighs.
+# Byrd and Lipton showed this for large networks: in the long run the weights of the rows lose their effect, unless a
+# penalty keeps the network's own weights small.
 
 # %% [markdown]
 # ## What happens to the probabilities
@@ -1100,9 +1100,9 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# **Fewer.** The weighted models give the risks of a world in which half of the patients are ill, since that is what
-# their weights describe. So their curves lie below the diagonal. (Where a bin holds few patients, its bar may still
-# reach it.)
+# **Clearly fewer.** The weighted models give the risks of a world in which half of the patients are ill, since that is
+# what their weights describe. So their curves lie below the diagonal. (Where a bin holds few patients, its interval may
+# still reach the diagonal.)
 #
 # The unweighted models do much better, but are not perfect either. Where the unit is surest, with risks above 0.9, it
 # promises {{09.above_nine_tenths}} too much: such patients are less often ill than it says.
@@ -1291,8 +1291,8 @@ def decide(probability, miss, alarm):
 # cannot ship, and readers take the results for general advice. Do they hold for our patients and our network, too? You
 # have already tested two points:
 #
-# - keras.io gives each class the weight 1 / (its number of rows). With SGD the training stands still. (The example uses
-#   Adam, which hardly feels the size of the weights.)
+# - keras.io gives each class the weight 1 / (its number of rows). With SGD, training then all but stands still. (The
+#   example uses Adam, which hardly feels the size of the weights.)
 # - keras.io reports what the weighted model catches at one half, without an unweighted model beside it, and closes:
 #   "In the real world, one would put an even higher weight on class 1, so as to reflect that False Negatives are more
 #   costly than False Positives." Exercise 09.3 reflects these costs without any weight.
@@ -1442,10 +1442,10 @@ for rate, curves in training_loss.items():
 # | at the low rate | {{09.oversampling_low}} | {{09.oversampling_low:sign}} |
 # | at the high rate | {{09.oversampling_high}} | {{09.oversampling_high:sign}} |
 #
-# The gradient *is* smoother with oversampling: at the start, weights give it {{09.smoother}} times the
-# variance. That is a real insight, and worth knowing when batches are small and steps are large: at the high rate the
-# weighted training jumps, and stays behind. At the low rate, too, it stays behind with most splits, but by so little
-# that a figure of that rate would not show it.
+# The gradient *is* smoother with oversampling: at the start, its variance with weights is {{09.smoother}} times that
+# with oversampling. That is a real insight, and worth knowing when batches are small and steps are large: at the high
+# rate the weighted training jumps, and stays behind. At the low rate, too, it stays behind with most splits, but by so
+# little that a figure of that rate would not show it.
 
 # %% [markdown]
 # ### A careful first bias?
@@ -1661,13 +1661,13 @@ words = "a tenth minus left out, best epochs"
 spread("09.trust_over_none", words, over_none, unit="points", digits=1)
 
 # %% [markdown] tags=["answer"]
-# At the end, full weight is the worst: a tenth gains {{09.trust_gain}} over it. (In fast mode the training ends too
-# early for what follows to show.) But read the curves before you quote that. With full weight the accuracy rises first
-# and then falls: networks tend to learn simple patterns first and wrong labels by heart later (Arpit and others,
-# arXiv:1706.05394). So stopping in time is a remedy of its own. If each training may stop at its best epoch (picked on
-# these same digits, a favor to all three), a tenth gains {{09.trust_best}} over full weight. We had hoped for 2 points
-# there with every seed: **not reached**. Compared with leaving the careless half out, again at the best epochs, a tenth
-# gains only {{09.trust_over_none}}: {{09.trust_over_none:sign}}.
+# At the end, full weight is the worst: a tenth gains {{09.trust_gain}} over it. But read the curves before you quote
+# that. With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and wrong
+# labels by heart later (Arpit and others, arXiv:1706.05394). (In fast mode, training ends before the fall.) So stopping
+# in time is a remedy of its own. If each training may stop at its best epoch (picked on these same digits, a favor to
+# all three), a tenth gains {{09.trust_best}} over full weight. We had hoped for 2 points there with every seed: **not
+# reached**. Compared with leaving the careless half out, again at the best epochs, a tenth gains only
+# {{09.trust_over_none}}: {{09.trust_over_none:sign}}.
 
 # %% [markdown]
 # ## Weights or threshold?

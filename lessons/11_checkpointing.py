@@ -338,10 +338,10 @@ change = min(resumed) - losses[:killed].min()
 # %% [markdown] tags=["answer"]
 # **Usually a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the file,
 # whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the second
-# process only. So the old best was gone with every seed that we tried, and a better model may or may not have followed:
-# the validation loss of the model in the file changed by {{11.best_lost}}, {{11.best_lost:sign}}. (With `fast` the run
-# dies before it overfits. There the second process usually finds a better model, although it forgot the old best as
-# well.)
+# process only. So the old best was gone with every seed that we tried, and usually no better model followed. The
+# validation loss of the model in the file, after minus before, is {{11.best_lost}}: {{11.best_lost:sign}}. (With `fast`
+# the run dies before it overfits. Then the second process usually finds a better model, although the old best is
+# forgotten all the same.)
 
 # %%
 from course.claims import bound, fact, spread

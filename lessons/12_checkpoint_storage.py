@@ -147,13 +147,13 @@ title = f"Saving {state_bytes / 1e6:.0f} MB in five ways"
 storage_figures.milliseconds(took, title=title)
 
 # %% [markdown] tags=["answer"]
-# Of the ways that do not wait for the disk, `.keras` took longest where this notebook was built; read the factor from
-# your own bars. Which way is fastest depends on the machine, and on a slow disk "write and fsync" may take longest. The
-# bars "write" and "write and fsync" start with the copy already made. So the time of a save without any format is the
-# sum of two bars, "copy in memory" and "write and fsync". Keras copies and writes as well, but without `fsync`, so its
-# bytes may not be on the disk yet. Compare its bars with "copy in memory" plus "write", as a rough yardstick. What
-# `.keras` takes beyond that sum is mostly the price of packing and of the structure. `.weights.h5` packs little, and
-# its bar may even be shorter than the sum.
+# Four of the five ways do not wait for the disk. Of these, `.keras` took longest where this notebook was built; read
+# the factor from your own bars. "Write and fsync" waits, and on a slow disk it may take longest of all. Which way is
+# fastest depends on the machine. The bars "write" and "write and fsync" start with the copy already made. So the time
+# of a save without any format is the sum of two bars, "copy in memory" and "write and fsync". Keras copies and writes
+# as well, but without `fsync`, so its bytes may not be on the disk yet. Compare its bars with "copy in memory" plus
+# "write", as a rough yardstick. What `.keras` takes beyond that sum is mostly the price of packing and of the
+# structure. `.weights.h5` packs little, and its bar may even be shorter than the sum.
 #
 # A plain `write` may be about as fast as the copy, because it *is* a copy, into the memory of the operating system. If
 # `fsync` seems to cost nothing, the disk is fast, or the disk only claims to be done, or the folder lies in memory, as
@@ -314,10 +314,10 @@ plots.lines(
 # %% [markdown] tags=["answer"]
 # For half a write, and then not at all: a save in the background costs whatever is left of the previous write,
 # $\max(0,\ \text{write} - \text{work})$. A save that waits costs a whole write. (The disk lets a first burst through at
-# full speed, so both lines may lie a little lower. The copy and the file system raise them, most of all if `write_time`
-# is short.) Once the work between two saves is longer than a write, the slow disk is hidden. Before that it is not:
-# **saving in the background hides time, but it does not create bandwidth**. Nor should you let writes queue up: each
-# waits with a copy of the state in memory.
+# full speed, so both lines may lie a little below these values. The copy and the file system raise them, most of all if
+# `write_time` is short.) Once the work between two saves is longer than a write, the slow disk is hidden. Before that
+# it is not: **saving in the background hides time, but it does not create bandwidth**. Nor should you let writes queue
+# up: each waits with a copy of the state in memory.
 
 # %% [markdown]
 # ### Exercise 12.1: hand it over
@@ -486,9 +486,9 @@ plots.lines(
 
 # %% [markdown] tags=["answer"]
 # By the rates alone, 2 files take twice the disk's time, and 4 or 8 files take it once. More files help until together
-# they use the whole bandwidth; after that they help no more. (With few files your line may lie a little lower, because
-# the disk lets a first burst through. With many it lies higher, because it also includes the checksums, the `fsync` of
-# every file, and the manifest, which comes next. More files do not shrink that part.)
+# they use the whole bandwidth; after that they help no more. (With few files your line may lie a little below that,
+# because the disk lets a first burst through. With many it lies higher, because it also includes the checksums, the
+# `fsync` of every file, and the manifest, which comes next. More files do not shrink that part.)
 
 # %% [markdown]
 # Eight files bring a new danger: a checkpoint of which only seven files exist. So the last file to be written is a
@@ -709,10 +709,10 @@ with ThreadPoolExecutor(max_workers=2) as pool:
         print(f"{way:11}", dict(found[way]))
 
 # %% [markdown] tags=["answer"]
-# Of the kills for each way (in full mode, as many as the parameters cell says), "refilled" left an unreadable file
-# after {{12.refilled_unreadable}}, and "overwritten" left a mixed one after {{12.overwritten_mixed}}. (On a slow or
-# busy machine, other verdicts can be the most frequent.) *Mixed* is the worst of the four, because it loads without a
-# word. "Renamed" left a whole file after every kill.
+# Of eight kills for each way in full mode, "refilled" left an unreadable file after {{12.refilled_unreadable}}, and
+# "overwritten" left a mixed one after {{12.overwritten_mixed}}. (On a slow or busy machine, other verdicts can be the
+# most frequent.) *Mixed* is the worst of the four, because it loads without a word. "Renamed" left a whole file after
+# every kill.
 
 # %%
 unreadable = found["refilled"]["unreadable"]

@@ -1349,8 +1349,8 @@ spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **poin
 #
 # - A weight average needs no files. A running average moves by a share of the difference, in constant memory, and the
 #   shares make it equal, linear or exponential.
-# - Averaging the last epochs of a run does nothing if training has come to rest, and helps if training is noisy. A
-#   lower rate helps about as much, and an epoch chosen with labels a little more.
+# - Averaging the last epochs of a run does nothing if training has come to rest, and helps if training is noisy. A rate
+#   that falls to zero helps about as much, and a single epoch, chosen on many validation points, a little more.
 # - Do not average the weights of networks that started from different first weights.
 # - To judge a difference smaller than the standard error, compare pairs over many seeds. Make every choice on
 #   validation rows.

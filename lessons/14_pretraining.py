@@ -1240,10 +1240,10 @@ bound("14.finding_gain", words, finding[same].mean() - scratch, **narrow)
 
 # %% [markdown] tags=["answer"]
 # Finding hardly profits. Even from scratch, AP without names reaches {{14.finding_scratch}}, so there is little left to
-# gain. The detector whose backbone knows the classes and the one from scratch differ by {{14.finding_gain}},
-# {{14.finding_gain:sign}}. With names, it is ahead in mAP by {{14.naming_gain}}, {{14.naming_gain:sign}}. A few passes
-# over a few hundred canvases are enough to learn where ink is, and too few to learn what digits look like. A pretrained
-# backbone has already learned much of the latter.
+# gain. Take the detector whose backbone knows the classes, minus the one from scratch. Without names, the difference in
+# AP is {{14.finding_gain}}: {{14.finding_gain:sign}}. With names, the difference in mAP is {{14.naming_gain}}:
+# {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink is, and too few to
+# learn what digits look like. A pretrained backbone has already learned much of the latter.
 #
 # And the backbone that already knows the classes? Compared with the strong backbone, which knows other classes, it
 # gains {{14.gain_known}}. This is {{14.gain_known:sign}}.

@@ -368,11 +368,11 @@ spread("16.others_off", "largest error of the other four", furthest, **percent)
 # fastest one on the left.
 #
 # The sizes of the rates are harder to predict. Our goal was an error below 30% for all five kernels in every run. In
-# full mode it was reached on the course's machine: the number of kernels within that limit was {{16.within_30}}. The
-# prediction for `axpy` was off by {{16.sgd_off}}, and the largest error of the other four was {{16.others_off}}. You
-# know the reason for `axpy`. The sum that measures the bandwidth really moves four numbers, but we count three, so the
-# measured bandwidth is too low. `axpy` moves the three numbers that we count. If nothing else mattered, its prediction
-# would be 25% too low. (These numbers come from times, so yours will differ.)
+# full mode, the course's machine reached it: the number of kernels within the limit was {{16.within_30}}, with every
+# seed. The prediction for `axpy` was off by {{16.sgd_off}}, and the largest error of the other four was
+# {{16.others_off}}. You know the reason for `axpy`. The sum that measures the bandwidth really moves four numbers, but
+# we count three, so the measured bandwidth is too low. `axpy` moves the three numbers that we count. If nothing else
+# mattered, its prediction would be 25% too low. (These numbers come from times, so yours will differ.)
 
 # %% [markdown] tags=["quiz"]
 # A new processor multiplies four times as fast but reads its memory at the same speed. How much faster is a step of

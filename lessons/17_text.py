@@ -523,9 +523,9 @@ spread("17.mask_gain", "macro F1, with mask minus without", mask_gain)
 
 # %% [markdown]
 # Does the missing mask cost F1? Here all texts are padded to one length, in training and in the test alike. Macro F1
-# with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. So the mask helps a little with most
-# seeds, but a single test score does not give the error away. The error shows when lengths change: in another batch, or
-# in the program that uses your network.
+# with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. So the missing mask costs a little with
+# most seeds, but a single test score does not give it away. It shows when lengths change: in another batch, or in the
+# program that uses your network.
 
 # %% [markdown]
 # ### The masks of Keras
@@ -1195,7 +1195,7 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # %% [markdown]
 # So when does a network beat the linear model? With this many texts, and with nothing read before, none of our networks
 # beats it by itself. Together with the linear model, the networks rank the texts better than the linear model alone.
-# Macro F1 agrees, but its thresholds add noise, so with a few seeds the order of two models is another:
+# Macro F1 agrees, but its thresholds add noise, so with a few seeds two models change places:
 #
 # | | macro F1 on the test texts | sign over the seeds |
 # | --- | --- | --- |
@@ -1215,7 +1215,7 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 #
 # When we planned this lesson, we wanted macro F1 of the best network to be at most 0.02 below that of the linear model,
 # with every seed. **Not reached:** with some seeds the network on TF-IDF is further below, and so are the three
-# networks. That the network on TF-IDF is worse than the linear model, by however little, both measures say: macro F1
+# networks. Both measures say that the network on TF-IDF is worse than the linear model, if only by a little: macro F1
 # with nearly every seed, average precision with every seed.
 #
 # The tuning favors the networks: their rates and epochs were tried on splits of these same programs, while the strength

@@ -31,8 +31,8 @@
 # to train. In this lesson you will find the cause with one line of algebra. Every layer multiplies the signal by a
 # factor $f$, and twenty layers multiply it by $f^{20}$. Many of the remedies in use today bring that factor close to 1.
 #
-# The text quotes results of full mode; your run prints its own beside them. With `fast` the networks have four layers
-# and ten steps. Several differences vanish there, and that of the cosine changes its sign.
+# The text quotes results of full mode; your run prints its own beside them. With `fast` most networks have four hidden
+# layers and train for few steps. There several differences vanish, and one changes its sign.
 
 # %% tags=["parameters"]
 seed: int = 0  # seed of the first weights and the order of the digits, 0 to 1000000
@@ -599,11 +599,11 @@ bound(
 
 # %% [markdown] tags=["answer"]
 # At its better rate the network with Glorot's rule reads {{18.best_glorot}} of the digits correctly, which is less than
-# half with every seed that was measured. Look at the range: it *lags*, and how far depends on the seed. (A seed that
-# reaches one half would be a surprise.) With most seeds it has learned something, unlike the network of sigmoids.
-# Gradients that are a thousand times too small still move weights, and as the weights grow, so do the gradients. With
-# He's rule the network reads {{18.best_he}} of the digits, so it trains with every seed that was measured. The
-# difference is {{18.gain_he}}, at least 20 points.
+# half with every seed that was measured. Look at the range: it *lags*, and how far depends on the seed. (In full mode,
+# a seed that reached one half would be a surprise.) With most seeds it has learned something, unlike the network of
+# sigmoids. Gradients that are a thousand times too small still move weights, and as the weights grow, so do the
+# gradients. With He's rule the network reads {{18.best_he}} of the digits, so it trains with every seed that was
+# measured. The difference is {{18.gain_he}}, at least 20 points.
 #
 # Note that the line of Glorot's rule in the figure is *flat*, only low. The gradient of a weight is the signal below it
 # times the gradient above it. The mean square of the signal is halved in each layer on the way up, and that of the
@@ -937,9 +937,9 @@ spread("18.he_last", "last losses, He's weights", last["He's weights"], digits=2
 
 # %% [markdown] tags=["answer"]
 # Without clipping the loss is soon not a number at all. With clipping it stays finite, and it falls. But it started in
-# the thousands, and in the last ten steps it is still {{18.clipped_last}}, with each of these seeds more than
-# $\ln 10 = 2.303$, what guessing would cost. With He's weights the loss has come to {{18.he_last}}. The share of clipped
-# steps is {{18.steps_clipped}}. (With He's weights, {{18.he_above}} of the steps exceed the same limit.)
+# the thousands, and in the last ten steps it is still {{18.clipped_last}}. With every seed that was measured, that is
+# more than guessing would cost, $\ln 10 = 2.303$. With He's weights the loss has come to {{18.he_last}}. The share of
+# clipped steps is {{18.steps_clipped}}. (With He's weights, {{18.he_above}} of the steps exceed the same limit.)
 #
 # **Clipping has hidden the fault, not mended it**: the norm before clipping stays far above the limit. When nearly
 # every step is clipped, each has the same length, rate times limit, however large the gradient is. So clip if rare
@@ -1202,7 +1202,8 @@ spread(
 #
 # **The cosine helps with most seeds, though not with all. Whether a warm-up adds to it, these seeds cannot tell.** This
 # is one peak rate, one network and one length of training: other choices may order the three differently. With a low
-# peak there is little for a warm-up to protect.
+# peak there is little for a warm-up to protect. (With `fast` the training is one short epoch, and the constant rate is
+# ahead of the cosine with nearly every seed.)
 
 # %% [markdown]
 # ## Weight decay and L2
@@ -1470,8 +1471,9 @@ for bits in ("float16", "bfloat16"):
 # | `bfloat16` minus `float32` | {{18.loss_bfloat16}} | {{18.loss_bfloat16:sign}} |
 #
 # **Usually not.** The first row shows how far the losses of different seeds lie apart. Rounding changes every step a
-# little, and the changes add up. So the precisions end at different losses, but with every seed that was measured a
-# 16-bit format changed the loss by less than two seeds typically differ.
+# little, and the changes add up. So the precisions end at different losses. But with every seed that was measured, a
+# 16-bit format changed the loss by less than the typical difference between two seeds. (Two seeds may happen to end
+# closer together.)
 
 # %% [markdown]
 # ## What you have learned

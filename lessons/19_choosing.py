@@ -728,8 +728,8 @@ spread("19.flatters", "how much the best flatters", measured - on_later_rows, **
 # ratio is {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a
 # standard deviation.
 #
-# So part of a lucky seed's lead is real (what is left is {{19.kept:sign}}), and much of it is the luck of these rows.
-# The more tries, the larger the lead, and with nearly every seed a part of it is flattery.
+# So part of a lucky seed's lead is real: what is left is {{19.kept:sign}}. Much of the lead is the luck of these rows.
+# The more tries, the larger the lead, and with nearly every seed a part of that lead is flattery.
 
 # %% [markdown] tags=["quiz"]
 # A paper reports: "our method, the best of 50 configurations, has an error of 5.1; the baseline, with its published
@@ -739,8 +739,8 @@ spread("19.flatters", "how much the best flatters", measured - on_later_rows, **
 #   That matters, too. But with equal epochs the one number is still the best of fifty, and the other the first of one.
 # - [x] What the best of 50 configurations of the baseline has, and both on rows that chose nothing.
 #   Equal budgets make the search equal, and other rows take the flattery away. Either alone leaves a doubt.
-# - [ ] Whether the difference is larger than the standard deviation from seed to seed. The best of fifty lies about two
-#   standard deviations from the mean by luck alone, so this would be too weak a test.
+# - [ ] Whether the difference is larger than the standard deviation from seed to seed.
+#   By luck alone, the best of fifty lies about two standard deviations from the mean, so this test would be too weak.
 # - [ ] How many rows the validation set has.
 #   More rows make the flattery smaller, and do not remove it.
 
