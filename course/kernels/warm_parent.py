@@ -2,7 +2,7 @@
 
 To import TensorFlow takes seconds, to fork a process that has done so milliseconds. The parent is shared by all owners
 of kernels (papermill, `course run`, pytest, a Jupyter server), since one that papermill's command line had to start for
-itself would save nothing; it ends some minutes after the last of them (COURSE_KERNEL_LINGER seconds, by default 300).
+itself would save nothing; it ends some minutes after its last kernel (COURSE_KERNEL_LINGER seconds, by default 300).
 What a process inherits rather than asks for (variables that imports read, limits, namespaces, control group) is part of
 the parent's key, so that an owner with other ones gets another parent; everything else comes with the request.
 Linux only. `python -m course.kernels.warm_parent --stop` ends those of its checkout; kernels already forked live on.
@@ -150,7 +150,7 @@ def listen(key: str) -> socket.socket:
 
 
 def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] | None:
-    """Fork for every owner that connects, until `linger` seconds after the end of the last owner.
+    """Fork for every owner that connects, until `linger` seconds after the end of the last kernel.
 
     Returns in each fork its connection and the owner's pidfd, and None at the end.
     """
@@ -159,7 +159,7 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
         int, tuple[int, socket.socket]
     ] = {}  # by pidfd: the process, and the connection to its owner
     while True:
-        ready = wait([listener, *owners.values(), *kernels], None if owners else linger)
+        ready = wait([listener, *owners.values(), *kernels], None if kernels else linger)
         for owner, pidfd in list(owners.items()):
             if pidfd in ready:
                 os.close(owners.pop(owner))

@@ -38,7 +38,7 @@ def sockets(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
         patch.setenv("XDG_RUNTIME_DIR", str(prefix))
-        patch.setenv("COURSE_KERNEL_LINGER", "0")
+        patch.setenv("COURSE_KERNEL_LINGER", "60")
         patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
         yield prefix / f"course-kernels-{os.getuid()}"
         subprocess.run(STOP, check=True)
@@ -331,6 +331,13 @@ def test_an_owner_with_other_thread_settings_gets_its_own_parent_which_lingers_a
         assert gone(ids[0])
         assert psutil.pid_exists(ids[1])
         assert gone(ids[1])
+
+
+def test_a_parent_ends_after_its_last_kernel_although_their_owner_lives_on(monkeypatch):
+    monkeypatch.setenv("COURSE_KERNEL_LINGER", "0")
+    with kernel() as (_, ask):
+        parent = int(ask("import os; print(os.getppid())"))
+    assert gone(parent)
 
 
 @pytest.mark.parametrize(
