@@ -11,6 +11,7 @@ Linux only. `python -m course.kernels.warm_parent --stop` ends those of its chec
 import atexit
 import contextlib
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -88,6 +89,22 @@ def peer_pid(connection: socket.socket) -> int:
         socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
     )
     return struct.unpack("3i", credentials)[0]
+
+
+def count_parents(folder: int) -> int:
+    """Count this checkout's parents in the folder of sockets, locked, and clear it of those that were killed.
+
+    A socket of another type is refused by all: by a parent because of its type, so that it does not notice.
+    """
+    count = 0
+    for name in os.listdir(folder):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            refusal = probe.connect_ex(f"/proc/self/fd/{folder}/{name}")
+        if refusal == errno.ECONNREFUSED:
+            os.unlink(name, dir_fd=folder)
+        elif name.startswith(CHECKOUT):
+            count += 1
+    return count
 
 
 def open_pidfd(process: int) -> int:
