@@ -1,9 +1,9 @@
 """JupyterLab on the learner's own copy of the notebooks, whose kernels start warm."""
 
-import contextlib
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,14 +51,19 @@ def _digest(text: bytes) -> str:
 
 
 def open_lab(mine: Path) -> None:
-    """Start JupyterLab on the learner's notebooks, whose kernels start warm, and stay until it is closed."""
+    """Start JupyterLab on the learner's notebooks, whose kernels start warm, and stay until it is closed.
+
+    Ctrl-C is left to the server, which asks and tidies up; SIGTERM ends the server, too.
+    """
     program = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={mine}"]
     if (
         hasattr(os, "geteuid") and os.geteuid() == 0
     ):  # as in a container, where Jupyter would refuse
         program.append("--allow-root")
-    with contextlib.suppress(KeyboardInterrupt):
-        subprocess.run(program, env=os.environ | environment())
+    server = subprocess.Popen(program, env=os.environ | environment())
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal has told the server as well
+    server.wait()
 
 
 def environment() -> dict[str, str]:

@@ -30,6 +30,7 @@ if sys.platform == "linux":
     from course.kernels import forked_kernel, warm_parent
 
 START_TIMEOUT = 120  # seconds for a parent to import everything from a slow disk
+MOST_PARENTS = 6  # of one checkout at a time: each takes a third of a gigabyte
 UNKNOWN = -1000  # an exit status: no signal has this number
 
 # What the interpreter, the C library and the preloaded libraries read once, when they start or are imported. OpenMP and
@@ -154,7 +155,8 @@ async def fork_kernel(
 def connect(connection: socket.socket, environment: Mapping[str, str]) -> None:
     """Connect to the warm parent that fits this process and environment; start it if need be.
 
-    OSError where the PYTHONPATH means the directory that a kernel starts in: each would need a parent of its own.
+    OSError where the PYTHONPATH means the directory that a kernel starts in (each would need a parent of its own), and
+    where MOST_PARENTS of other settings run.
     """
     inherited = {
         name: value
@@ -183,6 +185,8 @@ def connect(connection: socket.socket, environment: Mapping[str, str]) -> None:
         try:
             connection.connect(address)
         except (FileNotFoundError, ConnectionRefusedError):
+            if warm_parent.count_parents(folder) >= MOST_PARENTS:
+                raise OSError(f"{MOST_PARENTS} warm parents of other settings run") from None
             start = [sys.executable, "-m", warm_parent.__name__, key]
             nowhere = subprocess.DEVNULL
             subprocess.run(

@@ -2,7 +2,7 @@
 
 To import TensorFlow takes seconds, to fork a process that has done so milliseconds. The parent is shared by all owners
 of kernels (papermill, `course run`, pytest, a Jupyter server), since one that papermill's command line had to start for
-itself would save nothing; it ends some minutes after the last of them (COURSE_KERNEL_LINGER seconds, by default 300).
+itself would save nothing; it ends some minutes after its last kernel (COURSE_KERNEL_LINGER seconds, by default 300).
 What a process inherits rather than asks for (variables that imports read, limits, namespaces, control group) is part of
 the parent's key, so that an owner with other ones gets another parent; everything else comes with the request.
 Linux only. `python -m course.kernels.warm_parent --stop` ends those of its checkout; kernels already forked live on.
@@ -11,6 +11,7 @@ Linux only. `python -m course.kernels.warm_parent --stop` ends those of its chec
 import atexit
 import contextlib
 import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -90,6 +91,22 @@ def peer_pid(connection: socket.socket) -> int:
     return struct.unpack("3i", credentials)[0]
 
 
+def count_parents(folder: int) -> int:
+    """Count this checkout's parents in the folder of sockets, locked, and clear it of those that were killed.
+
+    A socket of another type is refused by all: by a parent because of its type, so that it does not notice.
+    """
+    count = 0
+    for name in os.listdir(folder):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+            refusal = probe.connect_ex(f"/proc/self/fd/{folder}/{name}")
+        if refusal == errno.ECONNREFUSED:
+            os.unlink(name, dir_fd=folder)
+        elif name.startswith(CHECKOUT):
+            count += 1
+    return count
+
+
 def open_pidfd(process: int) -> int:
     """Open a pidfd: it becomes readable when the process ends, whoever started it. OSError if there is no such process.
 
@@ -150,7 +167,7 @@ def listen(key: str) -> socket.socket:
 
 
 def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] | None:
-    """Fork for every owner that connects, until `linger` seconds after the end of the last owner.
+    """Fork for every owner that connects, until `linger` seconds after the end of the last kernel.
 
     Returns in each fork its connection and the owner's pidfd, and None at the end.
     """
@@ -159,7 +176,7 @@ def serve(listener: socket.socket, linger: float) -> tuple[socket.socket, int] |
         int, tuple[int, socket.socket]
     ] = {}  # by pidfd: the process, and the connection to its owner
     while True:
-        ready = wait([listener, *owners.values(), *kernels], None if owners else linger)
+        ready = wait([listener, *owners.values(), *kernels], None if kernels else linger)
         for owner, pidfd in list(owners.items()):
             if pidfd in ready:
                 os.close(owners.pop(owner))

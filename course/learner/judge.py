@@ -9,6 +9,8 @@ import ast
 import contextlib
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from types import TracebackType
@@ -44,6 +46,9 @@ class Judge:
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._process.is_alive():
+            with contextlib.suppress(AttributeError, ProcessLookupError):  # Windows; too early
+                os.killpg(self._process.pid, signal.SIGKILL)  # with what answers have started
         self._process.kill()
         self._process.join()
 
@@ -111,6 +116,9 @@ def _serve(connection: Connection, exercise: str) -> None:
     """Run what the exercise rests on, say so, and answer until nobody asks any more."""
     from course.authoring import slice, source
 
+    if hasattr(os, "setsid"):
+        os.setsid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # also what C++ code prints
         os.dup2(nowhere, stream)
@@ -122,6 +130,15 @@ def _serve(connection: Connection, exercise: str) -> None:
         while True:
             answer, own = connection.recv()
             connection.send(_judge(exercise, answer, dict(space), above, own))
+
+
+def _end_with_parent() -> None:
+    """End this process, and what answers have started, when the session does, however that happens."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
 
 
 def _judge(exercise: str, answer: str, space: dict, above: str, own: Sequence[str] = ()) -> Verdict:

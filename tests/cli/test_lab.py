@@ -1,5 +1,7 @@
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,6 +51,76 @@ def server(tmp_path):
         for process in (*children, started):
             process.terminate()
         started.wait(60)
+
+
+# In the place of JupyterLab: asks at Ctrl-C, and tidies up when it is told to end.
+SERVER = """
+import signal, sys
+
+def ask(*_):
+    print("Shut down?", flush=True)
+    if sys.stdin.readline() == "y\\n":
+        sys.exit()
+    print("goes on", flush=True)
+
+def end(*_):
+    print("tidies up", flush=True)
+    sys.exit()
+
+signal.signal(signal.SIGINT, ask)
+signal.signal(signal.SIGTERM, end)
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """`course lab` in a terminal of its own, with a stand-in for the server, which is up."""
+    package = tmp_path / "jupyterlab"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(SERVER)
+    started = subprocess.Popen(
+        [sys.executable, "-c", OPEN, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert started.stdout.readline() == "up\n"
+        yield started
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals to a process group are POSIX")
+def test_ctrl_c_in_the_lab_leaves_the_server_the_time_to_ask(lab):
+    os.killpg(lab.pid, signal.SIGINT)
+    assert lab.stdout.readline() == "Shut down?\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        lab.wait(1)
+    lab.stdin.write("n\n")
+    lab.stdin.flush()
+    assert lab.stdout.readline() == "goes on\n"
+    os.killpg(lab.pid, signal.SIGINT)
+    assert lab.stdout.readline() == "Shut down?\n"
+    lab.stdin.write("y\n")
+    lab.stdin.flush()
+    assert lab.wait(60) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without asking it")
+def test_the_lab_that_is_told_to_end_ends_its_server(lab):
+    lab.terminate()
+    assert lab.stdout.readline() == "tidies up\n"
+    assert lab.wait(60) == 0
 
 
 def status(address):

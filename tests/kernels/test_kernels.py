@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,9 @@ from nbclient.exceptions import CellTimeoutError
 
 from course import ROOT
 from course.kernels import kernelspec, provisioner
+
+if sys.platform == "linux":
+    from course.kernels import warm_parent
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="warm kernels need Linux")
 STOP = [sys.executable, "-m", "course.kernels.warm_parent", "--stop"]
@@ -38,7 +42,7 @@ def sockets(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
         patch.setenv("XDG_RUNTIME_DIR", str(prefix))
-        patch.setenv("COURSE_KERNEL_LINGER", "0")
+        patch.setenv("COURSE_KERNEL_LINGER", "60")
         patch.setenv("CUDA_VISIBLE_DEVICES", "-1")
         yield prefix / f"course-kernels-{os.getuid()}"
         subprocess.run(STOP, check=True)
@@ -333,6 +337,13 @@ def test_an_owner_with_other_thread_settings_gets_its_own_parent_which_lingers_a
         assert gone(ids[1])
 
 
+def test_a_parent_ends_after_its_last_kernel_although_their_owner_lives_on(monkeypatch):
+    monkeypatch.setenv("COURSE_KERNEL_LINGER", "0")
+    with kernel() as (_, ask):
+        parent = int(ask("import os; print(os.getppid())"))
+    assert gone(parent)
+
+
 @pytest.mark.parametrize(
     "prefix",
     [["nice"], ["prlimit", "--core=0:0"], ["bwrap", "--dev-bind", "/", "/", "--unshare-net"]],
@@ -441,6 +452,37 @@ def test_stop_ends_the_parents_of_its_own_checkout_alone(sockets, tmp_path):
     run("another", "-m", "course.kernels.warm_parent", "--stop")
     assert gone(*another.values())
     assert parents() == {}
+
+
+def test_beside_many_parents_a_kernel_starts_cold_and_sockets_of_killed_ones_go(
+    tmp_path, monkeypatch, notices
+):
+    folder = tmp_path / f"course-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700)
+    monkeypatch.chdir(folder)  # a socket's path must be short
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+    def listening(name):
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(name)
+        listener.listen()
+        listener.setblocking(False)
+        return listener
+
+    with contextlib.ExitStack() as stack:
+        names = [f"{warm_parent.CHECKOUT}-{n}" for n in range(provisioner.MOST_PARENTS)]
+        parents = list(map(listening, names))
+        for name in (f"{warm_parent.CHECKOUT}-killed", "another-killed"):
+            listening(name).close()
+        with kernel() as (_, ask):
+            assert ask("import sys; print('tensorflow' in sys.modules)") == "False"
+        assert sorted(path.name for path in folder.iterdir()) == names
+        for parent in parents:
+            with pytest.raises(BlockingIOError):
+                parent.accept()
+    assert notices() == [
+        "The kernel starts cold, some seconds slower: 6 warm parents of other settings run."
+    ]
 
 
 def test_to_install_twice_changes_nothing_and_keeps_the_settings_of_others(tmp_path, monkeypatch):

@@ -1,10 +1,13 @@
+import contextlib
 import os
 import queue
 import signal
 import subprocess
 import sys
+import time
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell
 
@@ -162,6 +165,50 @@ def test_what_an_earlier_answer_left_running_breaks_no_later_one():
         assert judge.verdict(f"{RIGHT}\n{ends_later}").outcome == "right"
         judge._process.join()
         assert judge.verdict(RIGHT).outcome == "right"
+
+
+ENDLESS = """
+import os, subprocess
+child = subprocess.Popen(["sleep", "600"])
+with open({path!r} + ".part", "w") as file:
+    file.write(f"{{os.getpid()}} {{child.pid}}")
+os.rename({path!r} + ".part", {path!r})
+while True: pass
+"""
+SESSION = """
+import sys
+from course.learner.judge import Judge
+if __name__ == "__main__":
+    Judge("01.1").verdict(sys.argv[1], seconds=600)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+def test_an_endless_answer_ends_with_a_session_that_is_killed(tmp_path):
+    told = tmp_path / "told"
+    script = tmp_path / "session.py"
+    script.write_text(SESSION)
+    answer = ENDLESS.format(path=str(told))
+    with subprocess.Popen([sys.executable, script, answer]) as session:
+        while not told.exists():
+            assert session.poll() is None
+            time.sleep(0.02)
+        family = [psutil.Process(int(pid)) for pid in told.read_text().split()]
+        session.kill()
+    _, left = psutil.wait_procs(family, timeout=60)
+    for process in left:
+        process.kill()
+    assert not left
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX")
+def test_what_an_endless_answer_has_started_ends_with_it(tmp_path):
+    told = tmp_path / "told"
+    with Judge("01.1") as judge:
+        assert judge.verdict(ENDLESS.format(path=str(told)), seconds=10).outcome == "broken"
+    _, child = told.read_text().split()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(child)).wait(60)
 
 
 def test_an_answer_that_needs_keras_is_judged_where_keras_was_imported_before(capfd):
