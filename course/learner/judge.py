@@ -46,7 +46,7 @@ class Judge:
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process.is_alive():
+        if self._process.pid and self._process.is_alive():
             with contextlib.suppress(AttributeError, ProcessLookupError):  # Windows; too early
                 os.killpg(self._process.pid, signal.SIGKILL)  # with what answers have started
         self._process.kill()
