@@ -71,9 +71,8 @@ def _of_code(
             names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
             for action, name in zip(actions, names, strict=True):
                 if action == "STORE":
-                    if (
-                        last.value is not NOTHING
-                    ):  # else one way through the code would hide another
+                    # Nothing known is not noted: one way through the code would hide another.
+                    if last.value is not NOTHING:
                         local[name] = last.value
                     last = NOWHERE
                 else:
@@ -95,7 +94,8 @@ def _attribute(read: Read, name: str) -> Read:
         return Read(full, _in_module(read.value, name), not _is_installed(read.value.__name__))
     value = inspect.getattr_static(read.value, name, NOTHING)
     if isinstance(read.value, type) or name in getattr(read.value, "__dict__", ()):
-        return Read(full, getattr(value, "__func__", value), False)
+        is_wrapped = isinstance(value, staticmethod | classmethod)
+        return Read(full, value.__func__ if is_wrapped else value, False)
     kind = type(read.value)
     if isinstance(value, property):
         value = value.fget

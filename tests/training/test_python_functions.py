@@ -280,13 +280,14 @@ def configured(x):
 
 
 class Piped:
-    """An object with a function among its attributes, which Python does not bind."""
+    """An object with a function among its attributes, which Python does not bind, and a dictionary with dots."""
 
     def __init__(self):
         self.scale = lambda: 2.0
+        self.config = CONFIG
 
     def __call__(self, x):
-        return x * np.float32(self.scale())
+        return x * np.float32(self.scale() * self.config.scale)
 
 
 PICTURE = b"P5 1 1 255\n\x07"
