@@ -126,8 +126,8 @@ def _compare(files: CheckpointFolder, newest: Any, saved: int) -> str:
 
 def _let_go() -> None:
     """Drop the locks, as the system does when a process ends."""
-    for lock, _ in list(checkpoint_files._locks.values()):
-        lock.release(force=True)
+    for held in list(checkpoint_files._locks.values()):
+        held.lock.release(force=True)
     checkpoint_files._locks.clear()
 
 

@@ -15,6 +15,7 @@ import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -28,8 +29,8 @@ TUPLE = "<tuple>"
 ITEMS = "<items>"
 
 # By process, since a forked one finds here what its parent has.
-# The folders that a process holds, with what their lock files were: folders may be deleted and made anew.
-_locks: dict[tuple[int, Path], tuple[FileLock, os.stat_result]] = {}
+# The folders that a process holds, as long as a CheckpointFolder of them is there.
+_locks: "WeakValueDictionary[tuple[int, Path], _Held]" = WeakValueDictionary()
 # What threads of a process are writing, by folder: whoever opens a folder again has to wait for it.
 _writes: dict[tuple[int, Path], Future[None]] = {}
 
@@ -72,7 +73,7 @@ class CheckpointFolder:
         """Take the folder for this process and clear away what a kill has left half written."""
         try:
             make_folder(self.path)
-            _lock(self.path)
+            self._held = _hold(self.path)
             self._wait_for_earlier()
             for partial in self.path.glob(f"*{PARTIAL}"):
                 partial.unlink()
@@ -292,13 +293,29 @@ def _position(path: Path) -> Position:
     return Position(int(epoch), int(batch))
 
 
-def _lock(folder: Path) -> None:
+class _Held:
+    """A folder's lock, let go with the last reference, and what its file was: folders may be deleted and made anew."""
+
+    def __init__(self, lock: FileLock, folder: Path) -> None:
+        self.lock = lock
+        self._file = (folder / "lock").stat()
+
+    def is_of(self, folder: Path) -> bool:
+        """Whether the lock file that is in the folder now is this one."""
+        try:
+            return os.path.samestat(self._file, (folder / "lock").stat())
+        except FileNotFoundError:
+            return False
+
+
+def _hold(folder: Path) -> _Held:
     """Keep other processes out until this one lets go or dies: the system then drops the lock itself.
 
     The number of the process stands in a file of its own, since a locked one cannot be read on Windows.
     """
-    if _is_held(folder):
-        return
+    held = _locks.get((os.getpid(), folder.resolve()))
+    if held and held.is_of(folder):
+        return held
     _let_go(folder)  # of a folder that stood here before
     lock = FileLock(folder / "lock", thread_local=False)
     process = folder / "process"
@@ -311,23 +328,15 @@ def _lock(folder: Path) -> None:
         ) from None
     try:
         write_whole(process, str(os.getpid()))
-        _locks[os.getpid(), folder.resolve()] = lock, (folder / "lock").stat()
+        held = _Held(lock, folder)
     except BaseException:  # else this very process would find the folder in use
         lock.release()
         raise
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether the lock file that is in a folder now is one that this process holds."""
-    _, held = _locks.get((os.getpid(), folder.resolve()), (None, None))
-    try:
-        return held is not None and os.path.samestat(held, (folder / "lock").stat())
-    except FileNotFoundError:
-        return False
+    _locks[os.getpid(), folder.resolve()] = held
+    return held
 
 
 def _let_go(folder: Path) -> None:
     """Release the lock of a folder, if this process has one."""
-    lock, _ = _locks.pop((os.getpid(), folder.resolve()), (None, None))
-    if lock:
-        lock.release()
+    if held := _locks.pop((os.getpid(), folder.resolve()), None):
+        held.lock.release()

@@ -7,6 +7,7 @@ command is started again. The order of the data is not saved: it is made a funct
 within an epoch, its first batches are taken from the data once more, without training on them.
 """
 
+import weakref
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -98,16 +99,17 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._changed = list(changed)
         self._order: dict[str, str] = {}
         self._named = name_callbacks(self.callbacks)
-        own = Memory(self._named)
-        self._own_settings: dict[str, str] = own.settings
+        memory = Memory(self._named)
+        self._own_settings: dict[str, str] = memory.settings
         # What a new process has by itself; to be saved is what differs.
-        self._fresh = dict(own.descriptions)
+        self._fresh = dict(memory.descriptions)
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best = Best(monitor, mode)
         self._data = DataMemory()
         self._model_begin: dict[str, str] = {}
-        self._termination = Termination(lambda: self in callbacks_of_fit())
+        own = weakref.ref(self)  # the signal's handler may stay, and must not keep all that this object holds
+        self._termination = Termination(lambda: own() in callbacks_of_fit())
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None
 
@@ -146,6 +148,13 @@ class Checkpoints(keras.callbacks.CallbackList):
         super().on_train_begin(logs)
         self._best.noted = None
         self._files.open()
+        try:
+            self._begin_or_resume()
+        except BaseException:  # nothing trains here, so another process may
+            self._files.close()
+            raise
+
+    def _begin_or_resume(self) -> None:
         self._note_begin()
         self._settings |= self._data.begin(self._fresh)
         self._checked: set[str] = set()

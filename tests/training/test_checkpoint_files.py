@@ -411,7 +411,8 @@ def test_a_folder_that_may_not_be_listed_is_not_taken_for_an_empty_one(shared_pa
 HOLD = """
 import sys
 from course.training.checkpoint_files import CheckpointFolder
-CheckpointFolder(sys.argv[1], keep=1, asynchronous=False).open()
+folder = CheckpointFolder(sys.argv[1], keep=1, asynchronous=False)
+folder.open()
 print("open", flush=True)
 sys.stdin.read()
 """
@@ -462,11 +463,10 @@ def test_a_forked_process_is_kept_out_of_the_folder_that_its_parent_has_open(fol
 
 
 def test_a_process_may_open_its_folder_again_after_a_training_that_broke_off(tmp_path):
-    for _ in range(2):
-        CheckpointFolder(tmp_path, keep=1, asynchronous=False).open()
-    last = CheckpointFolder(tmp_path, keep=1, asynchronous=False)
-    last.open()
-    last.close()
+    broken_off = [CheckpointFolder(tmp_path, keep=1, asynchronous=False) for _ in range(3)]
+    for each in broken_off:
+        each.open()
+    each.close()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows deletes no folder with a locked file")

@@ -1,5 +1,7 @@
 """What decides a training run is told by its name when it differs; what does not decide it is not."""
 
+import contextlib
+import gc
 import os
 import re
 import subprocess
@@ -9,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from filelock import FileLock
 
 from course import ROOT
 from course.training.checkpoint_files import CheckpointError, CheckpointFolder, Position, read
@@ -209,6 +212,21 @@ def test_a_run_is_not_resumed_with_other_settings(killed, other, told):
     with pytest.raises(CheckpointError, match=told):
         fit(killed, **{"monitor": "loss"} | other)
     fit(killed, monitor="loss")  # the folder is as it was
+
+
+def test_a_refused_run_lets_go_of_its_folder(killed):
+    with pytest.raises(CheckpointError, match="order seed"):
+        fit(killed, seed=2, monitor="loss")
+    with FileLock(killed / "lock", blocking=False):  # by another handle, as another process
+        pass
+
+
+def test_a_run_that_an_error_ended_lets_go_of_its_folder_with_its_callback(tmp_path):
+    with contextlib.suppress(Killed):  # pytest.raises would keep the traceback, and all that it knows
+        fit(tmp_path, kill=True, monitor="loss")
+    gc.collect()
+    with FileLock(tmp_path / "lock", blocking=False):
+        pass
 
 
 def test_a_change_that_is_asked_for_is_made_and_stays(killed):
