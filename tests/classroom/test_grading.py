@@ -405,6 +405,48 @@ def test_a_grading_that_is_killed_leaves_nobody_behind_and_goes_on(tmp_path):
     assert everything(out) == everything(tmp_path / "whole")
 
 
+ENDLESS = """
+import os, subprocess
+child = subprocess.Popen(["sleep", "600"])
+with open({path!r} + ".part", "w") as file:
+    file.write(f"{{os.getpid()}} {{child.pid}}")
+os.rename({path!r} + ".part", {path!r})
+while True: pass
+"""
+
+
+def test_an_endless_answer_without_a_sandbox_ends_with_a_grading_that_is_killed(tmp_path):
+    told = tmp_path / "told"
+    endless = ENDLESS.format(path=str(told))
+    hand_in(tmp_path / "submissions", "ann", notebook(SOLUTIONS | {"01.1": endless}))
+    roster = tmp_path / "roster.csv"
+    roster.write_text("student\nann")
+    command = [
+        sys.executable,
+        "-c",
+        "from course.cli.main import main; main()",
+        "grade",
+        "--unsafe",
+    ]
+    command += [
+        str(tmp_path / "submissions"),
+        "--roster",
+        str(roster),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        while not told.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        family = [psutil.Process(int(pid)) for pid in told.read_text().split()]
+        process.kill()
+    _, left = psutil.wait_procs(family, timeout=60)
+    for each in left:
+        each.kill()
+    assert not left
+
+
 def test_a_grading_keeps_its_seed(tmp_path):
     first = grading.seed(tmp_path)
     assert grading.seed(tmp_path) == first
