@@ -108,7 +108,9 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._best = Best(monitor, mode)
         self._data = DataMemory()
         self._model_begin: dict[str, str] = {}
-        own = weakref.ref(self)  # the signal's handler may stay, and must not keep all that this object holds
+        own = weakref.ref(
+            self
+        )  # the signal's handler may stay, and must not keep all that this object holds
         self._termination = Termination(lambda: own() in callbacks_of_fit())
         # The Checkpoint that training goes on from, until it has reached that place.
         self._resumed: Any = None

@@ -222,7 +222,9 @@ def test_a_refused_run_lets_go_of_its_folder(killed):
 
 
 def test_a_run_that_an_error_ended_lets_go_of_its_folder_with_its_callback(tmp_path):
-    with contextlib.suppress(Killed):  # pytest.raises would keep the traceback, and all that it knows
+    with contextlib.suppress(
+        Killed
+    ):  # pytest.raises would keep the traceback, and all that it knows
         fit(tmp_path, kill=True, monitor="loss")
     gc.collect()
     with FileLock(tmp_path / "lock", blocking=False):
