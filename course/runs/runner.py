@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from course.machine import fingerprint
 from course.runs import records
 from course.runs.machine import processor_seconds
 from course.runs.records import Failure, Job, Outcome, Record
+from course.runs.work_folder import work_folder
 
 KERNEL = "course"  # warm where it is installed, else the plain kernel
 SHUTDOWN_SECONDS = 2.0  # how long a kernel may take to end by itself
@@ -109,9 +109,9 @@ class Engine(NBClientEngine):
     def execute_managed_notebook(
         cls, nb_man: Any, kernel_name: str, *, attempt: Attempt, **_: Any
     ) -> None:
-        with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
-            work = Path(folder, "work")
-            log = Path(folder, "log")
+        with work_folder() as folder:
+            work = folder / "work"
+            log = folder / "log"
             work.mkdir()
             attempt.notebook = nb_man.nb
             attempt.client = Client(
@@ -121,7 +121,7 @@ class Engine(NBClientEngine):
                 timeout_func=attempt.time_for,
                 on_notebook_start=attempt.note_kernel,
                 on_cell_executed=attempt.note_cell,
-                config=Config(KernelManager=_connection(Path(folder))),
+                config=Config(KernelManager=_connection(folder)),
                 log=logging.getLogger("course.kernel"),
             )
             attempt.client.attempt = attempt
