@@ -27,7 +27,8 @@ from benchmarks.changes import GUARDS, Replace, mutations
 from course.authoring.slice import namespace
 from course.authoring.source import Source, read
 from course.catalog import all_lessons
-from course.exercises import Verdict, verdict
+from course.exercises import verdict
+from course.verdicts import Verdict
 
 COUNTED = ("mutants", "equivalent", "refused", "specific", "broken")
 TIME_LIMIT = 20  # processor seconds for one mutant; an endless loop counts as refused: a learner sees it hang

@@ -73,6 +73,7 @@ TESTS = {  # beyond those named after a module
         "tests/training/test_checkpoints.py",
         "tests/training/test_memory.py",
     ],
+    "course/verdicts.py": ["tests/test_exercises.py"],
 }
 IMPORTED = """
     IPython.display ipywidgets jinja2 keras matplotlib.pyplot nbclient nbformat pandas papermill psutil pyarrow.parquet

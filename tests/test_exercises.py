@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from course import cells, exercises
+from course import cells, exercises, verdicts
 from course.catalog import LessonError
-from course.exercises import GRADING, check, exercise, expect, expect_close, hint, verdict
+from course.exercises import check, exercise, expect, expect_close, hint, tally, verdict
 from course.stubs import is_stub
+from course.verdicts import GRADING
 
 
 @pytest.fixture(autouse=True)
 def no_tries(monkeypatch):
-    monkeypatch.setattr(exercises, "_tries", {})
+    monkeypatch.setattr(verdicts, "_tries", {})
 
 
 def judge(*answers):
@@ -236,12 +237,12 @@ def test_a_check_before_its_answer_says_which_cell_has_not_run(capsys, monkeypat
 
 
 def test_a_tally_counts_what_is_right_and_names_what_is_left(capsys):
-    exercises.tally("01")
+    tally("01")
     assert capsys.readouterr().out == "0 of 4 exercises right; to do: 01.1, 01.2, 01.3, 01.4\n"
     for name, answer in (("01.1", double), ("01.2", lambda x: x), ("01.3", ...)):
         exercise(name, answer)(lambda twice: expect(twice(3) == 6, "Twice three is six."))
     capsys.readouterr()
-    exercises.tally("01")
+    tally("01")
     assert capsys.readouterr().out == "1 of 4 exercises right; to do: 01.2, 01.3, 01.4\n"
 
 
@@ -249,7 +250,7 @@ def test_a_lesson_whose_exercises_are_all_right_has_nothing_left(capsys):
     for name in ("01.1", "01.2", "01.3", "01.4"):
         exercise(name, double)(lambda twice: expect(twice(3) == 6, "Twice three is six."))
     capsys.readouterr()
-    exercises.tally("01")
+    tally("01")
     assert capsys.readouterr().out == "4 of 4 exercises right\n"
 
 

@@ -21,7 +21,8 @@ from course.classroom import remote
 from course.classroom.comparison import compare
 from course.classroom.sandbox import Contained, Sandbox
 from course.classroom.tally import tallied
-from course.exercises import OUTCOMES, Judging, OddAnswer, Verdict, judging
+from course.exercises import Judging, OddAnswer, judging
+from course.verdicts import OUTCOMES, Verdict
 
 OUTSIDE = "outside"
 INSIDE = "inside"

@@ -6,7 +6,8 @@ A check ends at the first expectation that fails; here it goes on, as far as the
 from collections.abc import Mapping
 from typing import Any
 
-from course.exercises import Hint, Judging, Verdict, expect, expect_close, judging
+from course.exercises import Hint, Judging, expect, expect_close, judging
+from course.verdicts import Verdict
 
 
 class Tally:

@@ -20,12 +20,12 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
 from course.catalog import LessonError, find
-from course.exercises import Verdict
 from course.learner import progress
 from course.learner.judge import Judge
 from course.learner.merge import answer_in, own_cells
 from course.learner.progress import digest
 from course.learner.reading import read
+from course.verdicts import Verdict
 
 EXERCISE = re.compile(r"[0-9]{2}\.[0-9]{1,3}")
 PACKAGES = ("course", "keras", "numpy", "tensorflow")

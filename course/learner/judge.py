@@ -17,7 +17,7 @@ from types import TracebackType
 
 from course import answers
 from course.catalog import find
-from course.exercises import Verdict
+from course.verdicts import Verdict
 
 SECONDS = 20.0  # that a check may take
 FORKS = "forkserver" in multiprocessing.get_all_start_methods()
