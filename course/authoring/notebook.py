@@ -150,6 +150,12 @@ def _quiz(text: str) -> str:
         raise LessonError(
             f"quiz {question.strip()!r}: option {options[reasons.index('')][0]!r} gives no reason"
         )
+    for (option, _, _), reason in zip(options, reasons, strict=True):
+        if reason[0].islower():  # as after text was wrapped
+            raise LessonError(
+                f"quiz {question.strip()!r}: option {option!r} must stand on one line; its reason, which begins a new "
+                f"sentence, on the lines below it, and not {reason!r}"
+            )
     choices = [
         f"- **{letter}.** {option}"
         for letter, (option, _, _) in zip(LETTERS, options, strict=False)

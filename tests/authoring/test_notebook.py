@@ -124,6 +124,11 @@ def test_a_quiz_folds_what_each_option_is_worth_behind_the_question(source):
     ("old", "new", "message"),
     [
         ("#   Chance is not one-sided.\n", "", "option 'Chance.' gives no reason"),
+        (
+            "] Chance.\n",
+            "] Chance, and\n#   nothing else.\n",
+            "'Chance, and' must stand on one line",
+        ),
         ("[x] Dropout", "[ ] Dropout", "exactly one option must be marked"),
         ("[ ] Chance", "[x] Chance", "exactly one option must be marked"),
         (
