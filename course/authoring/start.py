@@ -9,7 +9,7 @@ from course.authoring.source import Source, read
 from course.catalog import Lesson, all_lessons
 
 AUDIENCE = """\
-**For whom.** You write Python and want to know what happens when a network trains: what the figures on the screen mean,
+**For whom.** You write Python and want to know what happens when a network trains: what the numbers on the screen mean,
 when to trust them, and what to do when they are wrong.
 
 **What you need.** Python functions and loops, NumPy arrays and products of matrices, and the derivative of a square.
@@ -29,8 +29,8 @@ HOW = """\
 
 - What does this word mean? The [glossary](GLOSSARY.md) has each term in one sentence.
 - A cell fails? Choose *Kernel > Restart Kernel and Run up to Selected Cell*: an earlier cell may not have run.
-- Nothing works? Run `.venv/bin/course doctor` in the course's folder. It says what is wrong, and its lines are what an
-  issue should quote.
+- Nothing works? Run `.venv/bin/course doctor` in the course's folder. It says what is wrong. Quote its output when you
+  open an issue.
 """
 
 
@@ -49,7 +49,7 @@ def page(right: Mapping[str, int] | None = None) -> str:
         number, name = part.split(maxsplit=1)
         lines += [f"## Part {number}: {name}", "", *_table(dict(group), done), ""]
     lines += [
-        "Your ticks are counted anew each time the lab starts, from the notebooks that you have saved.",
+        "Your progress is counted each time the lab starts, from the notebooks that you have saved.",
         "",
     ]
     return linked("\n".join(lines) + "\n" + HOW)
