@@ -47,6 +47,17 @@ def open_lesson(page, address, name):
     return panel
 
 
+def come_to(page, lesson, found):
+    """Scroll through a lesson until `found` is in view: JupyterLab renders a cell when it comes near."""
+    on = """panel => panel.scrollTop + panel.clientHeight < panel.scrollHeight - 1
+        ? panel.scrollBy(0, panel.clientHeight / 2) : panel.scrollTo(0, 0)"""
+    while not (found.count() and found.first.is_visible()):
+        lesson.locator(".jp-WindowedPanel-outer").evaluate(on)
+        page.wait_for_timeout(200)
+    found.first.scroll_into_view_if_needed()
+    return found.first
+
+
 def solve(path, exercise):
     """Write the solution of an exercise into the learner's notebook at `path`."""
     solution = find(exercise[:2]).exercises[exercise].solution
@@ -109,12 +120,7 @@ def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_
     api.expect(term).to_be_in_viewport(timeout=10_000)
 
     lesson = open_lesson(page, address, FIRST.name)
-    solved = lesson.get_by_role("link", name="This lesson, solved")
-    to_the_end = "panel => panel.scrollTo(0, panel.scrollHeight)"  # JupyterLab renders a cell when it comes into view
-    while not solved.count():
-        lesson.locator(".jp-WindowedPanel-outer").evaluate(to_the_end)
-        page.wait_for_timeout(200)
-    solved.click()
+    come_to(page, lesson, lesson.get_by_role("link", name="This lesson, solved")).click()
     page.locator(PANEL).get_by_role("link", name="Back to your own notebook").wait_for(
         timeout=30_000
     )
@@ -127,8 +133,7 @@ def test_the_start_page_leads_to_a_lesson_and_the_lesson_to_a_term_its_solution_
 def test_a_prediction_has_its_answer_folded(opened, page):
     address, _ = opened
     lesson = open_lesson(page, address, FIRST.name)
-    fold = lesson.locator("details", has_text="times as far").first
-    fold.scroll_into_view_if_needed()
+    fold = come_to(page, lesson, lesson.locator("details", has_text="times as far"))
     api.expect(fold.get_by_text("farther")).to_be_hidden()
     fold.get_by_text("Then open").click()
     api.expect(fold.get_by_text("farther")).to_be_visible()
