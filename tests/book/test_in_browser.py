@@ -57,7 +57,7 @@ def test_each_type_of_page_is_quiet_fits_and_is_accessible(address, page, reques
     ("clicks", "shown"),
     [
         (["Glossary"], "#overfitting, #epoch"),  # a definition
-        (["another figure than was published"], "#claims tr:visible .verdict"),  # theirs and ours
+        (["differs from the published one"], "#claims tr:visible .verdict"),  # theirs and ours
         (["Gradient descent", "Solution"], "details:has(summary:has-text('Solution')) pre"),
         (["Teach"], "strong:has-text('hours')"),  # the minutes of a term
     ],
@@ -142,7 +142,7 @@ def test_published_and_different_is_one_click_from_the_front_page_and_leads_to_t
     address, page
 ):
     page.goto(f"{address}/index.html")
-    page.get_by_role("link", name="another figure than was published").click()
+    page.get_by_role("link", name="differs from the published one").click()
     page.wait_for_url("**/claims.html?show=differs")
     rows = page.locator("#claims tbody tr:visible")
     assert rows.count() == page.locator('#claims tr[data-show~="differs"]').count() > 0
