@@ -40,15 +40,16 @@ whose subject is not TensorFlow itself may run with Keras on JAX or PyTorch, too
     make setup EXTRAS="jax torch"
     KERAS_BACKEND=jax make lab        # or torch; course run and course practice take it as well
 
-TensorFlow stays installed, since the lessons' batches come from `tf.data` on every backend. What is TensorFlow's own is
-left as it is: lessons 03, 07 and 18 write a `train_step` for it, lessons 11 and 12 save and resume its state, lesson 15
-has a section on `tf.distribute`. `Checkpoints`, `ConfusionMatrix` and `ExactMatch` are exact on TensorFlow alone, and
-refused elsewhere. `fast_fit` takes the rows in the same order on every backend, and only on TensorFlow is it fast.
+TensorFlow stays installed, since the lessons' batches come from `tf.data` on every backend. Parts that are specific
+to TensorFlow stay as they are: lessons 03, 07 and 18 write a `train_step` for it, lessons 11 and 12 save and resume
+its state, and lesson 15 has a section on `tf.distribute`. `Checkpoints`, `ConfusionMatrix` and `ExactMatch` are exact
+only on TensorFlow and are refused elsewhere. `fast_fit` takes the rows in the same order on every backend, but it is
+fast only on TensorFlow.
 
 The table is written by `python -m benchmarks.backends`, which runs each lesson in fast mode with seed 0. "passes (23)"
-means: every exercise's solution is right, and all 23 facts and bounds hold that the lesson states. "misses" names those
-that do not. "stops" gives the error, and what stands after it was not tried; "not run" waits for its
-first run. The lessons' own figures were measured on TensorFlow and differ elsewhere.
+means: every exercise's solution is right, and all 23 facts and bounds that the lesson states hold. "misses" names
+those that do not hold. "stops" gives the error; what comes after it was not tried. "not run" means that the lesson
+still waits for its first run. The lessons' own numbers were measured on TensorFlow and differ elsewhere.
 """
 HEAD = (
     "# Written by `python -m benchmarks.backends`; not to be edited by hand. Seed 0, fast mode.\n\n"
