@@ -2,7 +2,7 @@
 
 import pytest
 
-from course import claims, machine
+from course import claims
 from course.claims import Claim
 from course.runs import judge
 from course.runs.records import Record
@@ -115,49 +115,3 @@ def test_seeds_that_say_too_little_of_others_judge_only_themselves(values):
     assert judge.is_repeated(*made(0.951, seed=0)) is True
     assert judge.is_repeated(*made(0.3, seed=0)) is False
     assert judge.is_repeated(*made(0.3, seed=500)) is None
-
-
-@pytest.mark.parametrize(
-    ("settings", "backend"),
-    [('{"backend": "jax"}', {"backend": "jax"}), ("{}", {}), ("{", {}), (None, {})],
-)
-def test_a_backend_chosen_in_a_file_of_keras_is_another_machine(
-    monkeypatch, tmp_path, settings, backend
-):
-    usual = machine.fingerprint.__wrapped__()
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    if settings:
-        (tmp_path / "keras.json").write_text(settings)
-    assert machine.fingerprint.__wrapped__() == usual | backend
-    monkeypatch.setenv("KERAS_BACKEND", "torch")  # goes before
-    assert machine.fingerprint.__wrapped__() == usual | {"backend": "torch"}
-
-
-def test_a_user_without_a_home_has_a_machine_too(monkeypatch):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    usual = machine.fingerprint.__wrapped__()
-    monkeypatch.delenv("KERAS_HOME", raising=False)
-    monkeypatch.setattr(machine.Path, "home", homeless)
-    assert machine.fingerprint.__wrapped__() == usual
-
-
-@pytest.mark.parametrize(
-    ("value", "named"),
-    [("0", {"onednn": "off"}), ("false", {"onednn": "off"}), ("1", {}), ("", {})],
-)
-def test_tensorflow_without_onednn_is_another_machine(monkeypatch, value, named):
-    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    usual = machine.fingerprint.__wrapped__()
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", value)
-    assert machine.fingerprint.__wrapped__() == usual | named
-
-
-def test_a_backend_other_than_tensorflow_is_another_machine(monkeypatch):
-    usual = machine.fingerprint.__wrapped__()
-    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert machine.fingerprint.__wrapped__() == usual
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert machine.fingerprint.__wrapped__() == usual | {"backend": "jax"}
