@@ -96,7 +96,8 @@ def has_margin(
 ) -> bool:
     """Tell whether one more value keeps the limits but for one time in a hundred, by the t prediction interval.
 
-    One-sided: the limit is compared with mean and quantile .99 of t. Values that are all equal need no margin.
+    One-sided: the limit is compared with mean and quantile .99 of t. Values that are all equal, as a share of few runs
+    can be, must lie inside their limits: on one, they cannot say how close the next value comes.
     """
     span = prediction_interval(values, 2 * MISSED)
-    return (at_least is None or span.low >= at_least) and (at_most is None or span.high <= at_most)
+    return (at_least is None or span.low > at_least) and (at_most is None or span.high < at_most)

@@ -2,7 +2,7 @@
 # title: Imbalance
 # part: 2 Measure
 # objectives:
-#   - weight classes and single rows, and say what Keras does with the weights and what it leaves alone
+#   - weight classes and individual rows, and explain what Keras does with the weights and what it leaves alone
 #   - choose weights that do not change the size of the training steps
 #   - choose between weights, repeated rows and another threshold, and compute the threshold from what errors cost
 #   - tell a real difference between two models from chance, with a paired bootstrap over the test rows
@@ -17,7 +17,7 @@
 # reading:
 #   - "Chollet, *Imbalanced classification: credit card fraud detection*, keras.io/examples/structured_data/imbalanced_classification"
 #   - "TensorFlow authors, *Classification on imbalanced data*, tensorflow.org/tutorials/structured_data/imbalanced_data"
-#   - "Efron, Tibshirani, *An introduction to the bootstrap*, 1993 (intervals from drawing the rows anew)"
+#   - "Efron, Tibshirani, *An introduction to the bootstrap*, 1993 (intervals from resampling the rows)"
 #   - "Elkan, *The foundations of cost-sensitive learning*, IJCAI 2001 (weights, thresholds and costs)"
 #   - "Saerens, Latinne, Decaestecker, *Adjusting the outputs of a classifier to new a priori probabilities*, Neural Computation 14, 2002, doi:10.1162/089976602753284446 (undoing the weights)"
 #   - "Byrd, Lipton, *What is the effect of importance weighting in deep learning?*, ICML 2019, arXiv:1812.03372 (networks that separate their training rows)"
@@ -27,16 +27,16 @@
 # %% [markdown]
 # One patient in twenty has the disease. A program that tells every patient "you are well" is right nineteen times out
 # of twenty, and useless. The usual advice is a single argument: `class_weight`. In this lesson you will see what that
-# argument does to each row, what you could do in its place, and what it does to the probabilities. Then you will put
-# two famous notebooks to the test.
+# argument does to each row, what you could do instead, and what it does to the probabilities. Then you will put two
+# famous notebooks to the test.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of split, first weights, order and wrong labels, 0 to 1000000
+seed: int = 0  # seed of split, initial weights, order and wrong labels, 0 to 1000000
 fast: bool = False  # fewer epochs and digits
 parts: int = 4  # parts of the patients, each predicted once, 3 to 10, fast 3
-few_epochs: int = 3  # passes to compare two ways to weight, 1 to 20, fast 1
+few_epochs: int = 3  # passes where ways to weight are compared, 1 to 20, fast 1
 epochs: int = 15  # passes of the network over the patients, 15 to 50
 more_epochs: int = 85  # passes after these, 1 to 200, fast 3
 thresholds: int = 20  # thresholds tried to tune one, 10 to 100, fast 10
@@ -51,8 +51,8 @@ from course.lesson import begin
 begin("09_imbalance", globals())
 
 # %% [markdown]
-# This lesson rests on two words from lesson 07, recall and precision, so here they are once more. A model gives each
-# patient a risk, and a threshold turns risks into alarms.
+# This lesson builds on two terms from lesson 07, recall and precision. Here they are again. A model gives each patient
+# a risk, and a threshold turns risks into alarms.
 
 # %%
 from course.topics import imbalance
@@ -80,11 +80,11 @@ print(f"first labels: {y[:8]}")
 print(f"accuracy of 'nobody is ill': {negatives / len(y):.4f}")
 
 # %% [markdown]
-# So a high accuracy is no achievement. Note also that all the ill come first. If you take the last rows for validation,
-# there is not a single ill patient among them (lesson 03).
+# So a high accuracy is no achievement. Note also that all the ill patients come first. If you take the last rows for
+# validation, there is not a single ill patient among them (lesson 03).
 #
-# If a fifth of the patients were test rows, some thirty ill patients would decide about the recall. So, as in lesson
-# 02, we cut the patients into parts with equal shares of the ill. Each part is the test part once, while a model
+# If a fifth of the patients were test rows, the recall would rest on some thirty ill patients. So we cut the patients
+# into parts (the folds of lesson 02) with equal shares of the ill. Each part is the test part once, while a model
 # trains on the others. In the end every patient has been predicted once, by a model that had never seen them.
 
 # %%
@@ -104,12 +104,11 @@ part = split(y, parts)
 np.bincount(part, weights=y).astype(int)
 
 # %% [markdown]
-# Another seed splits the *same* patients in another way. So the ranges over seeds in this lesson show the luck of the
-# split and of the first weights, not what other patients would have shown. A section below asks about other patients.
+# Another seed splits the *same* patients differently. So the ranges over seeds in this lesson show the luck of the
+# split and of the initial weights, not what other patients would have shown. A section below asks about other patients.
 #
 # Blood values are skewed, so we take logarithms, and scale with the mean and the standard deviation of the training
-# rows. A value that was not measured becomes the mean. Columns of words become 1 for "t", "y" or "F" (true, yes,
-# female) and 0 for all else.
+# rows. A missing value becomes the mean. Text columns become 1 for "t", "y" or "F" (true, yes, female) and 0 otherwise.
 
 # %%
 values = np.log1p(patients.select_dtypes("number").to_numpy())
@@ -160,8 +159,7 @@ def one_unit(optimizer):
 model = one_unit(Adam(0.1))
 
 # %% [markdown]
-# `shuffled_batches` shuffles the rows anew in every epoch, which `fit` with arrays and a fixed seed does not (lesson
-# 03).
+# `shuffled_batches` reshuffles the rows in every epoch, which `fit` with arrays and a fixed seed does not (lesson 03).
 
 # %%
 from course.training.batches import shuffled_batches
@@ -169,7 +167,7 @@ from course.training.reinitialize import reinitialize
 
 
 def trained(model, *arrays, **fit_arguments):
-    """Train from the first weights on (x, y) or (x, y, sample_weight); return all
+    """Train from the initial weights on (x, y) or (x, y, sample_weight); return all
     weights."""
     reinitialize(model, seed)
     batches = shuffled_batches(*arrays, batch_size=256, seed=seed)
@@ -195,8 +193,8 @@ fact(
 )
 
 # %% [markdown]
-# The two are the same training: the two models end up with the same values in every layer. But what if a row has two
-# reasons for its weight, its class and, say, a measurement that you trust less?
+# The two training runs are equivalent: both models end up with the same values in every layer. But what if a row has
+# two reasons for its weight, its class and, say, a measurement that you trust less?
 
 # %%
 trust = np.ones(len(y_training))
@@ -208,9 +206,9 @@ except ValueError as error:
 # %% [markdown]
 # ### Exercise 09.1: both
 #
-# Write what Keras refuses: one array of weights from a dictionary of class weights and an array of row weights. For
-# example, a row whose class weighs 2 and whose own weight is 0.5 gets a weight of 1. Labels may come as (rows,) or as
-# (rows, 1). Leave the arrays that you are given as they are.
+# Write the function that Keras lacks: it makes one array of weights from a dictionary of class weights and an array of
+# row weights. For example, a row whose class weighs 2 and whose own weight is 0.5 gets a weight of 1. Labels may come
+# as (rows,) or as (rows, 1). Do not change the arrays that you are given.
 
 
 # %% tags=["solution"]
@@ -248,7 +246,7 @@ def check(combined):
     )
     expect(
         answer.shape == (4,),
-        f"One weight per row must come back, not an array of shape {answer.shape}.",
+        f"Return one weight per row, not an array of shape {answer.shape}.",
     )
     mistakes = {
         (
@@ -297,16 +295,16 @@ def check(combined):
     )
     expect(
         np.allclose(unnamed, [1, 1, 3, 4]),
-        "A class that is not named has another weight than 1. With class 1 alone named"
-        f" the weights came out as {unnamed}.",
+        "A class that is not named has a weight other than 1. With only class 1"
+        f" named, the weights came out as {unnamed}.",
     )
     try:
         column = np.asarray(combined(labels[:, None], {1: 2.0}, own))
     except (TypeError, IndexError, ValueError):
         expect(
             False,
-            "It breaks on labels of shape (4, 1), where each label is an array of its"
-            " own. Flatten them first.",
+            "Your function breaks on labels of shape (4, 1), where each label is an"
+            " array of its own. Flatten them first.",
         )
     expect(
         column.shape == (4,),
@@ -403,8 +401,8 @@ bound(
 # large.
 
 # %% [markdown]
-# Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So ten times
-# the weights should be ten times the learning rate. Let us check that:
+# Look at the formula again: Keras divides the sum by the number of rows, not by the sum of the weights. So multiplying
+# the weights by ten should do the same as multiplying the learning rate by ten. Let us check that:
 
 # %%
 with_tens = trained(sgd, x_training, y_training, class_weight=tens)
@@ -414,7 +412,7 @@ sgd.optimizer.learning_rate = 0.01  # as it was
 print(f"largest difference: {np.abs(with_tens - ten_times_faster).max():.1e}")
 
 # %% [markdown]
-# The two trainings agree, up to rounding. Now make the weights small instead of large. The imbalance example on
+# The two training runs agree, up to rounding. Now make the weights small instead of large. The imbalance example on
 # keras.io gives each class the weight 1 / (its number of rows), which makes the mean weight tiny. That example trains
 # with Adam. What would happen with SGD?
 
@@ -494,7 +492,7 @@ def check(balanced):
         )
         expect(
             set(weights) == set(classes.tolist()),
-            f"The labels hold the classes {classes.tolist()}, your dictionary"
+            f"The labels hold the classes {classes.tolist()}; your dictionary holds"
             f" {sorted(weights)}.",
         )
         totals = np.array([weights[c] * np.sum(labels == c) for c in classes.tolist()])
@@ -506,8 +504,8 @@ def check(balanced):
         mean = totals.sum() / len(labels)
         expect(
             np.isclose(mean, 1),
-            f"The classes are balanced, but the mean weight is {mean:.3g}: steps would"
-            " change.",
+            f"The classes are balanced, but the mean weight is {mean:.3g}: the steps"
+            " would change size.",
         )
 
 
@@ -533,7 +531,7 @@ def balanced(y):
 # We use the same rows for training, with weights, and for validation, without.
 
 # %% [markdown] tags=["predict"]
-# The model and the rows are the same on both sides. Which of the four logged figures will agree: `loss` with
+# The model and the rows are the same on both sides. Which of the four logged numbers will agree: `loss` with
 # `val_loss`? `accuracy` with `val_accuracy`?
 
 # %%
@@ -568,16 +566,16 @@ bound(
 # metric (unless you list that metric under `weighted_metrics`) and no part of validation. This has two consequences:
 #
 # - The gap between the two loss curves of a weighted run does not measure overfitting.
-# - Early stopping on `val_loss` watches the *unweighted* loss, which a weighted training does not minimize. If you want
-#   it weighted, hand over the weights yourself: `validation_data=(x, y, weights)`.
+# - Early stopping on `val_loss` watches the *unweighted* loss, which weighted training does not minimize. If you want
+#   it weighted, pass the weights yourself: `validation_data=(x, y, weights)`.
 
 # %% [markdown]
 # ## Recall, while training
 #
 # To watch a rare class you need its recall. Until 2017 Keras had a function for it. The author of Keras removed it,
-# because such figures "were approximated batch-wise, which is more misleading than helpful" (F. Chollet,
-# keras-team/keras, issue 5794). It has been copied ever since. Here it is in today's spelling. (It also rounded the
-# labels. We left that out, since it changes nothing in labels of 0 and 1.)
+# because such metrics "were approximated batch-wise, which is more misleading than helpful" (F. Chollet,
+# keras-team/keras, issue 5794). It has been copied ever since. Here it is in today's Keras. (It also rounded the
+# labels. We left that out, since it changes nothing for labels of 0 and 1.)
 
 # %%
 from keras import ops
@@ -647,10 +645,10 @@ def by_unit(x, y, weight, x_new):
 
 
 # %% [markdown]
-# The second is a small network with two hidden layers. It returns logits, and we turn them into risks with 64 bits,
-# since with 32 bits the highest risks would all round to exactly 1. The next cells train the network once for each part
-# of the patients. They keep its predictions after several epochs, listed in `watched`. Most results below use the epoch
-# set by `epochs`; the variable `now` is its place in that list.
+# The second is a small network with two hidden layers. It returns logits, and we turn them into risks in 64-bit
+# arithmetic, since in 32 bits the highest risks would all round to exactly 1. The next cells train the network once for
+# each part of the patients. They keep its predictions after several epochs, listed in `watched`. Most results below use
+# the epoch set by `epochs`; the variable `now` is its place in that list.
 
 # %%
 from scipy.special import expit
@@ -668,7 +666,7 @@ network = keras.Sequential(
 )
 loss = keras.losses.BinaryCrossentropy(from_logits=True)
 network.compile(Adam(0.01), loss=loss, jit_compile=False)
-_ = fast_fit(network, seed=seed, xla_from=0)  # compiling pays: many fits use it
+_ = fast_fit(network, seed=seed, xla_from=0)  # compiling pays off: many fits use it
 
 
 # %%
@@ -782,10 +780,10 @@ for name, change in changes.items():
 # threshold. Each threshold is one point on the **precision-recall curve**, which is the picture to look at when the
 # positives are rare.
 #
-# A formula says which threshold should do what the weight does. Among patients of whom a share $p$ is ill, the weighted
-# loss counts the ill as $w p$ against $1 - p$. So weighting multiplies the odds $p / (1 - p)$ by $w$. A weighted
-# probability of one half means odds of 1. Without the weight the odds are $1 / w$, that is, a probability of
-# $1 / (1 + w)$.
+# A formula says which threshold should do what the weight does. Take patients among whom a share $p$ is ill. The
+# weighted loss counts the ill as $w p$ against $1 - p$ for the healthy. So weighting multiplies the odds $p / (1 - p)$
+# by $w$. A weighted probability of one half means odds of 1. Without the weight the odds are $1 / w$, that is, a
+# probability of $1 / (1 + w)$.
 
 # %% tags=["varies"]
 imbalance.precision_recall(
@@ -819,18 +817,17 @@ spread(
 )
 
 # %% [markdown]
-# The square, the moved threshold, must lie on the curve. Look at the triangle, which did not have to: the weighted
-# model lies near the curve of a model that never saw a weight. So the weights chose another point of nearly the same
-# trade-off. The alarms also go mostly to the same patients. Of all patients to whom the moved threshold, the weights or
-# both give an alarm, the share to whom both give it is {{09.alike_unit}} with the unit and {{09.alike_network}} with
-# the network.
+# The square (the moved threshold) must lie on the curve. The triangle (the weighted model) need not, but it lies near
+# the curve of a model that never saw a weight. So the weights chose another point on nearly the same curve. The alarms
+# also go mostly to the same patients. Of all patients who get an alarm from the moved threshold or from the weights,
+# the share who get one from both is {{09.alike_unit}} with the unit and {{09.alike_network}} with the network.
 #
 # The match is not perfect. We had hoped that the F1 of the unit would be the same within 0.03, but moved minus weighted
 # is {{09.f1_moved_gain}}: **not reached**. The formula is exact for a model flexible enough to fit the weighted
 # probability of every patient. A linear model such as the unit is not: if it fits the heavy rows better, it fits other
 # rows worse.
 #
-# You can also leave the search to scikit-learn. `TunedThresholdClassifierCV` wraps a classifier and chooses the
+# You can also let scikit-learn search for a threshold. `TunedThresholdClassifierCV` wraps a classifier and chooses the
 # threshold with the best score, here F1, by cross-validation within the training rows. We let both units choose.
 
 # %%
@@ -885,18 +882,18 @@ fact(
 )
 
 # %% [markdown]
-# None. For a fit that sees all rows at once, copies *are* weights. All that this lesson says of weights holds for
-# oversampling as well, including what it does to probabilities. For training in batches there is a difference, and
-# we come back to it.
+# None. For a fit that sees all rows at once, copies *are* weights. Everything that this lesson says about weights holds
+# for oversampling as well, including the effect on probabilities. When you train in batches there is a difference; we
+# come back to it below.
 
 # %% [markdown]
 # ## More than chance?
 #
-# The two tuned units above differ a little in F1. More seeds do not tell whether that means anything, since
-# they split the same ill patients anew. You want to know what *other* patients would have shown.
+# The two tuned units above differ a little in F1. More seeds cannot tell you whether that means anything, since they
+# only split the same ill patients again. You want to know what *other* patients would have shown.
 #
-# There are no others, but there is a trick. Pretend that your patients are the whole world, and draw as many from them
-# as there are, with replacement: some come twice, some not at all. Compute the result for those drawn. Do that a
+# There are no others, but there is a trick. Pretend that your patients are the whole world, and draw as many of them as
+# there are, with replacement: some come up twice, others not at all. Compute the result for those drawn. Do that a
 # thousand times, and the results scatter roughly as they would if the same model met other test patients. That is the
 # **bootstrap**, in a few lines:
 
@@ -916,16 +913,16 @@ bound(
 )
 
 # %% [markdown]
-# The interval is more than {{09.recall_width:limit}} wide. So few ill patients say little about a recall.
+# The interval is more than {{09.recall_width:limit}} wide. With so few ill patients, you know little about the recall.
 #
 # You can compare two models better than that. Draw the *same* patients for both, and look at the difference. A
 # patient who is hard for one model is hard for the other, and most of that luck cancels. This is the **paired
 # bootstrap**. `course.evidence.paired_bootstrap` does it with `scipy.stats.bootstrap` and returns the ends of the 99%
 # interval. If 0 lies outside, we say that the difference is more than chance.
 #
-# We ask about three scores: recall, F1, and *average precision*, which judges how the model ranks the patients,
-# without any threshold (lesson 08; 1 is perfect). (The risks come from several models, one for each part of the
-# patients. So such a ranking also depends on how alike these models scale their risks.)
+# We ask about three scores: recall, F1, and *average precision*, which judges how the model ranks the patients, without
+# any threshold (lesson 08; 1 is perfect). (The risks come from several models, one for each part of the patients. So
+# such a ranking also depends on how similarly these models scale their risks.)
 
 
 # %%
@@ -939,7 +936,7 @@ def f1(y, alarm):
 
 def average_precision(y, risk):
     """The mean, over the ill, of the precision of a threshold at their own risk."""
-    # as scikit-learn's, but faster: the bootstrap calls it once a draw
+    # like scikit-learn's, but faster: the bootstrap calls it once per draw
     ill = y[np.argsort(-risk)]  # the highest risks first
     return (ill.cumsum() / np.arange(1, len(y) + 1))[ill == 1].mean()
 
@@ -986,7 +983,7 @@ differences = {
 # %% tags=["varies"]
 imbalance.intervals(
     differences,
-    title="What other patients might have told",
+    title="What other patients might have shown",
     label="difference, with its 99% interval (share)",
 )
 
@@ -1067,19 +1064,19 @@ spread(
 spread("09.gap_late", "recall, weighted minus unweighted, at the end", gap[-1])
 
 # %% [markdown] tags=["answer"]
-# They come together: {{09.gap_late}} is left between them at the end. (The gap in recall that you saw further up, minus
-# this last one, is {{09.gap_lost:sign}}. In fast mode, training stops too early for them to come together.) A network
-# that separates its training rows is confident about each of them, and then it hardly matters how much a row weighs.
-# Byrd and Lipton showed this for large networks: in the long run the weights of the rows lose their effect, unless a
-# penalty keeps the network's own weights small.
+# They come together: a gap of {{09.gap_late}} is left at the end. (The gap in recall that you saw earlier, minus this
+# one, is {{09.gap_lost:sign}}. In fast mode, training stops too early for them to come together.) A network that
+# separates its training rows is confident about each of them, and then it hardly matters how much a row weighs. Byrd
+# and Lipton showed this for large networks: in the long run the weights of the rows lose their effect, unless a penalty
+# keeps the network's own weights small.
 
 # %% [markdown]
 # ## What happens to the probabilities
 #
-# "Your risk is 30%": a patient will take that for a frequency. Among people told so, 30 in 100 should be ill. The
-# *reliability curve* asks just that: sort the patients by their risk into bins, 0 to 0.1, 0.1 to 0.2 and so on, and
-# count the ill in each. On the diagonal a model keeps its word. (The vertical bars are 99% intervals; bins with fewer
-# than five patients are left out.)
+# "Your risk is 30%": a patient will take that for a frequency. Among people who are told this, 30 in 100 should be ill.
+# The *reliability curve* checks just that: sort the patients by their risk into bins, 0 to 0.1, 0.1 to 0.2 and so on,
+# and count the ill in each. On the diagonal a model keeps its word. (The vertical bars are 99% intervals; bins with
+# fewer than five patients are left out.)
 
 # %% [markdown] tags=["predict"]
 # Take the patients whose risk is near 0.5 according to the weighted model. Will about half of them be ill, clearly
@@ -1104,16 +1101,16 @@ bound(
 # what their weights describe. So their curves lie below the diagonal. (Where a bin holds few patients, its interval may
 # still reach the diagonal.)
 #
-# The unweighted models do much better, but are not perfect either. Where the unit is surest, with risks above 0.9, it
-# promises {{09.above_nine_tenths}} too much: such patients are less often ill than it says.
+# The unweighted models do much better, but are not perfect either. Where the unit is surest, with risks above 0.9, its
+# risks are on average {{09.above_nine_tenths}} too high: such patients are ill less often than it says.
 
 # %% [markdown]
 # You know by which factor the weights multiplied the odds, so you can divide the odds by it:
 #
 # $$p \;\leftarrow\; \frac{p}{p + w\,(1 - p)}$$
 #
-# which is `course.training.metrics.undo_weighting`. One number for the result is the **Brier score**, the mean of
-# $(p - y)^2$ over the patients; smaller is better.
+# `course.training.metrics.undo_weighting` does this. To judge the result by one number, we use the **Brier score**, the
+# mean of $(p - y)^2$ over the patients; smaller is better.
 
 
 # %%
@@ -1179,7 +1176,7 @@ for name, score in scores.items():
 # of the patient's risk?
 #
 # - [ ] 0.5
-#   That is the answer of a model which believes positives to be 20 times as frequent as they are.
+#   That is the answer of a model that takes the odds of a positive for 20 times what they are.
 # - [ ] 0.5 / 20 = 0.025
 #   Odds are divided by the weight, not probabilities. For small probabilities that is nearly the same; for 0.5 it is
 #   not.
@@ -1191,14 +1188,14 @@ for name, score in scores.items():
 # %% [markdown]
 # ## What should the threshold be?
 #
-# So far F1 chose the thresholds, but F1 is only a convention. Where errors have a cost, the best threshold follows from
-# the costs and needs no search.
+# Where a threshold was tuned so far, F1 chose it, but F1 is only a convention. Where errors have a cost, the best
+# threshold follows from the costs and needs no search.
 
 # %% [markdown]
 # ### Exercise 09.3: decide by cost
 #
 # A miss (an ill patient sent home) costs `miss`, a false alarm costs `alarm`, and a right decision costs nothing.
-# Return for each patient whether to raise the alarm, such that the expected cost is least. The probabilities are
+# Return for each patient whether to raise the alarm, so that the expected cost is lowest. The probabilities are
 # calibrated.
 
 
@@ -1220,7 +1217,7 @@ def check(decide):
         answer = np.asarray(decide(p.copy(), miss, alarm))
         expect(
             answer.shape == p.shape,
-            f"One decision per patient must come back, not shape {answer.shape}.",
+            f"Return one decision per patient, not an array of shape {answer.shape}.",
         )
         fair = alarm / (miss + alarm)
         costs = f"a miss costs {miss} and a false alarm {alarm}"
@@ -1280,7 +1277,7 @@ def decide(probability, miss, alarm):
 
 
 # %% [markdown]
-# If the costs change tomorrow, calibrated probabilities just need another threshold. If you put the costs into a
+# If the costs change tomorrow, with calibrated probabilities you just move the threshold. If you put the costs into a
 # weight and decide at one half, you have to train again.
 
 # %% [markdown]
@@ -1293,7 +1290,7 @@ def decide(probability, miss, alarm):
 #
 # - keras.io gives each class the weight 1 / (its number of rows). With SGD, training then all but stands still. (The
 #   example uses Adam, which hardly feels the size of the weights.)
-# - keras.io reports what the weighted model catches at one half, without an unweighted model beside it, and closes:
+# - keras.io reports what the weighted model catches at one half, without an unweighted model beside it, and concludes:
 #   "In the real world, one would put an even higher weight on class 1, so as to reflect that False Negatives are more
 #   costly than False Positives." Exercise 09.3 reflects these costs without any weight.
 #
@@ -1352,16 +1349,16 @@ for name, (gained, interval) in auc_gained.items():
 # %% [markdown]
 # ### A smoother gradient, an easier training?
 #
-# Of oversampling the notebook says: "the oversampled data provides a smoother gradient signal", which "makes it easier to
-# train the model".
+# About oversampling, the notebook says: "the oversampled data provides a smoother gradient signal", which "makes it
+# easier to train the model".
 #
 # How smooth is a gradient? For the unit with all its weights at zero, every risk is one half, and the gradient of a row
 # is $(0.5 - y)\,x$. We compare how far the gradients of single rows scatter around the mean gradient, once with
-# weighted rows and once with rows drawn with a chance proportional to their weight.
+# weighted rows and once with rows drawn with probability proportional to their weight.
 #
 # And is the training easier? We train the unit by plain SGD, 500 steps with batches of 32 rows, at a low and at a high
-# learning rate. Either all rows have the same chance to be drawn and are weighted, or the ill are drawn more often. The
-# judge is the weighted loss on all training rows.
+# learning rate. Either all rows have the same chance of being drawn and are weighted, or the ill are drawn more often.
+# We judge by the weighted loss on all training rows.
 
 # %% [markdown] tags=["predict"]
 # With which of the two does the gradient scatter less, and about how many times less? And will the training then reach
@@ -1427,7 +1424,15 @@ plots.lines(
 )
 
 # %%
-bound("09.smoother", "variance, weighted over oversampled", variance_ratio, at_least=5)
+bound(
+    "09.smoother",
+    "variance, weighted over oversampled",
+    variance_ratio,
+    at_least=5,
+    digits=1,
+)
+
+# %%
 for rate, curves in training_loss.items():
     spread(
         f"09.oversampling_{'low' if rate < 1 else 'high'}",
@@ -1445,13 +1450,14 @@ for rate, curves in training_loss.items():
 # The gradient *is* smoother with oversampling: at the start, its variance with weights is {{09.smoother}} times that
 # with oversampling. That is a real insight, and worth knowing when batches are small and steps are large: at the high
 # rate the weighted training jumps, and stays behind. At the low rate, too, it stays behind with most splits, but by so
-# little that a figure of that rate would not show it.
+# little that a plot for that rate would not show it.
 
 # %% [markdown]
-# ### A careful first bias?
+# ### A careful initial bias?
 #
-# A first bias of $\log(\text{pos} / \text{neg})$ lets an untrained model already predict the right share of positives:
-# "In terms of validation loss, on this problem, this careful initialization gives a clear advantage."
+# With an initial bias of $\log(\text{pos} / \text{neg})$, even an untrained model predicts the right share of
+# positives. TensorFlow's notebook says: "In terms of validation loss, on this problem, this careful initialization
+# gives a clear advantage."
 
 # %% [markdown] tags=["predict"]
 # Will the unweighted network have a lower loss on patients that it was not trained on, if it begins with this bias?
@@ -1463,15 +1469,15 @@ careful = predict_all(by_network, bias=first_bias, last=epochs)
 
 # %%
 losses = {
-    "first bias 0": [log_loss(y, risk) for risk in plain_network[: now + 1]],
-    "first bias log(pos / neg)": [log_loss(y, risk) for risk in careful[: now + 1]],
+    "initial bias 0": [log_loss(y, risk) for risk in plain_network[: now + 1]],
+    "initial bias log(pos / neg)": [log_loss(y, risk) for risk in careful[: now + 1]],
 }
 
 # %% tags=["varies"]
 plots.lines(
     watched[: now + 1],
     losses,
-    title="With and without a careful first bias",
+    title="With and without a careful initial bias",
     x_label="epoch",
     y_label="loss on patients not trained on (nats)",
 )
@@ -1481,7 +1487,7 @@ for short, place in {"early": 0, "late": now}.items():
     spread(
         f"09.bias_{short}",
         f"loss, bias 0 minus careful, {short}",
-        losses["first bias 0"][place] - losses["first bias log(pos / neg)"][place],
+        losses["initial bias 0"][place] - losses["initial bias log(pos / neg)"][place],
         digits=4,
     )
 
@@ -1491,7 +1497,7 @@ for short, place in {"early": 0, "late": now}.items():
 # | after one epoch | {{09.bias_early}} | {{09.bias_early:sign}} |
 # | at the end of this training | {{09.bias_late}} | {{09.bias_late:sign}} |
 #
-# These data show no advantage of the first bias. After one epoch, the careful bias even gives a higher loss with most
+# These data show no advantage of the initial bias. After one epoch, the careful bias even gives a higher loss with most
 # splits; at the end, these splits cannot tell the two apart. (One epoch is already dozens of steps, and our learning
 # rate is ten times TensorFlow's; we did not test whether that is why.)
 
@@ -1565,10 +1571,10 @@ bound(
 bound("09.shells_ranking", "better average precision of the two", ranking, at_most=0.1)
 
 # %% [markdown]
-# Without weights next to no shell is found. With weights the recall is {{09.shells_recall_weighted}}, and a report
-# that stops here is a success story. But of a hundred alarms fewer than five are right. And the threshold? Even the
-# most flattering one, chosen on the very shells that judge it, gives an F1 below {{09.shells_best_f1:limit}}. The
-# average precision is below {{09.shells_ranking:limit}} for both. Why?
+# Without weights, almost no shell is found. With weights the recall is {{09.shells_recall_weighted}}, and a report that
+# stops here is a success story. But of a hundred alarms fewer than five are right. And the threshold? Even the most
+# flattering one, chosen on the very shells that judge it, gives an F1 below {{09.shells_best_f1:limit}}. The average
+# precision is below {{09.shells_ranking:limit}} for both. Why?
 
 # %%
 print({rings: int((shells["rings"] == rings).sum()) for rings in range(16, 23)})
@@ -1605,7 +1611,7 @@ labels = np.where(wrong, (true + rng.integers(1, 10, len(true))) % 10, true)
 # the steps keep their size. The learning rate is high, to finish in few epochs.
 
 # %% [markdown] tags=["predict"]
-# Which training will read the fewest validation digits correctly at its end? Will the three curves have the same
+# Which of the three will read the fewest validation digits correctly at the end? Will the three curves have the same
 # shape?
 
 # %%
@@ -1662,11 +1668,11 @@ spread("09.trust_over_none", words, over_none, unit="points", digits=1)
 
 # %% [markdown] tags=["answer"]
 # At the end, full weight is the worst: a tenth gains {{09.trust_gain}} over it. But read the curves before you quote
-# that. With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and wrong
-# labels by heart later (Arpit and others, arXiv:1706.05394). (In fast mode, training ends before the fall.) So stopping
-# in time is a remedy of its own. If each training may stop at its best epoch (picked on these same digits, a favor to
-# all three), a tenth gains {{09.trust_best}} over full weight. We had hoped for 2 points there with every seed: **not
-# reached**. Compared with leaving the careless half out, again at the best epochs, a tenth gains only
+# that. With full weight the accuracy rises first and then falls: networks tend to learn simple patterns first and to
+# memorize wrong labels later (Arpit et al., arXiv:1706.05394). (In fast mode, training ends before the fall.) So
+# stopping in time is a remedy of its own. If each training may stop at its best epoch (picked on these same digits,
+# which favors all three), a tenth gains {{09.trust_best}} over full weight. We had hoped for 2 points there with every
+# seed: **not reached**. Compared with leaving the careless half out, again at the best epochs, a tenth gains only
 # {{09.trust_over_none}}: {{09.trust_over_none:sign}}.
 
 # %% [markdown]
@@ -1675,14 +1681,14 @@ spread("09.trust_over_none", words, over_none, unit="points", digits=1)
 # - **The classes are rare, the labels are good:** start without weights; look at the precision-recall and the
 #   reliability curve; set the threshold by cost, or let cross-validation choose it.
 # - **You need weights** when the training itself has to choose. There are three such cases:
-#   - The model will be used by `argmax`, and nobody can set a threshold.
+#   - The model will be used with `argmax`, and nobody can set a threshold.
 #   - Some groups of rows are more or less frequent in the sample than in the world. (If these groups are the classes,
 #     you can correct the odds afterwards.)
 #   - Some rows deserve less trust.
 # - **Before anyone reads a probability**, undo weights (or copies) that only favor the rare class. Leave the other
 #   weights alone: those that give each group its true share, and those that say whom to trust.
 # - **A flexible network** that is trained for long loses much of the effect of class weights.
-# - **With very few positives** ask for more data, or for another question.
+# - **With very few positives**, ask for more data, or for another question.
 
 # %% [markdown]
 # ## What you have learned
@@ -1693,7 +1699,7 @@ spread("09.trust_over_none", words, over_none, unit="points", digits=1)
 # - Balanced weights raise recall at the price of precision. Copies do the same, and so, nearly, does another threshold,
 #   without any training. Costs give the threshold: alarm / (miss + alarm).
 # - A paired bootstrap over the test rows tells a difference from chance. More seeds do not, since they split the same
-#   rows anew.
+#   rows again.
 # - Weighting multiplies the odds by $w$. The Brier score shows the damage, and $p / (p + w (1 - p))$ undoes most of it.
 # - Famous advice deserves a baseline and an interval, too. Where the data hold no answer, neither weights nor
 #   thresholds find one; a low average precision is the sign. Where labels deserve less trust, sample weights can say
@@ -1707,4 +1713,4 @@ spread("09.trust_over_none", words, over_none, unit="points", digits=1)
 #   `predict_all(by_network)`. Is its average precision better? Does it keep its word?
 # - Ask scikit-learn's `RandomForestClassifier` for the shells with nineteen rings. Is its average precision better?
 # - Give the careless half systematic errors: every wrong label is the true one plus 1, that is, `(true + 1) % 10`.
-#   Which of the three trainings suffers most?
+#   Which of the three training runs suffers most?

@@ -2,12 +2,12 @@
 # title: Choosing under a budget
 # part: 5 Text, depth and choice
 # objectives:
-#   - run a learning-rate range test in Keras, and say what it can tell
-#   - compute how many seeds it takes to tell two settings apart, with seeds of their own and in pairs
-#   - compute by how much the best of n tries flatters, and how much of the gain remains on other rows
+#   - run a learning-rate range test in Keras, and explain what it can tell you
+#   - compute how many seeds it takes to tell two settings apart, with separate seeds and in pairs
+#   - compute how much the best of n tries flatters, and how much of the gain remains on other rows
 #   - choose between a grid, random search and successive halving, and count the epochs that each one spends
 #   - keep a test set sealed until one network is left
-#   - run a search as recorded runs that go on where they stopped, as `course run` does
+#   - run a search as recorded runs that resume where they stopped, as `course run` does
 # prerequisites:
 #   - "lesson 02 (Regression with Keras): training, validation and test rows; whole mixtures on one side"
 #   - "lesson 04 (Training history): learning curves"
@@ -17,8 +17,8 @@
 #   - "Smith, *Cyclical learning rates for training neural networks*, WACV 2017, arXiv:1506.01186 (the range test)"
 #   - "Bergstra, Bengio, *Random search for hyper-parameter optimization*, Journal of Machine Learning Research 13, 2012, jmlr.org/papers/v13/bergstra12a.html"
 #   - "Jamieson, Talwalkar, *Non-stochastic best arm identification and hyperparameter optimization*, AISTATS 2016, arXiv:1502.07943 (successive halving)"
-#   - "Li and others, *Hyperband*, Journal of Machine Learning Research 18, 2018, arXiv:1603.06560 (when the first cut comes too early)"
-#   - "Dodge and others, *Show your work: improved reporting of experimental results*, EMNLP 2019, arXiv:1909.03004 (the expected best of n)"
+#   - "Li et al., *Hyperband*, Journal of Machine Learning Research 18, 2018, arXiv:1603.06560 (when the first cut comes too early)"
+#   - "Dodge et al., *Show your work: improved reporting of experimental results*, EMNLP 2019, arXiv:1909.03004 (the expected best of n)"
 #   - "Cawley, Talbot, *On over-fitting in model selection*, Journal of Machine Learning Research 11, 2010, jmlr.org/papers/v11/cawley10a.html"
 #   - "TensorFlow, issue 58098 (2022), and ageron/handson-ml2, issue 188 (2021): what `logs[\"loss\"]` is at the end of a batch, github.com"
 # ---
@@ -28,21 +28,21 @@
 # them by trying, and every try costs epochs. So you have a budget, whether you wrote it down or not.
 #
 # In this lesson you spend a budget in several ways and measure what each one buys. You will also measure two things
-# that a table of results hides: how much of a difference is the luck of one seed, and by how much the best of many
-# tries looks better than it is.
+# that a table of results hides: how much of a difference is due to the luck of one seed, and how much better the best
+# of many tries looks than it is.
 #
 # The text quotes results of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of split, settings and first weights, 0 to 1000000
+seed: int = 0  # seed of split, settings and initial weights, 0 to 1000000
 fast: bool = False  # fewer epochs and networks
 units: int = 32  # hidden units in the first sections, 4 to 64
 range_steps: int = 200  # steps of the range test, 100 to 400, fast 100
-repeats: int = 20  # trainings of each learning rate, 5 to 50, fast 5
+repeats: int = 20  # training runs of each learning rate, 5 to 50, fast 5
 lucky: int = 6_000  # networks of one setting, 200 to 20000, fast 200
 best_of: int = 20  # tries of which the best is taken, 2 to 50
 pool: int = 243  # random settings, 81 to 729, fast 81
-most_epochs: int = 81  # epochs of a whole training, 27 to 243, fast 27
+most_epochs: int = 81  # epochs of a whole training run, 27 to 243, fast 27
 draws: int = 200  # draws of settings for the budgets, 50 to 1000, fast 50
 
 # %%
@@ -77,11 +77,11 @@ concrete["age"] = np.log(concrete["age"])
 
 # %% [markdown]
 # You know training, validation and test rows. This lesson needs a fourth part, which we call **later**. It stands for
-# the future. Nothing is chosen by these rows. We look at them only to see how well each way of choosing does. In your
+# the future. No choice is based on these rows. We look at them only to see how well each way of choosing does. In your
 # own work there is no such part. The test rows stay sealed until the searches are over.
 #
-# We fix now, before any result, which network will see the test rows: the one that successive halving (explained below)
-# finds among the first 81 random settings, with the first cut after 1/27 of the training.
+# We decide now, before we see any result, which network will see the test rows: the one that successive halving
+# (explained below) finds among the first 81 random settings, with the first cut after 1/27 of the training.
 
 # %%
 from sklearn.model_selection import GroupKFold
@@ -93,7 +93,8 @@ rows |= dict(zip(("validation", "later", "test"), fifths[2:], strict=True))
 print({part: len(places) for part, places in rows.items()})
 
 # %% [markdown]
-# Inputs and strengths are standardized by the training rows. Multiplying an error by `scale` turns it back into MPa.
+# We standardize inputs and strengths by the mean and standard deviation of the training rows. Multiplying an error by
+# `scale` turns it back into MPa.
 
 # %%
 training = rows["training"]
@@ -130,8 +131,8 @@ def keras_network(setting):
 # %% [markdown]
 # A search trains hundreds of networks. For networks as small as this one, `fit` spends most of its time outside the
 # arithmetic (lesson 05). So the course has `Networks`, which trains many small networks side by side in NumPy. Each
-# network has its own setting, first weights and order of rows. Is this the same training as Keras'? We give both
-# the same first weights and the same order, and compare all weights after five epochs.
+# network has its own setting, initial weights and order of rows. Is this the same training as in Keras? We give both
+# the same initial weights and the same order, and compare all weights after five epochs.
 
 # %%
 from course.training.fast_fit import fast_fit
@@ -160,12 +161,13 @@ spread(
 )
 
 # %% [markdown]
-# The largest difference of a weight, as a power of ten, is {{19.from_keras}}. Up to rounding, it is the same training.
-# (Where a difference is far larger than the median, rounding has decided whether a ReLU was on: its input for some row
-# was so close to 0 that one program found it above 0 and the other did not.)
+# As a power of ten, the largest difference between two corresponding weights has the exponent {{19.from_keras}}. Up to
+# rounding, it is the same training. (Where a seed's difference is far larger than the median, rounding has decided
+# whether a ReLU was on: its input for some row was so close to 0 that one program found it above 0 and the other did
+# not.)
 #
 # From here on, one function trains a list of settings. It returns the networks and two arrays of errors (networks,
-# epochs): on the validation rows and on the later rows.
+# epochs): one for the validation rows and one for the later rows.
 
 # %%
 judges = [(x[part], y[part]) for part in ("validation", "later")]
@@ -204,8 +206,8 @@ for rate, *batch in zip(rates, x_batches, y_batches, strict=True):
     losses.append(float(ranged.train_on_batch(*batch)))
 
 # %% [markdown]
-# Many programs for this test are callbacks. A widely copied one (`surmenok/keras_lr_finder`) says `loss = logs['loss']`
-# at the end of a batch. Here is the same idea, written for today's Keras:
+# Many programs for this test are callbacks. A widely copied one (`surmenok/keras_lr_finder`) takes `loss =
+# logs['loss']` at the end of each batch. Here is the same idea, written for today's Keras:
 
 
 # %%
@@ -222,8 +224,8 @@ class CopiedFinder(keras.callbacks.Callback):
 
 
 # %% [markdown] tags=["predict"]
-# Our loop and the callback take the same steps on the same batches from the same first weights. Will they show the same
-# curve?
+# Our loop and the callback take the same steps on the same batches from the same initial weights. Will they show the
+# same curve?
 
 # %%
 import tensorflow as tf
@@ -236,7 +238,7 @@ _ = reinitialize(ranged, seed).fit(
 
 # %%
 smooth = np.convolve(losses, np.ones(15) / 15, mode="same")
-smooth[:7] = smooth[-7:] = np.nan  # there are not 15 losses around these
+smooth[:7] = smooth[-7:] = np.nan  # no full window of 15 losses here
 lowest = rates[np.nanargmin(smooth)]
 lowest_copied = rates[np.nanargmin(finder.losses)]
 
@@ -284,16 +286,16 @@ spread(
 # %% [markdown] tags=["answer"]
 # No. At the end of a batch `logs["loss"]` is the **mean of all losses since the epoch began**. It was the loss of the
 # batch until TensorFlow 2.2, which changed it without a word in its release notes (TensorFlow issue 58098;
-# ageron/handson-ml2 issue 188). A mean over the past is smooth, and it is late: it remembers the high losses of the
-# start, and it needs a while to notice that the loss goes up again. So with nearly every seed, its lowest point lies at
-# a higher rate: {{19.copied_shift}} times the one at which our mean of 15 batches is lowest. (That mean errs a little
-# the other way: it is centered, so it sees the explosion seven batches early.) Call `model.reset_metrics()` before every batch. `train_on_batch` does so itself
-# in the Keras of this course, but earlier versions of Keras 3 returned the running mean there, too (Keras pull request
-# 22617, merged in 2026).
+# ageron/handson-ml2 issue 188). A mean over the past is smooth, but it lags: it remembers the high losses of the start,
+# and it needs a while to notice that the loss goes up again. So with nearly every seed, its lowest point lies at a
+# higher rate: {{19.copied_shift}} times the one at which our mean of 15 batches is lowest. (That mean errs a little the
+# other way: it is centered, so it sees the explosion seven batches early.) Call `model.reset_metrics()` before every
+# batch. `train_on_batch` does so itself in the Keras of this course, but earlier versions of Keras 3 returned the
+# running mean there, too (Keras pull request 22617, merged in 2026).
 
 # %% [markdown]
-# What does the test tell us? To see that, train with nine rates to the end, each of them from many seeds. The seeds are
-# the same for every rate.
+# What does the test tell us? To see that, train nine rates to the end, each from many seeds. The seeds are the same for
+# every rate.
 
 # %%
 nine = np.geomspace(1e-4, 1, 9)
@@ -345,18 +347,18 @@ spread(
 )
 
 # %% [markdown] tags=["answer"]
-# Well below it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb
-# takes a tenth of the rate with the lowest loss. Among our nine rates, the one nearest to that tenth adds
+# Well below it: the rate of the lowest loss is {{19.lowest_over_best}} times the best of the nine. A rule of thumb is
+# to take a tenth of the rate with the lowest loss. Among our nine rates, the one nearest to that tenth adds
 # {{19.tenth_costs}} to the error of the best. So the test finds a place to start. It does not make the choice for you,
-# because it looks at a few hundred steps and at the training loss. The best rate also depends on how long you train:
-# after a ninth of the epochs, the best of the nine was {{19.early_over_best}} times as high as at the end.
+# because it looks only at a few hundred steps and at the training loss. The best rate also depends on how long you
+# train: after a ninth of the epochs, the best of the nine was {{19.early_over_best}} times as high as at the end.
 
 # %% [markdown]
 # ## What is one seed worth?
 #
 # The figure above has a band: with nothing changed but the seed, the errors of one setting differ. Let us compare the
 # two rates with the lowest mean errors. All rates had the same seeds, so compare them in pairs, seed by seed, as in
-# lesson 13. "Wrong" below means the one whose mean over all seeds is higher.
+# lesson 13. "Wrong" below means the rate whose mean error over all seeds is higher.
 
 # %%
 order = np.argsort(means)
@@ -393,18 +395,18 @@ spread("19.correlation", "correlation of the two over the seeds", correlation, d
 spread("19.needed_in_pairs", f"{words}, in pairs", min(needed_in_pairs, most), digits=0)
 
 # %% [markdown] tags=["answer"]
-# With {{19.wrong}} of the seeds the worse one wins. The two differ by {{19.gap}} on average, and a single training
-# scatters by {{19.noise}}. (Even the word "worse" is unsure: the same means decided which two rates we compare and
+# With {{19.wrong}} of the seeds the worse one wins. The two differ by {{19.gap}} on average, and single training runs
+# scatter by {{19.noise}}. (Even the word "worse" is uncertain: the same means decided which two rates we compare and
 # which of them is better.)
 #
 # How many seeds would tell them apart? Suppose first that each rate has $n$ seeds of its own. Then the difference of
 # the two means has a standard error of $\sqrt{2 s^2 / n}$, where $s$ is the standard deviation from seed to seed. It is
 # half of the difference $d$ when $n = 8 (s / d)^2$.
 #
-# Now take the same seeds for both. A seed gives both networks the same first weights and the same order of the rows, so
-# their errors may rise and fall together, and what they share drops out of the difference. With $s_d$ for the standard
-# deviation of the differences, the mean of $n$ of them has a standard error of $s_d / \sqrt{n}$. It is half of $d$ when
-# $n = 4 (s_d / d)^2$.
+# Now take the same seeds for both. A seed gives both networks the same initial weights and the same order of the rows,
+# so their errors may rise and fall together, and what they share drops out of the difference. With $s_d$ for the
+# standard deviation of the differences, the mean of $n$ of them has a standard error of $s_d / \sqrt{n}$. It is half of
+# $d$ when $n = 4 (s_d / d)^2$.
 #
 # | | value |
 # | --- | --- |
@@ -413,18 +415,18 @@ spread("19.needed_in_pairs", f"{words}, in pairs", min(needed_in_pairs, most), d
 # | seeds, in pairs | {{19.needed_in_pairs}} |
 #
 # (Any count above 1,000 is given as 1,000.) Pairs need fewer seeds where the correlation is above 0, and more where it
-# is below. Without correlation $s_d^2$ is $2 s^2$, and the two formulas agree. Do not rely on either count: from seed
-# to seed of this lesson it ranges over more than two orders of magnitude, since the difference $d$ is itself uncertain.
-# Where a count is more than `repeats`, our own trainings do not tell which rate is better. And even a correct count is
-# a minimum: with so many new seeds, the difference that you measure is more than twice its standard error only about
-# half the time. All this holds for these validation rows alone. To learn about other rows, draw the rows anew (lesson
-# 09).
+# is below. Without correlation $s_d^2$ is $2 s^2$, and the two formulas agree. Do not rely on either count: from one
+# seed of this lesson to the next, it ranges over more than two orders of magnitude, since the difference $d$ is itself
+# uncertain. Where a count is more than `repeats`, our own training runs cannot tell which rate is better. And even a
+# correct count is a minimum: with so many new seeds, the difference that you measure is more than twice its standard
+# error only about half the time. All this holds for these validation rows alone. To learn about other rows, resample
+# the rows (lesson 09).
 
 # %% [markdown]
 # ### Exercise 19.1: how many seeds
 #
 # Write the function that gives the first of these counts, where each setting has seeds of its own: the smallest whole
-# number of seeds of each setting with which the difference of the two means is at least twice its standard error. The
+# number of seeds per setting at which the difference between the two means is at least twice its standard error. The
 # difference may be negative. (It is never 0.)
 
 
@@ -457,7 +459,7 @@ def check(seeds_needed):
                 "You took the variance of one mean. A difference of two means has twice"
                 " that."
             ): 11,
-            "Part of a seed cannot be run. Round up to a whole number.": 8 * 1.6**2,
+            "You cannot run part of a seed. Round up to a whole number.": 8 * 1.6**2,
             "You rounded down, and one seed is missing. Round up.": 20,
             (
                 "You did not square the ratio. The standard error falls with the root"
@@ -528,7 +530,7 @@ bound(
 spread("19.coins", "right answers of the best coin", tossed, digits=1)
 
 # %% [markdown] tags=["answer"]
-# The best has {{19.coins}} right, and knows nothing. The computation takes two lines. The chance that a program has at
+# The best gets {{19.coins}} right, and knows nothing. The computation takes two lines. The chance that a program has at
 # most $k$ right is $F(k)$, from the binomial distribution. The chance that *all* $n$ have at most $k$ right is
 # $F(k)^n$. The mean of a count is the sum, over $k = 0, 1, \dots$, of the chance that the count is more than $k$:
 #
@@ -553,8 +555,8 @@ validation, later = (errors[:, -1] for errors in both)
 # We compute the gain from one half of the networks and measure it in the other. For values that are normally
 # distributed, the best of $n$ lies $c_n$ standard deviations from the mean, on average. The number $c_n$ is known: it
 # is the mean of the greatest of $n$ standard normal values. To compute what remains on other rows, fit a line to the
-# later errors over the validation errors. Its slope is the share of the gain that remains, if the relation is a
-# straight line.
+# later errors as a function of the validation errors. Its slope is the share of the gain that remains, if the relation
+# is a straight line.
 
 # %%
 from course.topics.budget import best_of_normal
@@ -606,7 +608,7 @@ def check(expected_best):
         expected_best(errors, 1),
         5.5,
         "With n = 1 it must be the mean of all errors.",
-        {"With n = 1 it gives the least of all errors. Each is drawn as often.": 3.0},
+        {"With n = 1 it gives the least of all errors. All are equally likely.": 3.0},
     )
     expect_close(
         expected_best(errors, 4),
@@ -673,7 +675,7 @@ best_of_plot(
         "on the validation rows": (normal_gain, gain),
         "on later rows": (slope * normal_gain, gain_later),
     },
-    title="The best of several trainings of one setting",
+    title="The best of several training runs of one setting",
     y_label="error below that of the mean network (MPa)",
 )
 
@@ -724,9 +726,9 @@ spread("19.flatters", "how much the best flatters", measured - on_later_rows, **
 # Could you have computed the gain on the validation rows from the other half of the networks? The formula for normal
 # values needs only their standard deviation. The measured gain divided by the computed one is {{19.ratio_formula}}. We
 # had hoped to be within 10% with every seed: **not reached**. Errors are not normally distributed: there are fewer very
-# good networks than the formula expects. The formula of exercise 19.2 does not assume a distribution, and the same
-# ratio is {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a
-# standard deviation.
+# good networks than the formula expects. The formula of exercise 19.2 does not assume a distribution, and its ratio is
+# {{19.ratio_ranks}}. But it needs many trained networks, whereas the normal formula needs a mean and a standard
+# deviation.
 #
 # So part of a lucky seed's lead is real: what is left is {{19.kept:sign}}. Much of the lead is the luck of these rows.
 # The more tries, the larger the lead, and with nearly every seed a part of that lead is flattery.
@@ -736,21 +738,21 @@ spread("19.flatters", "how much the best flatters", measured - on_later_rows, **
 # configuration, has 5.3 on the same validation rows." What would you ask first?
 #
 # - [ ] Whether the baseline was trained as long.
-#   That matters, too. But with equal epochs the one number is still the best of fifty, and the other the first of one.
-# - [x] What the best of 50 configurations of the baseline has, and both on rows that chose nothing.
+#   That matters, too. But with equal epochs, one number is still the best of fifty, and the other the only one.
+# - [x] What error the best of 50 configurations of the baseline has, with both measured on rows that chose nothing.
 #   Equal budgets make the search equal, and other rows take the flattery away. Either alone leaves a doubt.
 # - [ ] Whether the difference is larger than the standard deviation from seed to seed.
 #   By luck alone, the best of fifty lies about two standard deviations from the mean, so this test would be too weak.
 # - [ ] How many rows the validation set has.
-#   More rows make the flattery smaller, and do not remove it.
+#   More rows make the flattery smaller but do not remove it.
 
 # %% [markdown]
 # ## A grid, or at random?
 #
 # Now all three values of a setting are open: the rate (0.0001 to 1), the units (4 to 64) and the weight decay (0.0001
-# to 1). Grid search tries three values of each, in every combination: 27 trainings. Random search draws 27 settings,
-# each value at random on a logarithmic scale. To be fair, nobody who knows the answer may place the grid: its place in
-# the ranges is drawn at random, too.
+# to 1). Grid search tries three values of each, in every combination: 27 training runs. Random search draws 27
+# settings, each value at random on a logarithmic scale. To be fair, nobody who knows the answer may place the grid: its
+# place in the ranges is drawn at random, too.
 
 # %%
 from course.topics.budget import grid_places, settings_at
@@ -824,7 +826,7 @@ spread("19.random_gain_later", f"{words}, later rows", random_gain_later, **in_m
 #
 # A difference above 0 means that random search found the better setting. The size and even the direction change from
 # seed to seed. Whether a grid is good depends on where it happens to lie. We averaged random search over its draws; a
-# single one of 27 scatters, too. What you can count on is that you can stop random search after any number of tries.
+# single draw of 27 would vary, too. What you can count on is that you can stop random search after any number of tries.
 
 # %% [markdown] tags=["quiz"]
 # "With 60 random settings you have a 95% chance to find one of the best 5%." Is that so?
@@ -836,14 +838,14 @@ spread("19.random_gain_later", f"{words}, later rows", random_gain_later, **in_m
 # - [ ] Yes, so after 60 settings the error is within 5% of the best possible.
 #   It is about a rank, and says nothing about an error.
 # - [ ] No, since the seed of each training adds noise.
-#   Noise matters for *which* one you pick. That one of the best 5% is among the 60 does not depend on it.
+#   Noise matters for *which* one you pick. Whether one of the best 5% is among the 60 does not depend on it.
 
 # %% [markdown]
 # ## Successive halving
 #
-# What if bad settings show early that they are bad? Successive halving bets on it (Jamieson and Talwalkar, 2016). It
-# trains all settings for a few epochs and keeps the best third. It trains these further, until each has had three times
-# as many epochs, keeps the best third of them, and so on. (The name comes from keeping half.)
+# What if bad settings show early that they are bad? Successive halving bets that they do (Jamieson and Talwalkar,
+# 2016). It trains all settings for a few epochs and keeps the best third. It trains these further, until each has had
+# three times as many epochs, keeps the best third of them, and so on. (The name comes from keeping half.)
 #
 # When should the first cut come? Late cuts judge better and cost more. Let us spend a third of what the grid spends. If
 # a whole training takes $N$ epochs and the first cut comes after $f$, then $27 f$ epochs are spent before it,
@@ -993,7 +995,7 @@ def halving(curves, first, factor):
 
 # %% [markdown]
 # The course's own version is `halve`. Does it find a setting as good as the best of the whole grid? "As good" needs a
-# measure. The error of the grid's best is known only as well as its validation rows allow. So we ask whether the
+# measure. The error of the grid's best is known only as precisely as the validation rows allow. So we ask whether the
 # survivor's mean squared error is at most **one standard error** above that of the best. (Samples of one mixture are
 # alike, so the true standard error of one network's error is larger than the one computed from rows. The standard error
 # of the *difference* of two networks on the same rows would be another measure, and is often smaller.)
@@ -1093,8 +1095,8 @@ halved = [np.mean(errors) for errors in by_draw]
 spent = [halve(random_validation[:n], cut)[1] for n, cut in searches]
 
 # %% [markdown]
-# These errors are means over the draws. Your own search would be a single draw, so the figure also shows between which
-# errors the middle half of the draws lies.
+# These errors are means over the draws. Your own search would be a single draw, so the figure also shows the range of
+# errors that holds the middle half of the draws.
 
 # %%
 from course.topics.budget import middle_half_of_choice
@@ -1132,25 +1134,25 @@ spread("19.gain_small", "3 in full minus 27 halved", in_full[3] - halved[0], **i
 spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **in_mpa)
 
 # %% [markdown]
-# | budget, in trainings to the end | random settings in full | successive halving |
+# | budget, in training runs to the end | random settings in full | successive halving |
 # | --- | --- | --- |
 # | 1 | one: {{19.full_1}} | - |
 # | 3 | best of 3: {{19.full_3}} | from 27: {{19.halved_27}} |
 # | 9 | best of 9: {{19.full_9}} | from 81: {{19.halved_81}} |
 # | 27 (halving: 21) | best of 27: {{19.full_27}} | from 81, cut later: {{19.halved_81_long}} |
 #
-# The ranges are over seeds, each with its own split, settings and first weights. They are wide mostly because some
-# splits are harder than others, so compare two strategies seed by seed. With a budget of three trainings, the error of
-# training in full minus that of halving is {{19.gain_small}}: {{19.gain_small:sign}}. With a budget of nine it is
-# {{19.gain_middle}}: {{19.gain_middle:sign}}. Look at the bands in the figure, too: where they overlap, a single search of
-# the one kind often beats one of the other kind, whatever the order of the lines.
+# The ranges are over seeds, each with its own split, settings and initial weights. They are wide mostly because some
+# splits are harder than others, so compare two strategies seed by seed. With a budget of three training runs, the error
+# of training in full minus that of halving is {{19.gain_small}}: {{19.gain_small:sign}}. With a budget of nine it is
+# {{19.gain_middle}}: {{19.gain_middle:sign}}. Look at the bands in the figure, too: where they overlap, a single search
+# of one kind often beats one of the other kind, whatever the order of the lines.
 #
-# So halving pays a little with the small budget, and with the larger one these seeds cannot tell. It tries more settings
-# with the same epochs. That pays where good settings are rare and show early that they are good. Three tries often miss
-# the good settings. But read the middle column downward: from nine settings to 27 the error falls by only
-# {{19.from_9_to_27}}, {{19.from_9_to_27:sign}}. So nine tries already find a setting that is nearly as good as that of
-# many. And the order at the first cut is not that at the end, as you saw. In other ranges, or with larger networks, the
-# answer may be the opposite.
+# So with the small budget, halving pays off a little. With the larger one, these seeds cannot tell. Halving tries more
+# settings with the same epochs. That pays off where good settings are rare and show early that they are good. Three
+# tries often miss the good settings. But read the middle column downward: from nine settings to 27 the error falls by
+# only {{19.from_9_to_27}}, {{19.from_9_to_27:sign}}. So nine tries already find a setting that is nearly as good as the
+# best of many. And the order at the first cut is not the order at the end, as you saw. In other ranges, or with larger
+# networks, the answer may be the opposite.
 #
 # Such a table is a study of searches, not a search. It needs the whole pool trained to the end, many times the largest
 # budget in it, and rows that stand for the future. If you want one for your own problem, make it with small networks.
@@ -1159,8 +1161,8 @@ spread("19.gain_middle", "9 in full minus 81 halved", in_full[9] - halved[1], **
 # ## The test rows, once
 #
 # We have looked at the validation rows thousands of times, and at the later rows to study the searches. Only one
-# network may now see the test rows. We fixed at the start which: the survivor of halving among the first 81 random
-# settings. (To choose it by the table above would be a choice by the later rows.)
+# network may now be judged by the test rows. We decided at the start which one: the survivor of halving among the first
+# 81 random settings. (Choosing it by the table above would mean choosing by the later rows.)
 
 # %%
 survivor, _ = halve(random_validation[:81], early)
@@ -1191,10 +1193,10 @@ spread(
 # ## The same with course run
 #
 # All of this ran in one notebook. If the notebook dies, everything is lost, and nobody can look up later what was run.
-# This course has an engine for larger searches, and instructors use it for whole classes: `course run`. It takes a
-# notebook with parameters and runs it anew for each combination of their values.
+# This course has an engine for larger searches, `course run`, which instructors also use for whole classes. It takes a
+# notebook with parameters and runs it once for each combination of their values.
 #
-# Give it a small notebook that trains one network and announces its error by `spread`. The small notebook does not have
+# Give it a small notebook that trains one network and reports its error with `spread`. The small notebook does not have
 # our arrays, so it reads them from a file.
 
 # %%
@@ -1220,8 +1222,8 @@ arrays = [x["training"], y["training"], x["validation"], y["validation"]]
 np.savez(folder / "rows.npz", *arrays, units, scale)
 
 # %% [markdown]
-# As in every lesson, the cell with the parameters comes first and is tagged `parameters`. The engine puts a cell below
-# it that assigns the values of the run.
+# As in every lesson, the cell with the parameters comes first and is tagged `parameters`. Below it, the engine inserts
+# a cell that assigns the values of the run.
 
 # %%
 parameters = f"""
@@ -1260,14 +1262,14 @@ jobs = [
 ]
 
 # %% [markdown]
-# Suppose that the search is stopped after two of the four runs. Started again, it asks which ones are missing and makes
-# only those:
+# Suppose that the search is stopped after two of the four runs. When you start it again, it checks which runs are
+# missing and makes only those:
 
 # %%
 import shutil
 
 runs = folder / "runs"
-shutil.rmtree(runs, ignore_errors=True)  # should this cell run a second time
+shutil.rmtree(runs, ignore_errors=True)  # in case this cell runs a second time
 for job in jobs[:2]:
     runner.run(job, runs, timeout=300)
 
@@ -1303,18 +1305,18 @@ passed = (results["outcome"] == "passed").sum()
 fact("19.runs_passed", "runs that passed", passed, equals=4)
 fact(
     "19.same_in_runs",
-    "their errors are those of the same trainings above (to a hundredth)",
+    "their errors are those of the same training runs above (to a hundredth)",
     np.allclose(errors, before, rtol=0.01),
 )
 fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 
 # %% [markdown] tags=["answer"]
-# The errors are the same, since the rows, the setting, the seed and the number of epochs decide everything. Asked
-# again, the engine has {{19.left_to_run}} runs to make: it does not repeat a run that passed with the same notebook and
-# the same values. So a search that was stopped continues with the runs that are missing.
+# The errors are the same, since the rows, the setting, the seed and the number of epochs determine everything. When
+# asked again, the engine has {{19.left_to_run}} runs to make: it does not repeat a run that passed with the same
+# notebook and the same values. So a search that was stopped continues with the runs that are missing.
 
 # %% [markdown]
-# In a terminal you have the same for every lesson of the course, with several runs at a time:
+# In a terminal you can do the same for every lesson of the course, with several runs at a time:
 #
 #     course run 19 --fast -p units=8,32 -p seed=0..4 --out runs/units
 #
@@ -1327,7 +1329,7 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 # `course run` makes a grid, by design: it answers "does this hold for other values, and for other seeds?" For a random
 # search you write the list of jobs yourself, as above. For halving you look at the records after each round and add the
 # jobs of the next. Each run starts a kernel of its own, which takes seconds. So use a loop in one notebook for hundreds
-# of networks that train in a moment, as this lesson did, and the engine for trainings that take minutes.
+# of networks that train in a moment, as this lesson did, and the engine for training runs that take minutes.
 
 # %% [markdown]
 # ## What you have learned
@@ -1341,7 +1343,7 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 #   nothing.
 # - A grid tries few values of each parameter; random search tries a new value each time. Successive halving spends its
 #   epochs on settings that look good early. If it cuts too early, it throws out slow starters. Measure whether it pays.
-# - Open the test set once, for one network that was fixed before.
+# - Open the test set once, for one network that was chosen beforehand.
 # - A search whose runs are recorded can be stopped, continued and read later. `course run` does this for every lesson.
 #
 # ## Try next
@@ -1349,10 +1351,10 @@ fact("19.left_to_run", "runs to make when asked again", len(left), equals=0)
 # - Set `best_of` to 50. Does the share of the gain that is left on later rows change?
 # - Run `halve(grid_validation, 1)`. How much worse is its survivor, and which settings were thrown out wrongly?
 # - Halve for real: start again with `halved_grid = Networks(grid, seeds[:27], inputs=8)`. Train for a few epochs at a
-#   time, and after each time go on with only the best by `halved_grid.keep(places)`. Does the same setting survive?
-# - Make each of the four jobs once more with `"epochs": 5` among its values, and run `plan.finished` on old and new ones
+#   time, and each time keep only the best with `halved_grid.keep(places)`. Does the same setting survive?
+# - Create each of the four jobs again with `"epochs": 5` among its values, and run `plan.finished` on old and new ones
 #   together. Which are left to run?
 # - Import `budget` from `course.topics`, set `budget.HIGHEST = Setting(1e-3, 64, 1.0)`, and run the grid and the random
 #   search again. What is left of the statement about 60 random settings?
-# - Take the survivor's setting, and train it anew on training and validation rows together, with five seeds. Is its
-#   error on the later rows lower?
+# - Take the survivor's setting, and train it again on the training and validation rows together, with five seeds. Is
+#   its error on the later rows lower?
