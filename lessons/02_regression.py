@@ -32,7 +32,7 @@
 # the epochs are not enough to show all of them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
+seed: int = 0  # seed of initial weights, order of rows and folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and trees
 log_rows: int = 74  # steps compared with the log of lesson 01, 15 to 74, fast 15
 epochs: int = 20  # passes in each fit of a network, 2 to 200, fast 10
@@ -906,8 +906,8 @@ bound("02.network_misses", words, worst, at_most=limit, unit="mpg", digits=1)
 # %% [markdown]
 # ## Scaling the target
 #
-# We trained on a standardized target. Does it matter? The first weights of a network are drawn for outputs around
-# 0, and mileages lie around 23. Here is the first split again, on the target as it is:
+# We trained on a standardized target. Does it matter? The initial weights of a network are drawn for outputs around 0,
+# and mileages lie around 23. Here is the first split again, on the target as it is:
 
 # %%
 keras.utils.set_random_seed(seed)

@@ -27,7 +27,7 @@
 # Results quoted in the text come from full mode (`fast = False`). Your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of first weights, order of rows and folds, 0 to 1000000
+seed: int = 0  # seed of initial weights, order of rows and folds, 0 to 1000000
 fast: bool = False  # fewer epochs, folds and digits
 epochs: int = 8  # passes over the penguins for species, 5 to 100, fast 5
 most_epochs: int = 40  # passes that early stopping may cut, 12 to 300, fast 12
@@ -500,7 +500,7 @@ fact(
 #
 # Twelve rows are a toy. Does the order matter on real images? We take handwritten digits and a network with two hidden
 # layers of 128 units. It is compiled once and trained twice: `reinitialize`, from this course, takes a compiled network
-# back to its first weights, which saves compiling another one.
+# back to its initial weights, which saves compiling another one.
 
 # %%
 from course.training.reinitialize import reinitialize

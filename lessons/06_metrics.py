@@ -2,10 +2,10 @@
 # title: "Metrics: what is measured while you train"
 # part: 2 Measure
 # objectives:
-#   - choose among mse, mae, mape and cosine for a regression, and say what each one cannot see
+#   - choose among mse, mae, mape and cosine for a regression, and explain what each one cannot see
 #   - tell which metrics survive being computed batch by batch, and how far off the others are
 #   - write your own metric, as a function or as a class with a state, and test it against NumPy
-#   - say what a metric of yours reports when targets have shape (N,) and outputs (N, 1), and why
+#   - explain what your own metric reports when targets have shape (N,) and outputs (N, 1), and why
 #   - name the accuracy that Keras computes for your classifier
 # prerequisites:
 #   - "lesson 02 (Regression with Keras) and lesson 03 (Classification)"
@@ -29,11 +29,11 @@
 # plausible, and some fall nicely from epoch to epoch. Is each value what its name says? You predict it, look, and then
 # let a little algebra explain what you saw.
 #
-# The results in the text come from full mode (`fast = False`). In fast mode training ends too early to show all of
+# The results in the text come from full mode (`fast = False`). In fast mode, training ends too early to show all of
 # them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights and the order of the rows, 0 to 1000000
+seed: int = 0  # seed of the initial weights and the order of the rows, 0 to 1000000
 fast: bool = False  # fewer epochs
 epochs: int = 50  # passes over the training rows in each fit, 10 to 400, fast 10
 
@@ -119,8 +119,8 @@ def train(metrics, y=y_train, y_validation=y_validation):
 #
 # | name | what it is | unit |
 # | --- | --- | --- |
-# | `mse` | mean of $e^2$ | that of the target, squared |
-# | `mae` | mean of $\lvert e \rvert$ | that of the target |
+# | `mse` | mean of $e^2$ | the target's unit, squared |
+# | `mae` | mean of $\lvert e \rvert$ | the target's unit |
 # | `mape` | mean of $100\, \lvert e \rvert / \lvert y \rvert$ | percent |
 # | `cosine_similarity` | mean of $y \cdot \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ over the rows | none, from -1 to 1 |
 #
@@ -158,21 +158,21 @@ panels(cosine, title="The cosine on the validation rows", log="")
 
 # %% [markdown] tags=["answer"]
 # **The percentage error rises first.** While the mae and the mse fell, the mape climbed to {{06.mape_highest}} before
-# it came down to {{06.mape}}. (In about half of the runs it is above 100% even at the end. In fast mode it has hardly
-# begun to come down, and the cosine is still far below its best.) A network that always answers 0 has a mape of exactly
-# 100%. So by this measure, our network was far worse than that one at the very time when its mae and mse were falling.
+# it came down to {{06.mape}}. (In about half of the runs it is above 100% even at the end. In fast mode, the mape has
+# hardly begun to come down, and the cosine is still far below its best.) A network that always answers 0 has a mape of
+# exactly 100%. So by this measure, our network was far worse than that one even while its own mae and mse were falling.
 # The reason is the division: an error of 0.5 at a resistance of 0.05 counts as 1,000%. **Use a percentage error only
 # when the targets stay away from zero.** Here it mostly describes the slowest trials, whose resistance is almost zero.
-# The mae and the mse do not favor those trials: for them an error of 0.5 counts the same at a resistance of 0.05 as at
-# 60.
+# The mae and the mse do not favor those trials: for them an error of 0.5 counts the same at a resistance of 0.05 as
+# at 60.
 #
-# **The cosine is high early on, when the network is still poor.** With one output,
-# $y \hat y / (\lvert y \rvert \lvert \hat y \rvert)$ is the product of two signs. A row scores 1 if its prediction is
-# above zero, however wrong it is, and -1 if it is below zero, however close it is. All that a cosine of $c$ tells you is that the share $(1 + c)/2$ of the rows was predicted
-# above zero. The cosine reached {{06.cosine_early}} within the first ten epochs, when the network knew little more than
-# that resistances are positive. In the figure it then falls and goes up and down, because some predictions for the
-# slowest trials slip below zero. After the last epoch it is {{06.cosine_lost}} lower than at its best. The cosine is
-# made for vectors whose direction matters, such as those that represent words.
+# **The cosine is high early on, when the network is still poor.** With one output, $y \hat y / (\lvert y \rvert \lvert
+# \hat y \rvert)$ is the product of two signs. A row scores 1 if its prediction is above zero, however wrong it is, and
+# -1 if it is below zero, however close it is. All that a cosine of $c$ tells you is that a share of $(1 + c)/2$ of the
+# rows was predicted above zero. The cosine reached {{06.cosine_early}} within the first ten epochs, when the network
+# knew little more than that resistances are positive. In most runs it then falls and goes up and down, because some
+# predictions for the slowest trials slip below zero. After the last epoch it is {{06.cosine_lost}} lower than at its
+# best. The cosine is made for vectors whose direction matters, such as those that represent words.
 
 # %% [markdown]
 # Check both explanations on the predictions of your network. How much of the last mape comes from the quarter of the
@@ -234,7 +234,7 @@ print("mean_squared_error" in history)
 
 # %% [markdown]
 # Programs from before TensorFlow 2 often pass `"accuracy"` and then read `acc` (TensorFlow issue 27217, 2019). Today
-# they end in a KeyError.
+# they fail with a KeyError.
 #
 # One name comes with two signs. A loss must get smaller as the model gets better, so the *loss* called cosine
 # similarity is the negative of the metric. Take two vectors with the same direction:
@@ -479,14 +479,14 @@ bound(
 
 # %% [markdown]
 # On the validation rows, in batches of 10, the function reports {{06.validation_too_high}} too *much*. On the training
-# rows, sorting by the target takes away another {{06.sorted_adds}}. There the network and the rows are the same as
-# before. Only the order of the rows has changed.
+# rows, sorting by the target lowers the value by another {{06.sorted_adds}}. There, the network and the rows are the
+# same as before; only the order of the rows has changed.
 #
-# For shuffled rows, the algebra takes you one step further. If $\mathrm{Var}(r)$ is small, the identity says that
-# $\bar r$ is about $\mathrm{Var}(r) / (2\,\mathrm{RMSE})$ below the RMSE. The mse of a batch of $B$ rows has the
-# variance $\mathrm{Var}(e^2)/B$. At the true mse, the square root has the derivative $1/(2\,\mathrm{RMSE})$. So it
-# multiplies a small change of the mse by that much, and
-# $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\, \mathrm{RMSE}^2)$. Together:
+# For shuffled rows, the algebra takes you one step further. If $\mathrm{Var}(r)$ is small, the identity says that $\bar
+# r$ is about $\mathrm{Var}(r) / (2\,\mathrm{RMSE})$ below the RMSE. The mse of a batch of $B$ rows has the variance
+# $\mathrm{Var}(e^2)/B$. At the true mse, the square root has the derivative $1/(2\,\mathrm{RMSE})$. So the root
+# multiplies a small change in the mse by that factor, and $\mathrm{Var}(r) \approx \mathrm{Var}(e^2) / (4 B\,
+# \mathrm{RMSE}^2)$. Together:
 #
 # $$1 - \frac{\bar r}{\mathrm{RMSE}} \approx \frac{\mathrm{Var}(r)}{2\,\mathrm{RMSE}^2}
 # \approx \frac{\mathrm{Var}(e^2)}{8 B\, \mathrm{RMSE}^4} = \frac{\kappa - 1}{8 B}$$
@@ -514,9 +514,9 @@ spread("06.formula_off", words, formula - shuffles, unit="points", digits=1)
 
 # %% [markdown]
 # Our $\kappa$ is {{06.kappa}}. The formula says that the function reports {{06.too_low_formula}} too little. That is
-# {{06.formula_off}} more than in the shuffles, so it is a good guide and not exact: it assumes small variations and many
-# more rows than $B$. For shuffled rows, two things decide how wrong the metric is: how unequal the squared errors are,
-# and the batch size.
+# {{06.formula_off}} more than in the shuffles, so the formula is a good guide, but not exact: it assumes small
+# variations and many more rows than $B$. For shuffled rows, two things decide how wrong the metric is: how unequal the
+# squared errors are, and the batch size.
 
 # %% [markdown]
 # ### Add first, divide last
@@ -668,7 +668,7 @@ def check(within):
     except Exception:
         expect(
             False,
-            "This is right here, but Keras cannot compile it for `fit`. Use"
+            "The values are right, but Keras cannot compile this for `fit`. Use"
             " functions of `ops` only.",
         )
     for size in (1, 3, 10):
@@ -718,7 +718,7 @@ def within_a_tenth(y_true, y_pred):
 # ### Exercise 06.2: the worst miss
 #
 # Some metrics are not a mean at all. Write a class that reports the largest $\lvert e \rvert$ of all the rows it has
-# seen, however they were batched. Keep it in a variable `self.worst`, made as in the class `RMSE` above.
+# seen, however they were batched. Keep it in a variable `self.worst`, created as in the class `RMSE` above.
 # `self.worst.assign(value)` sets it. `y_true` and `y_pred` have the shape (rows, 1).
 
 
@@ -748,7 +748,7 @@ def check(metric_class):
     metric = metric_class()
     expect(
         metric.variables,
-        "The state is not a Keras variable, so `fit` would lose it. Make it with"
+        "The state is not a Keras variable, so `fit` would lose it. Create it with"
         " self.add_variable.",
     )
     expect(
@@ -778,7 +778,7 @@ def check(metric_class):
         )
         expect(
             abs(value - last) > 1e-6,
-            "It reports the last batch. Compare each batch with what was seen before.",
+            "It reports the last batch. Compare each batch with the worst so far.",
         )
         expect(
             not value > 7.1,
@@ -877,17 +877,19 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# **It reports a wrong value, without a word**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the true RMSE.
-# The metrics that come with Keras align the shapes, as the loss does. But a function of yours gets exactly what you
+# **It reports a wrong value, without a warning**: {{06.broadcast}}, which is {{06.broadcast_ratio}} times the true
+# RMSE. The metrics that come with Keras align the shapes, as the loss does. But your own function gets exactly what you
 # passed. A column of shape (N, 1) minus a vector of shape (N,) is a table of N x N numbers, which holds every
 # prediction minus *every* target. The mean of their squares is
 #
 # $$\frac{1}{N^2} \sum_{i,j} (\hat y_j - y_i)^2
 # = \mathrm{Var}(y) + \mathrm{Var}(\hat y) + (\overline{\hat y} - \bar y)^2$$
 #
-# To see this, write each value as its mean plus a deviation. Over all pairs, the products of a deviation of $y$ and one
+# To see this, write each value as the mean plus a deviation. Over all pairs, the products of a deviation of $y$ and
+# one
 # of $\hat y$ sum to zero. The true mse has the same three terms and one more, $-2\,\mathrm{Cov}(y, \hat y)$. That is
-# **the only term in which a prediction meets its own target**. Without it, the value can never fall below the standard deviation of the targets. It falls while
+# **the only term in which a prediction meets its own target**. Without it, the value can never fall below the
+# standard deviation of the targets. The value falls while
 # the network finds the mean, and rises again when the network predicts different values for different rows. A perfect
 # network, with $\hat y = y$, gets $\sqrt 2$ times the standard deviation of the targets.
 
@@ -925,7 +927,7 @@ fact(
 )
 
 # %% [markdown]
-# The cure is one line at the top of your function: `y_true = ops.reshape(y_true, ops.shape(y_pred))`. The class above
+# The fix is one line at the top of your function: `y_true = ops.reshape(y_true, ops.shape(y_pred))`. The class above
 # has such a line. If the numbers of entries differ, `reshape` raises an error, as it should.
 
 # %% [markdown]
@@ -971,7 +973,7 @@ def check(answer):
                 np.mean((y_pred - y_true) ** 2)
             ),
             (
-                "Shift all predictions by 100: the value must grow, yours does not. "
+                "Shift all predictions by 100: the value must grow; yours does not. "
                 "A term is missing."
             ): (spread),
             "Here nothing is estimated, so the variance divides by N, not N - 1.": (
@@ -1046,7 +1048,7 @@ one_hot = np.eye(3, dtype="float32")[labels]
 # on one-hot labels and log four accuracies:
 #
 # - `"accuracy"`
-# - `BinaryAccuracy`, which asks for every *entry* whether it is on the right side of 0.5
+# - `BinaryAccuracy`, which asks of every *entry* whether it is on the right side of 0.5
 # - `TopKCategoricalAccuracy(2)`, which asks whether the true class is among the two most likely
 # - `Accuracy`, the plainest name of all
 
@@ -1153,9 +1155,9 @@ fact(
 #
 # $$\frac{\sum_{i,j} y_i\, \hat p_j}{\sum_i y_i} = \frac{\sum_i y_i \cdot \sum_j \hat p_j}{\sum_i y_i} = \sum_j \hat p_j$$
 #
-# which is the number of rows *predicted* as positive. This fault shows, because a share cannot exceed 1. An RMSE has no
-# such limit. (Even with the right shape, Keras takes the mean of this function over the batches, and that is not the
-# sensitivity over all rows. Lessons 07 and 09 come back to it.)
+# which is the number of rows *predicted* as positive. You notice this fault, because a share cannot exceed 1. An RMSE
+# has no such limit. (Even with the right shape, Keras takes the mean of this function over the batches, and that is not
+# the sensitivity over all rows. Lessons 07 and 09 come back to it.)
 
 # %% [markdown] tags=["quiz"]
 # You write both metrics of a pair as functions that return one value per row. For which pair does Keras report the
@@ -1175,7 +1177,8 @@ fact(
 # ## What you have learned
 #
 # - The mae and the rmse have the unit of the target, and the rmse is never smaller. The mape is for targets that stay
-#   away from zero. The cosine of one output sees only signs. The metric of that name is +1 where the loss is -1.
+#   away from zero. The cosine of one output sees only signs. The metric `CosineSimilarity` is +1 where the loss of that
+#   name is -1.
 # - The keys of the history are the strings you passed, or the metric's own name.
 # - For one output, `sqrt(mean(square(...), axis=-1))` is the absolute error. Without the axis, the reported value
 #   misses the variance between the batches: $\bar r^2 = \mathrm{RMSE}^2 - \mathrm{Var}(r)$ for batches of equal size.
@@ -1188,9 +1191,9 @@ fact(
 #
 # ## Try next
 #
-# - Train with `copied` as the *loss*. Which of Keras' own losses is that? (Should a row ever be predicted exactly, the
-#   derivative of the root is infinite there, and the loss becomes NaN. A `1e-12` under the root prevents it.)
+# - Train with `copied` as the *loss*. Which of Keras' own losses is that? (If a row is ever predicted exactly, the
+#   derivative of the root is infinite there, and the loss becomes NaN. Adding `1e-12` under the root prevents that.)
 # - Which constant prediction makes each of mse, mae and mape smallest on the yacht data: the mean, the median or the
 #   minimum?
-# - Let `RMSE` use its `sample_weight`, and pass an `RMSE()` under `weighted_metrics`, since Keras hands no weights to
+# - Let `RMSE` use its `sample_weight`, and pass an `RMSE()` under `weighted_metrics`, since Keras passes no weights to
 #   `metrics`. What should a row of weight 2 do to each of the two sums?

@@ -6,13 +6,13 @@
 #   - detect a class that the accuracy hides, and a log that contradicts itself
 #   - explain what a train_step written for TensorFlow 2.2 does in Keras 3, and why
 #   - choose between a metric and an override of train_step, and write both correctly
-#   - stop training when the worst class no longer improves, and say what class weights can and cannot do
+#   - stop training when the worst class no longer improves, and explain what class weights can and cannot do
 # prerequisites:
 #   - "lesson 05 (Digits): networks of dense layers, validation and test"
 #   - "lesson 06 (Metrics): a metric streams, and divides once, at the end"
 # data: [fashion_mnist]
 # reading:
-#   - "Chowdhury, *Custom Metric (Confusion Matrix) and train_step method*, notebook in github.com/borundev/ml_cookbook at commit 33af6b0, 2020 (the code and the figures put to the test)"
+#   - "Chowdhury, *Custom Metric (Confusion Matrix) and train_step method*, notebook in github.com/borundev/ml_cookbook at commit 33af6b0, 2020 (the code and the numbers tested in this lesson)"
 #   - "Xiao, Rasul, Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms*, 2017, arXiv:1708.07747"
 #   - "Chollet, *Customizing what happens in fit() with TensorFlow*, keras.io developer guides, 2023"
 #   - "Sokolova, Lapalme, *A systematic analysis of performance measures for classification tasks*, Information Processing & Management 45, 2009, doi:10.1016/j.ipm.2009.03.002"
@@ -24,14 +24,14 @@
 # after every epoch, on training and on validation images. Along the way you run code from 2020 and see what today's
 # Keras makes of it.
 #
-# The results and conclusions in the text are those of full mode; your run prints its own. In fast mode, with a tenth of
+# The results and conclusions in the text come from full mode; your run prints its own. In fast mode, with a tenth of
 # the images, some conclusions do not show, and some changes are larger.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights and the order of the images, 0 to 1000000
+seed: int = 0  # seed of the initial weights and the order of the images, 0 to 1000000
 fast: bool = False  # a tenth of the images, fewer epochs
 epochs: int = 12  # passes over the images in each long training, 5 to 100, fast 5
-short_epochs: int = 2  # passes to compare train steps in, 2 to 4, fast 2
+short_epochs: int = 2  # passes for comparing train steps, 2 to 4, fast 2
 
 # %%
 from course.lesson import begin
@@ -52,7 +52,7 @@ per_class.recall_and_precision()
 
 # %% [markdown]
 # - **Recall** is the share of a class that the network finds. It reads a row of the table.
-# - **Precision** is the share of right answers among those that name the class. It reads a column.
+# - **Precision** is the share of right answers among the answers that name the class. It reads a column.
 # - **F1** is the harmonic mean of both, $2 P R / (P + R)$, and is low when either of them is. For the cats it is
 #   $2 \cdot 0.5 \cdot 0.8 / (0.5 + 0.8) = 0.62$.
 #
@@ -104,9 +104,9 @@ x_train, x_validation, x_test = (
 
 # %% [markdown]
 # All it takes to measure every class is one more entry in `metrics`. `ConfusionMatrix`, from this course, keeps a table
-# of counts and reads all figures from it. Its result is a *dictionary*, and Keras logs each entry under its own name.
-# Every entry's name begins with the name of the metric, here `class`. A second such metric in the same model therefore
-# needs a `name` of its own.
+# of counts and computes all its values from it. Its result is a *dictionary*, and Keras logs each entry under its own
+# name. Every entry's name begins with the name of the metric, here `class`. A second such metric in the same model
+# therefore needs a `name` of its own.
 
 # %%
 import keras
@@ -125,7 +125,7 @@ def compiled(model):
 
 # %%
 def network(kind=keras.Sequential):
-    """Return a new compiled model of class `kind`, with first weights from `seed`."""
+    """Return a new compiled model of class `kind`, with initial weights from `seed`."""
     keras.utils.set_random_seed(seed)
     hidden = keras.layers.Dense(128, activation="relu")
     output = keras.layers.Dense(10, activation="softmax")
@@ -133,8 +133,8 @@ def network(kind=keras.Sequential):
 
 
 # %% [markdown]
-# Two settings only save time. With `steps_per_execution`, TensorFlow takes 25 steps before it returns to Python, as in
-# lesson 05. And `create_variables`, from this course, spares `fit` from compiling its step twice.
+# Two settings are there only to save time. With `steps_per_execution`, TensorFlow takes 25 steps before it returns to
+# Python, as in lesson 05. And `create_variables`, from this course, saves `fit` from compiling its step twice.
 #
 # `shuffled_batches` gives the images a new order in every epoch. Given plain arrays and a fixed seed, `fit` would use
 # the same order in every epoch (lesson 03).
@@ -182,7 +182,7 @@ print(len(history), "curves, such as", of_bag)
 
 # %% [markdown]
 # Each curve exists twice; names with `val_` in front are for validation. Here is the recall of every class after the
-# first epoch. The diamonds show the published figures.
+# first epoch. The diamonds show the published values.
 
 # %%
 first_recall = {name: history[f"val_class_recall_{name}"][0] for name in CLASSES}
@@ -194,9 +194,9 @@ per_class.class_dots(
 )
 
 # %% [markdown] tags=["answer"]
-# Published: **less than 0.4**, namely 0.3250 for the shirt, beside an accuracy of 0.8135. Yours need not agree: the
-# published network is another one, saw over seven times as many images, and is judged on the test set. In the runs of
-# this course the accuracy after one epoch is {{07.first_accuracy}}, and the worst class has a recall of
+# In the notebook: **less than 0.4**, namely 0.3250 for the shirt, with an accuracy of 0.8135. Your results need not
+# agree: the published network is a different one, saw over seven times as many images, and is judged on the test set.
+# In the runs of this course, the accuracy after one epoch is {{07.first_accuracy}}, and the worst class has a recall of
 # {{07.first_worst_recall}}. The worst class need not be the shirt. Which class is it in your figure?
 
 # %%
@@ -281,9 +281,9 @@ bound(
 # %% [markdown]
 # From one epoch to the next, the recall of the shirt changes by {{07.step_shirt_recall}} on average. The accuracy
 # changes only {{07.step_share}} times as much. (In the published log, the recall of the shirt goes from 0.325 to 0.616
-# in the second epoch, and to 0.519 in the third.) Two things keep the accuracy calm. A class is a tenth of the images,
-# so ten points of its recall are only one point of accuracy. And what the shirt gains, a class that looks like it (a
-# *neighbor*, such as the coat) often loses, because the border between the two moves.
+# in the second epoch, and to 0.519 in the third.) Two things keep the accuracy steady. A class is a tenth of the
+# images, so ten points of its recall are only one point of accuracy. And what the shirt gains, a class that looks like
+# it (a *neighbor*, such as the coat) often loses, because the border between the two moves.
 #
 # So the accuracy says little about any single class. In the epoch where they are farthest apart, the worst recall lies
 # {{07.hidden}} below the accuracy. **Never judge a way of training by the recall of one class in one epoch.**
@@ -444,8 +444,8 @@ def figures(counts):
 #
 # Two checks are worth making once for any new metric. The first compares it with an independent library: scikit-learn
 # computes the same figures on the training images and on the validation images. The training figures in the log cannot
-# be checked this way, because they were collected while the weights changed (lesson 04). So you evaluate the training
-# images once more.
+# be checked this way, because they were collected while the weights were changing (lesson 04). So you evaluate the
+# training images once more.
 
 # %%
 from sklearn.metrics import precision_recall_fscore_support
@@ -484,8 +484,8 @@ bound(
 
 # %% [markdown]
 # The two agree, although Keras saw the images in batches of 32 and of 500. The metric adds up *counts* and divides only
-# once, at the end. For validation, the cell compared the last entry of the log itself. That works because the model
-# still has the weights from which that entry was computed.
+# once, at the end. For validation, the cell compared the last entry in the log. That works because the model still has
+# the weights from which that entry was computed.
 
 # %% [markdown]
 # ### A log that contradicts itself
@@ -506,8 +506,8 @@ for part, (recall, accuracy) in published.items():
 # %% [markdown]
 # The validation figures agree to the last digit. The training figures are six points apart, so one of the two is wrong.
 # The wrong ones are the recalls, because they come from the progress bar. At that time, the progress bar knew only the
-# metrics of `compile`, and averaged every other figure over the steps. So each published training recall is the mean,
-# over 1,875 steps, of the recall *so far*, and the first, clumsy steps weigh far too much. (The history was right.
+# metrics of `compile`, and averaged every other value over the steps. So each published training recall is the mean,
+# over 1,875 steps, of the recall *so far*, and the first, clumsy steps get far too much weight. (The history was right.
 # Keras 3 ends each line of the progress bar with the values of the history.)
 
 # %% [markdown] tags=["quiz"]
@@ -517,17 +517,17 @@ for part, (recall, accuracy) in published.items():
 # - [ ] The network is worse on small classes.
 #   There are no small classes here: all ten are equally large.
 # - [ ] The accuracy counts some images twice.
-#   Counting an image twice would change both figures alike, and they would still agree.
-# - [x] These two figures cannot come from the same predictions.
-#   With equally large classes the mean recall is the accuracy, whatever the network does. One of the two figures was
-#   collected differently.
+#   Counting an image twice would change both numbers alike, and they would still agree.
+# - [x] These two numbers cannot come from the same predictions.
+#   With equally large classes the mean recall is the accuracy, whatever the network does. One of the two was
+#   computed differently.
 # - [ ] That is normal: recall is always below accuracy.
 #   There is no such rule. With equally large classes the two are the same number; otherwise either may be larger.
 
 # %% [markdown]
 # ### Exercise 07.2: a metric with several results
 #
-# Write a metric yourself whose result is a dictionary. For 3 classes, `Recalls` reports the mean and the least of the
+# Write a metric yourself whose result is a dictionary. For 3 classes, `Recalls` reports the mean and the lowest of the
 # classes' recalls over all rows since the last reset. Its two variables are given: for each class, how many rows were
 # right and how many were seen. Keras sets them back to 0 at the start of each epoch. You write the two methods;
 # `sample_weight` may be ignored. (`ops.divide_no_nan` gives 0 for 0 / 0.)
@@ -669,9 +669,9 @@ class Recalls(Recalls):
 # ## The old way, today
 #
 # A metric with several results was not always possible. In TensorFlow 2.2 a metric returned one number. The published
-# notebook therefore overrides `train_step`, the method that `fit` calls for each batch, and adds the figures to the log
+# notebook therefore overrides `train_step`, the method that `fit` calls for each batch, and adds the values to the log
 # by hand. The three classes below follow that pattern, with our names and our metric. (The published metric calls
-# `add_weight` in a way that Keras 3 refuses.) At the time, `compiled_loss` and `compiled_metrics` were the official
+# `add_weight` in a way that Keras 3 rejects.) At the time, `compiled_loss` and `compiled_metrics` were the official
 # calls, and many programs still contain them.
 
 # %%
@@ -684,7 +684,7 @@ class OldLog(keras.Sequential):
     def log(self, y, y_pred):
         self.compiled_metrics.update_state(y, y_pred)
         logs = {metric.name: metric.result() for metric in self.metrics[:-1]}
-        if "class" in self.metrics_names:  # the last metric, whose results are many
+        if "class" in self.metrics_names:  # the last metric, which has many results
             logs |= self.metrics[-1].result()
         return logs
 
@@ -742,8 +742,8 @@ print("its losses:", np.round(old_history["loss"] + old_history["val_loss"], 3))
 # It **trains correctly and logs nonsense**. The weights are those of plain fit, whose loss is {{07.right_loss}}. But
 # the log reports a loss of 0.1. And the accuracy and all per-class figures, the reason for the override, are missing.
 #
-# Where does 0.1 come from? In Keras 3 `compiled_metrics.update_state` goes through `model.metrics` and updates each of
-# them. The first is the tracker of the loss, a metric of type `Mean`. To each `Mean`, Keras passes `y_pred` alone. So
+# Where does 0.1 come from? In Keras 3, `compiled_metrics.update_state` goes through `model.metrics` and updates each
+# metric. The first is the tracker of the loss, a metric of type `Mean`. Keras passes `y_pred` alone to each `Mean`. So
 # the tracker averages the *predictions*. Ten probabilities that sum to 1 have a mean of 0.1, in training and
 # validation, in every epoch and for every seed.
 
@@ -762,8 +762,8 @@ bound(
 )
 
 # %% [markdown]
-# Why are the other figures missing? The metrics of `compile` are now hidden in one object. These are the names that are
-# left:
+# Why are the other figures missing? The metrics of `compile` are now hidden in one object. These are the names that
+# remain:
 
 # %%
 print(old.metrics_names)
@@ -779,16 +779,16 @@ for message in sorted({str(warning.message) for warning in caught}):
     print(message.strip())
 
 # %% [markdown]
-# Do not take the advice to call `update_state(y, y_pred)` for every metric in `self.metrics`: `fit` then stops with an
-# error. The first of these metrics is the tracker of the loss, a `Mean`. It would take the labels for values, and the
-# predictions for their weights. The next section has the call that updates the right metrics, `compute_metrics`.
+# Do not follow the advice to call `update_state(y, y_pred)` for every metric in `self.metrics`: `fit` then stops with
+# an error. The first of these metrics is the tracker of the loss, a `Mean`. It would take the labels for values, and
+# the predictions for their weights. The next section uses `compute_metrics`, which updates the right metrics.
 
 # %% [markdown]
 # ## What an override is still for
 #
-# You no longer need an override for per-class figures: a `result` may be a dictionary, so a metric can do it all. But
-# a metric sees only labels, predictions and the weights of rows. To log the length of the *gradient*, override
-# `train_step`. The model first gets a `Mean` to collect the lengths:
+# You no longer need an override for per-class figures: a `result` may be a dictionary, so a metric can do it all. But a
+# metric sees only labels, predictions and row weights. To log the length of the *gradient*, override `train_step`. The
+# model first gets a `Mean` to collect the lengths:
 
 
 # %%
@@ -828,8 +828,8 @@ class Watched(GradientNorm):
 # %% [markdown]
 # - `unpack_x_y_sample_weight` also accepts batches with sample weights; `x, y = data` fails on them.
 # - `compute_loss` adds the penalties of regularized layers.
-# - The first metric is the tracker of the loss, which you update by hand. It weights the loss by the rows of the batch,
-#   since the last batch may be smaller.
+# - The first metric is the tracker of the loss, which you update by hand. It weights the loss by the number of rows in
+#   the batch, since the last batch may be smaller.
 # - `compute_metrics` updates the metrics of `compile` and returns all results.
 #
 # To change only what goes in or comes out, as `test_step` does, leave the rest to `super()`. Here is a second override,
@@ -867,17 +867,17 @@ print("curves that plain fit does not have:", set(override_history) - set(histor
 fact("07.override", "the override logs what plain fit logs", all(equal.values()))
 
 # %% [markdown] tags=["quiz"]
-# Which of these wishes takes more than metrics and callbacks?
+# Which of these tasks takes more than metrics and callbacks?
 #
 # - [ ] Log the recall of each class after every epoch.
 #   A metric that keeps counts for each class can do it, as in this lesson.
 # - [ ] Log the F1 of the class that is worst at the moment.
-#   A metric can do that, too: it returns the least of its figures.
+#   A metric can do that, too: it returns the lowest of its values.
 # - [x] Weight each row by its class, with weights that change between epochs of one `fit`.
-#   `class_weight` is fixed when `fit` begins. The step, the loss function or the data must look up the weights that
-#   have changed since.
+#   `class_weight` is fixed when `fit` begins. The step, the loss function or the data must look up the current
+#   weights.
 # - [ ] Stop when the recall of shirts no longer rises.
-#   A callback that watches a metric does it, such as `EarlyStopping`.
+#   A callback that watches a metric, such as `EarlyStopping`, can do it.
 
 # %% [markdown]
 # ## Stop on the worst class
@@ -915,10 +915,10 @@ bound(
 #
 # `EarlyStopping` can guard the worst class. It stops after `patience` epochs without a new best, and with
 # `restore_best_weights=True` it puts the best weights back into the model. Keras does not know whether
-# `val_class_worst_f1` should rise or fall, so say `mode="max"`; without it, `fit` raises an error. Check the spelling of
-# the name, too: if no such entry exists, Keras only warns, and never stops.
+# `val_class_worst_f1` should rise or fall, so pass `mode="max"`; without it, `fit` raises an error. Check the spelling
+# of the name, too: if no such entry exists, Keras only warns, and never stops.
 #
-# Now train a new network and allow it 200 epochs.
+# Now train a new network for up to 200 epochs.
 
 # %% tags=["varies"]
 patience = 3
@@ -983,19 +983,19 @@ spread(
 
 # %% [markdown]
 # Compared with training for all `epochs`, early stopping changes the worst F1 on the test images by {{07.stop_gain}}:
-# {{07.stop_gain:sign}}. Since the worst F1 jumps, a few epochs without a new best can be just bad luck, and training
-# may stop too soon. Give such a figure more patience than you would give the loss.
+# {{07.stop_gain:sign}}. Since the worst F1 jumps around, a few epochs without a new best can be just bad luck, and
+# training may stop too soon. Use more patience for such a value than for the loss.
 #
-# The worst F1 by which the epoch was chosen, minus the one on the test images, is {{07.optimism}}: {{07.optimism:sign}}.
-# Part of this may be that the validation images are easier; the seeds cannot tell, because all of them share the same
-# images. But if you keep the best of many noisy figures, you keep some luck with it. Watch the worst class to *guard*
-# it, and report it from other images.
+# The worst F1 by which the epoch was chosen, minus the one on the test images, is {{07.optimism}}:
+# {{07.optimism:sign}}. Part of this may be that the validation images are easier; the seeds cannot tell, because all of
+# them share the same images. But if you keep the best of many noisy values, you keep some luck with it. Watch the worst
+# class to *guard* it, but report it on other images.
 
 # %% [markdown]
 # ### Exercise 07.3: which epoch?
 #
 # Write the rule by which `EarlyStopping` chose here. Given the F1 of each class in each epoch, return the number of the
-# epoch, counted from 1, whose worst class is best. Of equally good epochs, return the first.
+# epoch, counted from 1, whose worst class is best. Among equally good epochs, return the first.
 
 
 # %% tags=["solution"]
@@ -1083,8 +1083,8 @@ def best_epoch(f1):
 # %% [markdown]
 # ## Weights that follow the worst class
 #
-# Now act on what you see. After each epoch, every class gets a weight in the loss for the next one. The weight grows
-# with how badly the class did: it is proportional to $1 - F_1$ on the training images, and the ten weights have a mean
+# Now act on what you see. After each epoch, every class gets a weight in the loss for the next one. The worse the class
+# did, the larger its weight: it is proportional to $1 - F_1$ on the training images, and the ten weights have a mean
 # of 1. In the loss, one shirt then counts as much as several boots. The validation images play no part in this, so they
 # may judge.
 
@@ -1141,10 +1141,10 @@ for figure in ("recall", "precision", "f1"):
 
 # %% [markdown] tags=["answer"]
 # The shirt's recall rises with every seed, and its precision falls with every seed. So does the accuracy in all of our
-# runs, though with some seeds so little that we promise it of no other. On these validation images the weights change
-# these figures:
+# runs, though with some seeds by so little that we do not promise it for others. On these validation images, the
+# weights change these measures:
 #
-# | figure | by |
+# | measure | change |
 # | --- | --- |
 # | the shirt's recall | {{07.gain_shirt_recall}} |
 # | the shirt's precision | {{07.gain_shirt_precision}} |
@@ -1153,7 +1153,7 @@ for figure in ("recall", "precision", "f1"):
 # | the worst F1, the reason for the weights | {{07.gain_worst_f1}} |
 #
 # **In none of our runs does the worst F1 gain five points.** Whether the weights change it at all, these runs cannot
-# tell. Its row is so close to that of the shirt's F1 because the shirt is nearly always the worst class in these
+# tell. That row is so close to the row of the shirt's F1 because the shirt is nearly always the worst class in these
 # epochs.
 
 # %%
@@ -1233,7 +1233,7 @@ spread(
 )
 
 # %% [markdown]
-# The intervals hold 99% of all draws. With almost every seed, both lie above 0. The low end of the first is
+# The intervals contain 99% of all draws. With almost every seed, both lie above 0. The low end of the first is
 # {{07.found_low:sign}}; that of the second is {{07.invented_low:sign}}.
 #
 # So a weight moves the border between the shirt and its neighbors: the network finds more shirts, and calls more other
@@ -1245,23 +1245,23 @@ spread(
 # ## What you have learned
 #
 # - A confusion matrix, counted batch by batch, gives precision, recall and F1 of every class in every epoch. Written as
-#   one metric with a dictionary as its result, it works in `fit` and agrees with scikit-learn.
-# - An accuracy of four fifths can hide a class of which more than half is missed. The recall of one class jumps from
-#   epoch to epoch while the accuracy is calm. With equally large classes the mean recall *is* the accuracy, so the two
-#   check each other in any log.
+#   one metric whose result is a dictionary, it works in `fit` and agrees with scikit-learn.
+# - An accuracy of four fifths can hide a class that the network misses more often than not. The recall of one class
+#   jumps from epoch to epoch while the accuracy stays steady. With equally large classes the mean recall *is* the
+#   accuracy, so the two check each other in any log.
 # - A `train_step` with `compiled_loss` and `compiled_metrics` still runs in Keras 3. Here it trained correctly, and
 #   logged the mean prediction as the loss.
 # - Write a metric for whatever follows from labels and predictions. Override `train_step` to log the gradient or to
 #   change the weights in the loss, with `compute_loss` and `compute_metrics` or with `super()`, and compare it with
 #   plain fit.
-# - `EarlyStopping` can stop on any entry of the history, such as the worst class; say `mode="max"`. The best of many
-#   noisy figures contains luck.
+# - `EarlyStopping` can stop on any entry of the history, such as the worst class; pass `mode="max"`. The best of many
+#   noisy values includes luck.
 # - Class weights trade precision for recall. They move the border between classes. Here they lowered the accuracy a
 #   little, and these runs could not tell whether the F1 of the worst class changes.
 #
 # ## Try next
 #
-# - Replace the dense network in `network` by the small convolutional one of lesson 11, with
+# - Replace the dense network in `network` with the small convolutional one of lesson 11, with
 #   `keras.layers.Reshape((28, 28, 1))` in front. Which rises more, the accuracy or the worst F1?
 # - In the table of counts, merge shirt and T-shirt into one class. How much of the missing accuracy is due to this one
 #   border?

@@ -4,9 +4,9 @@
 # objectives:
 #   - train a network whose answer is a set of labels, with ten sigmoids and binary cross-entropy
 #   - explain what binary accuracy hides, and what Keras means by "accuracy" on ten sigmoids
-#   - compute Hamming accuracy, exact match, macro and micro F1 and average precision, and say what each one sees
-#   - choose a threshold for each label on validation data, and say when 0.5 is right and when it is not
-#   - weight the positives of each label, and say what class_weight does with ten labels
+#   - compute Hamming accuracy, exact match, macro and micro F1 and average precision, and explain what each one sees
+#   - choose a threshold for each label on validation data, and explain when 0.5 is right and when it is not
+#   - weight the positives of each label, and explain what class_weight does with ten labels
 # prerequisites:
 #   - "lesson 03 (Classification): softmax, sigmoid, cross-entropy"
 #   - "lesson 05 (Digits): validation and test, networks of dense layers"
@@ -21,16 +21,16 @@
 
 # %% [markdown]
 # A photograph shows a dog *and* a beach; an article is about sports *and* money; a picture shows several of the ten
-# digits. The answer is not one class but a set of labels, written as a row of zeros and ones such as
-# `[0 0 1 0 0 1 0 1 0 1]`.
-# To train a network for such answers, you change two words. To judge such a network takes more care. The usual metrics
-# can mislead you, and the string `"accuracy"`, which everyone passes to `compile`, may not measure what you expect.
+# digits. The answer is not one class but a set of labels, written as a row of zeros and ones such as `[0 0 1 0 0 1 0 1
+# 0 1]`. To train a network for such answers, you change two words. Judging such a network takes more care. The usual
+# metrics can mislead you, and the string `"accuracy"`, which everyone passes to `compile`, may not measure what you
+# expect.
 #
-# The results and conclusions in the text are those of full mode; your run prints its own. With `fast` the networks have
+# The results and conclusions in the text come from full mode; your run prints its own. In fast mode, the networks have
 # hardly learned the rare digits, so some conclusions do not show.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of canvases, first weights and order, 0 to 1000000
+seed: int = 0  # seed of canvases, initial weights and order, 0 to 1000000
 fast: bool = False  # fewer digits and canvases
 canvases: int = 20000  # canvases to train on, 2000 to 60000, fast 3000
 epochs: int = 6  # passes over the canvases, 4 to 30
@@ -110,7 +110,7 @@ import keras
 
 
 def network():
-    """Return a new network for canvases, always with the same first weights."""
+    """Return a new network for canvases, always with the same initial weights."""
     keras.utils.set_random_seed(seed)
     hidden = keras.layers.Dense(256, activation="relu")
     output = keras.layers.Dense(10, activation="sigmoid")
@@ -154,15 +154,15 @@ reported = lazy.evaluate(np.zeros((1, 28, 28)), one, return_dict=True, verbose=0
 print({name: round(reported[name], 3) for name in metrics})
 
 # %% [markdown]
-# `"accuracy"` says **0.0** of the same answers. In Keras 3 the meaning of this string depends on shapes alone. Keras
+# `"accuracy"` says **0.0** for the same answers. In Keras 3, the meaning of this string depends on shapes alone. Keras
 # treats labels with ten columns as one-hot classes, and `"accuracy"` becomes *categorical* accuracy. That metric asks
 # whether the largest output and the largest entry of the row of labels are in the same column. But a row of labels with
 # two ones has its largest entry twice, and `argmax` returns the first. So the question is really: **is the most
 # probable label the first one that is on?**
 
 # %% [markdown] tags=["predict"]
-# The lazy network now says no to every validation canvas. Its ten outputs are all equal, and of equal numbers `argmax`
-# returns the first. What does `"accuracy"` report?
+# The lazy network now says no to every validation canvas. Its ten outputs are all equal, and among equal numbers
+# `argmax` returns the first. What does `"accuracy"` report?
 
 # %%
 nothing = lazy.evaluate(
@@ -215,8 +215,8 @@ bound(
 # %% [markdown]
 # ### One network, three accuracies
 #
-# Now train a network that does look. `ExactMatch`, from this course, is the share of canvases of which *all ten* labels
-# are right. The lazy network gets 0, since no canvas is empty.
+# Now train a network that does look. `ExactMatch`, from this course, is the share of canvases for which *all ten*
+# labels are right. The lazy network gets 0, since no canvas is empty.
 #
 # `shuffled_batches` gives the canvases a new order in every epoch. Given plain arrays and a fixed seed, `fit` would use
 # the same order in every epoch (lesson 03).
@@ -269,7 +269,7 @@ for key, name in (
 
 # %% [markdown]
 # After the last epoch, binary accuracy is {{08.binary_accuracy}} and exact match is {{08.exact_match}}. `"accuracy"` is
-# {{08.accuracy}}, a figure that answers no question anybody asks. Even a perfect network need not reach 1: on a canvas
+# {{08.accuracy}}, a number that answers no question anyone asks. Even a perfect network need not reach 1: on a canvas
 # with a 3 and a 7 it may be slightly surer of the 7, and that counts as an error.
 
 # %% [markdown] tags=["quiz"]
@@ -277,7 +277,7 @@ for key, name in (
 # accuracy and exact match have hardly changed. Why?
 #
 # - [ ] The network has learned the order of the labels.
-#   A network knows no order of labels. With other columns it learns other columns of its last layer, and nothing else.
+#   A network knows no order of labels. It learns its last layer's columns in the new order; nothing else changes.
 # - [x] Another label is now the first of those that are on.
 #   Categorical accuracy compares with the *first* label that is on in each row, and which one is first depends on the
 #   order of the columns. A good metric for sets must not depend on it.
@@ -291,9 +291,9 @@ for key, name in (
 #
 # Let $\mathrm{TP}$, $\mathrm{FP}$ and $\mathrm{FN}$ be a label's true positives, false positives and false negatives.
 #
-# | figure | asks | sees rare labels? |
+# | measure | asks | sees rare labels? |
 # | --- | --- | --- |
-# | Hamming (binary) accuracy | what share of single answers is right? | hardly |
+# | Hamming (binary) accuracy | what share of individual answers is right? | hardly |
 # | exact match | what share of rows is right altogether? | a little |
 # | micro F1 | $2\,\mathrm{TP} / (2\,\mathrm{TP} + \mathrm{FP} + \mathrm{FN})$, with the counts of all labels | a little |
 # | macro F1 | the F1 of each label, then their mean | as much as common ones |
@@ -444,9 +444,9 @@ spread(
 # %% [markdown]
 # The recall of the rare 9 lies {{08.recall_lost}} below that of the common 0. How much of that is difficulty? The
 # second network has seen as many 9s as 0s, so whatever its recall loses from the 0 to the 9 does not come from rarity.
-# That is only {{08.recall_lost_even}}. The other {{08.recall_lost_to_rarity}} that the first network loses go with
-# rarity. (A small part of this lies at the other end: the second network has seen fewer 0s than the first. Its recall
-# of the 0 minus the first network's is {{08.recall_0_even}}.) Micro F1 and Hamming accuracy hardly notice the right end
+# That is only {{08.recall_lost_even}}. The other {{08.recall_lost_to_rarity}} that the first network loses goes with
+# rarity. (A small part of that comes from the 0: the second network has seen fewer 0s than the first. Its recall for
+# the 0, minus the first network's, is {{08.recall_0_even}}.) Micro F1 and Hamming accuracy hardly notice the right end
 # of this figure. Macro F1 counts it as much as the left end.
 
 # %% [markdown]
@@ -617,7 +617,7 @@ def check(macro):
         expect_close(
             answer,
             right,
-            f"It returns {answer}; scikit-learn has {right:.4f}.",
+            f"It returns {answer}; scikit-learn gives {right:.4f}.",
             mistakes,
         )
     with np.errstate(all="ignore"):
@@ -674,8 +674,8 @@ plots.threshold_curve(
 )
 
 # %% [markdown]
-# A higher threshold trades recall for precision. F1 needs both and is best somewhere between. (The curve of the
-# precision ends where no canvas is above the threshold.) With few 9s, the top of F1 is flat and jagged, so the chosen
+# A higher threshold trades recall for precision. F1 needs both and is best somewhere between. (The precision curve ends
+# where no canvas is above the threshold.) With few 9s, the top of the F1 curve is flat and jagged, so the chosen
 # threshold changes from seed to seed.
 #
 # `choose_threshold` finds the best threshold of every label on the validation canvases. Best *for what*? For F1, a
@@ -785,9 +785,9 @@ spread(
 # reasons. No network is perfectly calibrated. And the labels of a canvas are not independent: a canvas is never empty,
 # yet a network that decides label by label may say no to all ten.
 #
-# F1 is different. With calibrated probabilities, its best threshold is half of the best F1, so never above 0.5 (Lipton
-# and others, 2014, in Further reading). So for a network trained like this one, choose thresholds when F1 judges it.
-# When exact match judges it, 0.5 will nearly do. When is 0.5 far off for exact match, too?
+# F1 is different. With calibrated probabilities, its best threshold is half of the best F1, and so is never above 0.5
+# (Lipton et al., 2014, in Further reading). So for a network trained like this one, choose thresholds if you judge it
+# by F1. If you judge it by exact match, 0.5 is nearly right. When is 0.5 far off for exact match, too?
 
 # %% [markdown]
 # ## Weighting the positives
@@ -880,10 +880,10 @@ plots.reliability_curve(
 # %% [markdown]
 # ### Exercise 08.3: the threshold that a weight asks for
 #
-# Take canvases of which a share $p$ truly has the label. Without a weight, the loss is least when the network answers
-# $p$. With weight $w$, the expected loss of an answer $q$ is $-w\,p \log q - (1 - p) \log (1 - q)$. Find the $q$ that
-# makes it least, as a function of $p$ and $w$. Then return the threshold on $q$ that says yes to the same canvases as
-# `threshold` on $p$.
+# Take a set of canvases in which a share $p$ truly has the label. Without a weight, the loss is least when the network
+# answers $p$. With weight $w$, the expected loss of an answer $q$ is $-w\,p \log q - (1 - p) \log (1 - q)$. Find the
+# $q$ that makes it least, as a function of $p$ and $w$. Then return the threshold on $q$ that says yes to the same
+# canvases as `threshold` on $p$.
 
 
 # %% tags=["solution"]
@@ -925,7 +925,7 @@ def check(moved):
             abs(found - least) < 0.002,
             f"With p = {threshold} and w = {weight}, the loss is least at q ="
             f" {least:.3f}; you return {found:.3f}. Set the derivative with respect to"
-            " q to 0, and put the threshold in the place of p.",
+            " q to 0, and put the threshold in place of p.",
         )
 
 
@@ -945,8 +945,8 @@ def moved_threshold(threshold, weight):
 
 
 # %% [markdown] tags=["predict"]
-# With your formula, or by a guess: for the rare digits, 5 to 9, will the thresholds chosen for the weighted network lie
-# above or below those of the plain one, and by how much?
+# Use your formula, or guess: for the rare digits, 5 to 9, will the thresholds chosen for the weighted network lie above
+# or below those of the plain one, and by how much?
 
 # %%
 where = {
@@ -982,9 +982,9 @@ bound(
 # For a threshold of 0.5 the formula is $w / (1 + w)$. So once you have the weights, you know the moved threshold
 # without looking at a single answer of the network. The rarer the digit, the larger its weight, and the higher its
 # threshold. For the digits 5 to 9 the chosen thresholds of the weighted network lie {{08.raised}} **above** those of
-# the plain one on average. The thresholds follow the formula only roughly, and that of any one digit may lie well off
-# it. The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a few
-# canvases decide.
+# the plain one on average. The thresholds follow the formula only roughly, and the threshold of any one digit may be
+# well off. The two curves of chosen thresholds are jagged because accuracy is almost flat around its best threshold: a
+# few canvases decide.
 
 # %% [markdown] tags=["quiz"]
 # A colleague weighted the positives, reports twice the recall of your network at 0.5, and concludes that the weights
@@ -998,7 +998,7 @@ bound(
 # - [ ] The weighted loss of both on test data.
 #   The two were trained on different losses, so neither loss is a fair judge of both.
 # - [ ] The recall of both on training data.
-#   Training rows show what was learned by heart. And recall at a fixed threshold is the very figure in doubt.
+#   Training rows show what the network memorized. And recall at a fixed threshold is the very number in doubt.
 
 # %% tags=["varies"]
 ap = {
@@ -1091,7 +1091,7 @@ choice = pd.concat(tables)["exact match"].idxmax()
 print("chosen on canvases of validation digits:", choice)
 
 # %% [markdown]
-# Now the test. The other five ways stand beside the choice to answer the questions above, not to choose again.
+# Now the test. The other five ways are shown beside the chosen one to answer the questions above, not to choose again.
 
 # %%
 tested = {
@@ -1160,10 +1160,10 @@ spread(
 #
 # - A network answers with a set when it ends in sigmoids and trains with binary cross-entropy: one yes or no for each
 #   label.
-# - Binary accuracy counts every true no, so it praises a network that finds nothing. `"accuracy"` on ten sigmoids is
+# - Binary accuracy counts every true no, so it rewards a network that finds nothing. `"accuracy"` on ten sigmoids is
 #   categorical accuracy, which asks only for the first label that is on. Name the metric that you mean.
-# - Exact match wants every label right. Micro F1 follows the frequent labels, and macro F1 counts all labels alike.
-#   Average precision needs no threshold.
+# - Exact match requires every label to be right. Micro F1 follows the frequent labels, and macro F1 counts all labels
+#   alike. Average precision needs no threshold.
 # - Choose thresholds on validation data, for the score by which you are judged. With calibrated probabilities, 0.5 is
 #   nearly right for exact match and too high for F1. After training with weights above 1, it is too low for exact
 #   match.
@@ -1174,9 +1174,9 @@ spread(
 #
 # - Pass `falloff=1.0` to every `compose`, so that all digits are equally common. What happens to micro and macro F1?
 # - Where all ten answers are no, say yes to the most probable digit. What does exact match gain?
-# - Set `fast = True`: the networks have then hardly begun to learn the rare digits. Does weighting help there, also by
+# - Set `fast = True`: the networks have then hardly begun to learn the rare digits. Does weighting help there, even by
 #   average precision? And with `epochs = 30`?
-# - Take the square root of the weights. Is the recall of the 9 still better than without weights, and what does exact
-#   match cost now?
+# - Take the square root of the weights. Is the recall of the 9 still higher than without weights, and how much exact
+#   match does it cost?
 # - The labels of a canvas are not independent. Choose the ten thresholds together, for exact match itself: change one
 #   at a time, and keep what helps on validation canvases. Does it gain more than the standard error?

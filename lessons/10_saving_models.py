@@ -2,11 +2,11 @@
 # title: Saving models
 # part: 3 Keep
 # objectives:
-#   - name the four parts of a model in training, and say which of them each file format keeps
-#   - test a format yourself, by resuming a training and comparing every weight with an uninterrupted run
+#   - name the four parts of a model in training, and state which of them each file format keeps
+#   - test a format yourself, by resuming a training run and comparing every weight with an uninterrupted run
 #   - load weights into another model by an explicit map of layer names
 #   - detect a file that was cut short or altered before you load it
-#   - explain which files can carry code, and load a stranger's model without running any
+#   - explain which files can carry code, and load a stranger's model without running its code
 # prerequisites:
 #   - "lesson 03 (Classification): build, compile and fit a classifier"
 #   - "lesson 05 (Digits): dropout, Adam"
@@ -16,10 +16,10 @@
 #   - "Keras developers, *Save, serialize, and export models*, https://keras.io/guides/serialization_and_saving/"
 #   - "CVE-2021-37678: code execution through a Keras model in YAML (the end of to_yaml), nvd.nist.gov/vuln/detail/CVE-2021-37678"
 #   - "CVE-2024-3660: code execution through Lambda layers (the hole that safe_mode closes), nvd.nist.gov/vuln/detail/CVE-2024-3660"
-#   - "CVE-2025-1550: safe_mode was passed by with a function named in a .keras file (mended in Keras 3.9), nvd.nist.gov/vuln/detail/CVE-2025-1550"
-#   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (mended in Keras 3.11.3), github.com/advisories/GHSA-36rr-ww3j-vrjv"
-#   - "CVE-2026-1462: safe_mode was passed by with a TFSMLayer, nvd.nist.gov/vuln/detail/CVE-2026-1462"
-#   - "CVE-2026-1669: arrays in HDF5 that read other files of the reader (Keras 3.0.0 to 3.13.1), nvd.nist.gov/vuln/detail/CVE-2026-1669"
+#   - "CVE-2025-1550: safe_mode was bypassed by a function named in a .keras file (fixed in Keras 3.9), nvd.nist.gov/vuln/detail/CVE-2025-1550"
+#   - "GHSA-36rr-ww3j-vrjv, 2025: safe_mode was ignored for .h5 files (fixed in Keras 3.11.3), github.com/advisories/GHSA-36rr-ww3j-vrjv"
+#   - "CVE-2026-1462: safe_mode was bypassed with a TFSMLayer, nvd.nist.gov/vuln/detail/CVE-2026-1462"
+#   - "CVE-2026-1669: arrays in HDF5 that read other files on the reader's disk (Keras 3.0.0 to 3.13.1), nvd.nist.gov/vuln/detail/CVE-2026-1669"
 # ---
 
 # %% [markdown]
@@ -34,7 +34,7 @@
 # The text quotes results of full mode; your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of first weights, order and dropout, 0 to 1000000
+seed: int = 0  # seed of initial weights, order and dropout, 0 to 1000000
 fast: bool = False  # fewer and larger batches, fewer epochs
 batches: int = 9  # batches in an epoch, 1 to 100, fast 3
 epochs: int = 10  # passes over the penguins before the model is saved, 1 to 200, fast 2
@@ -51,9 +51,9 @@ from course.topics import saving
 saving.format_test()
 
 # %% [markdown]
-# ## A training that can be repeated
+# ## A training run that can be repeated
 #
-# What a file loses does not depend on the size of the model, so a small one will do. It tells three species of
+# What a file loses does not depend on the size of the model, so a small one will do. Ours tells three species of
 # penguins apart by four measurements.
 
 # %%
@@ -72,7 +72,7 @@ from keras.layers import Dense, Dropout
 
 
 def build(dropout=0.0):
-    """A classifier of penguins, not compiled; always the same first weights."""
+    """A classifier of penguins, not compiled; always the same initial weights."""
     keras.utils.set_random_seed(seed)
     hidden = Dense(32, activation="relu", name="hidden")
     species = Dense(3, activation="softmax", name="species")
@@ -90,13 +90,13 @@ def compiled(model):
 
 
 # %% [markdown]
-# Two settings only save time. `jit_compile=False`: on a GPU, Keras would spend seconds on compiling so small a model.
-# `run_eagerly=fast`: with `fast`, the few steps run as Python code.
+# Two settings only save time. With `jit_compile=False`, Keras does not spend seconds on a GPU compiling so small a
+# model. With `run_eagerly=fast`, the few steps of fast mode run as Python code.
 #
-# The order in which `fit` shuffles the rows is in *no* file. We want to test the files and nothing else. So
-# `epoch_order` computes the order from seed and epoch, and we take each step ourselves with `train_on_batch`. (If you
-# change `batches`, choose a number that divides the 342 penguins. Otherwise Keras compiles the step once more, for a
-# batch of another size.)
+# The order in which `fit` shuffles the rows is stored in *no* file. We want to test the files and nothing else. So
+# `epoch_order` computes the order from the seed and the epoch, and we take each step ourselves with `train_on_batch`.
+# (If you change `batches`, choose a number that divides the 342 penguins. Otherwise Keras compiles the step once more,
+# for a batch of another size.)
 
 # %%
 import numpy as np
@@ -130,8 +130,8 @@ def distance(weights, others):
 # %% [markdown]
 # ## Save it four ways
 #
-# We train, save, and then train on without an interruption. A training that resumes from a file should repeat that
-# second half exactly.
+# We train, save, and then keep training without interruption. A run that resumes from a file should repeat that second
+# half exactly.
 
 # %%
 import tempfile
@@ -154,7 +154,8 @@ model.save_weights(folder / "model.weights.h5")  # weights alone
 uninterrupted = train(model, epochs, epochs + more)
 
 # %% [markdown]
-# Those are three files; the fourth, old format gets a section of its own. A `.keras` file is an ordinary zip archive:
+# Those are three files; the fourth format, an old one, gets a section of its own. A `.keras` file is an ordinary zip
+# archive:
 
 # %%
 import zipfile
@@ -239,10 +240,11 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The weights are right, and yet the resumed training goes another way: some weight ends {{10.weights_only}} away.
-# (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why. A fresh optimizer has only its
-# counter and its learning rate. Its arrays are made in the first step. So Keras has nowhere to put the arrays of the
-# file, and skips the whole optimizer, the counter included. In a long log you easily miss that line.
+# The weights are right, and yet the resumed training takes another course: at least one weight ends up
+# {{10.weights_only}} away. (Rounding alone would stay far below {{10.weights_only:limit}}.) The warning says why. A
+# fresh optimizer has only its counter and its learning rate. Its arrays are created at the first step. So Keras has
+# nowhere to put the arrays from the file, and skips the whole optimizer, the counter included. In a long log you easily
+# miss that line.
 
 # %% [markdown]
 # The cure is one line, *before* loading:
@@ -281,14 +283,14 @@ plots.lines(
 
 # %% [markdown]
 # Two of the three lines lie on 0, one on top of the other. The line of `.weights.h5` without `optimizer.build` leaves 0
-# in the first epoch after loading: without its state, Adam takes other steps. (That makes other weights, not
+# in the first epoch after loading: without its state, Adam takes different steps. (That gives different weights, not
 # necessarily worse ones.)
 
 # %% [markdown] tags=["quiz"]
-# You train with Adam and a learning rate that falls by a schedule, and save `.weights.h5` each night. The machine
-# dies. You build, compile, load, and train on. What do you lose besides Adam's two numbers for every weight?
+# You train with Adam and a learning rate that falls on a schedule, and save `.weights.h5` each night. The machine dies.
+# You build, compile, load, and train on. What do you lose besides Adam's two numbers for every weight?
 #
-# - [ ] Nothing: `compile` sets the schedule, and it goes on where it was.
+# - [ ] Nothing: `compile` sets the schedule, and it goes on where it left off.
 #   `compile` brings back the schedule itself. But the schedule reads the optimizer's step counter, and the counter is
 #   skipped with the rest.
 # - [x] The step counter: the learning rate starts again at its first, large value.
@@ -296,7 +298,7 @@ plots.lines(
 #   large as the first ones.
 # - [ ] The weights of the last layer.
 #   All the model's weights are in the file. What is skipped is the optimizer's part.
-# - [ ] The loss, which must be trained anew.
+# - [ ] The loss, which must be trained again.
 #   A loss is a function of weights and data. Nothing in it is trained.
 
 # %% [markdown]
@@ -322,7 +324,7 @@ resumed["JSON"] = resume(loaded)
 
 # %% [markdown]
 # JSON brings back the structure and the arguments of `compile`: which optimizer, which loss. But the weights are new,
-# and Adam has made no step. JSON is text, so you can read it, compare it, and put it under version control.
+# and Adam has taken no step. JSON is text, so you can read it, compare it, and put it under version control.
 
 # %% [markdown]
 # ## The old format: .h5
@@ -369,8 +371,8 @@ print("trains on:", attempt(resume_h5))
 
 # %% [markdown]
 # You can predict with the loaded model, but you cannot train it. The fault is in `load_model`: it sets up the optimizer
-# for an empty list of weights. So the optimizer has no place into which the state in the file could go. All you can do
-# is compile anew, without that state:
+# for an empty list of weights. So the optimizer has no place for the state in the file. All you can do is compile
+# again, without that state:
 
 # %%
 loaded = compiled(keras.models.load_model(folder / "model.h5", compile=False))
@@ -436,8 +438,8 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# It does not. Some weight ends {{10.dropout_keras}} away, far more than rounding. The loaded layer begins a new
-# sequence of random numbers, so the training goes on with other masks.
+# It does not. At least one weight ends up {{10.dropout_keras}} away, far more than rounding explains. The loaded layer
+# begins a new sequence of random numbers, so the training goes on with different masks.
 
 # %% [markdown]
 # Is the seed state really all that is missing? Put it back by hand and see:
@@ -464,8 +466,8 @@ fact(
 #
 # Write the two functions that Keras lacks. `seed_states(model)` returns a dictionary: layer name -> seed state.
 # `restore_seed_states(model, states)` puts such states into another model of the same structure. Layers that draw
-# random numbers have an attribute `seed_generator`, the others do not. All layers stand directly in the model, none
-# within another. Return the states as NumPy arrays (`keras.ops.convert_to_numpy`), ready for `np.savez`.
+# random numbers have an attribute `seed_generator`; the others do not. All layers belong directly to the model; none is
+# nested in another. Return the states as NumPy arrays (`keras.ops.convert_to_numpy`), ready for `np.savez`.
 
 
 # %% tags=["solution"]
@@ -518,7 +520,7 @@ def check(seed_states, restore_seed_states):
     )
     expect(
         set(kept) == {"first", "b", "c"},
-        f"It has {list(kept)}; the layers with seeds are b, c and first.",
+        f"It holds {list(kept)}; the layers with seeds are b, c and first.",
     )
     copies = all(isinstance(state, np.ndarray) for state in kept.values())
     expect(
@@ -538,8 +540,8 @@ def check(seed_states, restore_seed_states):
     expect(all(hasattr(state, "assign") for state in states), replaced)
     found = masks(other)
     again = (
-        "Layer c draws its first mask again: its seed is kept, the counter that has"
-        " moved on is not."
+        "Layer c draws its first mask again: its seed is kept, but"
+        " the counter that has moved on is not."
     )
     expect(not np.array_equal(found[-1], masks(with_dropout())[-1]), again)
     same = all(map(np.array_equal, found, true))
@@ -586,8 +588,8 @@ def seed_states(model):
 # %% [markdown]
 # ## The table
 #
-# Here are all these results in one place, computed by the Keras that you run. Each row will be a way to get from a file
-# back to a model:
+# Here are all these results in one place, computed by your version of Keras. Each row is a way to get from a file back
+# to a model:
 
 
 # %%
@@ -616,10 +618,10 @@ def from_json(name):
 from functools import partial
 
 dropped_at_save = keras.models.load_model(folder / "dropout.keras")
-# .keras has dropped the seed state: put it back, so that the others may save it
+# .keras has dropped the seed state: put it back, so that the others can save it
 dropped_at_save.get_layer("dropout").seed_generator.state.assign(seed_state)
 (folder / "dropout.json").write_text(dropped_at_save.to_json())
-with quoted(known="legacy"):  # what Keras said of .h5 files above
+with quoted(known="legacy"):  # what Keras said about .h5 files above
     dropped_at_save.save(folder / "dropout.h5")
 
 # %%
@@ -637,7 +639,7 @@ ways = {
 #
 # - Does the file alone, without any code of ours, give the structure?
 # - Are the weights equal after loading?
-# - Did the resumed training above end in the very same weights? (For `.h5` it could not even begin.)
+# - Did the resumed training above end with exactly the same weights? (For `.h5` it could not even begin.)
 # - Is the seed state of dropout the one that the model had?
 
 
@@ -681,14 +683,14 @@ pd.DataFrame(kept).T.map(lambda yes: "kept" if yes else "-")
 # - **`.keras` keeps all the rest**, and is the one to use.
 # - **`.weights.h5` keeps weights and optimizer**, but you get the optimizer back only after `optimizer.build`.
 # - **`.h5`** is enough for predicting and for passing weights on, but not for resuming.
-# - **JSON** is there to be read and compared, not to be trained from.
+# - **JSON** is for reading and comparing, not for training.
 
 # %% [markdown]
 # ## Weights for another model
 #
 # Often you want just some of the weights. Suppose that you build a model for another question, with two outputs, and
 # want its hidden layer to start with the weights of the penguin model. Layers of the same name should get the same
-# weights. For that, old programs say `by_name=True`:
+# weights. For that, old programs use `by_name=True`:
 
 
 # %%
@@ -720,7 +722,7 @@ print("nothing was loaded:", np.array_equal(flat(target), before))
 
 # %% [markdown]
 # There is no error and no warning: Keras skips each layer for which the file has no layer of that name. You believe
-# that the model starts from pretrained weights, and it starts from random ones.
+# that the model starts from pretrained weights, but it starts from random ones.
 
 # %% [markdown] tags=["predict"]
 # Now a `.weights.h5` file, without `by_name`. A model has two layers of equal size, `left` and `right`, that both read
@@ -749,7 +751,7 @@ for name in ("left", "right"):
 
 # %% [markdown] tags=["answer"]
 # Each layer gets the weights of the other, and nobody tells you. The file does not use the names that you gave. It
-# calls the layers `dense` and `dense_1`, after their class and their place. Where shapes differ, Keras raises an error.
+# calls the layers `dense` and `dense_1`, after their class and position. Where shapes differ, Keras raises an error.
 # Where they agree, only you can know what belongs where.
 
 # %% [markdown]
@@ -766,7 +768,7 @@ copied = target.get_layer("Hidden").get_weights()[0]
 print(np.array_equal(copied, source.get_layer("hidden").get_weights()[0]))
 
 # %% [markdown]
-# A name that does not exist is now an error, in the source and in the target.
+# A name that does not exist is now an error, whether in the source or in the target.
 
 # %% [markdown]
 # ### Exercise 10.2: all or nothing
@@ -823,7 +825,7 @@ def check(transfer):
     )
     untouched, reads = (
         flat(source),
-        "The map reads layer of the target: layer of the source.",
+        "In the map, each key is a target layer, its value a source layer.",
     )
     try:
         transfer(source, target, {"a": "two", "b": "one"})
@@ -989,7 +991,7 @@ with quoted():
 # bytes are missing, but its message does not say in which file.
 
 # %% [markdown] tags=["predict"]
-# Now the flipped bit. Nothing is missing from these files, and one number in them is wrong. Which of the three will
+# Now the flipped bit. Nothing is missing from these files, but one number in each is wrong. Which of the three will
 # Keras refuse?
 
 # %% tags=["varies"]
@@ -1016,8 +1018,8 @@ for name in ("model.keras", "damaged/flipped_model.keras"):
 # %% [markdown]
 # ### A checksum beside every file
 #
-# One remedy serves all formats. After you save a file, write down the SHA-256 sum of its bytes; before you load it,
-# compare. (Lesson 12 adds the other half: how to save so that a crash leaves a whole file behind.)
+# One remedy works for all formats. After you save a file, record the SHA-256 sum of its bytes; before you load it,
+# compare the sums. (Lesson 12 adds the other half: how to save so that a crash leaves a whole file behind.)
 
 # %%
 import hashlib
@@ -1055,7 +1057,7 @@ fact("10.damaged_refused", "damaged files that were refused", sum(refused), equa
 # %% [markdown]
 # ### Exercise 10.3: look after a folder
 #
-# Write a tool that checks a folder of saved models. `audit(folder, sums)` gets a `Path` and a dictionary: file name ->
+# Write a tool that checks a folder of saved models. `audit(folder, sums)` takes a `Path` and a dictionary: file name ->
 # expected sum. It returns a dictionary with one entry for each file that is *not* in order: file name -> `"missing"`,
 # `"altered"` or `"unexpected"` (in the folder, but without a sum). You may use `digest`.
 
@@ -1098,13 +1100,13 @@ def check(audit):
         except FileNotFoundError:
             expect(
                 False,
-                "A file that is gone has no sum. Look whether it is there before you"
+                "A file that is gone has no sum. Check whether it is there before you"
                 " read it.",
             )
         except KeyError:
             expect(
                 False,
-                "A file may lie in the folder and not in sums. Look whether it has a"
+                "A file may be in the folder but not in sums. Check whether it has a"
                 " sum before you compare.",
             )
         expect(
@@ -1136,7 +1138,7 @@ def audit(folder, sums):
     return found
 
 
-# %% tags=["wrong"] hint="Look whether it is there"
+# %% tags=["wrong"] hint="Check whether it is there"
 def audit(folder, sums):
     found = {
         path.name: "unexpected" for path in folder.iterdir() if path.name not in sums
@@ -1146,7 +1148,7 @@ def audit(folder, sums):
     }
 
 
-# %% tags=["wrong"] hint="Look whether it has a sum"
+# %% tags=["wrong"] hint="Check whether it has a sum"
 def audit(folder, sums):
     found = {
         path.name: "altered"
@@ -1176,7 +1178,8 @@ def audit(folder, sums):
 # - [ ] The file has not been changed since its author saved it.
 #   Whoever can change the file on the page can change its sum as well.
 # - [x] The file arrived as the page offers it, no more.
-#   A sum detects accidents. To detect tampering, the sum has to reach you by another way than the file. Even then it
+#   A sum detects accidents. To detect tampering, the sum has to reach you by a different route than the file. Even
+#   then it
 #   says nothing about what the author put in.
 # - [ ] Nothing: two files may have the same sum.
 #   No two files with the same SHA-256 sum are known.
@@ -1231,7 +1234,7 @@ open_stranger(keras.models.load_model, "trap.keras", safe_mode=False)
 
 # %% [markdown]
 # How far can you trust this refusal? There is a history. Keras could once save a structure as YAML, and reading such a
-# file could run code (CVE-2021-37678). Keras gave up that format:
+# file could run code (CVE-2021-37678). Keras dropped that format:
 
 # %%
 print("to_yaml:", hasattr(keras.Model, "to_yaml"))
@@ -1240,7 +1243,7 @@ print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 # %% [markdown]
 # Lambda layers were the next hole (CVE-2024-3660), and `safe_mode` closed it. But `safe_mode` had holes of its own:
 #
-# - before Keras 3.9, a `.keras` file got past it by naming a function of any module (CVE-2025-1550);
+# - before Keras 3.9, a `.keras` file got past it by naming a function from any module (CVE-2025-1550);
 # - up to Keras 3.11.2, it was silently ignored for `.h5` files (GHSA-36rr-ww3j-vrjv);
 # - later, another kind of layer, `TFSMLayer`, was found to get past it (CVE-2026-1462).
 #
@@ -1248,8 +1251,8 @@ print("model_from_yaml:", hasattr(keras.models, "model_from_yaml"))
 # PyTorch by default loads only tensors and plain values from such a file.)
 #
 # A file that describes a structure can describe one that does harm. This is true of `.keras`, `.h5` and JSON. A
-# `.weights.h5` file holds arrays and no code. Its structure comes from *your* code. (Even an array was a danger once.
-# In HDF5 an array may say that its numbers lie in another file. So a stranger's file could make Keras read a file on
+# `.weights.h5` file holds arrays and no code. The structure comes from *your* code. (Even an array was a danger once.
+# An HDF5 array may declare that its numbers are in another file. So a stranger's file could make Keras read a file on
 # your disk. Keras now refuses such arrays: CVE-2026-1669.)
 #
 # So if you get a model from a stranger, take the weights and write the structure yourself. (Or load the file with an
@@ -1265,7 +1268,7 @@ open_stranger(ours.load_weights, "model.weights.h5")
 print("same weights:", np.array_equal(flat(ours), flat(trap)))
 
 # %% [markdown]
-# In your own models, give functions a name. A registered function is stored by its name, and its code stays in your
+# In your own models, use named functions. A registered function is stored by its name, and its code stays in your
 # program:
 
 
@@ -1286,7 +1289,7 @@ print("loaded:", attempt(keras.models.load_model, folder / "named.keras"))
 #   the first three. `.weights.h5` keeps the weights and, if you load it after `optimizer.build`, the optimizer. JSON
 #   keeps the structure. From `.h5` you get structure and weights back, but no optimizer that works. None of the four
 #   keeps the seed state.
-# - The test of a format is a resumed training whose weights differ from an uninterrupted one by exactly 0.
+# - The test of a format is a resumed training run whose weights differ from an uninterrupted one by exactly 0.
 # - Put weights into another model by an explicit map of names, and check all of it before you copy. Loading by name
 #   skips silently; loading by place swaps silently.
 # - Keras refuses half a file, but its error either misleads or does not name the file. It may not notice a flipped bit

@@ -4,10 +4,10 @@
 # objectives:
 #   - choose how often a training run saves, and which of its checkpoints to keep
 #   - detect what a resumed run has lost, by comparing it with a run that was never killed
-#   - say what weights, `.keras` files and BackupAndRestore each bring back of a run, and what they lose
+#   - state what part of a run weights, `.keras` files and BackupAndRestore each restore, and what they lose
 #   - resume a run bit for bit, between epochs and within one, in Keras, TensorFlow and PyTorch
 # prerequisites:
-#   - "lesson 03 (Classification): fit of arrays repeats one order"
+#   - "lesson 03 (Classification): fit on arrays repeats one order"
 #   - "lesson 04 (Training history): overfitting, early stopping"
 #   - "lesson 05 (Digits): dropout, Adam"
 #   - "lesson 10 (Saving models): what a file of weights holds"
@@ -29,13 +29,13 @@
 # again, and compare its final weights with those of a run that was left alone. A way of saving passes the test only if
 # the largest difference is 0.
 #
-# The test needs runs that repeat. On one CPU, as here, our program gives the same bits every time it runs; on a GPU you
-# have to ask for that with `tf.config.experimental.enable_op_determinism()`.
+# The test needs runs that can be repeated. On one CPU, as here, our program gives the same bits every time it runs; on
+# a GPU you have to ask for that with `tf.config.experimental.enable_op_determinism()`.
 #
 # Results in the text are those of full mode. Your run prints its own beside them.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of first weights, order and dropout, 0 to 1000000
+seed: int = 0  # seed of initial weights, order and dropout, 0 to 1000000
 fast: bool = False  # fewer digits, fewer epochs
 rows: int = 640  # digits to learn from, 64 to 50000, fast 70
 judged: int = 1000  # validation digits, 100 to 1000, fast 100
@@ -98,9 +98,9 @@ print(f"with Adam's two running means of each: {12 * parameters / 1e6:.1f} MB")
 #
 # - A run of **minutes** saves at the end. If it dies, start over.
 # - A run of **hours** saves after every epoch.
-# - A run of **days** saves within the epoch, every so many batches.
+# - A run of **days** saves within the epoch, every $n$ batches.
 #
-# For the twelve epochs of the example, 60,000 digits in batches of 128:
+# Here are both costs for the twelve epochs of the example, with 60,000 digits in batches of 128:
 
 # %%
 per_epoch = -(-60_000 // 128)  # batches, rounded up
@@ -199,15 +199,15 @@ plots.lines(
 # %% [markdown]
 # The model is best where the validation loss is lowest; after that, if the run is long enough, it overfits. `last` is
 # one file that every epoch overwrites. You need it to *go on*. `best` is one file too, and the one to *use*. `epoch-*`
-# keeps everything, and takes the space for it. Keep the last few checkpoints, in case one is damaged, and the best.
-# (Each file is about three times as large as the weights, because it also holds Adam's two means: see lesson 10.)
+# keeps everything, at the cost of space. Keep the last few checkpoints, in case one is damaged, and the best. (Each
+# file is about three times as large as the weights, because it also holds Adam's two means: see lesson 10.)
 
 # %% [markdown]
 # ### Exercise 11.1: which checkpoints may go
 #
-# You are given the validation loss after each epoch so far; epochs count from 1. Return the epochs whose checkpoints
-# stay: the newest ones, `last` in number, and the best. If several epochs are equally good, the earliest counts as the
-# best. An epoch whose loss is NaN is never the best, and all losses may be NaN.
+# You are given the validation loss after each epoch so far; epochs are counted from 1. Return the epochs whose
+# checkpoints stay: the newest `last` of them, and the best. If several epochs are equally good, the earliest counts as
+# the best. An epoch whose loss is NaN is never the best, and all losses may be NaN.
 
 
 # %% tags=["solution"]
@@ -292,11 +292,11 @@ def to_keep(losses, last):
 # %% [markdown]
 # ## What weights alone forget
 #
-# Now let that run die after the epoch that the line with long dashes marks. A typical restart script rebuilds the
-# model, loads the newest weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. It
-# does not call `optimizer.build` before it loads, so Adam's means stay in the file (lesson 10). We do the same, with
-# one shortcut that saves compile time: `reinitialize` sets the compiled model back to its start, Adam included, and
-# then we put in the saved weights alone.
+# Now let that run die after the epoch that the long-dashed line marks. A typical restart script rebuilds the model,
+# loads the newest weights, passes `initial_epoch` to `fit`, and attaches the same save-the-best callback. It does not
+# call `optimizer.build` before it loads, so Adam's means stay in the file (lesson 10). We do the same, with one
+# shortcut that saves compile time: `reinitialize` resets the compiled model to its initial state, Adam included, and
+# then we load the saved weights alone.
 
 # %% [markdown] tags=["predict"]
 # `best.weights.h5` holds the best model of the first process. What will it hold at the end of the second process: the
@@ -336,9 +336,9 @@ same_model = all(map(np.array_equal, model.get_weights(), old_best))
 change = min(resumed) - losses[:killed].min()
 
 # %% [markdown] tags=["answer"]
-# **Usually a worse one.** The new callback knows nothing of the old best. After its first epoch it overwrites the file,
-# whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the second
-# process only. So the old best was gone with every seed that we tried, and usually no better model followed. The
+# **Usually a worse one.** The new callback knows nothing about the old best. After its first epoch it overwrites the
+# file, whatever the loss (the first point after the kill in your figure). From then on it keeps the best model of the
+# second process only. So the old best was gone with every seed that we tried, and usually no better model followed. The
 # validation loss of the model in the file, after minus before, is {{11.best_lost}}: {{11.best_lost:sign}}. (With `fast`
 # the run dies before it overfits. Then the second process usually finds a better model, although the old best is
 # forgotten all the same.)
@@ -356,7 +356,7 @@ spread("11.best_lost", "validation loss of best.weights.h5: change", change)
 #
 # For the lost best value there is a remedy, the argument `initial_value_threshold=` of `ModelCheckpoint`. But you would
 # also have to restore the patience of `EarlyStopping`, the learning rate that `ReduceLROnPlateau` had reached, the
-# history, and the number that we typed into `initial_epoch`.
+# history, and the number that we passed as `initial_epoch`.
 
 # %% [markdown] tags=["quiz"]
 # A run with `EarlyStopping(patience=5)` dies four epochs after its best epoch. You restart it from its weights, with
@@ -401,7 +401,7 @@ class Kill(keras.callbacks.Callback):
 
 
 # %% [markdown]
-# Many runs follow, and each must start as in a new process. To save time we compile one model, keep a copy of
+# Many runs follow, and each must start as if in a new process. To save time we compile one model, keep a copy of
 # everything in it that training changes, and put that copy back before each run.
 
 # %%
@@ -426,7 +426,7 @@ def train_once(*callbacks, data=None):
     """Train a fresh model on the arrays, or on `data`, until it ends or is killed."""
     fresh_model()
     if data is None:
-        keras.utils.set_random_seed(seed)  # from which Keras shuffles arrays
+        keras.utils.set_random_seed(seed)  # Keras shuffles arrays by this seed
         options = {"x": x, "y": y, "batch_size": batch_size}
     else:
         options = {"x": data, "shuffle": False}
@@ -498,7 +498,7 @@ fact("11.backup_and_seeds", "and dropout's seeds: difference", found, equals=0.0
 
 # %% [markdown] tags=["predict"]
 # The difference is now 0. But the order of the digits is random too, and nobody saved it. Suppose that the digits are
-# shuffled again for every epoch, as `shuffled_batches` does it. Will the difference still be 0?
+# shuffled again for every epoch, as `shuffled_batches` does. Will the difference still be 0?
 
 
 # %%
@@ -519,16 +519,16 @@ found = distance(resumed, alone)
 how_far = {"BackupAndRestore, with dropout's seeds": found}
 
 # %% [markdown] tags=["answer"]
-# **No**: it is {{11.backup_and_order}}. A new process makes a new pipeline, and that starts again with the order of the
-# first epoch. The 0 before was luck: `fit` of arrays repeats one order in every epoch (lesson 03), so there was no order
-# to lose.
+# **No**: it is {{11.backup_and_order}}. A new process makes a new pipeline, which starts again with the order of the
+# first epoch. The 0 before was luck: `fit` on arrays repeats one order in every epoch (lesson 03), so there was no
+# order to lose.
 
 # %%
 bound("11.backup_and_order", "dealt anew: difference", found, at_least=0.01)
 
 # %% [markdown]
-# One more test. With a number as `save_freq`, `BackupAndRestore` saves every so many batches, here about twice an
-# epoch. A run dies in the middle of its second epoch and is resumed. How many batches has it trained on at its end?
+# One more test. With a number $n$ as `save_freq`, `BackupAndRestore` saves every $n$ batches, here about twice an
+# epoch. A run dies in the middle of its second epoch and is resumed. How many batches has it trained on by its end?
 
 # %%
 per_epoch = -(-len(x) // batch_size)
@@ -544,10 +544,10 @@ fact("11.steps_repeated", "the resumed run takes more", steps > epochs * per_epo
 
 # %% [markdown]
 # It has trained on too many. The callback saves the number of the batch but does not use it: the epoch starts again
-# from its first batch, with weights that have already seen the batches before the save.
+# from its first batch, with weights that were already trained on the batches before the save.
 
 # %% [markdown]
-# ## The program of Keras' guide
+# ## The program from Keras' guide
 #
 # The guide to distributed training on keras.io saves the whole model after every epoch. At the start it loads the newest
 # file, if there is one. This is the program, shortened and with our data:
@@ -639,9 +639,9 @@ bound("11.other_seeds", "other dropout seeds: difference", found, at_least=0.01)
 spread("11.cost", "validation loss of the strayed run, minus that left alone", cost)
 
 # %% [markdown]
-# These runs do not show that straying makes a run worse. The validation loss changes by {{11.cost}},
-# {{11.cost:sign}}. A strayed run is another draw, such as you get from other seeds for dropout. The yardstick was never
-# killed, and ends {{11.other_seeds}} away; it strays from its first step on.
+# These runs do not show that straying makes a run worse. The validation loss changes by {{11.cost}}, {{11.cost:sign}}.
+# A strayed run is another draw, such as you get from other seeds for dropout. The yardstick was never killed, and yet
+# it ends {{11.other_seeds}} away: it strays from its first step on.
 #
 # So why insist on 0? Because no other number tells you what was lost: a dropout seed, which is harmless, or the
 # learning-rate schedule, which is not. Only 0 shows that nothing was forgotten.
@@ -651,9 +651,9 @@ spread("11.cost", "validation loss of the strayed run, minus that left alone", c
 #
 # There is a simple cure for a lost order: make the order a *function* of the seed and the epoch. Then nobody has to
 # save the order. The course has such a function, `epoch_order(rows, seed, epoch)`, which returns a permutation of the
-# row numbers. Write `batches_left`: when `done` batches of an epoch are over, which batches are left? Return them as a
-# list of arrays of row numbers. The last batch may be smaller than the others. After the whole epoch nothing is left:
-# return an empty list.
+# row numbers. Write `batches_left`: when `done` batches of an epoch are finished, which batches are left? Return them
+# as a list of arrays of row numbers. The last batch may be smaller than the others. After the whole epoch nothing is
+# left: return an empty list.
 
 # %%
 from course.training.fast_fit import epoch_order
@@ -691,14 +691,14 @@ def check(batches_left):
         whole = [list(batch) for batch in found]
         expect(
             sum(map(len, whole)) == rows,
-            f"With done=0 return all {rows} rows, those of a smaller last batch too.",
+            f"With done=0 return all {rows} rows, even those of a short last batch.",
         )
         sizes = [len(batch) for batch in whole]
         full = max(sizes) <= size and {*sizes[:-1]} <= {size}
         expect(
             full,
-            f"Every batch but the last has {size} rows, and the last no more; yours"
-            f" have {sizes}.",
+            f"Every batch but the last must have {size} rows, and the last at most"
+            f" {size}; yours have {sizes}.",
         )
         flat = [row for batch in whole for row in batch]
         expect(
@@ -755,8 +755,8 @@ def batches_left(rows, batch_size, seed, epoch, done):
 #
 # The callback in `course/training/checkpoints.py` saves everything: the variables of model and optimizer, the seed
 # states, the running metrics, the state of the callbacks in its list (here `ReduceLROnPlateau`), the history, and the
-# generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume *within* an
-# epoch, the callback draws again the batches that were already used, and skips them without training.
+# random-number generators of Python and NumPy. The order is a function of seed and epoch (`run.shuffled`). To resume
+# *within* an epoch, the callback draws the used batches once more, and skips them without training.
 
 
 # %%
@@ -810,14 +810,14 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 
 # %% [markdown]
 # The first line lists the parts of the state: `memory` is what the callbacks remember, `moved` names what training has
-# changed in the data, `validated` says whether a validation came before, and `random` and `random_now` are states of the
-# generators. `machine` says where it was saved: a run resumed on another machine tells you that its last digits will
-# differ. Below the line are the first variables of the model, by name.
+# changed in the data, `validated` says whether the run has already validated, and `random` and `random_now` are states
+# of the generators. `machine` says where the checkpoint was saved: a run resumed on another machine tells you that its
+# last digits will differ. Below the line are the first variables of the model, by name.
 #
 # The last two checkpoints stay, and the best one as well, if it is not among them. A file's name first counts the whole
 # epochs that are done, then the batches done in the next epoch. It ends with a hash of the content. The callback writes
 # each file under a temporary name, forces it to disk and then renames it, so a file with its final name is complete. If
-# it is damaged later, the hash no longer fits: the next run says so and uses the checkpoint before.
+# it is damaged later, the hash no longer matches: the next run says so and uses the checkpoint before it.
 #
 # You can put the real network to the same test. `python -m benchmarks.mnist_cnn` trains it on 60,000 digits for twelve
 # epochs, with two real kills, and prints its accuracy beside the published one. It takes about half an hour.
@@ -828,8 +828,8 @@ print(*sorted(path.name for path in (folder / "ours/killed").glob("*.npz")), sep
 # After an exception Python still cleans up. A real kill, the signal SIGKILL, ends a process where it stands. Clusters
 # are usually kinder: they first send SIGTERM and then wait, often for 30 seconds or more. That is time enough for one
 # last checkpoint, if a save takes no longer. (Cheap cloud machines that can be taken back, called spot machines, give
-# notice too; how they do it depends on the provider.) Here is a program without Keras, which starts in a moment, in
-# three parts. At its start it arranges to be told of SIGTERM, and looks for the newest checkpoint:
+# notice too; how they do it depends on the provider.) Here is a program in three parts. It does not need Keras, so it
+# starts in a moment. First it installs a handler for SIGTERM and looks for the newest checkpoint:
 
 # %%
 START = """
@@ -862,7 +862,7 @@ print("from step", start, flush=True)
 """
 
 # %% [markdown]
-# It saves every ten steps, and also when SIGTERM has come. Then it ends.
+# It saves every ten steps. When SIGTERM has come, it saves once more and ends.
 
 # %%
 LOOP = """
@@ -914,11 +914,11 @@ print("third process:", outputs[0][0])
 fact("11.killed_process", "killed and terminated: the same weights, bit for bit", same)
 
 # %% [markdown]
-# The kill cost the steps since the last multiple of ten; SIGTERM cost none. (Windows has no SIGTERM: there, `terminate`
-# is a kill.) In spite of both, the run ended with the same bits as the run left alone.
-# `python -m benchmarks.kill_and_resume` does this to training in Keras. It kills fifty processes, half of them during a
-# save, and counts the checkpoints that are lost and the runs that end differently. No kill imitates a power failure,
-# though; lesson 12 comes to that.
+# The kill cost the steps since the last multiple of ten; SIGTERM cost none. (Windows cannot send SIGTERM: there,
+# `terminate` is a kill.) In spite of both, the run ended with the same bits as the run left alone. `python -m
+# benchmarks.kill_and_resume` does this to training in Keras. It kills fifty processes, half of them during a save, and
+# counts the checkpoints that are lost and the runs that end differently. No kill imitates a power failure, though;
+# lesson 12 takes that up.
 
 # %% [markdown] tags=["quiz"]
 # A run saves into one file, `last.weights.h5`, after every epoch, always in place. It is killed in the middle of a
@@ -931,13 +931,13 @@ fact("11.killed_process", "killed and terminated: the same weights, bit for bit"
 # - [x] Perhaps nothing: the old checkpoint is overwritten and the new one is incomplete.
 #   The save itself is the dangerous moment. Write a new file instead, and rename it once it is complete.
 # - [ ] Both.
-#   One name holds one content. To keep both you need two files.
+#   One file holds one checkpoint. To keep both you need two files.
 
 # %% [markdown]
 # ## The same in plain TensorFlow
 #
-# `tf.train.Checkpoint` saves the objects that you hand it by name, and the TensorFlow objects inside them. It also
-# takes the iterator of a data set: the file then holds the place that the iterator has reached. Our data set has an
+# `tf.train.Checkpoint` saves the objects that you pass to it by name, and the TensorFlow objects inside them. It also
+# takes the iterator of a data set: the file then holds the position that the iterator has reached. Our data set has an
 # order that is a function of seed and epoch.
 
 
@@ -970,7 +970,7 @@ def train_step(inputs, labels):
 
 # %% [markdown] tags=["predict"]
 # The run dies in its second epoch, one batch after a save. `tf.train.Checkpoint(model=model, ...)` follows the model to
-# all its layers. Does it find the seeds of dropout there, or will the run stray unless you hand them over as well?
+# all its layers. Does it find the seeds of dropout there, or will the run stray unless you pass them as well?
 
 
 # %%
@@ -1023,9 +1023,9 @@ bound(
 
 # %% [markdown]
 # Without the iterator the run strays too. Why did we not use `shuffled_batches` here and hand over its iterator? For
-# two reasons. The file would hold the whole shuffle buffer, with every image that is in it. And it does not always
-# work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may then shuffle the
-# next epoch in another way. (A test of the course shows both.)
+# two reasons. The file would hold the whole shuffle buffer, with every image that is in it. And restoring does not
+# always work: in TensorFlow 2.21, a restored iterator of that pipeline finishes its epoch correctly, but may then
+# shuffle the next epoch in another way. (A test of the course shows both.)
 
 # %% [markdown]
 # ## And in PyTorch
@@ -1142,16 +1142,16 @@ def pytorch_distances(files):
 
 
 # %% [markdown]
-# PyTorch does not belong to the course's environment. So `python -m benchmarks.pytorch_resume` has run these functions
-# where it was installed, in full mode. The run dies in its second epoch, one batch after a save. This is what the
+# PyTorch is not part of the course's environment. So we ran these functions where it was installed, in full mode, with
+# `python -m benchmarks.pytorch_resume`. The run dies in its second epoch, one batch after a save. This is what that
 # program stored, the median and the range over its seeds:
 
 # %%
 checkpointing.measured_in_pytorch()
 
 # %% [markdown]
-# **The tutorial's way strays; with the generators and the order, PyTorch resumes bit for bit.** With PyTorch installed,
-# the next cell does the same with your seed.
+# **The tutorial's way strays; with the generators and the order, PyTorch resumes bit for bit.** If PyTorch is
+# installed, the next cell does the same with your seed.
 
 # %% tags=["varies"]
 from importlib.util import find_spec
@@ -1163,15 +1163,16 @@ else:
     print("PyTorch is not installed here. To get it: python bootstrap.py torch")
 
 # %% [markdown]
-# For models that are split over many machines, `torch.distributed.checkpoint` and Orbax save the parts in parallel and
-# can load them on a different number of machines.
+# For models that are split across many machines, `torch.distributed.checkpoint` and Orbax save the parts in parallel
+# and can load them on a different number of machines.
 
 # %% [markdown]
 # ### Exercise 11.3: everything, and a copy of it
 #
 # Here is a training loop without any framework, small enough to see everything in it. Write the two functions that
-# checkpoint it. A snapshot must survive two things: the trainer trains on after it was taken, and somebody resumes from
-# it more than once. You can read and set the state of a NumPy generator as `rng.bit_generator.state`.
+# checkpoint it. A snapshot must survive two things: the trainer keeps training after the snapshot was taken, and
+# somebody resumes from it more than once. You can read and set the state of a NumPy generator as
+# `rng.bit_generator.state`.
 
 
 # %%

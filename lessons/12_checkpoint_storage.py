@@ -2,13 +2,13 @@
 # title: Checkpoint storage
 # part: 3 Keep
 # objectives:
-#   - measure what a save is made of, and tell which part training has to wait for
+#   - measure what a save is made of, and identify the part that training has to wait for
 #   - explain when saving in the background hides a slow disk, and when several files make it faster
 #   - write a file so that a kill leaves the old one or the new one, never half of one
 #   - keep checkpoints through the failure of a storage node
 #   - compute the interval between saves that loses the least time, and plan the checkpoints of a large model
 # prerequisites:
-#   - "lesson 10 (Saving models): what is in a file; sums that detect damage"
+#   - "lesson 10 (Saving models): what is in a file; checksums that detect damage"
 #   - "lesson 11 (Checkpointing): resuming with course.training.checkpoints"
 #   - the mean of a random quantity, and what an exponential distribution is
 # data: []
@@ -74,7 +74,7 @@ weight_bytes = sum(weight.nbytes for weight in model.get_weights())
 print(f"weights and optimizer are {state_bytes / weight_bytes:.2f} times the weights")
 
 # %% [markdown]
-# Adam keeps two running means of every weight, so the state is three times as large as the weights.
+# Adam keeps two running means for every weight, so the state is three times as large as the weights.
 #
 # A save has three parts: the numbers are **copied** out of the model, **packed** into a format, and **written**. Only
 # the copy has to happen while training stands still, because nothing may change the numbers while they are being read.
@@ -111,7 +111,7 @@ def write(path, arrays, sync=True):
 
 
 # %% [markdown] tags=["predict"]
-# Here are five ways to put the state away: a `.keras` file, a `.weights.h5` file (Keras adds the optimizer), a copy in
+# Here are five ways to store the state: a `.keras` file, a `.weights.h5` file (Keras adds the optimizer), a copy in
 # memory, a plain `write` of the bytes, and the same with `fsync`. Which is fastest, which is slowest, and by what
 # factor?
 
@@ -137,8 +137,8 @@ ways = {
 }
 
 # %% [markdown]
-# Other programs can only make a save longer. So each way gets five turns, spread over the whole measurement, and the
-# least time counts.
+# Other programs can only make a save take longer. So each way gets five turns, spread over the whole measurement, and
+# the shortest time counts.
 
 # %% tags=["varies"]
 rounds = [[seconds(action) for action in ways.values()] for _ in range(5)]
@@ -223,7 +223,7 @@ spread(
 # In the background, a save takes less work in the training thread, by a factor of {{12.stall_ratio}}. We had aimed for
 # a factor of 3 in every run, and did **not** reach it: the copy that remains is a good part of the work. Nor is saving
 # in the background free: the copy takes as much memory as the state, and the other thread takes processor time from
-# training. `python -m benchmarks.checkpoint_stall` measures all of that, beside Keras' own ways to save.
+# training. `python -m benchmarks.checkpoint_stall` measures all of that, and compares it with Keras' own ways to save.
 
 # %% [markdown]
 # ## A slow disk
@@ -317,13 +317,13 @@ plots.lines(
 # full speed, so both lines may lie a little below these values. The copy and the file system raise them, most of all if
 # `write_time` is short.) Once the work between two saves is longer than a write, the slow disk is hidden. Before that
 # it is not: **saving in the background hides time, but it does not create bandwidth**. Nor should you let writes queue
-# up: each waits with a copy of the state in memory.
+# up: each one holds a copy of the state in memory while it waits.
 
 # %% [markdown]
 # ### Exercise 12.1: hand it over
 #
 # Write the function that a training loop calls to save in the background, one write at a time. `state` is a dictionary
-# of arrays that training goes on changing *in place*. `write(state)` writes it and takes long. `executor` is a
+# of arrays that training goes on changing *in place*. `write(state)` writes it and takes a long time. `executor` is a
 # `ThreadPoolExecutor`, as above: `executor.submit(f, x)` starts `f(x)` in a thread and returns a *future* at once.
 # `pending` is what the previous call returned, `None` at first. If the previous write failed, the training loop must
 # find out.
@@ -451,9 +451,9 @@ def hand_over(executor, write, state, pending):
 # %% [markdown]
 # ## Several files at once
 #
-# On a network, one open file rarely gets all of the bandwidth. So large checkpoints are **sharded**: cut into files that
-# are written at the same time, usually one by every machine. Our next disk could write a state in `write_time` seconds,
-# but each file gets only a quarter of that rate.
+# On a network, one open file rarely gets all of the bandwidth. So large checkpoints are **sharded**: cut into files
+# that are written at the same time, usually one by each machine. Our next disk could write a state in `write_time`
+# seconds, but each file gets only a quarter of that rate.
 
 # %% [markdown] tags=["predict"]
 # With one file, the save takes four times as long as the disk would need. How long does it take with 2, 4 and 8 files?
@@ -485,15 +485,15 @@ plots.lines(
 )
 
 # %% [markdown] tags=["answer"]
-# By the rates alone, 2 files take twice the disk's time, and 4 or 8 files take it once. More files help until together
-# they use the whole bandwidth; after that they help no more. (With few files your line may lie a little below that,
-# because the disk lets a first burst through. With many it lies higher, because it also includes the checksums, the
-# `fsync` of every file, and the manifest, which comes next. More files do not shrink that part.)
+# By the rates alone, 2 files take twice the disk's time, and 4 or 8 files take exactly the disk's time. More files help
+# until together they use the whole bandwidth; after that they help no more. (With few files your line may lie a little
+# below that, because the disk lets a first burst through. With many it lies higher, because it also includes the
+# checksums, the `fsync` of every file, and the manifest, which comes next. More files do not shrink that part.)
 
 # %% [markdown]
-# Eight files bring a new danger: a checkpoint of which only seven files exist. So the last file to be written is a
+# Eight files bring a new danger: a checkpoint with only seven of its files. So the last file to be written is a
 # **manifest**, which names all the others with their checksums. It is written once they are all on the disk. A folder
-# without a manifest is no checkpoint.
+# without a manifest is not a checkpoint.
 
 # %%
 same = load_sharded(shard_folder / "shards-8")
@@ -555,15 +555,15 @@ plots.lines(
 
 # %% [markdown] tags=["answer"]
 # By the rate alone, eight workers that each read everything take eight times as long: the disk has to deliver
-# everything eight times. If each reads its share, the disk delivers everything once, and the time stays level. (In a real
-# restart the workers then exchange their shares, over a network that is usually much faster than the storage.) So plan
-# for the restart, not only for the save.
+# everything eight times. If each reads its share, the disk delivers everything once, and the time stays the same. (In a
+# real restart the workers then exchange their shares, over a network that is usually much faster than the storage.) So
+# plan for the restart, not only for the save.
 
 # %% [markdown]
 # ## Killed while writing
 #
-# Now comes the worst moment for a kill. Keras opens the file under its final name, which empties the file, and then
-# fills it. What if Keras cannot finish? A layer that fails while it is being saved stands in for a full disk:
+# The worst moment for a kill is during a save. Keras opens the file under its final name, which empties the file, and
+# then fills it. What if Keras cannot finish? A layer that fails while it is being saved stands in for a full disk:
 
 
 # %%
@@ -601,7 +601,7 @@ for action in (small.save, keras.models.load_model):
 # "Renamed" does what `course.training.checkpoints` does:
 #
 # 1. Write to a temporary name in the same folder, and `fsync`.
-# 2. Rename it with `Path.replace`, which happens at once or not at all, and `fsync` the folder.
+# 2. Rename it with `Path.replace`, which happens completely or not at all, and `fsync` the folder.
 # 3. Keep a checksum, so that any later damage is found.
 #
 # The program has three parts: what it needs, how "overwritten" saves, and the loop.
@@ -825,7 +825,7 @@ def check(write_whole):
             raise TimeoutError("no more data came")
         expect(
             len(list(path.parent.iterdir())) == 2,
-            "Nothing lies beside the old file. Write each chunk there.",
+            "Write each chunk as it comes, to a file beside the old one.",
         )
         yield whole[-1:]
 
@@ -943,8 +943,8 @@ def write_whole(path, chunks):
 # %% [markdown]
 # ## A storage node fails
 #
-# So far the training process died. But the storage consists of machines too, and one of them may fail while training
-# goes on. Here is a storage node, reduced to what matters. When it fails, everything on it is gone.
+# So far, it was the training process that died. But the storage consists of machines too, and one of them may fail
+# while training goes on. Here is a storage node, reduced to what matters. When it fails, everything on it is gone.
 
 
 # %%
@@ -1061,22 +1061,22 @@ fact("12.parity_storage", "storage over the state", overhead, equals=1.5, digits
 # %% [markdown]
 # ## How often?
 #
-# Let a save stop training for $c$ seconds, and let failures come at random, on average every $M$ seconds (the *mean time
-# between failures*, MTBF). With $w$ seconds of work between two saves, saving takes a share of about $c / w$ of the time.
-# A failure loses the work since the last save, on average half an interval, $w / 2$, and that happens once in $M$
-# seconds. Together:
+# Let a save stop training for $c$ seconds, and let failures come at random, on average every $M$ seconds (the *mean
+# time between failures*, MTBF). With $w$ seconds of work between two saves, saving takes a share of about $c / w$ of
+# the time. A failure loses the work since the last save, on average half an interval, $w / 2$, and that happens once
+# every $M$ seconds. Together:
 #
 # $$\text{share lost} \approx \frac{c}{w} + \frac{w}{2M} \qquad\text{least at}\qquad w = \sqrt{2\,c\,M}$$
 #
-# Young published this square root in 1974. It is an approximation: it leaves out that failures also strike during a save,
-# and that several may strike one interval. Daly's formula (2006) includes both, and the $r$ seconds of a restart, of
-# which reading the checkpoint is a part. How long does it take on average until one interval and its save have
-# succeeded? In seconds:
+# Young published this square root in 1974. It is an approximation: it leaves out that failures also strike during a
+# save, and that several may strike one interval. Daly's formula (2006) includes both, and also the $r$ seconds of a
+# restart, reading the checkpoint included. On average, this is how many seconds pass until one interval and its save
+# have succeeded:
 #
 # $$M e^{r/M} \left(e^{(w + c)/M} - 1\right)$$
 #
-# Of this time, $w$ seconds are work that is kept. We compare both with failures drawn at random from an exponential
-# distribution, with $r = 0$.
+# Of this time, $w$ seconds are work that is kept. We compare both formulas with failures drawn at random from an
+# exponential distribution, with $r = 0$.
 
 
 # %%
@@ -1134,10 +1134,11 @@ plots.lines(
 
 # %% [markdown] tags=["answer"]
 # By about **a quarter**: twice the interval loses {{12.twice_the_interval}} times as much, and half the interval nearly
-# the same. The valley is surprisingly flat. At the best interval both terms of the formula are equal. With twice the
-# interval one term halves and the other doubles, so their sum is $\frac{1}{2}(\frac{1}{2} + 2) = 1.25$ times what it
-# was. Young's interval itself is within a tenth of the best simulated one, and loses {{12.lost_at_best}} of all time.
-# (Daly's curve hides the simulated one. The simple formula is a little too high at both ends.)
+# the same. The curve is surprisingly flat around its lowest point. At the best interval both terms of the formula are
+# equal. With twice the interval one term halves and the other doubles, so their sum is $\frac{1}{2}(\frac{1}{2} + 2) =
+# 1.25$ times what it was. Young's interval itself is within a tenth of the best simulated one, and loses
+# {{12.lost_at_best}} of all time. (Daly's curve hides the simulated one. The simple formula is a little too high at
+# both ends.)
 #
 # So **a rough guess of the MTBF is good enough**: if your guess is four times the true MTBF, your interval is only
 # twice the best one. A wild guess is costly: an MTBF guessed 64 times too long gives eight times the interval, and that
@@ -1203,11 +1204,11 @@ bound(
 # %% [markdown]
 # ### Exercise 12.3: the interval of a background save
 #
-# A save in the background stops training for `stall` seconds, while the state is copied. The disk has the copy `write`
-# seconds later. If the run fails before that, it goes back to the save before. So on average a failure loses half an
-# interval and `write` seconds more. A new save cannot start before the last one is written. The run has `nodes` nodes
-# and stops when any of them fails; each node fails once in `node_mtbf` seconds on average. How long should training
-# work between two saves, in seconds, so that the least time is lost?
+# A save in the background stops training for `stall` seconds, while the state is copied. The copy is on the disk
+# `write` seconds later. If the run fails before that, it falls back to the previous save. So on average a failure loses
+# half an interval and `write` seconds more. A new save cannot start before the previous one is written. The run has
+# `nodes` nodes and stops when any of them fails; each node fails once in `node_mtbf` seconds on average. How long
+# should training work between two saves, in seconds, so that the least time is lost?
 
 
 # %% tags=["solution"]
@@ -1286,9 +1287,9 @@ def background_interval(stall, write, node_mtbf, nodes):
 #
 # The Llama 3 team (2024) published what a real plan needs: 405 billion parameters on 16,384 accelerators, eight to a
 # machine; 419 unexpected interruptions in 54 days; storage that sustains 2 TB a second. Three numbers are our own: 14
-# bytes a parameter (2 for the weight, 4 each for a master copy and for Adam's two means), ten checkpoints kept, and, as a
-# guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is arithmetic. From the
-# cost of a save and the time between failures follow the best interval and the share of time lost:
+# bytes per parameter (2 for the weight, and 4 each for a master copy and Adam's two running means), ten checkpoints
+# kept, and, as a guess, ten minutes from a failure until every machine can read the checkpoint. The plan itself is
+# arithmetic. The best interval and the share of time lost follow from the cost of a save and the time between failures:
 
 
 # %%
@@ -1303,8 +1304,8 @@ def best_times(cost, mtbf, restart):
 
 
 # %% [markdown]
-# The run waits for every save, and stops when any node fails. `restart` is what a restart takes besides reading the
-# checkpoint.
+# The run waits for every save, and stops when any node fails. `restart` is the time that a restart takes besides
+# reading the checkpoint.
 
 # %%
 from types import SimpleNamespace
@@ -1383,8 +1384,8 @@ except ValueError as error:
 #
 # In JAX, the usual library for this is **Orbax**. It does what this lesson has built: it copies first and writes in the
 # background; every machine writes its own shards; and a checkpoint counts only once it is complete. It can also do what
-# `course.training.checkpoints` cannot: write to cloud stores, and load a checkpoint on a different number of machines.
-# It is an optional extra here. If it is installed, the next cell saves our state with it and tells how long training
+# `course.training.checkpoints` cannot: write to cloud storage, and load a checkpoint on a different number of machines.
+# It is an optional extra here. If it is installed, the next cell saves our state with it and prints how long training
 # would have waited:
 
 
@@ -1428,17 +1429,17 @@ else:
 
 # %% [markdown]
 # While Orbax writes, the folder has a temporary name. It is renamed when everything is there, as our files are. On
-# stores that cannot rename, a file `commit_success.txt` says that the checkpoint is complete, as our manifest does.
+# storage that cannot rename, a file `commit_success.txt` says that the checkpoint is complete, as our manifest does.
 # Orbax's guide reports that saving in the background took about 40% off the saving time of a model of 300 million
-# parameters, and about 97% off that of a model of 340 billion: the larger the state, the more there is to hide.
-# `python -m benchmarks.checkpoint_stall` measures Keras' own `OrbaxCheckpoint` callback. Whatever you choose, test it
-# as in lesson 11: resume, and compare every number.
+# parameters, and about 97% off that of a model of 340 billion: the larger the state, the more there is to hide. `python
+# -m benchmarks.checkpoint_stall` measures Keras' own `OrbaxCheckpoint` callback. Whatever you choose, test it as in
+# lesson 11: resume, and compare every number.
 
 # %% [markdown]
 # ## What you have learned
 #
-# - A save is a copy, a packing and a write, and the bytes are on the disk only after `fsync`. Training has to wait for the
-#   copy alone.
+# - A save is a copy, a packing and a write, and the bytes are on the disk only after `fsync`. Training has to wait only
+#   for the copy.
 # - A save in the background hides a slow disk as long as a write is shorter than the work between two saves. More files
 #   help until they use the whole bandwidth; a manifest makes them one checkpoint. Reading counts too: let each worker
 #   read its share.
@@ -1446,8 +1447,8 @@ else:
 #   name, a kill can leave half a file. If you write into the old file, it can leave a mixture that loads without a
 #   word.
 # - Keep two copies on two nodes, or parity on a third. Then the failure of one storage node costs nothing.
-# - The interval that loses the least time is $\sqrt{2cM}$, and the valley is flat: twice or half of it costs about a
-#   quarter more. A plan follows from size, nodes, bandwidth and restarts.
+# - The interval that loses the least time is $\sqrt{2cM}$, and the curve is flat around it: twice the interval or half
+#   of it costs about a quarter more. A plan follows from size, nodes, bandwidth and restarts.
 #
 # ## Try next
 #

@@ -31,7 +31,7 @@
 # will be able to tell beforehand which of the three to expect.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of points, first weights and order, 0 to 1000000
+seed: int = 0  # seed of points, initial weights and order, 0 to 1000000
 fast: bool = False  # fewer epochs, test points and members
 epochs: int = 500  # passes in the published regime, 40 to 1000, fast 60
 rest_epochs: int = 500  # passes in the converged regime, 300 to 1000, fast 300
@@ -50,9 +50,9 @@ begin("13_ensembles", globals())
 # ## A published table
 #
 # Jason Brownlee's tutorial (see the reading) draws 1,100 points in three overlapping clouds. A network with 25 ReLU
-# units learns from the first 100 of them for 500 epochs. It gets a share of 0.860 of these right, and 0.812 of the
-# other 1,000, the test points. The tutorial then saves the weights after each of the last ten epochs to a file and
-# averages the newest 1 to 10 files in three ways. The best averages reach 0.814 and 0.815 on the test points.
+# units learns from the first 100 of them for 500 epochs. Its accuracy is 0.860 on these points and 0.812 on the other
+# 1,000, the test points. The tutorial then saves the weights after each of the last ten epochs to a file and averages
+# the newest 1 to 10 files in three ways. The best averages reach 0.814 and 0.815 on the test points.
 
 # %%
 import numpy as np
@@ -88,7 +88,7 @@ def network():
     model = keras.Sequential([keras.Input((2,)), hidden, output])
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     loss = "sparse_categorical_crossentropy"
-    # XLA (jit_compile) does not pay for so small a network
+    # XLA (jit_compile) does not pay off for so small a network
     how = {"steps_per_execution": 4, "jit_compile": False}
     model.compile(optimizer, loss, metrics=["accuracy"], **how)
     return model
@@ -159,9 +159,9 @@ spread("13.published_train", "last epoch, training points", is_right.mean(), **t
 # The accuracy rises quickly and then keeps jumping up and down, by a few percentage points from epoch to epoch. So it
 # is partly luck which network comes last.
 #
-# Now the three averages. An equal average counts all files alike. A linear one counts the oldest file once, the next
-# one twice, and so on. In the tutorial's exponential average, each file counts $e^{-1/2}$ times as much as the next
-# newer one.
+# Now compute the three averages. An equal average counts all files equally. A linear one counts the oldest file once,
+# the next one twice, and so on. In the tutorial's exponential average, each file counts $e^{-1/2}$ times as much as the
+# next newer one.
 
 # %%
 stored = []
@@ -190,8 +190,8 @@ def right(weights):
 
 # %% [markdown] tags=["predict"]
 # The published gains are 0.002 and 0.003 on 1,000 test points. How many more points are right? And suppose you tested
-# the same network on another 1,000 points, and then on another: would its accuracy vary by less than these gains, by
-# about as much, or by several times as much?
+# the same network on another 1,000 points, and then on yet another 1,000: would its accuracy vary by less than these
+# gains, by about as much, or by several times as much?
 
 # %%
 last = right(stored[-1])
@@ -215,7 +215,7 @@ limit = {"at_least": 1, "digits": 2, "unit": "points"}
 bound("13.standard_error", words, standard_error, **limit)
 
 # %% [markdown] tags=["answer"]
-# | accuracy (of test points, unless it says otherwise) | published | here |
+# | accuracy (on test points, unless otherwise noted) | published | here |
 # | --- | --- | --- |
 # | last epoch, training points | 0.860 | {{13.published_train}} |
 # | last epoch | 0.812 | {{13.published_test}} |
@@ -225,12 +225,12 @@ bound("13.standard_error", words, standard_error, **limit)
 # | last epoch of the training that the published averages come from | 0.814 | - |
 #
 # (The averages in the table are over all ten files. The best published ones, 0.814 and 0.815, are over fewer.) The
-# published gains are two or three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
+# published gains are two and three of the 1,000 points, or 0.2 and 0.3 percentage points. (From here on, "points" of
 # gain are percentage points.) The standard error of an accuracy is {{13.standard_error}}, which is **several times as
 # much**.
 
 # %% [markdown]
-# You may object that the last epoch and the average are tested on the *same* points, so that both share the luck of the
+# You may object that the last epoch and the average are tested on the *same* points, so both share the luck of the
 # sample. That is true. Their difference depends only on the points that exactly one of them gets right. Count them for
 # the equal average:
 
@@ -245,20 +245,20 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 
 # %% [markdown]
 # There are {{13.points_gained}} test points that only the equal average gets right, and {{13.points_lost}} that only
-# the last epoch gets right. If both networks were equally good, a coin could decide each of these. With $g$ test points
-# won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. With nine such test
-# points it is already three, as much as the larger published gain, and here there are usually more. So chance alone
-# can explain such a gain.
+# the last epoch gets right. If both networks were equally good, a coin flip could decide each of these. With $g$ test
+# points won and $l$ lost, the difference $g - l$ would then have a standard deviation of $\sqrt{g + l}$. With nine such
+# test points it is already three, as much as the larger published gain, and here there are usually more. So chance
+# alone can explain such a gain.
 #
 # Besides, the published table shows only *one* run. With other seeds, as the ranges above show, the last epoch alone
-# moves by more than the published gains. And the published gains compare two different trainings. The 0.812 comes from
-# the tutorial's first listing. The averages come from another listing, which trains with another optimizer (Adam).
+# moves by more than the published gains. And the published gains compare two different training runs. The 0.812 comes
+# from the tutorial's first listing. The averages come from another listing, which trains with another optimizer (Adam).
 # There the last epoch alone reached 0.814, so the best averages gained 0.000 and 0.001 over it. Moreover, 0.814 and
 # 0.815 are the best of ten lengths by *test* accuracy. Over all ten files, as here, the published averages are the
 # 0.807, 0.809 and 0.813 in the table.
 #
-# None of this shows that averaging is useless. It shows that this experiment cannot tell. A better one takes the
-# difference between two networks *of the same run* on the same points, and repeats it over many runs.
+# None of this shows that averaging is useless. It shows that this experiment cannot settle the question. A better one
+# takes the difference between two networks *of the same run* on the same points, and repeats it over many runs.
 
 # %% [markdown]
 # ## Without files
@@ -275,8 +275,8 @@ spread("13.points_lost", "right by the last epoch alone", lost, digits=0)
 # - If each counts $q$ times as much as the next newer one, it has $1 / (1 + q + \dots + q^{k-1}) = (1 - q) / (1 -
 #   q^k)$.
 #
-# `RunningAverage` of `course/topics/ensembles.py` takes the share as a function. Does it equal the average of the
-# stored files?
+# `RunningAverage` in `course/topics/ensembles.py` takes the share as a function. Does its result equal the average of
+# the stored files?
 
 # %%
 from course.topics.ensembles import equal, exponential, linear
@@ -376,16 +376,16 @@ bound(
 )
 
 # %% [markdown] tags=["answer"]
-# The memory for stored snapshots grows in a straight line. It is twice their size, about 4 MB for 10 and 80 MB for 200,
-# because `np.average` first copies them into one array. The memory of the running average ("streaming") stays **flat**,
-# at 0.8 MB or four snapshots: the average, the newest snapshot, and two arrays that the update needs for a moment.
+# The memory for stored snapshots grows linearly. It is twice their size, about 4 MB for 10 and 80 MB for 200, because
+# `np.average` first copies them into one array. The memory of the running average ("streaming") stays **flat**, at 0.8
+# MB, the size of four snapshots: the average, the newest snapshot, and two arrays that the update needs for a moment.
 
 # %% [markdown]
 # ### Exercise 13.1: what do the shares amount to?
 #
-# Now go the other way. You know the share that each snapshot had when it came. How much does each count in the final
-# average? The first share is always 1. For example, the shares 1, 1/2 and 1/3 make each of three snapshots count 1/3.
-# (The newest counts its share. All earlier ones are then scaled down. By what?)
+# Now go the other way. You know the share that each snapshot had when it arrived. How much does each snapshot count in
+# the final average? The first share is always 1. For example, the shares 1, 1/2 and 1/3 make each of three snapshots
+# count 1/3. (The newest counts its share. All earlier ones are then scaled down. By what?)
 
 
 # %% tags=["solution"]
@@ -427,7 +427,7 @@ def check(weights_from):
         expect(
             len(shares) == 1
             or not (np.allclose(found, shares) or np.allclose(found, scaled)),
-            "The share is what a snapshot counted when it came. Each later one takes"
+            "The share is what a snapshot counted when it arrived. Each later one takes"
             " some of it away.",
         )
         expect(
@@ -472,8 +472,8 @@ def weights_from(shares):
 # ## Ten networks at once
 #
 # A study needs many runs, and an epoch of `fit` on 100 points is almost all overhead (lesson 05). But the networks are
-# so small that NumPy can train them all together. The trick is one more axis in front of every array, with one entry
-# per network. `a @ b` multiplies along the last two axes and repeats over the others, so the formulas do not change.
+# so small that NumPy can train them all together. The trick is an extra first axis in every array, with one entry per
+# network. `a @ b` multiplies along the last two axes and broadcasts over the others, so the formulas do not change.
 
 # %%
 from course.topics.ensembles import initialize, predict, stack, train
@@ -499,13 +499,13 @@ fact("13.mean_of_members", "their mean is the ensemble's prediction", same_mean)
 
 # %% [markdown]
 # The course's tests also train one network of the stack and one Keras network on the same batches; the weights agree.
-# (`benchmarks/stacked_prediction.py` measures the time that one call for all networks saves.)
+# (`benchmarks/stacked_prediction.py` measures how much time one call for all networks saves.)
 
 # %% [markdown]
 # ### The study
 #
 # Since the clouds are artificial, you can draw as many points from them as you like. Each of ten runs gets its own 100
-# training points, first weights and order of the points. All runs share 1,000 further points for **validation** and
+# training points, initial weights and order of the points. All runs share 1,000 further points for **validation** and
 # `test_points` for the **test**.
 
 
@@ -594,17 +594,17 @@ gains_by_length(
 )
 
 # %% [markdown] tags=["answer"]
-# Each thin line is a run, and each panel has a scale of its own: read the numbers on the axes first. Converged runs
-# gain nothing at any $n$, or next to nothing: the average of nearly equal snapshots is nearly the same network. As
+# Each thin line is a run, and each panel has its own scale: read the numbers on the axes first. Converged runs gain
+# nothing at any $n$, or next to nothing: the average of nearly equal snapshots is nearly the same network. As
 # published, some runs gain and others do not. In the noisy regime most runs gain, and how much they gain differs
-# greatly. The converged and the noisy regime were chosen to show this: one gives averaging the worst chance, the other
+# greatly. The converged and the noisy regimes were chosen to show this: one gives averaging the worst chance, the other
 # the best.
 
 # %% [markdown]
 # ### Choose n, then look
 #
-# Which $n$ should you take? The one with the best *test* accuracy would count luck as a gain. So choose $n$ on the
-# validation points.
+# Which $n$ should you take? Taking the one with the best *test* accuracy would count luck as a gain. So choose $n$ on
+# the validation points.
 
 # %% [markdown]
 # ### Exercise 13.2: choose on one set, report on the other
@@ -682,7 +682,8 @@ def chosen(validation, test):
 
 
 # %% [markdown]
-# The lesson makes this choice with a function of `course/topics/ensembles.py`, and keeps the difference *of each run*:
+# The lesson makes this choice with a function from `course/topics/ensembles.py`, and keeps the difference *of each
+# run*:
 
 # %%
 from course.topics.ensembles import at_best_length
@@ -732,26 +733,26 @@ bound("13.noisy_wins", f"{words}, noisy", wins["noisy"], **least)
 #
 # - **Converged:** averaging does **nothing**, because the snapshots are all nearly the same network.
 # - **Noisy:** averaging helps. The mean gain is {{13.noisy_gain:sign}}, and {{13.noisy_wins}} of the ten runs gain. Do
-#   not rely on the size of the gain: ten runs that differ so much make a rough mean, as the range shows, and the few
-#   that happened to stop at a bad epoch pull it up. (The figure shows the median of the ten.) We had aimed for at least
-#   one point, in at least eight of ten runs, with every seed. That goal was **not reached**, as the lower ends of both
-#   ranges in the table show. Izmailov et al. explain the gain like this: the steps stay near the edge of a region of
-#   good weights, and the mean lies nearer its center.
+#   not rely on the size of the gain: ten runs that differ so much give only a rough mean, as the range shows, and the
+#   few that happened to stop at a bad epoch pull it up. (The figure shows the median of the ten.) We had aimed for at
+#   least one point, in at least eight of ten runs, with every seed. That goal was **not reached**, as the lower ends of
+#   both ranges in the table show. Izmailov et al. explain the gain as follows: the steps stay near the edge of a region
+#   of good weights, and the mean lies nearer its center.
 # - **As published:** there *is* something to gain: the mean gain is {{13.published_gain:sign}}. But a typical gain (the
 #   median in the table) is smaller than the standard deviation between runs. It is also no larger than what chance
 #   alone does to such a difference on 1,000 test points: take $\sqrt{g + l}$ with the medians of $g$ and $l$ from
 #   above. So one run cannot show it. Most of the noise may come from the last step of an epoch, whose four points make
 #   an unreliable gradient ("Try next" tests that).
 #
-# So averaging does help this recipe a little, and the tutorial's figures could not show it.
+# So averaging does help this recipe a little, and the tutorial's numbers could not show it.
 
 # %% [markdown]
 # ### Exercise 13.3: a difference and its spread
 #
 # Summarize the differences between two networks over runs. Return the mean difference, its standard error (the standard
-# deviation of the *differences*, with $n - 1$, divided by $\sqrt n$), and the number of runs in which the second
-# network was better. Then try `paired(np.zeros(10), gains["as published"])`: is that gain more than two standard
-# errors?
+# deviation of the *differences*, computed with $n - 1$, divided by $\sqrt n$), and the number of runs in which the
+# second network was better. Then try `paired(np.zeros(10), gains["as published"])`: is that gain larger than two
+# standard errors?
 
 
 # %% tags=["solution"]
@@ -855,18 +856,18 @@ def paired(before, after):
 # %% [markdown]
 # ## Would something else have done as well?
 #
-# First the question of exercise 13.3: the answer depends on the seed. With some seeds the gain as published is more
-# than two standard errors, with others less. So your ten runs alone may not decide whether averaging helps. The table
-# does decide it, since there the whole study was repeated with many seeds: the mean gain is {{13.published_gain:sign}}.
+# First, the question from exercise 13.3: the answer depends on the seed. With some seeds the gain as published is more
+# than two standard errors, and with others it is less. So your ten runs alone may not decide whether averaging helps.
+# The table does decide it, since there the whole study was repeated with many seeds: the mean gain is
+# {{13.published_gain:sign}}.
 #
-# Now back to the noisy regime. It was made for averaging to cure. A fair trial compares the average with other cures,
-# on the same runs. Here are three: let the rate fall to zero over the last 30 epochs; of the last 30, keep the single
-# epoch that is best on the same validation points; or average the *predictions* of the last 30 epochs instead of their
-# weights.
+# Now back to the noisy regime. It was designed so that averaging could cure it. A fair trial compares the average with
+# other cures on the same runs. Here are three: let the rate fall to zero over the last 30 epochs; of the last 30, keep
+# the single epoch that is best on the same validation points; or average the *predictions* of the last 30 epochs
+# instead of their weights.
 
 # %% [markdown] tags=["predict"]
-# Put them in order of their gain: the weight average, the falling rate, the best single epoch, the averaged
-# predictions.
+# Rank them by gain: the weight average, the falling rate, the best single epoch, the averaged predictions.
 
 # %%
 noisy = snapshots["noisy"]
@@ -911,12 +912,12 @@ for name, gain in list(cures.items())[1:]:
 #
 # All of them help. In full mode the weight average, the falling rate and the averaged predictions gain about the same,
 # so the order of these three is not certain. (The course claims a direction only where the p of the sign test is below
-# 0.01.) The surprise is the single epoch: with 1,000 labeled points to choose by, *one* snapshot does a little better
+# 0.01.) The surprise is the single epoch: with 1,000 labeled points to choose with, *one* snapshot does a little better
 # than an average. The average used the same labels here, to choose $n$. But it can do without labels if $n$ is fixed
 # beforehand, and the curves above show what it gains at $n = 30$.
 
 # %% [markdown] tags=["quiz"]
-# In a run of yours, the last twenty epochs have nearly the same validation loss, and the rate has been lowered almost
+# In one of your runs, the last twenty epochs have nearly the same validation loss, and the rate has been lowered almost
 # to zero. What do you expect from averaging their weights?
 #
 # - [ ] A gain, since more networks are combined.
@@ -983,8 +984,8 @@ print("and the last val_accuracy in the history is theirs:", agree)
 
 # %% [markdown]
 # When `fit` ends, an optimizer with `use_ema` overwrites the model's weights with the average, even without the
-# callback. But without it, every `val_accuracy` in the history is that of the *raw* weights, and the model that you
-# have afterwards was never validated. With the callback, history and model agree, as here.
+# callback. But without it, every `val_accuracy` in the history is that of the *raw* weights, and the model that you end
+# up with was never validated. With the callback, history and model agree, as here.
 #
 # The first share is 1: the average starts as the weights after the first batch. After $k$ batches, these first weights
 # still count $0.99^{k-1}$:
@@ -995,8 +996,8 @@ for batches in (10, 100, 500):
     print(f"after {batches:3} batches the first weights still count {share:.2f}")
 
 # %% [markdown]
-# In a short run the built-in average mostly remembers a bad start. Choose the momentum by the number of batches that
-# the average should reach back, which is about `1 / (1 - ema_momentum)`.
+# In a short run the built-in average mostly remembers a bad start. Choose the momentum by how many batches the average
+# should reach back: about `1 / (1 - ema_momentum)`.
 
 # %% [markdown]
 # ## Batch normalization: the part that is not averaged
@@ -1049,10 +1050,10 @@ _ = model.fit(digit_batches, callbacks=[keep], **how)
 last = model.get_weights()
 
 # %% [markdown]
-# The callback has averaged the weights of all epochs. Now the statistics must fit them. Re-estimating takes one pass
-# over the training digits. In training mode the layer measures its inputs. Its own `momentum` is the share that the old
-# statistics keep, so with 0 it forgets what it measured before. (A larger data set goes through in batches, and the
-# measurements are averaged.)
+# The callback has averaged the weights of all epochs. Now the statistics must match these weights. Re-estimating takes
+# one pass over the training digits. In training mode the layer measures its inputs. Its own `momentum` is the share
+# that the old statistics keep, so with 0 it forgets what it measured before. (A larger data set goes through in
+# batches, and the measurements are averaged.)
 
 
 # %%
@@ -1155,9 +1156,9 @@ spread("13.bn_averaged_loss", words, lost_by["averaged statistics"], **lost)
 # %% [markdown]
 # ## Networks of different seeds
 #
-# So far you have averaged snapshots of *one* run. Now take networks that were trained apart: the same points, but other
-# first weights and another order. The stacked trainer takes them all at once, `members` for each of the ten training
-# sets.
+# So far you have averaged snapshots of *one* run. Now take networks that were trained separately: on the same points,
+# but from different initial weights and in a different order. The stacked trainer takes them all at once, `members` for
+# each of the ten training sets.
 
 
 # %%
@@ -1228,21 +1229,21 @@ found = agreement["noisy"]
 bound("13.noisy_agreement", "networks agree, noisy", found, at_most=0.9, digits=2)
 
 # %% [markdown] tags=["answer"]
-# - **Averaging the weights of networks trained apart ruins them**: in the converged regime the mean network gets a
+# - **Averaging the weights of networks trained separately ruins them**: in the converged regime the mean network gets a
 #   share of {{13.weights_apart}} right, where guessing gets a third. The figure shows the same harm in the noisy
 #   regime.
 # - **Averaging their predictions** gains {{13.noisy_ensemble}} over a single network (the mean of the members) in the
-#   noisy regime. It gains in {{13.noisy_ensemble_wins}} of ten training sets. What differs between the networks is
-#   luck, and the mean contains less of it.
+#   noisy regime. It gains in {{13.noisy_ensemble_wins}} of ten training sets. The networks differ by luck, and their
+#   mean contains less of it.
 # - In the converged regime it gains {{13.converged_ensemble}}, almost nothing. All networks of a set agree on a share
 #   of {{13.converged_agreement}} of the test points, compared with {{13.noisy_agreement}} in the noisy regime. Some
 #   points they all get wrong, because the clouds overlap there or because the same 100 points misled them. No average
 #   can correct those.
 
 # %% [markdown]
-# Why do weights of one run average well, and weights of two runs so badly? Hidden unit 7 of one network has nothing to
-# do with hidden unit 7 of another, so their mean is no useful unit at all. In the snapshots of one run, unit 7 is the
-# same unit a little later. The sketch shows this in the space of all weights: the mean of one run's snapshots stays
+# Why do weights from one run average well, and weights from two runs so badly? Hidden unit 7 of one network has nothing
+# to do with hidden unit 7 of another, so their mean is not a useful unit at all. In the snapshots of one run, unit 7 is
+# the same unit a little later. The sketch shows this in the space of all weights: the mean of one run's snapshots stays
 # among good weights, and the mean of two runs falls between two regions of good weights.
 
 # %%
@@ -1251,8 +1252,8 @@ from course.topics.ensembles_figures import valleys_sketch
 valleys_sketch()
 
 # %% [markdown]
-# Averaging predictions costs `members` trainings and as many predictions. The weight average of one run costs one of
-# each. In the noisy regime that weight average gained {{13.noisy_gain}} over the last epoch, with 1,000 labels to
+# Averaging predictions takes `members` training runs and as many predictions. The weight average of one run takes one
+# of each. In the noisy regime that weight average gained {{13.noisy_gain}} over the last epoch, with 1,000 labels to
 # choose $n$ by. Averaging the predictions gained about as much (in the median over seeds) and needed no such labels.
 
 # %% [markdown]
@@ -1351,18 +1352,18 @@ spread("13.linear_lead", "linear model, 100 points, minus stacked", lead, **poin
 #   shares make it equal, linear or exponential.
 # - Averaging the last epochs of a run does nothing if training has come to rest, and helps if training is noisy. A rate
 #   that falls to zero helps about as much, and a single epoch, chosen on many validation points, a little more.
-# - Do not average the weights of networks that started from different first weights.
+# - Do not average the weights of networks that started from different initial weights.
 # - To judge a difference smaller than the standard error, compare pairs over many seeds. Make every choice on
 #   validation rows.
-# - Keras averages after every batch and starts from the first weights. Validate with `SwapEMAWeights`, and re-estimate
-#   the statistics of batch normalization after any averaging of weights.
+# - Keras averages after every batch and starts from the initial weights. Validate with `SwapEMAWeights`, and
+#   re-estimate the statistics of batch normalization after any averaging of weights.
 # - Averaging predictions reduces the luck that makes members differ. It costs the training and the predictions of all
 #   members. Stacking needs further labels, on which you could also have trained.
 #
 # ## Try next
 #
 # - Average the predictions of five *noisy* runs, each of them a weight average. Do the gains add up?
-# - Give the ten runs a batch of 25, which divides 100 evenly. What is left of the gain "as published"?
-# - Before you average the weights of networks trained apart, sort their hidden units, for example by bias. Does it
+# - Give the ten runs a batch size of 25, which divides 100 evenly. What is left of the gain "as published"?
+# - Before you average the weights of networks trained separately, sort their hidden units, for example by bias. Does it
 #   help?
 # - Let each member learn from a resample of its 100 points (bagging). Does the converged ensemble gain now?

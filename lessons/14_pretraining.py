@@ -2,11 +2,11 @@
 # title: "Pretraining: does a better backbone make a better detector?"
 # part: 4 Combine and scale
 # objectives:
-#   - say what an anchor-free detector answers in each cell, and turn its answers into boxes
+#   - explain what an anchor-free detector answers in each cell, and turn its answers into boxes
 #   - compute intersection over union, non-maximum suppression and average precision by hand
-#   - say what batch normalization does in training and in use, and what that means for a short run
+#   - explain what batch normalization does in training and in prediction, and what that means for a short run
 #   - carry a pretrained backbone over to new classes and a new task, and re-tune the optimizer for it
-#   - design experiments that separate the gain from new weights and the gain from a new optimizer
+#   - design experiments that separate the gain due to new weights from the gain due to a new optimizer
 # prerequisites:
 #   - "lesson 03 (Classification): softmax and cross-entropy"
 #   - "lesson 05 (Digits): choosing on validation rows, opening the test rows once"
@@ -15,8 +15,8 @@
 # data: [mnist]
 # reading:
 #   - "Wightman, Touvron, Jegou, *ResNet strikes back: an improved training procedure in timm*, 2021, arXiv:2110.00476 (rsb)"
-#   - "MMDetection, *ResNet strikes back*, configs/resnet_strikes_back/README.md and pull request 7001, github.com/open-mmlab/mmdetection, 2022 (the published figures for rsb)"
-#   - "MMDetection, *Torchvision high-precision ResNet model*, configs/faster_rcnn/README.md and pull request 7489, github.com/open-mmlab/mmdetection, 2022 (the published figures for tnr)"
+#   - "MMDetection, *ResNet strikes back*, configs/resnet_strikes_back/README.md and pull request 7001, github.com/open-mmlab/mmdetection, 2022 (the published scores for rsb)"
+#   - "MMDetection, *Torchvision high-precision ResNet model*, configs/faster_rcnn/README.md and pull request 7489, github.com/open-mmlab/mmdetection, 2022 (the published scores for tnr)"
 #   - "MMClassification (now MMPretrain), *ResNet*, configs/resnet/README.md, github.com/open-mmlab/mmpretrain, 2022 (accuracy of rsb-a1); TorchVision, *ResNet50_Weights*, torchvision/models/resnet.py, github.com/pytorch/vision (accuracy of the old recipe and of tnr)"
 #   - "MMSegmentation, *Support Resnet strikes back*, pull request 1390, github.com/open-mmlab/mmsegmentation, 2022 (rsb weights on another task)"
 #   - "Zhou, Wang, Krähenbühl, *Objects as points*, 2019, arXiv:1904.07850 (a detector without anchors)"
@@ -31,7 +31,7 @@
 # **pretraining**. So a better way to train classifiers should give you better detectors for free. Does it?
 #
 # Here is what was published for the network ResNet-50 and the detector Faster R-CNN. The short names in parentheses are
-# those that the MMDetection library gives the recipes.
+# the MMDetection library's names for the recipes.
 #
 # | how the backbone was trained | its accuracy on ImageNet | optimizer of the detector | mAP on COCO |
 # | --- | --- | --- | --- |
@@ -44,9 +44,9 @@
 # published.) Other detectors gained with rsb as well: RetinaNet 2.5 points, Mask R-CNN 3.0 and Cascade Mask R-CNN 3.6.
 #
 # Two things in this table should make you pause. The backbone that classifies best, tnr, is not the one that detects
-# best. And the optimizer changed together with the weights. MMDetection notes that rate and decay come from a grid
-# search for the new weights. **Two things changed at once, so two experiments are missing**: new weights with the old
-# optimizer, and old weights with an optimizer that was re-tuned just as carefully.
+# best. And the optimizer changed together with the weights. MMDetection notes that the rate and the decay come from a
+# grid search for the new weights. **Two things changed at once, so two experiments are missing**: new weights with the
+# old optimizer, and old weights with an optimizer that was re-tuned just as carefully.
 #
 # This lesson runs all four experiments in miniature. Digits stand in for ImageNet, a network of a few layers for
 # ResNet-50, and canvases with several digits for COCO. The backbone learns to tell the digits 0 to 4 apart. The
@@ -154,9 +154,8 @@ show_answer(pictures["train"][0], targets[0], names)
 # %% [markdown]
 # The network answers with 10 numbers per cell: 1 for the center, 4 for the box, and 5 for the digit. So it resembles a
 # classifier of pictures, except that it does not average the features over the picture: it answers in every cell. (Such
-# a detector is called **anchor-free**. Faster R-CNN instead corrects boxes of fixed sizes, the anchors, of which it has
-# several at each place. Zhou et al. draw a map of centers for each class; here the center and the class are separate
-# questions.)
+# a detector is called **anchor-free**. Faster R-CNN instead corrects boxes of fixed sizes, the anchors, with several at
+# each place. Zhou et al. draw a map of centers for each class; here the center and the class are separate questions.)
 
 # %%
 occupied = targets[targets[..., 0] == 1]
@@ -174,9 +173,9 @@ print(f"{len(occupied)} centers in {targets[..., 0].size} cells: {rarity:.0%}")
 # ### Exercise 14.1: how well do two boxes agree?
 #
 # Detections are judged by their **intersection over union**: the area that both boxes cover, divided by the area that
-# at least one of them covers. Equal boxes score 1, boxes that do not touch score 0. For example, the boxes [0, 0, 2, 2]
-# and [1, 0, 3, 2] score 2/6: each covers 4, and both cover 2. Write a function that compares one box with many boxes at
-# once.
+# at least one of them covers. Equal boxes score 1, and boxes that do not touch score 0. For example, the boxes [0, 0,
+# 2, 2] and [1, 0, 3, 2] score 2/6: each has an area of 4, and they share 2. Write a function that compares one box with
+# many boxes at once.
 
 
 # %% tags=["solution"]
@@ -197,7 +196,7 @@ def misjudged(box, boxes):
     shared, area = np.maximum(sides, 0).prod(axis=1), (box[2:] - box[:2]).prod()
     areas, unclipped = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1), sides.prod(axis=1)
     apart = (
-        "Boxes apart share nothing, but your sides come out negative, and negative"
+        "Separate boxes share nothing, but your sides come out negative, and negative"
         " times negative is positive."
     )
     one = (
@@ -317,8 +316,8 @@ def intersection_over_union(box, boxes):
 # ### Exercise 14.2: non-maximum suppression
 #
 # Write it for the boxes of one canvas and one class. Return the indices (from 0) of the boxes that stay, the one with
-# the highest score first. `overlaps(boxes, boxes)` of `course.topics.detection` compares all pairs at once and returns
-# an array (n, n). Here are three boxes in a row, of which only neighbors overlap by more than 0.5:
+# the highest score first. `overlaps(boxes, boxes)` from `course.topics.detection` compares all pairs at once and
+# returns an array (n, n). Here are three boxes in a row. Only neighbors overlap by more than 0.5:
 
 # %%
 from course.topics.detection import overlaps
@@ -355,7 +354,7 @@ def check(keep):
         [[[0, 0, 4, 4], [20, 20, 24, 24]], [[0, 0, 4, 4], [0, 0, 4, 2]]]
     )
     order, chain = (
-        "Go through the boxes by falling score, the best first, not as they come.",
+        "Go through the boxes by falling score, best first, not in the given order.",
         "removed itself",
     )
     numbers = (
@@ -368,7 +367,7 @@ def check(keep):
             [0.9, 0.6],
             0.5,
             [0],
-            "Of two boxes that overlap by 0.54, the limit being 0.5, the better stays.",
+            "At limit 0.5, only the better of two boxes overlapping by 0.54 stays.",
         ),
         (
             trio[:2],
@@ -405,7 +404,7 @@ def check(keep):
             [0.5, 0.7, 0.6],
             0.5,
             [1],
-            "Of three equal boxes the best stays, and only that.",
+            "Of three equal boxes, only the best stays.",
         ),
     ]
     for boxes, scores, limit, true, hint in cases:
@@ -469,7 +468,7 @@ def keep(boxes, scores, limit):
 # - the **recall**: the share of all true boxes that have been found so far.
 #
 # The better the detector, the longer precision stays high while recall grows. Here are four true boxes and three
-# detections, of which the second is wrong:
+# detections, the second of them wrong:
 
 # %%
 from course.topics.detection_figures import precision_recall
@@ -491,8 +490,8 @@ from course.topics.detection import average_precision
 print(f"{average_precision(right, 4):.4f} = {(26 + 25 * 2 / 3) / 101:.4f}")
 
 # %% [markdown]
-# The mean of AP over the classes is **mAP**. COCO's headline figure also averages over ten requirements for the
-# overlap, from 0.5 to 0.95. This lesson requires 0.5 only, which is written mAP@.5. The course's tests compare
+# The mean of AP over the classes is **mAP**. COCO's headline number also averages over ten overlap thresholds, from 0.5
+# to 0.95. This lesson uses only the threshold of 0.5, which is written mAP@.5. The course's tests compare
 # `mean_average_precision` with COCO's own program, on random boxes.
 
 # %% [markdown] tags=["quiz"]
@@ -625,9 +624,9 @@ def precision_on_average(right, truths):
 # for a small window only. It moves the window over the picture and computes the same weighted sums, its *channels*, at
 # every place. With a stride of 2 it takes every second place only, which halves the width and the height.
 #
-# This backbone is residual, like ResNet: each block computes a *correction* by two convolutions and adds it to its
-# input (He et al., 2016). Its strides of 4 and 2 divide the width and the height by eight, so that one place in its
-# output is one cell of a canvas.
+# This backbone is residual, like ResNet: each block computes a *correction* with two convolutions and adds it to its
+# input (He et al., 2016). Its strides of 4 and 2 divide the width and the height by eight, so one place in its output
+# corresponds to one cell of a canvas.
 
 # %%
 import keras
@@ -676,7 +675,7 @@ print(f"{classifier().count_params():,} parameters")
 
 # %%
 def compiled(model, optimizer, loss):
-    # Compiling does not pay for the few steps of fast mode.
+    # Compiling does not pay off for the few steps of fast mode.
     model.compile(optimizer, loss, run_eagerly=fast, jit_compile=False)
     return model
 
@@ -803,13 +802,13 @@ print(f"and {0.9**steps:.1%} with momentum 0.9")
 #
 # The strong recipe borrows from rsb and tnr:
 #
-# - **augmentation**: every digit is turned, scaled and shifted at random, several times over
+# - **augmentation**: every digit is rotated, scaled and shifted at random, in several copies
 # - **label smoothing**: the target is 0.92 for the right class and 0.02 for each of the others
 # - the optimizer **AdamW** with weight decay (rsb uses LAMB, a relative)
 # - a learning rate that rises during a **warm-up** and falls along a **cosine**
 # - **more steps**
 #
-# Three layers of Keras do the augmentation:
+# Three Keras layers do the augmentation:
 
 
 # %%
@@ -832,14 +831,14 @@ plots.images(
 )
 
 # %% [markdown]
-# The strong recipe changes the learning rate in every step. First the rate as a function of the share of steps that are
-# done. Then a callback, which Keras calls before every step, sets it:
+# The strong recipe changes the learning rate in every step. First define the rate as a function of the share of steps
+# that are done. A callback, which Keras calls before every step, then sets it:
 
 
 # %%
 def warm_cosine(rate, done):
-    """Return the learning rate when a share `done` of the steps is done. It rises to
-    `rate` in the first fifth of them, and falls to 0 along half a cosine."""
+    """Return the learning rate when a share `done` of the steps is done. It is
+    `rate` times half a cosine that falls to 0, and rises in the first fifth."""
     rising = min(1, 5 * done)
     falling = (1 + np.cos(np.pi * done)) / 2
     return rate * rising * falling
@@ -873,8 +872,8 @@ def train_strong(model, x, y, seed):
 
 # %% [markdown]
 # Every run has its own seed. If `seed` in the parameters cell is 0, the three runs have the seeds 0, 1 and 2; if it is
-# 1, they have 3, 4 and 5. Each run pretrains one network by each recipe. Take away the last layer of a classifier (the
-# weights and biases of the five classes), and a backbone is left.
+# 1, they have 3, 4 and 5. Each run pretrains one network with each recipe. Take away the last layer of a classifier
+# (the weights and biases of the five classes), and a backbone is left.
 
 # %%
 seeds = range(runs * seed, runs * (seed + 1))
@@ -948,12 +947,13 @@ def detection_loss(target, answer):
 # %% [markdown]
 # Two optimizers compete, as in the table: SGD with momentum, and AdamW with a decay of 0.05. One backbone with one
 # optimizer is called an *arm* of the experiment. Everything else is **equal for all detectors of a run**: the canvases
-# and their order, the number of steps, warm-up and cosine, and the first weights of the new layers. (The warm-up is
-# there so that the first steps do not overwrite what was pretrained.) All layers are trained. The weights of the
-# backbone come first in a detector's list of weights, so the pretrained ones simply replace the beginning of the list.
+# and their order, the number of steps, warm-up and cosine, and the initial weights of the new layers. (The warm-up is
+# there so that the first steps do not overwrite what pretraining has learned.) All layers are trained. The weights of
+# the backbone come first in a detector's list of weights, so the pretrained ones simply replace the beginning of the
+# list.
 #
 # We adjusted this design after seeing results: we chose the warm-up, and one pass for the weak recipe, after about six
-# full trials. Two of the seeds that we tried are among those quoted below. For these two, the results are no fresh
+# full trials. Two of the seeds that we tried are among those quoted below. For these two, the results are not a fresh
 # test.
 
 # %%
@@ -1038,7 +1038,7 @@ plots.lines(
     rates,
     {f"{name}, {optimizer}": scores for (name, optimizer), scores in tuned.items()},
     title="Choosing the learning rate",
-    x_label="greatest learning rate",
+    x_label="learning rate, before warm-up and cosine",
     y_label="mAP@.5 on validation canvases",
     log="x",
 )
@@ -1051,8 +1051,8 @@ best
 
 # %% [markdown]
 # See how far one step along this axis moves a score. A comparison in which one side was tuned and the other was not
-# says little. Look also where each curve is highest: if that is at an end of the axis, a rate beyond it might be better
-# still.
+# says little. Look also at where each curve peaks: if it peaks at an end of the axis, a rate beyond that end might be
+# better still.
 
 # %% [markdown]
 # ## The four corners
@@ -1100,8 +1100,8 @@ for key, name in zip(keys, score, strict=True):
 # | from scratch, rate borrowed | | {{14.scratch}} |
 
 # %% [markdown]
-# Working through this lesson once gives each detector one score, the mean over its runs, where its bar in the
-# figure ends. The table shows the median and the range of these scores when the whole lesson is repeated with different
+# Working through this lesson once gives each detector one score, the mean over its runs, which its bar in the figure
+# shows. The table shows the median and the range of these scores when the whole lesson is repeated with different
 # seeds. Within a run, all detectors share the canvases and their order. So the right yardstick is the **paired
 # difference**, run by run:
 
@@ -1148,18 +1148,18 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # | **the backbone, compared fairly**, both sides re-tuned | {{14.gain_backbone}} | {{14.gain_backbone:sign}} |
 # | the weak backbone against none | {{14.gain_pretraining}} | {{14.gain_pretraining:sign}} |
 #
-# - **Both changes together** (the comparison that was published) bring a gain in the median, but not with every seed,
-#   as we had hoped: **not reached**. (Here and below, a direction is claimed only where the p of the sign test is below
+# - **Both changes together** (the comparison that was published) bring a gain in the median. We had hoped for a gain
+#   with every seed: **not reached**. (Here and below, a direction is claimed only where the p of the sign test is below
 #   0.01.)
-# - **Pretraining on other classes helps, compared with an untuned detector from scratch**, at least by the strong
+# - **Pretraining on other classes helps, compared with an untuned detector from scratch**, at least with the strong
 #   recipe: its backbone, re-tuned, beats the detector from scratch with every seed that was measured. (The last
 #   difference printed above shows your runs.) The gains differ so much that another seed might show none. For the weak
-#   backbone the seeds cannot tell. Both comparisons favor pretraining, because the detector from scratch borrows the
-#   rate of the weak backbone.
+#   backbone, the seeds do not settle it. Both comparisons favor pretraining, because the detector from scratch borrows
+#   the rate of the weak backbone.
 # - **Whether the better classifier is the better backbone, these runs cannot tell.** With both sides re-tuned, the
-#   strong backbone is ahead in the median. But the number of runs that it wins of three is {{14.backbone_wins}}, and so
-#   few seeds do not settle it. We had hoped for three wins of three with every seed: **not reached**. The published
-#   table has an exception of its own: tnr classifies better than rsb and detects worse.
+#   strong backbone is ahead in the median. But of three runs it wins {{14.backbone_wins}}, and so few seeds do not
+#   settle the question. We had hoped for three wins of three with every seed: **not reached**. The published table has
+#   an exception of its own: tnr classifies better than rsb and detects worse.
 # - **Swapping alone and re-tuning alone** show no direction. The published table has neither row.
 # - A single run could have misled you in either direction. In the worst of three runs the strong backbone gains
 #   {{14.backbone_least}}, in the best {{14.backbone_most}}.
@@ -1174,7 +1174,8 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # - [x] The old backbone with an optimizer re-tuned by an equal search.
 #   Now both backbones have the best setting that an equal search finds, and only the backbone differs.
 # - [ ] The new backbone once more, with another seed.
-#   That tells you how much seeds scatter. It does not tell you how much of the gain the search has brought.
+#   That tells you how much results vary with the seed. It does not tell you how much of the gain came from the
+#   search.
 # - [ ] A detector from scratch.
 #   That tells you what any pretraining is worth, and nothing about the new one compared with the old.
 
@@ -1184,7 +1185,7 @@ spread("14.backbone_most", "its greatest gain in a run", max(by_run), digits=2)
 # A detector has to *find* digits and to *name* them. Ignore the names, both the true ones and the detector's: what is
 # left is average precision for "here is a digit".
 #
-# For comparison, pretrain once more by the strong recipe, now on the 5s to 9s of the first quarter. (None of these
+# For comparison, pretrain once more with the strong recipe, now on the 5s to 9s of the first quarter. (None of these
 # handwritten digits is on a canvas.) Train detectors from these backbones at the rate that was best for the strong one.
 
 # %%
@@ -1194,8 +1195,8 @@ for number in seeds:
 test("same classes, re-tuned", "same", "AdamW", best["strong", "AdamW"])
 
 # %% [markdown] tags=["predict"]
-# Which part of the task profits from pretraining: finding, naming, or both alike? And by how much will a
-# backbone that already knows the classes beat the strong one in mAP: not at all, by about 0.03, or by 0.1 and more?
+# Which part of the task benefits from pretraining: finding, naming, or both equally? And by how much will a backbone
+# that already knows the classes beat the strong one in mAP: not at all, by about 0.03, or by 0.1 and more?
 
 
 # %%
@@ -1239,11 +1240,11 @@ words = "finding, same classes minus scratch"
 bound("14.finding_gain", words, finding[same].mean() - scratch, **narrow)
 
 # %% [markdown] tags=["answer"]
-# Finding hardly profits. Even from scratch, AP without names reaches {{14.finding_scratch}}, so there is little left to
-# gain. Take the detector whose backbone knows the classes, minus the one from scratch. Without names, the difference in
-# AP is {{14.finding_gain}}: {{14.finding_gain:sign}}. With names, the difference in mAP is {{14.naming_gain}}:
-# {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink is, and too few to
-# learn what digits look like. A pretrained backbone has already learned much of the latter.
+# Finding hardly benefits. Even from scratch, AP without names reaches {{14.finding_scratch}}, so there is little left
+# to gain. Compare the detector whose backbone knows the classes with the one from scratch. Without names, the
+# difference in AP is {{14.finding_gain}}: {{14.finding_gain:sign}}. With names, the difference in mAP is
+# {{14.naming_gain}}: {{14.naming_gain:sign}}. A few passes over a few hundred canvases are enough to learn where ink
+# is, and too few to learn what digits look like. A pretrained backbone has already learned much of the latter.
 #
 # And the backbone that already knows the classes? Compared with the strong backbone, which knows other classes, it
 # gains {{14.gain_known}}. This is {{14.gain_known:sign}}.
@@ -1267,16 +1268,16 @@ show_confident("strong, re-tuned")
 
 # %% [markdown]
 # Sort the orange boxes by their mistake: the right place with the wrong name; the right name, but too little overlap; a
-# second box for a digit that was already found; or no digit at all. A dashed box without a companion was found with
-# less confidence, or not at all.
+# second box for a digit that was already found; or no digit at all. A dashed box without a companion marks a digit that
+# was found with less confidence, or not at all.
 
 # %% [markdown]
 # ## What this shows, and what it does not
 #
-# The published gain on COCO, from 37.4 to 40.8, is that of weights and optimizer together. It is averaged over ten
-# requirements for the overlap, and the backbone has over 20 million parameters. This lesson has another task and
-# another score, so the *size* of its gains says nothing about the size of the published ones. What carries over is the
-# design of the comparison.
+# The published gain on COCO, from 37.4 to 40.8, is that of the weights and the optimizer together. It is averaged over
+# ten overlap thresholds, and the backbone has over 20 million parameters. This lesson has another task and another
+# score, so the *size* of its gains says nothing about the size of the published ones. What carries over is the design
+# of the comparison.
 #
 # A gain may also be missing altogether. In MMSegmentation, a sister project, the rsb weights with AdamW reached a score
 # of 78.47 in the segmentation of street scenes (PSPNet on Cityscapes, mean intersection over union in percent). The
@@ -1309,14 +1310,14 @@ show_confident("strong, re-tuned")
 #
 # ## Try next
 #
-# Restart the kernel and run all cells after each change: a detector that was trained once is kept until then.
+# Restart the kernel and run all cells after each change: a trained detector is cached until then.
 #
 # - Give the weak recipe as many steps as the strong one: set `weak_epochs = 4`. Which recipe classifies better now, and
 #   which detects better?
-# - Take one ingredient out of the strong recipe and repeat the re-tuned corner. Label smoothing is the suspect of
-#   Kornblith et al.
-# - Choose the rate anew in every run. Which arms gain from that, and what becomes of the differences?
-# - Pretrain by the weak recipe on the digits 5 to 9. How far apart are the two recipes then?
+# - Take one ingredient out of the strong recipe and repeat the re-tuned corner. Kornblith et al. suspect label
+#   smoothing.
+# - Choose the rate separately in every run. Which arms gain from that, and what becomes of the differences?
+# - Pretrain with the weak recipe on the digits 5 to 9. How far apart are the two recipes then?
 # - Set `canvases = 2560` and `detector_epochs = 1`: as many steps, on more canvases. Does pretraining still matter?
 # - Leave out the warm-up: set `rising = 1` in `warm_cosine`. Which backbones suffer?
 # - Freeze the backbone: in `detector`, set `layer.trainable = False` for all layers of the model but the last four.

@@ -3,10 +3,10 @@
 # part: 4 Combine and scale
 # objectives:
 #   - split a training step among processes, by rows, by branches or by layers, and check that the gradient stays the same
-#   - measure how well two workers scale, and say what eats the rest
+#   - measure how well two workers scale, and explain where the rest of the speed goes
 #   - measure how many more epochs a larger batch needs, and how much of that is the learning rate
 #   - decide with one inequality when hybrid parallelism beats data parallelism
-#   - read today's names (all-reduce, DDP, FSDP, tensor and pipeline parallel) and say what each one splits and sends
+#   - read today's names (all-reduce, DDP, FSDP, tensor and pipeline parallel) and tell what each one splits and sends
 # prerequisites:
 #   - "lesson 05 (Digits): layers, batches, choosing on validation rows"
 #   - NumPy arrays and products of matrices
@@ -15,18 +15,18 @@
 # reading:
 #   - "Pal, Ebrahimi, Zulfiqar, Fu, Zhang, Migacz, Nellans, Gupta, *Optimizing multi-GPU parallelization strategies for deep learning training*, IEEE Micro 39(5), 2019, pages 91-101, arXiv:1907.13257"
 #   - "Shallue, Lee, Antognini, Sohl-Dickstein, Frostig, Dahl, *Measuring the effects of data parallelism on neural network training*, JMLR 20, 2019, arXiv:1811.03600"
-#   - "Goyal and others, *Accurate, large minibatch SGD: training ImageNet in 1 hour*, 2017, arXiv:1706.02677 (the rate that grows with the batch)"
+#   - "Goyal et al., *Accurate, large minibatch SGD: training ImageNet in 1 hour*, 2017, arXiv:1706.02677 (the rate that grows with the batch)"
 #   - "Rajbhandari, Rasley, Ruwase, He, *ZeRO: memory optimizations toward training trillion parameter models*, 2020, arXiv:1910.02054"
-#   - "Huang and others, *GPipe: efficient training of giant neural networks using pipeline parallelism*, 2019, arXiv:1811.06965"
+#   - "Huang et al., *GPipe: efficient training of giant neural networks using pipeline parallelism*, 2019, arXiv:1811.06965"
 #   - "Graham, *Bounds on multiprocessing timing anomalies*, SIAM J. Applied Mathematics 17, 1969, doi:10.1137/0117039 (greedy placement and its bound)"
 # ---
 
 # %% [markdown]
 # You would like two workers to train twice as fast as one. They hardly ever do, and in this lesson you find out where
-# the rest goes. Some of it is lost in computing, because every worker repeats part of the work. Some is lost in
-# talking, because workers exchange gradients. And some is lost in learning: a larger batch often needs more epochs.
-# You measure the first two in the time of a step, with real processes, and the third in a count of epochs. Then one
-# inequality tells you which way to split the work.
+# the rest of the speed goes. Some of it is lost in computing, because every worker repeats part of the work. Some is
+# lost in talking, because workers exchange gradients. And some is lost in learning: a larger batch often needs more
+# epochs. You measure the first two in the time of a step, with real processes, and the third in a count of epochs. Then
+# one inequality tells you which way to split the work.
 #
 # All workers run plain NumPy, so nothing is hidden. At the end you meet the same ideas in TensorFlow, Keras and JAX.
 #
@@ -35,7 +35,7 @@
 # measured.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of the first weights and the order of the digits, 0 to 1000000
+seed: int = 0  # seed of the initial weights and the order of the digits, 0 to 1000000
 fast: bool = False  # fewer digits, a lower target, fewer steps to time
 rows: int = 5000  # digits to train on, 1000 to 5000, fast 1500
 target: float = 0.92  # validation accuracy to reach, 0.5 to 0.95, fast 0.75
@@ -86,8 +86,8 @@ print([len(branch.weights) for branch in network()], "weights in the branches")
 
 # %% [markdown]
 # Take one step in one process first. `forward` gives a branch's logits. The derivative of the loss with respect to the
-# summed logits is the softmax minus the one-hot label, divided by the rows in the batch. Every branch takes that
-# derivative backward.
+# summed logits is the softmax minus the one-hot label, divided by the number of rows in the batch. Every branch
+# propagates that derivative backward.
 
 # %%
 from course.topics.parallel_training import cross_entropy_error
@@ -157,12 +157,12 @@ available = cores()
 if not available:
     print("This system cannot pin workers to cores, so times scatter more.")
 elif len(available) == 1:
-    print("One core: two workers take turns on it. Results will be equal, not faster.")
+    print("One core: two workers take turns on it. Same results, but no faster.")
 else:
     print(f"{len(available)} cores: two workers get one each.")
 
 # %% [markdown]
-# Two workers take one step, with half of the rows each:
+# Two workers take one step, each with half of the rows:
 
 # %%
 from course.topics.parallel_training import train
@@ -226,7 +226,7 @@ def draw(rng):
 
 @exercise("15.1", combine, draw=draw)
 def check(combine):
-    # one gradient a row of the batch
+    # one gradient per row of the batch
     data = np.random.default_rng(1).normal(size=(12, 3))
     for sizes in ([6, 6], [8, 4], [5, 5, 2], [12]):
         parts = np.split(data, np.cumsum(sizes)[:-1])
@@ -288,7 +288,7 @@ def combine(gradients, rows):
 # %% [markdown]
 # ### When a worker fails
 #
-# Parallel programs have an unpleasant way to fail: one worker stops, and the others wait at the barrier forever. So
+# Parallel programs have an unpleasant way of failing: one worker stops, and the others wait at the barrier forever. So
 # something has to watch them. Give the workers a label for which the network has no output:
 
 # %%
@@ -314,16 +314,16 @@ except WorkerError as error:
 # - **Weak scaling**: every worker gets as many rows as one had alone, so the batch grows. Does a step take longer than
 #   before?
 #
-# Let $t_N$ be the time of a step with $N$ workers. The part of $N$ times the speed that you keep is the **scaling
-# efficiency**: $SE_N = t_1 / t_N$ for weak scaling, and $t_1 / (N\, t_N)$ for strong scaling. From here on, $SE_N$ is
-# that of weak scaling.
+# Let $t_N$ be the time of a step with $N$ workers. The **scaling efficiency** is the share that you keep of the ideal,
+# $N$ times the speed: $SE_N = t_1 / t_N$ for weak scaling, and $t_1 / (N\, t_N)$ for strong scaling. From here on,
+# $SE_N$ is that of weak scaling.
 #
-# Timing workers needs care. Other programs can only make a step longer, so you want the least of many measurements. But
-# *one* worker's clock misleads: a worker that begins a step late need not wait, because the other one has already done
-# its part. So we time each step from the moment when the first worker begins it until all workers have their new
-# weights, and take the least. No worker begins the next step before that moment: otherwise two steps would overlap, and
-# the same time would count for both. If both workers share one core, the efficiency measured in this way cannot exceed
-# one half, as it should be.
+# Timing workers needs care. Other programs can only make a step longer, so you want the shortest of many measurements.
+# But *one* worker's clock misleads: a worker that begins a step late need not wait, because the other one has already
+# done its part. So we time each step from the moment when the first worker begins it until all workers have their new
+# weights, and take the shortest time. No worker begins the next step before that moment: otherwise two steps would
+# overlap, and the same time would count for both. If both workers share one core, the efficiency measured in this way
+# cannot exceed one half, which is correct.
 
 # %% [markdown] tags=["predict"]
 # With two workers, will the efficiency be better for small batches or for large ones? Why?
@@ -371,25 +371,25 @@ print(f"two workers, {worker_rows} rows each: {exchange:+.2f} ms for the exchang
 # core.
 
 # %% [markdown] tags=["quiz"]
-# Two workers run at an efficiency of 0.9 and train with twice the batch. How much faster is the training done?
+# Two workers run at an efficiency of 0.9 and train with twice the batch. How many times as fast is the whole training?
 #
 # - [ ] 1.8 times, as the efficiency says.
 #   The *rows* are done 1.8 times as fast. With twice the batch the network may need to see more of them.
 # - [ ] 0.9 times: it takes longer than with one.
-#   Two workers at 0.9 process 1.8 times the rows a second. Whether that is enough depends on the epochs.
+#   Two workers at 0.9 process 1.8 times the rows per second. Whether that is enough depends on the epochs.
 # - [x] You cannot say yet.
-#   The efficiency speaks of rows a second. The training is done when the *network* is good enough, and with the
+#   The efficiency is about rows per second. The training is done when the *network* is good enough, and with the
 #   larger batch that may take more epochs. The next section counts them.
 # - [ ] Twice, since 0.9 is nearly 1.
-#   0.9 is not 1, and even 1 would speak of rows a second only.
+#   0.9 is not 1, and even 1 would be about rows per second only.
 
 # %% [markdown]
 # ## What a larger batch costs
 #
 # Larger batches scale better, so why not use large ones? Count epochs until the network reads a share `target` of the
 # validation digits correctly. One process is enough for that, because workers take the same steps up to rounding. We
-# train with SGD and a momentum of 0.9, and shuffle the digits again in every epoch. (Shallue and others found that SGD
-# with momentum makes use of larger batches than SGD alone.)
+# train with SGD and a momentum of 0.9, and shuffle the digits again in every epoch. (Shallue et al. found that SGD with
+# momentum can make use of larger batches than plain SGD.)
 
 # %%
 MOMENTUM = 0.9
@@ -417,8 +417,8 @@ def train_step(branches, velocities, chosen, rate):
 
 
 # %% [markdown]
-# A trial looks at the validation digits about four times an epoch, or after every step if an epoch has fewer than four.
-# A trial that gives up returns infinity, not the epoch at which it stopped: its true count is unknown.
+# A trial looks at the validation digits about four times an epoch, or after every step if an epoch has fewer than four
+# steps. A trial that gives up returns infinity, not the epoch at which it stopped: its true count is unknown.
 
 
 # %%
@@ -437,15 +437,15 @@ def count_epochs(batch, rate, order, most=most_epochs):
 
 
 # %% [markdown]
-# Which learning rate should you use? That question decides the experiment, so we draw two curves. The first uses one
-# rate for all batches: the best of five for the smallest batch. The second tunes the rate for each batch. It tries four
+# Which learning rate should you use? The answer decides the outcome, so we draw two curves. The first uses one rate for
+# all batches: the best of five for the smallest batch. The second tunes the rate for each batch. It tries four
 # multiples of the rate that was best for the batch before: half, the same, twice and four times. A rate can be lucky on
 # one order of the digits. So judge each rate by the worse of two orders, count epochs on other orders, and take the
 # median.
 
 # %% [markdown] tags=["predict"]
-# Batches grow from a quarter of `worker_rows` to 16 times `worker_rows`. With the best rate for each, do the epochs grow
-# from the first doubling on, or only later?
+# Batches grow from a quarter of `worker_rows` to 16 times `worker_rows` (in fast mode, from half to 4 times). With the
+# best rate for each, does the number of epochs grow from the first doubling on, or only later?
 
 
 # %%
@@ -546,16 +546,17 @@ if full_curve:
 # Only later. In full mode, with the best rate, batches of 64 rows take {{15.epochs_64}} epochs. The curve begins with a
 # stretch that is nearly flat: four times the rows, 256, take {{15.flat}} times the epochs. (We had hoped for less than
 # twice with every seed: **not reached**.) There the rate grows with the batch, and one larger step does the work of
-# several. Goyal and others built a well-known recipe on that.
+# several. Goyal et al. built a well-known recipe on that.
 #
 # But the rate cannot grow forever: beyond some rate, training becomes unstable. From there on, the epochs grow instead.
-# From 64 rows to 2048 they grow by a factor of {{15.growth}}, so 32 times the devices train only {{15.gain_left}} times
-# as fast, even if exchanges were free. Shallue and others found a curve of this shape on every problem that they tried.
+# From 64 rows to 2048 they grow by a factor of {{15.growth}}, so 32 times the devices would train only {{15.gain_left}}
+# times as fast, even if exchanges were free. Shallue et al. found a curve of this shape on every problem that they
+# tried.
 #
 # With one rate for all, 1024 rows take {{15.untuned}} times the epochs of the best rate. (Some trials took longer than
-# we waited. Where the median trial did, the factor is counted up to that time, so the true one is larger.) We had hoped
-# for at least twice with every seed: **not reached**. A study that does not tune the rate measures the rate, not the
-# batch.
+# we waited. Where the median trial did, the factor counts only the epochs up to that point, so the true one is larger.)
+# We had hoped for at least twice with every seed: **not reached**. A study that does not tune the rate measures the
+# rate, not the batch.
 
 # %% [markdown]
 # ## Model parallel: placing branches
@@ -587,8 +588,8 @@ for number, branch in enumerate(network()):
 costs["sum"] = least_time(lambda: cross_entropy_error(error, y[:worker_rows], 1))
 
 # %% [markdown]
-# A message costs time too. To measure it, let worker 0 have every branch, and let worker 1 add up the logits and compute
-# the error. Compared with the step of one worker alone, this adds one message there and one back.
+# A message costs time too. To measure it, let worker 0 have every branch, and let worker 1 add up the logits and
+# compute the error. Compared with the step of one worker alone, this adds one message each way.
 
 # %%
 everything = [0, 1, 2, 3, 4]
@@ -612,8 +613,8 @@ for number in everything:
 
 # %% [markdown] tags=["predict"]
 # Forget the messages for a moment, and let the costs be just the widths: 48, 40, 32, 24 and 16. A natural rule
-# (*greedy*) gives the largest remaining branch to the worker that has less to do so far. When is the slower worker done
-# by that rule, and can you do better?
+# (*greedy*) gives the largest remaining branch to the worker that has less to do so far. Under that rule, when is the
+# slower worker done, and can you do better?
 
 # %%
 from itertools import product
@@ -629,11 +630,11 @@ print(len(splits), "splits; the best one is done after", min(loads), "by", best_
 # workers it takes at most 7/6 of the best time.
 
 # %% [markdown]
-# For five branches you can try all 32 splits, as the cell did. For a real graph with hundreds of tasks you cannot. Then
-# you write an **integer program**: unknowns, some of them restricted to 0 or 1, linear inequalities, and a quantity to
-# minimize. The unknowns answer four questions. Is task $i$ on device $d$? When does it begin? Is an edge cut, so that
-# its message has to travel? Of two tasks on one device, which comes first? `place` writes the inequalities down, and
-# SciPy solves them. (Pal and others place Inception's graph in this way.)
+# For five branches you can try all 32 splits, as the cell did. For a real graph with hundreds of tasks you cannot.
+# Instead you write an **integer program**: unknowns, some of them restricted to 0 or 1, linear inequalities, and a
+# quantity to minimize. The unknowns answer four questions. Is task $i$ on device $d$? When does it begin? Is an edge
+# cut, so that its message has to travel? Of two tasks on one device, which comes first? `place` writes the inequalities
+# down, and SciPy solves them. (Pal et al. place Inception's graph in this way.)
 
 # %%
 from course.topics.placement import place
@@ -656,7 +657,7 @@ bound(
 )
 
 # %% [markdown]
-# A plan is a claim about the world, so you run it. The gradient is still that of one process, to less than
+# A plan is a claim about the world, so you run it. The gradient is still that of one process, to within
 # {{15.model_difference:limit}} entry. Each worker holds only its own branches, so workers split the memory for weights
 # as well. (For networks too large for one device, that is the main reason to split the model.) And the speed? We write
 # $SU^2$ for the speed-up that two model-parallel workers have over one; the 2 is an index, not a power.
@@ -686,9 +687,9 @@ print(f"SU^2: predicted {step_alone / predicted:.2f}, measured {model_speedup:.2
 # of the run. At the end of a step, each worker waits until the other one has its new weights. Even then, one of them
 # may begin the next step late: a worker that waited takes time to wake up.
 #
-# Pal and others report a speed-up of 1.32 for Inception-V3 on two GPUs; their prediction came within 6% of it. How
-# close is yours? The prediction leaves out that both workers compete for the memory of one machine, and that each one
-# fetches all rows. Where other programs run, both numbers are noisy: run this section again and see how far they move.
+# Pal et al. report a speed-up of 1.32 for Inception-V3 on two GPUs; their prediction came within 6% of it. How close is
+# yours? The prediction leaves out that both workers compete for the memory of one machine, and that each one fetches
+# all rows. Where other programs run, both numbers are noisy: run this section again and see how far they move.
 
 # %% [markdown]
 # ### Exercise 15.2: when does a placement end?
@@ -881,23 +882,22 @@ bound(
 )
 
 # %% [markdown]
-# Four processes, and again one gradient, to less than {{15.hybrid_difference:limit}} entry. (We do not time them: four
-# workers need four cores.)
+# There are four processes, and the gradient is again that of one process, to within {{15.hybrid_difference:limit}}
+# entry. (We do not time them: four workers need four cores.)
 #
 # When would this beat four data-parallel workers? Training takes
 #
-# $$C = \text{time a step} \times \text{steps an epoch} \times \text{epochs}.$$
+# $$C = \text{time per step} \times \text{steps per epoch} \times \text{epochs}.$$
 #
-# You have measured the first and the last. $N$ data-parallel workers multiply the time a step by $1/SE_N$, divide the
-# steps an epoch by $N$, and need $E_N$ epochs instead of $E_1$. So they are faster by
+# You have measured the first and the last. $N$ data-parallel workers multiply the time per step by $1/SE_N$, divide the
+# steps per epoch by $N$, and need $E_N$ epochs instead of $E_1$. So they are faster by a factor of
 #
 # $$SU_N = SE_N \cdot N \cdot \frac{E_1}{E_N}.$$
 #
-# Now replace each of the $N$ workers by a group of $M$ devices that works model parallel and is $SU^M$ times as fast as
-# one device. This is the **hybrid**. Its batch is still that of $N$ workers, so it still needs $E_N$ epochs. (We assume
-# that groups exchange gradients as efficiently as single devices do.) So the hybrid is
-# $SU^M \cdot SE_N \cdot N \cdot E_1 / E_N$ times as fast as one device. Its rival is data parallelism on as many
-# devices, $MN$. The hybrid wins when
+# Now replace each of the $N$ workers by a group of $M$ devices that splits the model and is $SU^M$ times as fast as one
+# device. This is the **hybrid**. Its batch is still that of $N$ workers, so it still needs $E_N$ epochs. (We assume
+# that groups exchange gradients as efficiently as single devices do.) So the hybrid is $SU^M \cdot SE_N \cdot N \cdot
+# E_1 / E_N$ times as fast as one device. Its rival is data parallelism on as many devices, $MN$. The hybrid wins when
 #
 # $$SU^M > M \cdot \frac{SE_{MN}}{SE_N} \cdot \frac{E_N}{E_{MN}}.$$
 #
@@ -905,9 +905,9 @@ bound(
 # *still* gains when it goes from $N$ to $MN$ devices.
 
 # %% [markdown] tags=["predict"]
-# Take the 1.32 that Pal and others publish for Inception-V3 on two GPUs: it looks like a waste of the second. Suppose
+# Take the 1.32 that Pal et al. publish for Inception-V3 on two GPUs: it looks like a waste of the second GPU. Suppose
 # that the efficiency is the same at $N$ and at $2N$ devices, and that training takes 12 epochs at $N$. How many epochs
-# must it take at $2N$ for the hybrid to win all the same?
+# must it take at $2N$ for the hybrid to win anyway?
 
 # %%
 from course.topics.parallel_training import least_model_speedup, speedup
@@ -929,8 +929,8 @@ for epochs_at_2n in (12, 15, 18, 19, 23):
 # %% [markdown]
 # ### Exercise 15.3: where does the hybrid begin to win?
 #
-# Given tables of $SE_N$ and $E_N$ for several $N$, find the least number of devices for which the hybrid, in groups
-# of `ways`, is strictly faster than data parallelism *on as many devices*. Judge only numbers of devices that make
+# Given tables of $SE_N$ and $E_N$ for several $N$, find the least number of devices for which the hybrid, in groups of
+# `ways`, is strictly faster than data parallelism *on as many devices*. Consider only numbers of devices that form
 # whole groups, and for which the tables hold both the number of devices and the number of groups. The tables need not
 # hold $N = 1$.
 
@@ -1134,7 +1134,7 @@ def first_win(model_speedup, ways, efficiency, epochs):
 #
 # - **Everyone reads everyone**, as our workers do: each further worker adds the same time.
 # - **Ring all-reduce**, as the libraries NCCL and Horovod do: each worker passes pieces of the sum to its neighbor,
-#   twice around. So each worker sends $2(N-1)/N$ times as many numbers as there are weights.
+#   twice around the ring. So each worker sends $2(N-1)/N$ times as many numbers as there are weights.
 
 # %%
 from itertools import takewhile
@@ -1206,20 +1206,20 @@ for name, panel in panels.items():
         print(f"  {n:2} devices: {medians}; winner: {winner(data, hybrid)}")
 
 # %% [markdown] tags=["answer"]
-# The ring is: its cost stays below twice that between two workers, while reading everyone costs ever more. So with the
-# ring, data parallelism holds out longer, and for some numbers of devices the winner may flip.
+# The ring is: its cost stays below twice the cost between two workers, while the cost of reading everyone keeps
+# growing. So with the ring, data parallelism holds out longer, and for some numbers of devices the winner may flip.
 #
 # Read either panel from the top down. Between *perfect* and *free exchange* lies what is lost in learning, and no faster
 # computer changes that. Between *free exchange* and *data* lies what is lost in talking, on your machine. The hybrid
 # starts from its $SU^2$ and then loses in the same two ways, but only as much as data parallelism with half as many
 # workers. Bands span the orders of the digits. Where the orders disagree, these data name no winner.
 #
-# Data parallelism is good while the epochs are flat and exchanges are cheap. Once the epochs double whenever the batch
-# doubles, it gains nothing from further devices, and any hybrid with an $SU^2$ above 1 wins. That is the paper's point.
-# If your $SU^2$ is below 1, as it may be with a network this small, your hybrid can win only where further devices
-# make data parallelism slower. (Below the line at 1 both are slower than one device, and winning there is worth
-# nothing. The bands leave out that $SU^2$ and $SE_2$ are noisy, too. The panels end before the first batch with which a
-# trial gave up.)
+# Data parallelism is good while the number of epochs stays flat and exchanges are cheap. Once the epochs double
+# whenever the batch doubles, it gains nothing from further devices, and any hybrid with an $SU^2$ above 1 wins. That is
+# the paper's point. If your $SU^2$ is below 1, as it may be with a network this small, your hybrid can win only where
+# further devices make data parallelism slower. (Below the line at 1 both are slower than one device, and winning there
+# is worth nothing. The bands leave out that $SU^2$ and $SE_2$ are noisy, too. The panels end before the first batch
+# with which a trial gave up.)
 
 # %% [markdown] tags=["quiz"]
 # A new link between the devices makes every exchange free: $SE_N = 1$ for all $N$. Can a hybrid with $SU^2 = 1.5$ still
@@ -1253,7 +1253,7 @@ for name, panel in panels.items():
 # after the other, they make an all-reduce. A sharded model also needs sharded checkpoints, which can be loaded onto
 # another number of devices. In PyTorch that is `torch.distributed.checkpoint` (DCP), in JAX it is Orbax.
 #
-# Our workers can show two more of these rows: the optimizer state split, and a pipeline.
+# Our workers can show two more of these rows: a split optimizer state, and a pipeline.
 
 # %% [markdown]
 # ### ZeRO: split the optimizer state
@@ -1275,14 +1275,15 @@ fact("15.zero_same", "split optimizer state: the same weights, bit for bit", zer
 
 # %% [markdown]
 # Each worker holds half of the velocities, and after ten steps the weights are the same *bit for bit*. Adam keeps two
-# numbers for every weight, so with Adam the memory saved is twice as large. Nothing is approximated: each sum is made
-# once instead of twice.
+# numbers for every weight, so Adam doubles the memory saved. Nothing is approximated: each sum is computed once instead
+# of twice.
 
 # %% [markdown]
 # ### A pipeline and its bubble
 #
 # Cut a network *between layers*, and give each worker a stage. The second stage needs what the first one computes, so
-# with the whole batch at once, one of them always waits. The cure is to send the batch through in **microbatches**.
+# if the whole batch goes through at once, one of them always waits. The cure is to send the batch through in
+# **microbatches**.
 
 # %%
 from course.topics.parallel_figures import timetables
@@ -1339,16 +1340,16 @@ bound(
 # %% [markdown] tags=["answer"]
 # At best 1.78 times: one microbatch leaves each stage idle half of the time, eight leave it idle for one ninth. Real
 # workers fall short of that. Each microbatch costs one more exchange, and small matrices compute less efficiently, so
-# more microbatches do not always help. The gradient of four microbatches is that of one process, to less than
-# {{15.pipeline_difference:limit}} entry. A gradient is a sum over rows, and rows may come in any portions, up to
-# rounding.
+# more microbatches do not always help. The gradient of four microbatches is that of one process, to within
+# {{15.pipeline_difference:limit}} entry. A gradient is a sum over rows and, up to rounding, it does not matter how they
+# are grouped.
 
 # %% [markdown]
 # ## In TensorFlow, Keras and JAX
 #
 # `tf.distribute.MirroredStrategy` is data parallelism for the devices of one host. It mirrors the variables on each of
 # them and adds up the gradients. We do not have two GPUs, but TensorFlow will split a CPU into two logical devices.
-# That has to happen before TensorFlow starts, so nothing in this lesson has used it until here.
+# That has to happen before TensorFlow starts, so nothing in this lesson has used TensorFlow until now.
 
 # %%
 import keras
@@ -1397,19 +1398,20 @@ bound(
 )
 
 # %% [markdown]
-# The mirrored network equals the plain one to less than {{15.mirrored_difference:limit}}, for one more line of code.
-# Do *not* time it here: the two devices share one pool of threads, and one device alone could use all of them.
+# The mirrored network equals the plain one to within {{15.mirrored_difference:limit}}, for one more line of code. Do
+# *not* time it here: the two devices share one pool of threads, and one device alone could use all of them.
 #
-# Over several hosts, TensorFlow has `MultiWorkerMirroredStrategy`. With it a training loop of your own works, also with
-# Keras layers, but `fit` of Keras 3 ends in an error
-# ([keras#20585](https://github.com/keras-team/keras/issues/20585)). The course's tests run both over two processes.
+# Over several hosts, TensorFlow has `MultiWorkerMirroredStrategy`. With it, your own training loop works, even with
+# Keras layers, but `fit` in Keras 3 ends in an error ([keras#20585](https://github.com/keras-team/keras/issues/20585)).
+# The course's tests run both over two processes.
 
 # %% [markdown]
 # ### Keras' own way: keras.distribution
 #
-# Keras 3 has an interface of its own: you say which axis of which weight is split over which axis of a mesh of devices,
-# and your program stays as it is. In Keras 3.15 it works on the **JAX** backend. PyTorch is being added
-# ([keras#23418](https://github.com/keras-team/keras/issues/23418)). On TensorFlow, its own source has a warning:
+# Keras 3 has an interface of its own: you specify which axis of which weight is split over which axis of a mesh of
+# devices, and your program stays as it is. In Keras 3.15 it works on the **JAX** backend. PyTorch is being added
+# ([keras#23418](https://github.com/keras-team/keras/issues/23418)). For TensorFlow, Keras itself has a warning in its
+# source:
 
 # %%
 from keras.src.backend.tensorflow import distribution_lib
@@ -1418,7 +1420,7 @@ print(distribution_lib.__doc__.strip())
 
 # %% [markdown]
 # You do not see that warning when you use the interface on TensorFlow: your program trains without complaint, but on
-# *one* of your devices. The course's tests run that too.
+# only *one* of your devices. The course's tests run that too.
 #
 # Here is the program for JAX. It arranges four devices in a 2 x 2 mesh. Rows are split along the axis `batch`, and the
 # columns of the hidden layer's weight matrix along the axis `model`. That is our 2 x 2 grid again, but the cut runs
@@ -1468,7 +1470,7 @@ else:
 # %% [markdown]
 # On several hosts, run the same program once on each, and begin it with
 # `keras.distribution.initialize("host0:12345,host1:12345", num_processes=2, process_id=0)`, where `process_id` is the
-# number of the host. Mind `auto_shard_dataset=False`: without it, `fit` over several hosts refuses arrays and asks for
+# number of the host. Note `auto_shard_dataset=False`: without it, `fit` over several hosts refuses arrays and asks for
 # a `tf.data.Dataset`. With it, each host passes its own rows. The course's tests run the program over two processes,
 # both ways.
 
@@ -1478,26 +1480,27 @@ else:
 # - Two workers on one host share its memory. Between hosts an exchange takes far longer, and the efficiency falls.
 # - The network is tiny. For large ones both computing and gradients grow. Their ratio decides, and more rows in each
 #   worker raise it.
-# - The epochs are medians over a few orders of the same digits. The rate was tuned by doubling only, on the validation
-#   digits that also say when the target is reached.
+# - The epochs are medians over a few orders of the same digits. The rate was tuned only in factors of two, on the
+#   validation digits that also say when the target is reached.
 # - Gains of the hybrid on more than two devices are projections, in the paper and here.
 
 # %% [markdown]
 # ## What you have learned
 #
 # - Data-parallel workers add up gradients, model-parallel workers add up logits or pass activations on, and a grid does
-#   both. All arrive at the gradient of one process, up to rounding. Weight unequal shards by their rows.
+#   both. All arrive at the gradient of one process, up to rounding. Weight unequal shards by their numbers of rows.
 # - Strong scaling keeps the batch, weak scaling keeps the rows of a worker. The exchange does not depend on the rows, so
 #   large batches scale better. Time steps by all workers' clocks.
-# - A larger batch costs few epochs at first, as long as the learning rate can grow with it. Then it costs many. With an
-#   untuned rate you measure the rate, not the batch.
-# - The hybrid wins when $SU^M > M \cdot (SE_{MN}/SE_N) \cdot (E_N/E_{MN})$. It does not have to be efficient, if data
+# - A larger batch costs few extra epochs at first, as long as the learning rate can grow with it. Then it costs many.
+#   With an untuned rate you measure the rate, not the batch.
+# - The hybrid wins when $SU^M > M \cdot (SE_{MN}/SE_N) \cdot (E_N/E_{MN})$. It does not have to be efficient if data
 #   parallelism gains little from more devices.
-# - ZeRO splits the optimizer state and changes no bit. A pipeline waits for a share $(K-1)/(m+K-1)$ of the time.
+# - ZeRO splits the optimizer state without changing a bit. Each stage of a pipeline is idle for a share $(K-1)/(m+K-1)$
+#   of the time.
 #
-# **So what should you do?** If the network fits on one device, use data parallelism until the epochs grow. If its
-# optimizer state does not fit, shard the state. If a layer or the network does not fit, or the batch cannot grow any
-# further, split the model.
+# **So what should you do?** If the network fits on one device, use data parallelism until the number of epochs grows.
+# If its optimizer state does not fit, shard the state. If a layer or the network does not fit, or the batch cannot grow
+# any further, split the model.
 #
 # ## Try next
 #

@@ -3,9 +3,9 @@
 # part: 4 Combine and scale
 # objectives:
 #   - predict the speed of a kernel from its arithmetic intensity and two numbers of your machine, and check it
-#   - say which peak figures of two cards you may compare, and spot a comparison that you may not
+#   - tell which peak figures of two cards you may compare, and spot an unfair comparison
 #   - count the memory of a training run - weights, gradients, optimizer state and activations
-#   - train in mixed precision, and say what loss scaling is for
+#   - train in mixed precision, and explain what loss scaling is for
 #   - compute the time and the cost of a run, and choose between a consumer and a professional card
 # prerequisites:
 #   - "lesson 01 (Gradient descent): the gradient of a matrix product"
@@ -23,8 +23,8 @@
 # ---
 
 # %% [markdown]
-# Which card should you buy or rent? Comparison tables answer with dozens of figures, and the largest number wins. You
-# need only three: how fast a device computes, how fast it reads its memory, and how much memory it has.
+# Which card should you buy or rent? Comparison tables answer with dozens of numbers, and the largest one wins. You need
+# only three: how fast a device computes, how fast it reads its memory, and how much memory it has.
 #
 # With the first two, you will predict the speed of five pieces of arithmetic on your own machine and check the
 # predictions. Then you will read published tables with a more critical eye, and find out whether a card with four times
@@ -104,8 +104,8 @@ two_limits()
 # %% [markdown]
 # ### Exercise 16.1: the intensity of a matrix product
 #
-# Write the intensity of an $(m, k)$ matrix times a $(k, n)$ matrix, where every matrix is moved once, the result as
-# well. Each number of the result is a sum of $k$ products. Count a product and an addition for each of them, as the
+# Write the intensity of an $(m, k)$ matrix times a $(k, n)$ matrix, where every matrix is moved once, including the
+# result. Each number of the result is a sum of $k$ products. Count a product and an addition for each of them, as the
 # table does. `bytes_per_number` is 4 for `float32` and 2 for `float16`.
 
 
@@ -300,8 +300,8 @@ def attainable(rate, bandwidth, intensity):
 
 
 # %% [markdown]
-# Draw this limit over the intensity, with both axes logarithmic, and it looks like a roof. It rises with the bandwidth
-# and becomes flat at the rate.
+# Plot this limit against the intensity, with both axes logarithmic, and it looks like a roof. It rises with the
+# bandwidth and becomes flat at the rate.
 
 # %% tags=["varies"]
 from course.topics.hardware_figures import roofline
@@ -325,7 +325,7 @@ for name, kernel in kernels.items():
 # the two matrix products.**
 #
 # The products are the easier test, because we also used a matrix product to measure the rate. The three kernels on the
-# slope are the harder test, because a single "bandwidth" is a simplification. We measured it by a sum of two arrays.
+# slope are the harder test, because a single "bandwidth" is a simplification. We measured it with a sum of two arrays.
 # Most processors read the array for the result from memory before they overwrite it, and our count leaves this transfer
 # out. `axpy` and `dot` have no such hidden transfer, so their points can lie *above* the roof. A point *below* the roof
 # belongs to a routine that does not reach the limit. Where `axpy` lies above the roof and `dot` does not, the routine
@@ -426,10 +426,10 @@ for m, share in zip(batches, reached / core.rate, strict=True):
 
 # %% [markdown] tags=["answer"]
 # According to the formula, a batch of two takes about as long as a single row. On the course's machine it took **longer
-# still**: {{16.two_rows}} times as long. The reason is probably in OpenBLAS, the library that NumPy brings along on
-# most systems. For a single row, it streams the weights. From two rows on, it uses its routine for matrix products,
-# which first copies blocks of the matrix into an order that suits its inner loop. That pays off when many rows share
-# the copy. The roofline counts only what *must* be moved, so it does not know about the copy. (With another library or
+# still**: {{16.two_rows}} times as long. The reason is probably in OpenBLAS, the library that NumPy ships with on most
+# systems. For a single row, it streams the weights. From two rows on, it uses its routine for matrix products, which
+# first copies blocks of the matrix into an order that suits its inner loop. That pays off when many rows share the
+# copy. The roofline counts only what *must* be moved, so it does not know about the copy. (With another library or
 # processor, your run may look different.)
 
 # %%
@@ -437,7 +437,7 @@ spread("16.two_rows", "time of two rows over that of one", ratio, digits=1, time
 
 # %% [markdown]
 # Take two things from this figure. First, **a roof is a limit, not a promise**: software can stay far below it,
-# especially near the ridge. Second, **the batch buys intensity**, because each weight that is read serves more rows.
+# especially near the ridge. Second, **the batch buys intensity**, because each weight, once read, serves more rows.
 # That is one reason why an epoch of large batches takes less time. (Lesson 05 showed another one, the overhead of a
 # step.)
 
@@ -476,17 +476,18 @@ print(peak_table(cards.drop(index=compared)))  # those three come later
 # is the figure that counts for mixed-precision training. All of these are published peaks. We measured none of them.
 
 # %% [markdown]
-# Compare the ridges in the last column of the table with that of your core. **A card needs far more FLOP per byte to stay busy.** So a layer that keeps a core busy can leave a card
-# idle, which is one reason why a small network often gains nothing from a card. (The comparison exaggerates the
-# difference in two ways. Half-precision numbers are half as large, so they double the intensity of a layer. And all
-# cores of a processor share its memory, so together they have a higher ridge than one.)
+# Compare the ridges in the last column of the table with that of your core. **A card needs far more FLOP per byte to
+# stay busy.** So a layer that keeps a core busy can leave a card idle, which is one reason why a small network often
+# gains nothing from a card. (The comparison exaggerates the difference in two ways. Half-precision numbers are half as
+# large, so they double the intensity of a layer. And all cores of a processor share its memory, so together they have a
+# higher ridge than one core.)
 
 # %% [markdown]
 # ## Claims put to the test
 #
 # Comparisons of an RTX 4090 with an A100 often list 16,384 against 6,912 CUDA cores, and 82.6 against 19.5 TFLOPS
 # (trillion FLOP per second). (One example is the second of the pages linked below; it rounds the 82.6.) All four
-# figures are those of the vendor. Does that make the RTX 4090, the consumer card, four times as fast?
+# figures are the vendor's own. Does that make the RTX 4090, the consumer card, four times as fast?
 
 # %%
 consumer = cards.loc["GeForce RTX 4090"]
@@ -512,9 +513,9 @@ compare("tf32", "fp16", "bandwidth", "memory", "fp64", "nvlink")
 # %% [markdown] tags=["answer"]
 # **At about half the speed**, if both cards reach their peaks. The A100's 19.5 TFLOPS is its rate *outside* the matrix
 # units. Since the generation of the A100, cards have **TF32**, and TensorFlow uses it by default to multiply `float32`
-# matrices. The matrix units do the work, and round the factors to ten bits of mantissa. In TF32, in FP16 and in
-# bandwidth, the 4090 has a little more than half of what the A100 has. So its whole roof, slope and flat part, is
-# lower by nearly the same factor, at *every* intensity.
+# matrices. The matrix units do the work and round the factors to a ten-bit mantissa. In TF32, in FP16 and in bandwidth,
+# the 4090 has a little more than half of what the A100 has. So its whole roof, both slope and flat part, is lower by
+# nearly the same factor, at *every* intensity.
 
 # %%
 print(peak_table(cards.loc[compared]))
@@ -528,22 +529,22 @@ markets = {"consumer": consumer_cards, "professional": professional_cards}
 card_rooflines(markets, title="Six cards in half precision (published peaks)")
 
 # %% [markdown]
-# (Each panel shows the cards of the other one in gray.) On the slope, the bandwidth decides the order of the cards.
-# Under the flat roof, the rate decides it. The two orders differ: the L40S has the second-highest roof of the six and
-# the lowest slope. So "which card is faster?" has no answer until you know the intensity. For the RTX 4090 and the A100
-# the two orders agree.
+# (Each panel shows the cards of the other one in gray.) On the slope, the bandwidth decides the order of the cards. On
+# the flat part, the rate decides it. The two orders differ: the L40S has the second-highest roof of the six and the
+# lowest slope. So "which card is faster?" has no answer until you know the intensity. For the RTX 4090 and the A100 the
+# two orders agree.
 #
 # The factor of four remains only for arithmetic that uses no matrix units and does not wait for memory. Three lines of
-# that comparison are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in networks), and
-# NVLink, a direct link to a second card, which the 4090 lacks.
+# the comparison printed above are about other things: memory, FP64 arithmetic (used in simulations, hardly ever in
+# networks), and NVLink, a direct link to a second card, which the 4090 lacks.
 
 # %% [markdown]
 # ### Three figures for one card
 #
 # Comparisons disagree about what a 4090 does in FP16 or with its matrix units, while most agree on 312 for the A100:
 #
-# - [One page](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, so that the A100
-#   is "nearly 4 times" ahead. (It also warns of such figures.)
+# - [One page](https://www.fitservers.com/blogs/nvidia-a100-vs-rtx-4090-for-ai-workloads/) gives 82.6, which puts the
+#   A100 "nearly 4 times" ahead. (It also warns about such figures.)
 # - [Another](https://deploybase.ai/articles/rtx-4090-vs-a100) gives 165 next to the A100's 312, and calls both figures
 #   TF32.
 # - A [third](https://www.sipoch.com/en/articles/300330019561821) gives 330 for the matrix units, next to 165.2 for
@@ -591,8 +592,8 @@ for claimed in (82.6, 165, 330, 312):
 # deep learning, which means it lacks some features available in the other GPUs". Does a consumer card get worse
 # software?
 #
-# You can ask TensorFlow. A card runs machine code of its own version, called *compute capability*. Code for 8.0 also
-# runs on 8.6 or 8.9, but not the other way around. If a package has no code that fits, the driver can compile its
+# You can ask TensorFlow. A card runs machine code for its own version, called its *compute capability*. Code for 8.0
+# also runs on 8.6 or 8.9, but not the other way around. If a package has no code that fits, the driver can compile its
 # intermediate code (`compute_90` below) for a newer card, which delays the first start. Here is what your TensorFlow
 # was built with, and what it means for each card:
 
@@ -607,16 +608,15 @@ for name, capability in cards["compute_capability"].items():
     print(f"{name:17} {capability:4} {support(capability, built_for)}")
 
 # %% [markdown]
-# **The software follows the generation of a card, not its market.** In the official Linux package, the consumer RTX
-# 4090 and the professional L40S have the same version, 8.9, and run the same code. The A100 has code of its own. For
-# cards of a higher version than 8.9, the driver has to compile, and that includes the professional H100. (A TensorFlow
-# without CUDA, as on a Mac, has no code for any of these cards.)
+# **The software follows the generation of a card, not its market.** The consumer RTX 4090 and the professional L40S
+# have the same version, 8.9, and in the official Linux package they run the same code. The A100 has code of its own.
+# For cards with a version higher than 8.9, the driver has to compile, and that includes the professional H100. (A
+# TensorFlow without CUDA, as on a Mac, has no code for any of these cards.)
 #
 # There are real differences, and you have met two: the 4090 keeps sums in FP32 at half the rate, and it has no NVLink.
-# A third is legal. By its
-# [license](https://www.nvidia.com/en-us/drivers/geforce-license/), NVIDIA's driver for GeForce cards "is not licensed
-# for datacenter deployment". So you may put a consumer card under your desk, but a provider may not rent it out from a
-# data center on those terms.
+# A third is legal. Under its [license](https://www.nvidia.com/en-us/drivers/geforce-license/), NVIDIA's driver for
+# GeForce cards "is not licensed for datacenter deployment". So you may put a consumer card under your desk, but a
+# provider may not rent it out from a data center on those terms.
 
 # %% [markdown]
 # ## What must fit
@@ -829,7 +829,8 @@ bound(
 # the loss by a large number**. By the chain rule, every gradient grows by the same factor. Then divide the gradients by
 # it in float32, before the optimizer uses them. With a factor of 32,768, at most {{16.lost_scaled:limit}} are lost.
 #
-# Keras does this for you, but only if the *model* has the policy. It does not if you give the policy to single layers:
+# Keras does this for you, but only if the *model* has the policy. It does not if you give the policy to individual
+# layers:
 
 # %%
 layers = [keras.layers.Dense(10, dtype="mixed_float16")]
@@ -858,7 +859,7 @@ for _ in range(5):
 
 # %% [markdown]
 # A skipped step leaves the weights as they were. The first step whose gradients are finite changes them, and the factor
-# stays.
+# stays as it is.
 #
 # **bfloat16** (policy `mixed_bfloat16`) avoids the whole problem. It also has 16 bits, but spends as many of them on
 # the exponent as float32 does, so its range is the same and it needs no loss scaling. The price is precision: it has 8
@@ -869,10 +870,10 @@ for _ in range(5):
 #
 # A training step also keeps the outputs of every layer, the *activations*, because the backward pass needs them. They
 # grow with the batch, while the state does not. Take a transformer, the kind of network behind language models (lesson
-# 17 explains its heads). For one of its layers with 16-bit activations, Korthikanti et al. (2022) count
-# $s b h\,(34 + 5 a s / h)$ bytes. Here $b$ is the number of texts, $s$ their length in tokens (pieces of words), $h$
-# the width and $a$ the number of heads. (The scores of the last layer, one for each token of the vocabulary, come on
-# top.) The model of 124 million parameters has 12 layers, a width of 768 and 12 heads. Take texts of 1,024 tokens:
+# 17 explains its heads). For one of its layers with 16-bit activations, Korthikanti et al. (2022) count $s b h\,(34 + 5
+# a s / h)$ bytes. Here $b$ is the number of texts, $s$ their length in tokens (pieces of words), $h$ the width and $a$
+# the number of heads. (The scores of the last layer, one for each token of the vocabulary, are extra.) The model of 124
+# million parameters has 12 layers, a width of 768 and 12 heads. Take texts of 1,024 tokens:
 
 # %%
 for batch in (1, 8, 24):
@@ -886,21 +887,21 @@ for batch in (1, 8, 24):
 # %% [markdown]
 # So **the batch decides** whether the same model fits. This is also the way out: use a smaller batch, and add up the
 # gradients of several batches before each step. Keras optimizers do that with `gradient_accumulation_steps`, which
-# keeps the sum of the gradients and so takes four more bytes per parameter. The paper has another way out: compute the
-# attention a second time for the gradient, and the term $5 a s / h$ disappears. Neither makes the state smaller.
+# keeps the sum of the gradients and so takes four more bytes per parameter. The paper has another way out: recompute
+# the attention in the backward pass, and the term $5 a s / h$ disappears. Neither makes the state smaller.
 
 # %% [markdown]
 # ## Time and cost
 #
-# Training costs about 6 FLOP per parameter and token (or row, in a network of dense layers). The forward pass takes a
-# product and a sum. The backward pass takes twice that, because it has two matrix products where the forward pass has
-# one. So a run takes
+# Training costs about 6 FLOP per parameter and token (or row, in a network of dense layers). Of these, the forward pass
+# takes two, a product and a sum. The backward pass takes twice that, because it has two matrix products where the
+# forward pass has one. So a run takes
 #
 # $$ \text{seconds} = \frac{6 \times \text{parameters} \times \text{tokens}}{\text{rate} \times \text{utilization}}. $$
 #
 # The utilization is the share of the peak that remains after memory, software and waiting have taken theirs. Large
 # published runs range from 0.21 to 0.46 (table 3 of Chowdhery et al., 2022). It is a parameter of this lesson, and so
-# are two prices. Prices change weekly, so enter those of your own offers. (The defaults are invented.) For the number
+# are two prices. Prices change weekly, so enter those that you are offered. (The defaults are invented.) For the number
 # of tokens, we follow the advice of Hoffmann et al. (2022): 20 per parameter.
 
 # %%
@@ -952,8 +953,8 @@ for parameters in (124e6, 350e6, 1.3e9, 3e9, 7e9):
 # fits the consumer card. Up to 5 billion, it fits the professional card. Beyond that it fits neither, and you need
 # several cards. Then the link between the cards matters too. (Lesson 15 measures what that costs.)
 #
-# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. By what factor must
-# an hour on the professional card cost more for that to be true?
+# As long as FLOP are cheaper on the consumer card, memory alone decides where the verdict changes. How many times as
+# much must an hour on the professional card cost for that to be true?
 
 # %%
 even = professional["fp16"] / consumer["fp16"]
@@ -971,16 +972,16 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 # card wins at *every* size that it can hold. If they differ by more, the consumer card wins wherever the model fits.
 # All you need is a price list and one division. Neither the CUDA cores nor the 82.6 TFLOPS plays a part.
 #
-# The calculation leaves some things out: the electric power, the computer around the card, error-correcting memory,
-# licenses, how well your framework uses the card, and the value of your own time.
+# The calculation leaves some things out: electricity, the computer around the card, error-correcting memory, licenses,
+# how well your framework uses the card, and the value of your own time.
 
 # %% [markdown]
 # ## What you have learned
 #
 # - A kernel runs at most at the smaller of two numbers: the rate, and the bandwidth times its intensity. Software may
 #   reach neither.
-# - A matrix product gains intensity with its size, and the batch is one of its sizes. Sums over arrays, such as `axpy`,
-#   gain none.
+# - A matrix product gains intensity with its size, and the batch is one of its dimensions. Sums over arrays, such as
+#   `axpy`, gain none.
 # - You may compare peak figures if they have the same precision, the same density (dense or sparse) and the same
 #   precision of sums. FP32 figures outside the matrix units say little about training.
 # - With Adam, a parameter takes sixteen bytes, in full and in mixed precision. Activations are extra and grow with the
@@ -994,9 +995,9 @@ for ratio in (1.2, 1.8, 2.0, 4.0):
 #
 # - Set `megabytes` to 4, so that the arrays fit the cache of many processors. Where is the ridge now, and which of the
 #   kernels gain?
-# - Compute the intensity of the layer of 4,000 in FP16, and the batch size from which on arithmetic limits an A100.
-#   Compare it with the batch size that your core needed.
+# - Compute the intensity of the 4,000-to-4,000 layer in FP16, and the batch size at which arithmetic begins to limit an
+#   A100. Compare it with the batch size that your core needed.
 # - Count one training step of lesson 05's network (784-128-128-10, batches of 128). Find the intensity of each product
-#   and its time by the roofline. How much of an epoch does that explain?
+#   and its time according to the roofline. How much of an epoch does that explain?
 # - Change `verdict` so that it takes two consumer cards when half of the state fits each. What must they exchange in
 #   every step, and over which link?

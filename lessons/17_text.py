@@ -3,9 +3,9 @@
 # part: 5 Text, depth and choice
 # objectives:
 #   - turn texts into tokens and train a network that answers with a set of labels
-#   - compare a network with a strong linear baseline, with thresholds and intervals that are fair to both
+#   - compare a network with a strong linear baseline, using thresholds and intervals that are fair to both
 #   - detect padding that a layer or a metric takes for words, and mask it
-#   - write self-attention in NumPy, check it against Keras, and say what it cannot see
+#   - write self-attention in NumPy, check it against Keras, and explain what it cannot see
 #   - estimate from a sample checked by hand what missing labels do to precision
 #   - read the error message of shapes that do not match
 # prerequisites:
@@ -16,27 +16,27 @@
 # data: [debian_programs, debian_checked]
 # reading:
 #   - "Kim, *Convolutional neural networks for sentence classification*, EMNLP 2014, arXiv:1408.5882 (the network of this lesson)"
-#   - "Vaswani and others, *Attention is all you need*, 2017, arXiv:1706.03762 (section 3.2: the formula)"
-#   - "Joulin and others, *Bag of tricks for efficient text classification*, 2016, arXiv:1607.01759 (a linear model that is hard to beat)"
+#   - "Vaswani et al., *Attention is all you need*, 2017, arXiv:1706.03762 (section 3.2: the formula)"
+#   - "Joulin et al., *Bag of tricks for efficient text classification*, 2016, arXiv:1607.01759 (a linear model that is hard to beat)"
 #   - "Jain, Wallace, *Attention is not explanation*, NAACL 2019, arXiv:1902.10186"
 #   - "Elkan, Noto, *Learning classifiers from only positive and unlabeled data*, KDD 2008, doi:10.1145/1401890.1401920 (a missing label is not a no)"
 #   - "The Debian project and its package maintainers, descriptions and tags of Debian 12 (the data)"
 # ---
 
 # %% [markdown]
-# What is this program for? Volunteers have read the descriptions of thousands of programs and given each of them tags,
-# such as `game`, `mail` or `command line`. In this lesson a network learns to give the tags. That brings three
+# What is this program for? Volunteers have read the descriptions of thousands of programs and given each program tags,
+# such as `game`, `mail` or `command line`. In this lesson, a network learns to assign the tags. That raises three
 # problems. Texts differ in length, so the short ones have to be filled up. Counting words may be enough, so a network
-# has to show what it adds. And volunteers forget tags, so a tag that is missing may still fit.
+# has to show what it adds. And volunteers forget tags, so a missing tag may still apply.
 #
 # The text quotes results of full mode; your run prints its own beside them. With `fast` the networks see so few texts
 # that they hardly learn, and several comparisons come out the other way.
 
 # %% tags=["parameters"]
-seed: int = 0  # seed of split, first weights and order, 0 to 1000000
+seed: int = 0  # seed of split, initial weights and order, 0 to 1000000
 fast: bool = False  # fewer programs, words and epochs
 texts: int = 4625  # programs, 1000 to 4625, fast 1200
-words: int = 80  # words kept of a text, 40 to 120, fast 40
+words: int = 80  # words kept from each text, 40 to 120, fast 40
 vocabulary: int = 8000  # words that have a number, 1000 to 20000, fast 2000
 epochs: int = 6  # passes over the training texts, 3 to 30, fast 3
 resamples: int = 1000  # draws of the bootstrap, 100 to 5000, fast 200
@@ -96,10 +96,10 @@ for name, value in nothing.items():
 
 # %% [markdown] tags=["answer"]
 # Binary accuracy is {{17.nothing_binary}}, though the network has read nothing, because that share of all labels is 0.
-# `"accuracy"` is {{17.nothing_accuracy}}. Of equal outputs `argmax` takes the first, so this is the share of programs
-# that have the first tag, `command line`. If you sort the columns in another way, you get another number. Neither
-# number says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1. It is 0 for
-# the lazy network.
+# `"accuracy"` is {{17.nothing_accuracy}}. When outputs are equal, `argmax` takes the first, so this is the share of
+# programs that have the first tag, `command line`. If you sort the columns differently, you get a different number.
+# Neither number says anything about reading. So in this lesson we measure **macro F1**, the mean of the tags' F1
+# scores. It is 0 for the lazy network.
 
 # %%
 fact(
@@ -133,8 +133,8 @@ fact(
 # Many programs have siblings, such as `bacula-director-mysql` and `bacula-director-pgsql`, and the descriptions of
 # these two share whole sentences. If one of them is a training text and the other a test text, the test is too easy:
 # the model has seen part of the answer. So we form *families*: programs belong to the same family if their names agree
-# up to the first hyphen. We put each family as a whole into the training, the validation or the test texts. The rule is
-# rough. `aconnectgui` and `alsamixergui` share sentences, but it takes them for strangers.
+# up to the first hyphen. Each whole family goes into the training, the validation or the test texts. The rule is rough.
+# `aconnectgui` and `alsamixergui` share sentences, but the rule treats them as strangers.
 
 # %%
 from course.topics.text import families, split_by_family
@@ -159,22 +159,21 @@ spread(
 # %% [markdown]
 # If you split the programs one by one, {{17.siblings}} of the test texts would have a sibling among the others.
 #
-# Another seed splits the same families in another way, so ranges over seeds show the luck of the split and of the first
+# Another seed splits the same families differently, so ranges over seeds show the luck of the split and of the first
 # weights. The splits overlap, since all of them use the same programs. So the seeds are not independent trials, and a
-# sign test over them says less than its p suggests. (As everywhere in this course, we read a direction from a
-# sign test only where p is below 0.01.) What other programs would have shown is a question for the bootstrap
-# (lesson 09).
+# sign test over them says less than its p suggests. (As everywhere in this course, we read a direction from a sign test
+# only where p is below 0.01.) What other programs would have shown is a question for the bootstrap (lesson 09).
 
 # %% [markdown]
 # ## The baseline first
 #
 # Count how often each word occurs in a text. Words that occur in many texts, such as "the", say little, so scale their
-# counts down. That is **TF-IDF**: term frequency times inverse document frequency. With $n$ training texts, of which
-# $d_j$ hold the word $j$, scikit-learn multiplies the count of word $j$ by
+# counts down. That is **TF-IDF**: term frequency times inverse document frequency. With $n$ training texts, $d_j$ of
+# which contain word $j$, scikit-learn multiplies the count of word $j$ by
 #
 # $$\log \frac{1 + n}{1 + d_j} + 1$$
 #
-# (with the natural logarithm) and then scales each row to the length 1. On these rows we fit a logistic regression for
+# (with the natural logarithm) and then scales each row to length 1. On these rows, we fit a logistic regression for
 # each tag.
 
 # %%
@@ -193,9 +192,9 @@ def linear_model():
 
 
 # %% [markdown]
-# What do the settings do? `min_df=2` leaves out words that occur in one text only. `sublinear_tf` takes
-# $1 + \log(\text{count})$ instead of the count. `class_weight="balanced"` makes the rows with a tag weigh as much,
-# taken together, as the rows without it.
+# What do the settings do? `min_df=2` leaves out words that occur in only one text. `sublinear_tf` takes $1 +
+# \log(\text{count})$ instead of the count. `class_weight="balanced"` makes the rows with a tag weigh as much, taken
+# together, as the rows without it.
 
 # %%
 linear = linear_model().fit(text[train], labels[train])
@@ -224,9 +223,8 @@ linear_macro = linear_f1.mean()
 spread("17.linear", "macro F1 of the linear model", linear_macro)
 
 # %% [markdown]
-# The linear model reaches a macro F1 of {{17.linear}}. It knows neither the order of the
-# words nor that "picture" and "image" are related. Remember that figure. A network that is to take the place of this
-# model has to reach it.
+# The linear model reaches a macro F1 of {{17.linear}}. It knows neither the order of the words nor that "picture" and
+# "image" are related. Remember that score. A network that is to replace this model has to match it.
 
 # %% [markdown]
 # ### Exercise 17.1: TF-IDF
@@ -273,7 +271,7 @@ def check(weigh):
         f"Counts of shape (3, 4) came back in the shape {answer.shape}.",
     )
     mistakes = {
-        "The rows have other lengths than 1. Scale each at the end.": right,
+        "The rows do not have length 1. Scale each at the end.": right,
         (
             "You counted occurrences. A word counts once in each text that holds it:"
             " compare the counts with 0."
@@ -309,7 +307,7 @@ def check(weigh):
     )
 
 
-# %% tags=["wrong"] hint="The rows have other lengths than 1"
+# %% tags=["wrong"] hint="The rows do not have length 1"
 def tf_idf(counts):
     holding = np.sum(counts > 0, axis=0)
     return counts * (np.log((1 + len(counts)) / (1 + holding)) + 1)
@@ -331,10 +329,10 @@ def tf_idf(counts):
 # %% [markdown]
 # ## From words to numbers
 #
-# A network needs numbers. `TextVectorization` turns all letters into lowercase, drops ASCII punctuation, cuts the text
-# at spaces, and numbers the words by rank: the more frequent a word, the lower its number. The pieces are called
+# A network needs numbers. `TextVectorization` makes all letters lowercase, drops ASCII punctuation, splits the text at
+# spaces, and numbers the words by rank: the more frequent a word, the lower its number. The pieces are called
 # **tokens**. Two numbers are reserved: 1 stands for every word outside the vocabulary, and **0 fills short texts up**
-# to the common length, which is called *padding*. Longer texts are cut off. We let the layer count the words of the
+# to the common length; this is called *padding*. Longer texts are cut off. We let the layer count words in the
 # *training* texts only.
 
 # %%
@@ -351,8 +349,8 @@ cut = np.mean(lengths == words)
 spread("17.cut", "texts that fill all places", 100 * cut, unit="%", digits=0)
 
 # %% [markdown]
-# The numbers have no meaning of their own: word 7 is not "more" than word 6. So the first layer is a table with a row
-# for each number, an **embedding**, and the rows are weights that training sets. Then comes a convolution. Each of its
+# The numbers have no meaning of their own: word 7 is not "more" than word 6. So the first layer is an **embedding**, a
+# table with a row for each number. The rows are weights that training adjusts. Then comes a convolution. Each of its
 # filters looks at three neighboring words at a time and answers with a number. Only the greatest of a filter's answers
 # is passed on. The sum of all word vectors is passed on as well.
 
@@ -365,7 +363,7 @@ from_words_to_tags()
 # ### An error message, read together
 #
 # Here is the upper path of the figure in miniature, with one layer left out. (We run it eagerly, so that the message
-# shows plain numbers.) Which layer is missing? Decide before you read on below the message.
+# shows plain numbers.) Which layer is missing? Decide before you read past the message.
 
 # %%
 forgetful = keras.Sequential(
@@ -389,19 +387,19 @@ except ValueError as error:
 #
 # 1. **Which two shapes?** `target` is what you passed as labels, `output` is what the network answered.
 # 2. **Which axes do you know?** Both begin with the 4 texts of the batch and end with the 20 tags.
-# 3. **Which axis is too many?** The one in the middle is the number of words. So the network has answered for *every
-#    word*, and the layer that makes one answer of many is missing: `GlobalMaxPooling1D`.
+# 3. **Which axis is extra?** The one in the middle is the number of words. So the network has answered for *every
+#    word*, and the layer that makes one answer out of many is missing: `GlobalMaxPooling1D`.
 #
-# Where you cannot name an axis, `model.summary()` prints the shape after each layer. Do not mend such an error with
-# `reshape` before you can name all axes: shapes that fit by chance raise no error at all (lesson 06).
+# Where you cannot name an axis, `model.summary()` prints the shape after each layer. Do not fix such an error with
+# `reshape` until you can name all axes: shapes that fit by chance raise no error at all (lesson 06).
 
 # %% [markdown]
 # ## The network
 #
 # Two networks of this lesson, the convolution below and self-attention later, end in the same way. The greatest answer
-# of each filter is passed on. Since many words say a little, so is the sum of all vectors. This sum is divided by the
-# square root of the number of words, so that it does not grow too much with the length of the text. Then come the
-# sigmoids.
+# of each filter is passed on. Since many words each say a little, the sum of all vectors is passed on as well. We
+# divide it by the square root of the number of words, so that it does not grow too much with the length of the text.
+# Then come dropout (lesson 05) and the sigmoids.
 
 # %%
 from keras import layers, ops
@@ -423,7 +421,7 @@ def tagger(token, vectors, found, mask):
 
 # %%
 def convolutional(*, masked):
-    """Return a new convolutional network, always with the same first weights."""
+    """Return a new convolutional network, always with the same initial weights."""
     keras.utils.set_random_seed(seed)
     token = keras.Input((None,), dtype="int32")
     counted = ops.not_equal(token, 0 if masked else -1)
@@ -503,13 +501,13 @@ fact("17.mask_cures", "with mask no change (to 1e-5)", with_mask <= 1e-5)
 
 # %% [markdown] tags=["answer"]
 # Without the mask, padding changes a probability by up to {{17.padding_effect}}, in the twenty shortest validation
-# texts (with every seed, at least by {{17.padding_effect:limit}}). The network takes the zeros for words: the embedding
-# has a row for them, and every filter answers to them. If you pad each batch to its longest text, as is common, the
-# answer to one text depends on *how long the others in its batch are*. Nothing warns you, and the training looks fine.
-# With the mask the difference is gone, up to rounding.
+# texts (and by at least {{17.padding_effect:limit}} with every seed). The network takes the zeros for words: the
+# embedding has a row for them, and every filter responds to them. If you pad each batch to its longest text, as is
+# common, the answer to one text depends on *how long the others in its batch are*. Nothing warns you, and the training
+# looks fine. With the mask the difference is gone, up to rounding.
 #
 # Both paths through the network are open to padding. In the sum, every zero adds its row, and it also counts as a word
-# in the divisor. A maximum changes where a filter answers more to padding than to every word. (The change above
+# in the divisor. A maximum changes where a filter responds more strongly to padding than to any word. (The change above
 # comes from both paths together.)
 
 # %%
@@ -524,16 +522,16 @@ spread("17.mask_gain", "macro F1, with mask minus without", mask_gain)
 # %% [markdown]
 # Does the missing mask cost F1? Here all texts are padded to one length, in training and in the test alike. Macro F1
 # with the mask, minus that without, is {{17.mask_gain}}: {{17.mask_gain:sign}}. So the missing mask costs a little with
-# most seeds, but a single test score does not give it away. It shows when lengths change: in another batch, or in the
-# program that uses your network.
+# most seeds, but a single test score does not reveal that it is missing. That shows when lengths change: in another
+# batch, or in the program that uses your network.
 
 # %% [markdown]
 # ### The masks of Keras
 #
-# Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, layers pass it on, and the
-# loss and those metrics of Keras that are a mean over the outputs, such as accuracy, leave out what is masked.
-# (You will see one metric that does not.) We try that with a network that answers one question for each word: is this
-# word outside the vocabulary? Our network is lazy and says no to every word.
+# Keras has masks of its own. `Embedding(..., mask_zero=True)` attaches one to its output, and layers pass it on. The
+# loss leaves out what is masked, and so do those Keras metrics that are means over the outputs, such as accuracy. (You
+# will see one metric that does not.) We try that with a network that answers one question for each word: is this word
+# outside the vocabulary? Our network is lazy and says no to every word.
 
 # %%
 unknown = (tokens == 1)[..., None].astype("float32")
@@ -575,14 +573,14 @@ print("reported equal:", bool(np.isclose(plain, with_convolution)))
 print("warning:", str(caught[0].message)[:75] if caught else "none")
 
 # %% [markdown] tags=["answer"]
-# No: it reports {{17.marker_plain}} without the convolution, and {{17.marker_convolved}} with it. The mask gets lost at
-# `Conv1D`, which knows no masks, and from there on every zero at the end of a text counts as a word that was judged
-# rightly. Keras gives one warning, which is easily lost among others. The better figure is the wrong one, and if you
-# padded to twice the length, it would be better still.
+# No: it reports {{17.marker_plain}} without the convolution, and {{17.marker_convolved}} with it. The mask is lost at
+# `Conv1D`, which does not support masks. From there on, every zero at the end of a text counts as a word that was
+# judged correctly. Keras gives one warning, which is easily lost among others. The better number is the wrong one, and
+# padding to twice the length would make it better still.
 
 # %% [markdown]
-# The cure is to say yourself which words count. `sample_weight` may have the shape (texts, words). It reaches only
-# those metrics that you list as `weighted_metrics`:
+# The cure is to specify which words count. `sample_weight` may have the shape (texts, words). It reaches only those
+# metrics that you list as `weighted_metrics`:
 
 # %%
 is_word = (tokens[validation] != 0).astype("float32")
@@ -640,9 +638,9 @@ fact(
 )
 
 # %% [markdown]
-# Without weights, every place counts as a yes, those of the padding too, and the precision is too low. AUC does not
-# look for the mask either, and the cure is the same: pass sample weights. (Nor does recall. Here padding cannot change
-# it: recall counts only places whose label is 1, and padding has the label 0.)
+# Without weights, every place counts as a yes, including the padding, and the precision is too low. AUC does not look
+# for the mask either, and the cure is the same: pass sample weights. (Nor does recall. Here padding cannot change it:
+# recall counts only places whose label is 1, and padding has the label 0.)
 
 # %% [markdown] tags=["quiz"]
 # Your texts have at most 120 words. You pad them to 240 instead of 120, and the accuracy per word rises by three
@@ -655,13 +653,14 @@ fact(
 # - [ ] Longer inputs make the network deeper.
 #   Its layers stay the same. A convolution uses the same weights at every place.
 # - [ ] Padding works like dropout.
-#   Dropout hides words of a text at random. Padding adds the same zero to the end of each.
+#   Dropout sets numbers to 0 at random, in training alone. Padding adds zeros to a text, always the same ones.
 
 # %% [markdown]
 # ### Exercise 17.2: accuracy by word
 #
-# Write the share of right answers among the words of a whole batch. `y_true` and `y_predicted` are (texts, words) of 0
-# and 1, and `tokens` is 0 where there is padding. Every word counts alike, whether its text is short or long.
+# Write a function that returns the share of right answers among the words of a whole batch. `y_true` and `y_predicted`
+# are (texts, words) of 0 and 1, and `tokens` is 0 where there is padding. Every word counts equally, whether its text
+# is short or long.
 
 
 # %% tags=["solution"]
@@ -773,8 +772,7 @@ def check(greatest):
     least = np.asarray(greatest(np.full((1, 2, 1), -1e12), np.array([[4, 0]])))
     expect(
         np.allclose(least, -1e12),
-        "An answer of -1e12 lost against padding. Use a number below all others,"
-        " -np.inf.",
+        "An answer of -1e12 lost to padding. Use a number below all others, -np.inf.",
     )
 
 
@@ -788,7 +786,7 @@ def greatest_of_words(found, tokens):
     return (found * (tokens[..., None] != 0)).max(axis=1)
 
 
-# %% tags=["wrong"] hint="lost against padding"
+# %% tags=["wrong"] hint="lost to padding"
 def greatest_of_words(found, tokens):
     return np.where(tokens[..., None] != 0, found, -1e9).max(axis=1)
 
@@ -854,7 +852,7 @@ spread("17.gain_high", "high end by the bootstrap (99%)", high)
 # Before you blame the network, ask what would help it. It has to learn from a few thousand texts what each word means,
 # and most words occur in few of them. So what would more texts do? We cannot get more, but we can see what *fewer* do.
 # The epochs stay the same, so with fewer texts the network takes fewer steps as well. `reinitialize` takes it back to
-# its first weights (lesson 09).
+# its initial weights (lesson 09).
 
 # %%
 from course.training.reinitialize import reinitialize
@@ -905,20 +903,20 @@ bound(
 # %% [markdown]
 # With a quarter of the texts, the convolution's macro F1 minus the linear model's is {{17.gap_quarter}}. With all texts
 # the difference is nearer to 0 with every seed, by {{17.gap_closes}}. So in this range, more texts, and the steps that
-# come with them, help the network more than the linear model. How much of that is the texts and how much the steps, we
-# did not separate. Nor can these data tell how many texts the network would need to draw level.
+# come with them, help the network more than the linear model. We did not separate the effect of the texts from that of
+# the steps. Nor can these data tell how many texts the network would need to catch up.
 #
-# The convolution has another handicap: it reads only the first words of a text, as many as the parameter `words` says,
-# while TF-IDF reads all. {{17.cut}} of the texts fill all their places, so most of these are cut.
+# The convolution has another handicap: it reads only the first words of a text (the parameter `words` sets how many),
+# while TF-IDF reads them all. {{17.cut}} of the texts fill all their places, and those that are longer lose the rest.
 #
 # ### The same rows for a network
 #
-# Does the convolution lose because it is a network, or because of what it is given? To tell, give a network the very
-# rows that the linear model gets, the TF-IDF of the texts. Then it knows from the start which words are rare, it reads
-# each text to the end, and it differs from the linear model by its hidden layer and its training.
+# Does the convolution lose because it is a network, or because of what it is given? To find out, give a network the
+# very rows that the linear model gets, the TF-IDF of the texts. Then it knows from the start which words are rare, it
+# reads each text to the end, and it differs from the linear model in its hidden layer and its training.
 
 # %% [markdown] tags=["predict"]
-# Where will macro F1 of this network lie: near the convolution, near the linear model, or clearly above both?
+# Where will the macro F1 of this network lie: near the convolution, near the linear model, or clearly above both?
 
 # %%
 counted = linear[0].transform(text).toarray().astype("float32")
@@ -951,8 +949,8 @@ spread("17.dense_gain", "macro F1, network on TF-IDF minus linear", dense_gain)
 # It reaches {{17.dense}}. The difference from the linear model is {{17.dense_gain}}: {{17.dense_gain:sign}}. The
 # difference from the convolution is {{17.dense_over_convolution}}: {{17.dense_over_convolution:sign}}. So a network can
 # come close to the linear model here, and with most seeds the larger part of the convolution's lag is not due to its
-# being a network. It reads only the first words of a text, without the weights of TF-IDF, and its layers are of another
-# kind. (Which of these costs how much, we did not separate.)
+# being a network. It reads only the first words of a text, without the weights of TF-IDF, and its layers are of a
+# different kind. (We did not measure how much each of these costs.)
 
 # %% [markdown]
 # ## Self-attention
@@ -1022,7 +1020,7 @@ def attentive():
 attention = fit(compiled(attentive()), train)
 
 # %% [markdown]
-# Do our lines and Keras agree, with the trained weights?
+# Do our lines of code and Keras agree, with the trained weights?
 
 # %%
 some = test[:50]
@@ -1044,7 +1042,7 @@ fact(
 
 # %% [markdown]
 # They do. Who reads whom? Here is the shortest of these texts. Each square is the weight $a_{ts}$ with which the word
-# at the left reads the word below, averaged over the heads. `[UNK]` is any word outside the vocabulary.
+# on the left reads the word at the bottom, averaged over the heads. `[UNK]` is any word outside the vocabulary.
 
 # %%
 from course.topics.text_figures import attention_map
@@ -1060,8 +1058,8 @@ attention_map(
 )
 
 # %% [markdown]
-# Each row of the figure sums to 1, and a dark column is a word that many others read. It is tempting to take such a
-# picture for the network's reasons. Be careful: other weights often lead to the same answer (Jain and Wallace, in
+# Each row of the figure sums to 1, and a dark column is a word that many others read. It is tempting to read such a
+# picture as the network's reasons. Be careful: other weights often lead to the same answer (Jain and Wallace, in
 # Further reading).
 
 # %% [markdown] tags=["predict"]
@@ -1097,9 +1095,9 @@ fact(
 
 # %% [markdown] tags=["answer"]
 # Only those of the convolution change, by up to {{17.order_convolution}}. Look at the formula: it sums over all words,
-# and no sum knows an order. To self-attention a text is a *bag* of words, as it is to the linear model: it counts how
-# often a word occurs, not where. That is why *transformers*, the large networks made of such
-# blocks, also tell each word its place.
+# and a sum has no order. To self-attention, a text is a *bag* of words, as it is to the linear model: what counts is
+# how often a word occurs, not where. That is why *transformers*, the large networks made of such blocks, also tell each
+# word its place.
 
 # %%
 attention_f1 = f1_by_tag(labels[test], decide(*on_held_out(attention)))
@@ -1149,7 +1147,7 @@ everyone = together(by_linear, three)
 # %%
 from sklearn.metrics import average_precision_score
 
-occurs = labels[test].any(axis=0)  # of a tag that no test text has, nothing can be said
+occurs = labels[test].any(axis=0)  # leave out tags that no test text has
 
 
 def average_precision(validation_and_test):
@@ -1193,9 +1191,9 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # together are, with every seed. So the networks and the linear model err, in part, in different places.
 
 # %% [markdown]
-# So when does a network beat the linear model? With this many texts, and with nothing read before, none of our networks
-# beats it by itself. Together with the linear model, the networks rank the texts better than the linear model alone.
-# Macro F1 agrees, but its thresholds add noise, so with a few seeds two models change places:
+# So when does a network beat the linear model? With this many texts and no pretraining, none of our networks beats it
+# alone. Together with the linear model, the networks rank the texts better than the linear model alone. Macro F1
+# agrees, but its thresholds add noise, so with a few seeds two models change places:
 #
 # | | macro F1 on the test texts | sign over the seeds |
 # | --- | --- | --- |
@@ -1210,19 +1208,19 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # | three networks minus linear | {{17.three_gain}} | {{17.three_gain:sign}} |
 # | all together minus linear | {{17.everyone_gain}} | {{17.everyone_gain:sign}} |
 #
-# Self-attention, which sees the whole text at once, is below the convolution, which sees three words: by little, but
-# with nearly every seed. A newer layer is not by itself a better model.
+# Self-attention, which sees the whole text at once, is slightly below the convolution, which sees three words at a
+# time, with nearly every seed. A newer layer is not by itself a better model.
 #
-# When we planned this lesson, we wanted macro F1 of the best network to be at most 0.02 below that of the linear model,
-# with every seed. **Not reached:** with some seeds the network on TF-IDF is further below, and so are the three
+# When we planned this lesson, we wanted the macro F1 of the best network to be at most 0.02 below that of the linear
+# model, with every seed. **Not reached:** with some seeds the network on TF-IDF is further below, and so are the three
 # networks. Both measures say that the network on TF-IDF is worse than the linear model, if only by a little: macro F1
 # with nearly every seed, average precision with every seed.
 #
 # The tuning favors the networks: their rates and epochs were tried on splits of these same programs, while the strength
 # of the linear model's penalty is scikit-learn's default. The input favors the linear model: the convolution and
-# self-attention get the first words only. Networks usually win by what they have read before: they start from weights
-# trained on millions of other texts (compare lesson 14). There are none in this course, so we do not claim what they
-# would reach here.
+# self-attention get the first words only. Networks usually win through what they have read before: they start from
+# weights trained on millions of other texts (compare lesson 14). This course has no such weights, so we make no claim
+# about what they would achieve here.
 
 # %% [markdown]
 # ## A missing tag is not a no
@@ -1230,7 +1228,7 @@ spread("17.everyone_gain", "macro F1, all minus linear", everyone_gain)
 # So far, a tag that nobody gave counted as a no. But volunteers may forget a tag. If a model gives the tag `editing` to
 # a photo organizer, and the volunteers did not, who is right? Precision blames the model.
 #
-# The only way to find out is to look. A *false alarm* is a yes of the model where the labels say no. Of the linear
+# The only way to find out is to look. A *false alarm* is a yes from the model where the labels say no. From the linear
 # model's false alarms (seed 0, test texts, threshold 0.5 in place of the chosen ones) we drew {{17.checked}} at random.
 # One reader, who knew that the model had said yes, read each description and judged whether the tag applies. Here is
 # the whole sample, so that you can judge the judge:
@@ -1257,9 +1255,9 @@ fact("17.apply", "of them apply", apply, equals=20)
 fact("17.unclear", "of them unclear", verdicts["unclear"], equals=12)
 
 # %% [markdown]
-# By this reader, {{17.apply}} of {{17.checked}} "errors" were right, and {{17.unclear}} more could not be decided from
-# the description; we count those as errors. The interval says what the luck of the draw may have done. It does not say
-# what another reader would have found.
+# According to this reader, {{17.apply}} of {{17.checked}} "errors" were right, and {{17.unclear}} more could not be
+# decided from the description; we count those as errors. The interval says what the luck of the draw may have done. It
+# does not say what another reader would have found.
 #
 # Now let $P$ be the share of the model's yeses that agree with the labels, and $s$ the share of its false alarms whose
 # tag applies all the same. Then the precision is $P + (1 - P)\,s$. (Here $P$ is the precision over all tags together,
@@ -1308,12 +1306,13 @@ bound(
 # An expert would object, rightly:
 #
 # - **One reader judged, once, and knew what the model had said.** Such a reader tends to agree. A better design has two
-#   readers who judge apart, says how often they agree, and mixes in tags to which the model said no.
-# - **One split.** The sample is from the test texts of seed 0. With other seeds we carry its share over.
+#   readers who judge independently, reports how often they agree, and mixes in tags to which the model said no.
+# - **One split.** The sample is from the test texts of seed 0. For other seeds, we reuse its share.
 # - **The sample is of one model.** It says nothing about the false alarms of the networks: they may be better or worse.
-# - **Recall is wrong as well.** Tags that apply and that neither the volunteers nor the model gave are in no count.
+# - **Recall is wrong as well.** Tags that apply but that neither the volunteers nor the model gave are not counted
+#   anywhere.
 # - **The training labels have the same gaps.** The model has been taught to say no where yes was right. That has
-#   lowered some of its probabilities, and no correction of the test labels mends it.
+#   lowered some of its probabilities, and no correction of the test labels can undo that.
 
 # %% [markdown] tags=["quiz"]
 # A colleague's network has a precision of 0.65 by these labels, your linear model one of 0.70. Whose is higher, once
@@ -1322,8 +1321,8 @@ bound(
 # - [ ] Yours, since both gain the same.
 #   The gain is $(1 - P)\,s$, and $s$ may differ. Nobody has looked at the network's false alarms.
 # - [ ] The colleague's, since it has more false alarms to gain from.
-#   It has more false alarms, but how many of them apply is not known.
-# - [x] That cannot be told before its false alarms are checked, too.
+#   It has more false alarms, but nobody knows how many of them apply.
+# - [x] You cannot tell until its false alarms are checked, too.
 #   A model that has found what the volunteers forgot has a large $s$. The sample of one model cannot stand for another.
 # - [ ] Neither: missing tags change recall only.
 #   A missing tag turns a right yes into a false alarm, which lowers precision.
@@ -1338,17 +1337,16 @@ bound(
 #   on TF-IDF ranked better than the linear model; the mean of all did.
 # - Layers and metrics that know no mask take padding for words. Test it: the same text, alone and padded, must get the
 #   same answer. Where the mask is lost, pass sample weights.
-# - Self-attention is three projections, a softmax and a mean; ours in NumPy equals that of Keras. It sees no order unless
-#   you add one.
+# - Self-attention is four projections, a softmax and a weighted mean; our NumPy version equals Keras'. It sees no order
+#   unless you add one.
 # - A missing label is not a no. A sample checked by hand says what missing labels do to precision, and an interval says
 #   how much so few checks can tell.
-# - A message about shapes names two shapes. Name each axis: the axis that is too many tells you which layer is missing.
+# - A message about shapes names two shapes. Name each axis: the extra axis tells you which layer is missing.
 #
 # ## Try next
 #
-# - Deal the programs one by one: after the cell that makes `mixed`, add a cell with
-#   `test, validation, train = np.split(mixed, [one_fifth, 2 * one_fifth])`. How much of the linear model's F1 was due to
-#   siblings?
+# - Split the programs one by one: after the cell that makes `mixed`, add a cell with `test, validation, train =
+#   np.split(mixed, [one_fifth, 2 * one_fifth])`. How much of the linear model's F1 was due to siblings?
 # - Use `GlobalAveragePooling1D` instead of `GlobalMaxPooling1D`, without the mask. How large is the effect of padding
 #   now?
 # - Add an embedding of the place to the vectors of `attentive`: `place = ops.cumsum(ops.ones_like(token), axis=1) - 1`

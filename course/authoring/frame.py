@@ -123,7 +123,7 @@ def _time(source: Source) -> str:
     measured = times().get(source.number, {})
     if measured.keys() >= set(modes):  # a lesson may have its costs and not yet its times
         full, fast = (next(limit for limit in LIMITS if measured[mode] < limit) for mode in modes)
-        quick = f" (with `fast = True` {fast})" if fast < full else ""
+        quick = f" ({fast} with `fast = True`)" if fast < full else ""
         text += f"; the code itself runs in less than {full} seconds{quick} on two cores"
     return text + "."
 

@@ -12,7 +12,7 @@ AUDIENCE = """\
 **For whom.** You write Python and want to know what happens when a network trains: what the numbers on the screen mean,
 when to trust them, and what to do when they are wrong.
 
-**What you need.** Python functions and loops, NumPy arrays and products of matrices, and the derivative of a square.
+**What you need.** Python functions and loops, NumPy arrays and matrix products, and the derivative of x squared.
 Lesson 01 also uses eigenvalues. You need not have trained a network before.
 """
 HOW = """\
@@ -22,15 +22,15 @@ HOW = """\
   down first. The answer is folded behind **Then open**.
 - An exercise has a cell with `...` in it and a folded check below. Write your answer, run both cells, and the check
   says whether it is right, or gives you a hint.
-- With `fast = True` in a lesson's first code cell every step is shorter: less data, or fewer passes over it.
-- The solutions of a lesson are one link away, at its end.
+- With `fast = True` in a lesson's first code cell, every step is shorter: less data, or fewer passes over it.
+- A link at the end of each lesson leads to its solutions.
 
 ## If you need help
 
-- What does this word mean? The [glossary](GLOSSARY.md) has each term in one sentence.
+- What does this word mean? The [glossary](GLOSSARY.md) explains each term in one sentence.
 - A cell fails? Choose *Kernel > Restart Kernel and Run up to Selected Cell*: an earlier cell may not have run.
-- Nothing works? Run `.venv/bin/course doctor` in the course's folder. It says what is wrong. Quote its output when you
-  open an issue.
+- Nothing works? Run `.venv/bin/course doctor` in the course's folder. It says what is wrong. Include its output if
+  you open an issue.
 """
 
 

@@ -2,7 +2,7 @@
 
 A search trains hundreds of small networks, and for networks this small `fit` spends nearly all of its time outside
 the arithmetic. Here the arrays have one more axis, that of the networks: one product of matrices takes a step in all
-of them. Each still has its own first weights, rate, width and order of rows, and never feels the others. A network
+of them. Each still has its own initial weights, rate, width and order of rows, and never feels the others. A network
 with fewer units than the widest is filled up with units whose weights are 0; their gradients are 0, so they stay so.
 """
 

@@ -25,8 +25,8 @@ def search_sketch() -> None:
     """Draw nine settings that are halved to one, and the test rows that are opened once."""
     alt = (
         "Nine settings are trained for one epoch each. The three that validation likes best are trained on until they"
-        " have had three epochs, and the best of those until it has had nine. Only then an arrow leads to the test"
-        " rows, which are opened once. No arrow leads back from there."
+        " have had three epochs, and the best of those until it has had nine. Only then does an arrow lead to the"
+        " test rows, which are opened once. No arrow leads back from there."
     )
     with sketch("A search spends its epochs where they pay", alt, size=(7.4, 2.6)) as axes:
         for column, (left, epochs) in enumerate(RUNGS):

@@ -44,8 +44,8 @@ def factor_by_layer() -> None:
 def four_layers() -> None:
     """Draw a plain, a residual, a batch-normalized and a layer-normalized layer side by side."""
     alt = (
-        "Four columns, to be read from below. Plain: an input x, weighted sums, ReLU. Residual: the same, and an arrow "
-        "that leads from the input past the layer to a plus sign above it. Batch normalization and layer "
+        "Four columns, to be read from the bottom up. Plain: an input x, weighted sums, ReLU. Residual: the same, "
+        "and an arrow that leads from the input past the layer to a plus sign above it. Batch normalization and layer "
         "normalization: between the sums and ReLU stands a box that normalizes, over the rows of the batch in one and "
         "over the units of the row in the other."
     )

@@ -39,7 +39,7 @@ def _training(axes: Axes, start: float, end: float, height: float) -> None:
 def milliseconds(times: Mapping[str, float], *, title: str) -> None:
     """Draw named times in milliseconds as bars, each with its value."""
     with drawing(title, size=(7.0, 1.2 + 0.34 * len(times))) as (figure, alt_text):
-        axes = add_axes(figure, title, "least time (milliseconds)", "")
+        axes = add_axes(figure, title, "shortest time (milliseconds)", "")
         names = list(times)[::-1]
         values = [times[name] for name in names]
         drawn = axes.barh(names, values, color=COLORS[0], height=0.6)

@@ -14,9 +14,10 @@ def from_words_to_tags() -> None:
     """Draw the way of a text through the convolutional network, its padding in grey."""
     alt = (
         "A text of three words, view, PDF, files, is padded with two zeros. Each word becomes a vector; the zeros "
-        "become one as well, drawn in grey. A window of three words slides along the vectors, and 128 filters answer "
-        "at every place. Of each filter only the greatest answer goes on. It enters twenty sigmoids, one a tag, and so "
-        "does the sum of all five vectors, those of the padding too. Two of the sigmoids say yes: viewing and text."
+        "become vectors as well, drawn in gray. A window of three words slides along the vectors, and 128 filters "
+        "answer at every place. Only the greatest answer of each filter goes on. It enters twenty sigmoids, one for "
+        "each tag, and so does the sum of all five vectors, including those of the padding. Two "
+        "of the sigmoids say yes: viewing and text."
     )
     with sketch("From words to tags", alt, size=(8.4, 3.1)) as axes:
         words = ["view", "PDF", "files", "0", "0"]
