@@ -237,7 +237,7 @@ def _behavior(pairs: list[tuple[Any, Any]]) -> str:
         return NOTHING
     for kind, wanted in kinds:
         if kind != wanted and wanted != "a set":
-            return f"It returns {kind}, and {wanted} is wanted."
+            return f"It returns {kind}, but {wanted} is expected."
     said = {pair for pair in pairs if not alike(*pair)} if _texts(pairs) else set()
     if len(said) == 1:
         [(told, right)] = said
@@ -269,7 +269,7 @@ def _factor(found: np.ndarray, expected: np.ndarray) -> str:
     ratio = found[used] / expected[used]
     shift = found[used] - expected[used]
     if np.allclose(ratio, -1) and holds(-expected):
-        return "The sign is turned: it always returns minus what is right."
+        return "The sign is flipped: it always returns minus what is right."
     if np.allclose(ratio, ratio[0], rtol=1e-4) and holds(ratio[0] * expected):
         return f"It always returns {ratio[0]:.4g} times what is right."
     if np.allclose(shift, shift[0], rtol=1e-4) and holds(expected + shift[0]):
@@ -282,7 +282,7 @@ def _side(found: np.ndarray, expected: np.ndarray) -> str:
     low = np.nanmin(expected)
     high = np.nanmax(expected)
     if low >= 0 and high <= 1 and (found.min() < -1e-5 or found.max() > 1 + 1e-5):
-        return f"It returns {found.min() if found.min() < 0 else found.max():.4g}, where all is right from 0 to 1."
+        return f"It returns {found.min() if found.min() < 0 else found.max():.4g}, where right values are in [0, 1]."
     wrong = ~np.isclose(found, expected, atol=1e-5, equal_nan=True)
     if (found[wrong] > expected[wrong]).all():
         return "Where it is wrong, it is always too large."
@@ -309,7 +309,7 @@ def _kind(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return "a text"
+        return "a string"
     if isinstance(value, Mapping):
         return f"a dictionary of {len(value)}"
     if isinstance(value, Set):

@@ -244,7 +244,7 @@ def _unrun(name: str, notebook: Mapping[str, Any]) -> Verdict | None:
     """Return the verdict where a cell of the answers has not run, or has stopped with an error."""
     for answer in _text(name).answers:
         if error := cells.stopped(answer):
-            again = "Mend that cell, run it, then run this one again."
+            again = "Fix that cell, run it, then run this one again."
             return Verdict("broken", (f"The cell of `{answer}` did not run: {error}. {again}",))
         if answer not in notebook:
             missing = f"The cell of `{answer}` has not run yet. Run it, then run this one again."

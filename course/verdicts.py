@@ -85,7 +85,7 @@ def _show(name: str, tried: _Try) -> str:
     verdict = tried.verdict
     hints = (*verdict.hints, _place(name)) if verdict.outcome == "wrong" else verdict.hints
     message = " ".join(hints[: tried.shown])
-    more = f'For one more hint run hint("{name}").' if tried.shown < len(hints) else ""
+    more = f'For one more hint, run hint("{name}").' if tried.shown < len(hints) else ""
     record = {
         "name": name,
         "outcome": verdict.outcome,
@@ -99,6 +99,6 @@ def _show(name: str, tried: _Try) -> str:
 def _place(name: str) -> str:
     """Where the solution stands."""
     try:
-        return f"A solution stands in solutions/{find(name[:2]).name}.ipynb, under Exercise {name}."
+        return f"A solution is in solutions/{find(name[:2]).name}.ipynb, under Exercise {name}."
     except LessonError:
-        return "A solution stands in the lesson's solutions edition."
+        return "A solution is in the lesson's solutions edition."

@@ -38,7 +38,7 @@ def test_a_check_judges_no_answer_whose_cell_did_not_run(executed):
     records = list(exercises_in(executed))
     outcomes = ["not attempted", "right", "broken", "wrong", "wrong", "broken"]
     assert [record["outcome"] for record in records] == outcomes
-    again = "Mend that cell, run it, then run this one again."
+    again = "Fix that cell, run it, then run this one again."
     assert (
         records[2]["message"]
         == f"The cell of `mean_step` did not run: SyntaxError: expected ':', line 1. {again}"

@@ -26,7 +26,7 @@ def behavior(answer, reference=np.cumsum):
         (lambda x: (each for each in np.cumsum(x)), None),
         (lambda x: tf.cumsum(x), None),
         (lambda x: np.cumsum(x).astype("float32"), None),
-        (lambda x: -np.cumsum(x), "The sign is turned: it always returns minus what is right."),
+        (lambda x: -np.cumsum(x), "The sign is flipped: it always returns minus what is right."),
         (lambda x: 3 * np.cumsum(x), "It always returns 3 times what is right."),
         (lambda x: np.cumsum(x) + 0.5, "It is always 0.5 too large."),
         (lambda x: np.cumsum(x)[::-1], "The order is reversed."),
@@ -36,7 +36,7 @@ def behavior(answer, reference=np.cumsum):
         (lambda x: x * 0 + 2, "It returns 2 whatever the input."),
         (
             lambda x: {"sum": 3},
-            "It returns a dictionary of 1, and an array of shape (5,) is wanted.",
+            "It returns a dictionary of 1, but an array of shape (5,) is expected.",
         ),
     ],
 )
@@ -49,7 +49,11 @@ def test_what_all_answers_have_in_common_is_said_in_words(answer, words):
     [
         (lambda x: abs(np.mean(x)), np.mean, "Where it is wrong, it is always too large."),
         (lambda x: -abs(np.mean(x)), np.mean, "Where it is wrong, it is always too small."),
-        (lambda x: 1 + x.max() ** 2, lambda x: 1 / (1 + x.max() ** 2), "all is right from 0 to 1."),
+        (
+            lambda x: 1 + x.max() ** 2,
+            lambda x: 1 / (1 + x.max() ** 2),
+            "right values are in [0, 1].",
+        ),
         (
             lambda x: "up",
             lambda x: "up" if x[0] > 0 else "down",
@@ -202,7 +206,7 @@ def test_what_is_not_the_same_kind_is_not_alike(found, expected, same):
     ("value", "kind"),
     [
         (None, "nothing"),
-        ("text", "a text"),
+        ("text", "a string"),
         ({"a": 1}, "a dictionary of 1"),
         ({1, 2}, "a set"),
         ([[1, 2], [3]], "a list of 2"),
@@ -249,19 +253,19 @@ def test_a_value_is_shown_short(value, text):
         (
             lambda x: np.clip(x, 0, 1) - (x > 1) * 3,
             lambda x: np.clip(x, 0, 1),
-            "It returns -2, where all is right from 0 to 1.",
+            "It returns -2, where right values are in [0, 1].",
         ),
         (
             lambda x: np.clip(x, 0, 1) + (x > 1) * 3,
             lambda x: np.clip(x, 0, 1),
-            "It returns 4, where all is right from 0 to 1.",
+            "It returns 4, where right values are in [0, 1].",
         ),
         (
             lambda x: np.array([x.min(), x.max()]),
             lambda x: np.array([x.max(), x.min()]),
             "The order is reversed.",
         ),
-        (lambda x: "a text", lambda x: x.sum(), "It returns a text, and one number is wanted."),
+        (lambda x: "a text", lambda x: x.sum(), "It returns a string, but one number is expected."),
         (lambda x: -3 * x, lambda x: x, "It always returns -3 times what is right."),
         (lambda x: x * (x > 0), lambda x: abs(x), "Where it is wrong, it is always too small."),
         (
@@ -288,7 +292,7 @@ def test_a_value_is_shown_short(value, text):
         (
             lambda x: np.mean,
             lambda x: x,
-            "It returns a function, and an array of shape (5,) is wanted.",
+            "It returns a function, but an array of shape (5,) is expected.",
         ),
         (lambda x: {1}, lambda x: {2}, None),
         (lambda x: [3], lambda x: {len(x)}, None),

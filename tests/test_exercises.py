@@ -171,7 +171,7 @@ def test_hints_come_one_at_a_time_with_each_new_wrong_try_and_the_solutions_plac
     assert "solutions/01_gradient_descent.ipynb" not in run(again)  # the same try
     last = run(lambda x: x + 1)
     assert (
-        "It is no double. Twice three is six. A solution stands in solutions/01_gradient_descent.ipynb"
+        "It is no double. Twice three is six. A solution is in solutions/01_gradient_descent.ipynb"
         in last
     )
     assert "hint(" not in last
@@ -207,7 +207,7 @@ def test_an_answer_run_again_as_it_was_gets_no_nearer_hint(capsys):
         space = {}
         exec(text, space)
         judge(space["answer"])
-        return "A solution stands" in capsys.readouterr().out
+        return "A solution is" in capsys.readouterr().out
 
     square = "def answer(x, power=2):\n    return x**power"
     assert [answered(square), answered(square)] == [False, False]
@@ -263,7 +263,7 @@ def test_the_solution_of_a_lesson_that_is_not_the_courses_stands_in_its_edition(
     judge(lambda x: x**2)
     hint("98.1")
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.endswith("A solution stands in the lesson's solutions edition.")
+    assert last.endswith("A solution is in the lesson's solutions edition.")
 
 
 def test_a_hint_is_no_help_for_an_answer_that_is_right(capsys):
@@ -277,7 +277,7 @@ def test_a_cell_that_stopped_is_named_before_the_old_answer_is_judged(monkeypatc
     check("01.1")
     assert capsys.readouterr().out == (
         "Exercise 01.1: broken. The cell of `mean_step` did not run: SyntaxError: invalid syntax, line 2."
-        " Mend that cell, run it, then run this one again.\n"
+        " Fix that cell, run it, then run this one again.\n"
     )
 
 
@@ -290,7 +290,7 @@ def test_a_check_judges_the_names_of_the_running_notebook(monkeypatch, capsys):
     check("01.1")
     assert capsys.readouterr().out.splitlines() == [
         "Exercise 01.1: right.",
-        'Exercise 01.1: wrong. This step goes uphill. For one more hint run hint("01.1").',
+        'Exercise 01.1: wrong. This step goes uphill. For one more hint, run hint("01.1").',
     ]
 
 
@@ -396,9 +396,9 @@ def test_hints_begin_anew_for_the_same_answer_and_go_on_for_another(capsys):
     answer = lambda x: x**2  # noqa: E731
     for _ in range(2):
         judge(answer)
-        assert "A solution stands" not in capsys.readouterr().out
+        assert "A solution is" not in capsys.readouterr().out
     judge(lambda x: x**2)
-    assert "A solution stands" in capsys.readouterr().out
+    assert "A solution is" in capsys.readouterr().out
     judge(double)
     judge(answer)
-    assert "A solution stands" not in capsys.readouterr().out
+    assert "A solution is" not in capsys.readouterr().out

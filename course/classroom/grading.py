@@ -284,7 +284,7 @@ def _report(task: Task, submission: Submission, serving: Serving) -> Points:
     name = _report_name(task)
     path = _own_key(task.order, task.student, task.lesson)
     if not path.is_file():
-        return Points(name, 0.0, 1.0, "no key", "", "There is none: course assign makes it.")
+        return Points(name, 0.0, 1.0, "no key", "", "There is no key: course assign makes it.")
     sandbox = serving.sandbox(key.OUTSIDE)
     verdict, found = key.value(sandbox, name, submission.report, "reported")
 
@@ -300,7 +300,7 @@ def _report(task: Task, submission: Submission, serving: Serving) -> Points:
     try:
         expected = json.loads(path.read_text("utf-8"))
     except ValueError:
-        return points("no key", "It is damaged: delete it, and course assign makes it anew.")
+        return points("no key", "The key is damaged: delete it, and course assign makes it again.")
     right = [each for each, value in expected.items() if _agrees(found.get(each), *value)]
     wrong = [each for each in expected if each not in right]
     if wrong:

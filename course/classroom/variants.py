@@ -32,7 +32,7 @@ TAG = "report"
 REPORT = "{}.run"  # the name of that question, by its lesson's number
 TEXT = """## Your own run
 
-Your copy of this lesson has parameters of its own{parameters}. Run it from top to bottom, in {mode} mode, then write
+Your copy of this lesson has its own parameters{parameters}. Run it from top to bottom, in {mode} mode, then write
 down what it printed for each of these results, with the digits that it printed."""
 
 
@@ -119,7 +119,7 @@ def assignment(
     new = Assignment(student, lesson, variant(course, student, lesson, full=full), out)
     if replace:
         return new
-    everybody = "--replace makes those of the whole roster anew"
+    everybody = "--replace makes those of the whole roster again"
     if not new.kept.exists():
         if new.differs() or (new.key.exists() and not new.notebook.exists()):
             reason = f"was made by an earlier version, or for another text; {everybody}"
@@ -230,7 +230,7 @@ def key_text(record: Record, asked: dict[str, str]) -> str:
     Raises FolderError where they no longer give one.
     """
     if lost := [name for name in asked if name not in record.claims]:
-        reason = f"the lesson no longer gives {', '.join(lost)}, for which notebooks ask"
+        reason = f"the lesson no longer gives {', '.join(lost)}, which notebooks ask for"
         raise FolderError(f"{record.lesson}: {reason}; --replace makes notebooks and keys anew")
     found = {name: record.claims[name] for name in asked}
     key = {name: [claim.value, 10.0**-claim.digits] for name, claim in found.items()}

@@ -26,25 +26,25 @@ def assign(
     ],
     roster: Roster,
     out: Annotated[
-        Path, typer.Option(help="Folder for the notebooks, and apart from them the keys.")
+        Path, typer.Option(help="Folder for the notebooks and, apart from them, the keys.")
     ],
     course: Annotated[
-        str, typer.Option(help="Name of your course and term; another one gives other variants.")
+        str, typer.Option(help="Name of your course and term; another name gives other variants.")
     ] = "course",
     full: Annotated[
         bool, typer.Option("--full", help="Have students run in full mode, not fast.")
     ] = False,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace notebooks that are there, and their keys.")
+        bool, typer.Option("--replace", help="Replace existing notebooks and their keys.")
     ] = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Make for each student a notebook with parameters of their own, and the key to what only their run answers.
+    """Make a notebook with its own parameters for each student, and the key to what only that student's run answers.
 
     Hand out DIR/notebooks/STUDENT. Keep DIR/keys, made by running the solutions with each student's parameters.
-    The same command goes on where it stopped and makes what a longer roster lacks; it leaves the notebooks that are
-    there, and their keys.
+    The same command resumes where it stopped and makes what is missing for a longer roster; existing notebooks and
+    their keys stay as they are.
     """
     from course.catalog import choose
     from course.classroom import roster as rosters
@@ -100,16 +100,16 @@ def grade(
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option(help="DIR/keys of course assign: grades what students report, too."),
+        typer.Option(help="DIR/keys of course assign: also grades what students report."),
     ] = None,
     due: Due = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of the inputs answers are tried on; by default new ones."),
+        typer.Option(min=0, help="Seed of the inputs answers are tried on; by default a new one."),
     ] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Submissions at a time; by default one a core."),
+        typer.Option("--jobs", "-j", min=1, help="Submissions at a time; by default one per core."),
     ] = None,
     scheduler: Scheduler = None,
     unsafe: Annotated[
@@ -118,7 +118,7 @@ def grade(
 ) -> None:
     """Grade submissions in a sandbox: gradebook.csv, the same for Canvas and Moodle, and a page for each student.
 
-    Started again with the same --out it goes on where it stopped. The workers of a --scheduler need bubblewrap, too.
+    Started again with the same --out, it resumes where it stopped. The workers of a --scheduler need bubblewrap, too.
     """
     from course.catalog import all_lessons, choose
     from course.classroom import gradebook, grading
@@ -185,9 +185,9 @@ def release(
         bool, typer.Option("--replace", help="Replace assignments that you have changed.")
     ] = False,
 ) -> None:
-    """Write lessons as assignments of nbgrader: source/ and nbgrader_config.py, ready for generate_assignment.
+    """Write lessons as nbgrader assignments: source/ and nbgrader_config.py, ready for generate_assignment.
 
-    An nbgrader_config.py that is there is kept, and so is its course id.
+    An existing nbgrader_config.py is kept, and so is its course id.
     """
     from course.catalog import choose
     from course.classroom import nbgrader
@@ -208,7 +208,7 @@ def syllabus(
         Path | None, typer.Option(help="Write the term to this calendar file, too; needs --start.")
     ] = None,
 ) -> None:
-    """Print a term on one page: which lessons in which week, what they teach, need, and take."""
+    """Print a term on one page: the lessons of each week, what they teach and need, and how long they take."""
     from course.catalog import choose
     from course.classroom import syllabus
     from course.files import write_whole

@@ -51,7 +51,7 @@ def examine() -> bool:
             line = f"FAIL  {name}: {error}"
             wrong += 1
         print(line, flush=True)
-    print("Please quote all of these lines in a bug report." if wrong else "All well.")
+    print("Please quote all of these lines in a bug report." if wrong else "All is well.")
     return not wrong
 
 
@@ -100,7 +100,7 @@ def _data() -> str:
     files = data.sums()
     for file in files:
         data.verified(file)
-    return f"{len(files)} files, sums right"
+    return f"{len(files)} files, checksums right"
 
 
 def _training() -> str:

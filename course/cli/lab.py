@@ -36,7 +36,7 @@ def write_pages(mine: Path) -> list[str]:
 def _write_page(path: Path, text: str) -> Iterator[str]:
     if path.exists() and not _is_made(path.read_bytes()):
         kept = set_aside(path, (f"{path.stem}.kept-{number}.md" for number in count(1)))
-        yield f"{path.name}: is made anew each time; the one that may hold words of yours is kept in {kept.name}"
+        yield f"{path.name}: is made again each time; the one that you may have written in is kept as {kept.name}"
     write_whole(path, f"{text}<!-- made by the course, {_digest(text.encode())} -->\n")
 
 

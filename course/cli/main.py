@@ -46,7 +46,7 @@ def _version(asked: bool) -> None:
 @app.callback()
 def course(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Learn, run and build the course on training neural networks."""
@@ -90,8 +90,8 @@ def run(
 ) -> None:
     """Run lessons, each with a value or a grid of parameters, and report.
 
-    Started again with the same --out it goes on where it stopped. Exit status: 1 when a run does not pass, 2 when what
-    was asked for is refused.
+    Started again with the same --out, it resumes where it stopped. Exit status: 1 if a run does not pass, 2 if the
+    request is refused.
     """
     from course.catalog import choose
     from course.cli import terminal
@@ -122,20 +122,20 @@ def run(
     )
 
 
-app.command("sweep", help="The same as run, by the name that a grid once had.")(run)
+app.command("sweep", help="The same as run, under its former name for grids.")(run)
 
 
 @app.command()
 def build(
     lessons: LessonNames = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what no longer equals its source.")
+        bool, typer.Option("--check", help="Only list what no longer matches its source.")
     ] = False,
     execute: Annotated[
-        bool, typer.Option("--execute", help="Run a lesson even where its prose alone changed.")
+        bool, typer.Option("--execute", help="Run a lesson even if only its prose changed.")
     ] = False,
 ) -> None:
-    """Make the notebooks of lessons, executed, and the files made from others; with --check execute nothing."""
+    """Build the executed notebooks of lessons and the other generated files; with --check, execute nothing."""
     from course.authoring import build, generated
     from course.catalog import choose
 
@@ -167,7 +167,7 @@ def book(
 def preview(
     lessons: LessonNames = None,
     against: Annotated[
-        str, typer.Option(metavar="COMMIT", help="What stands before, as git names it.")
+        str, typer.Option(metavar="COMMIT", help="The version before, as git names it.")
     ] = "HEAD",
     out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("preview"),
 ) -> None:
@@ -191,11 +191,11 @@ def measure(
     seeds: Annotated[int | None, typer.Option(min=3, help="By default 30.")] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one a core."),
+        typer.Option("--jobs", "-j", min=1, help="Notebooks at a time; by default one per core."),
     ] = None,
     mode: Annotated[
         Literal["both", "full", "fast"],
-        typer.Option(help="Whose results: those of the other mode stay."),
+        typer.Option(help="Which mode to measure; results of the other mode stay."),
     ] = "both",
     times: Annotated[
         bool,
@@ -204,7 +204,7 @@ def measure(
 ) -> None:
     """Run a lesson over seeds from 0 up in both modes, and store what it claims and what it costs.
 
-    Stopped and started again it goes on where it stopped, in runs/measure-NN, which goes when all is stored.
+    Stopped and started again, it resumes from runs/measure-NN, which is removed when all is stored.
     """
     from course.authoring import measure
     from course.authoring.pace import loop_seconds
@@ -259,7 +259,7 @@ def lab(folder: Mine = None) -> None:
 
 @app.command()
 def copy(folder: Mine = None) -> None:
-    """Copy the notebooks for another editor than JupyterLab; the same command brings your copy up to date."""
+    """Copy the notebooks for an editor other than JupyterLab; the same command brings your copy up to date."""
     from course.cli import lab
     from course.learner import copies
 
@@ -278,14 +278,14 @@ def practice(
     ] = None,
     folder: MineOption = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Judge what is saved, and end; exit status 1: not right.")
+        bool, typer.Option("--once", help="Judge what is saved, and end; exit status 1 if wrong.")
     ] = False,
-    hint: Annotated[bool, typer.Option("--hint", help="Show one hint more, and end.")] = False,
+    hint: Annotated[bool, typer.Option("--hint", help="Show one more hint, and end.")] = False,
     reset: Annotated[
         bool, typer.Option("--reset", help="Put the stub back, and end; your file is kept.")
     ] = False,
 ) -> None:
-    """Name the next open exercise and judge your answer at every save, with hint after hint."""
+    """Name the next open exercise and judge your answer each time you save, with hints one at a time."""
     from course.cli import practice
 
     given = {"--once": once, "--hint": hint, "--reset": reset}
@@ -303,7 +303,7 @@ def progress(
     option: MineOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how many exercises of each lesson are right, and which is next."""
+    """Show how many exercises of each lesson are right, and which is next."""
     from course.cli import progress as shown
     from course.learner import progress
 
@@ -324,10 +324,10 @@ def certificate(
 ) -> None:
     """Judge your answers again and write a certificate of those that are right; or verify one, offline.
 
-    It proves that answers are right where the notebooks are at hand (--folder), not who wrote them or when. It guards
+    If the notebooks are at hand (--folder), it proves that answers are right, not who wrote them or when. It guards
     against an honest mistake, not against an answer that changes what judges it. The answers run with your rights:
-    verify only notebooks that you would run. Exit status: 1 unless all is proved, or where nothing is right, 2 when
-    what was asked for is refused.
+    verify only notebooks that you would run. Exit status: 1 unless all is proved, or if nothing is right; 2 if
+    the request is refused.
     """
     from course.cli import progress
     from course.files import write_whole
@@ -364,7 +364,7 @@ app.command()(classroom.syllabus)
 
 @app.command()
 def doctor() -> None:
-    """Say whether this installation can run the course; quote the lines in a bug report."""
+    """Check whether this installation can run the course; include its output in a bug report."""
     from course.cli import doctor
 
     if not doctor.examine():

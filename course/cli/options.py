@@ -48,7 +48,7 @@ Fast = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", min=1, help="Notebooks at a time; by default one more than cores."
+        "--jobs", "-j", min=1, help="Notebooks at a time; by default one more than the cores."
     ),
 ]
 Out = Annotated[
@@ -56,14 +56,14 @@ Out = Annotated[
 ]
 Edition = Annotated[
     Literal["solutions", "learner"],
-    typer.Option(help="With the solutions, or as learners open it."),
+    typer.Option(help="With the solutions, or as learners open them."),
 ]
 Timeout = Annotated[float, typer.Option(min=1, max=10**6, help="Seconds that each run may take.")]
 Mine = Annotated[
-    Path | None, typer.Argument(help="Of your notebooks; by default the course's my-course/.")
+    Path | None, typer.Argument(help="Folder of your notebooks; by default my-course/.")
 ]
 MineOption = Annotated[
-    Path | None, typer.Option("--folder", help="Of your notebooks; by default my-course/.")
+    Path | None, typer.Option("--folder", help="Folder of your notebooks; by default my-course/.")
 ]
 Scheduler = Annotated[
     str | None,
@@ -83,8 +83,8 @@ Due = Annotated[
 ]
 Start = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Its first day: 2027-02-01.", callback=_near),
+    typer.Option(formats=["%Y-%m-%d"], help="First day of the term: 2027-02-01.", callback=_near),
 ]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="For programs: JSON in place of a table, a line a row.")
+    bool, typer.Option("--json", help="For programs: JSON instead of a table, one line per row.")
 ]

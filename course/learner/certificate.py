@@ -109,7 +109,7 @@ def _found(name: str, answer: str, text: str, mine: Path | None) -> Finding:
         return Finding(
             name,
             "not proved",
-            "the exercise has changed since; verify with the course's version of then",
+            "the exercise has changed since; verify with the version of the course from that time",
         )
     if mine is None:
         return Finding(
@@ -117,7 +117,7 @@ def _found(name: str, answer: str, text: str, mine: Path | None) -> Finding:
         )
     notebook = _notebook(mine, name)
     if digest(answer_in(notebook, name)) != answer:
-        return Finding(name, "not proved", f"the answer in {mine} is another, or there is none")
+        return Finding(name, "not proved", f"the answer in {mine} differs, or there is none")
     if _judged(notebook, name).outcome != "right":
         return Finding(name, "refuted", "judged again, the answer is not right")
     return Finding(name, "proved", "judged again, the answer is right")

@@ -64,7 +64,8 @@ class Judge:
                 self._connection.recv()
             except EOFError:
                 return Verdict(
-                    "broken", ("What the exercise rests on does not run here; see: course doctor",)
+                    "broken",
+                    ("What the exercise depends on does not run here; see: course doctor",),
                 )
             self._ready = True
         ended = False

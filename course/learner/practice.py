@@ -15,7 +15,7 @@ from course.learner.merge import answer_in, own_cells
 from course.learner.progress import Standing, judged_by, plain
 from course.learner.reading import read
 
-UNTOUCHED = "Replace the ... in its cell by your answer, and save."
+UNTOUCHED = "Replace the ... in its cell with your answer, and save."
 
 
 def next_open(mine: Path, text: str | None = None, passed: Collection[str] = ()) -> str | None:
@@ -110,13 +110,13 @@ class Session:
         """Show one hint more."""
         standing = self.standing
         if standing.outcome == "right":
-            return "There is nothing to hint at: your answer is right."
+            return "No hint is needed: your answer is right."
         if standing.shown < len(standing.hints):
             self._remember(replace(standing, shown=standing.shown + 1))
             return standing.hints[standing.shown]
         if not standing.hints or standing.outcome == "not attempted":
             return "Write an answer and save it; hints come with a verdict."
-        return f"That was the last hint. A solution stands in solutions/{self.notebook.name}."
+        return f"That was the last hint. A solution is in solutions/{self.notebook.name}."
 
     def reset(self) -> str:
         """Put the stub back; the file as it was is kept."""

@@ -288,7 +288,7 @@ def cause_of_death(kernel: Any) -> str:
         return f"the kernel ended itself with exit status {status}, as os._exit({status}) does"
     name = next((each.name for each in signal.Signals if status == -each), None)
     if name is None:
-        return "the kernel died, and the system does not say of what"
+        return "the kernel died, and the system does not say why"
     if name == "SIGKILL":
         return "the kernel was killed (SIGKILL), as the system does when memory is short: try with --jobs 1"
     how = "crashed in compiled code" if name in CRASHES else "was ended by a signal"
@@ -300,4 +300,4 @@ def _last_words(log: Path) -> str:
         stream.seek(max(log.stat().st_size - 1000, 0))
         lines = stream.read().decode(errors="replace").splitlines()
     last = [line for line in lines if line.strip()][-3:]
-    return f"; the last that it wrote: {'; '.join(last)}" if last else ""
+    return f"; the last lines that it wrote: {'; '.join(last)}" if last else ""

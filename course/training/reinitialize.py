@@ -21,7 +21,7 @@ _memory: WeakKeyDictionary[keras.optimizers.Optimizer, list[Any]] = WeakKeyDicti
 
 
 def reinitialize(model: keras.Model, seed: int) -> keras.Model:
-    """Take a compiled model back to before its training: first weights drawn from `seed`, the optimizer's memory empty.
+    """Take a compiled model back to before training: initial weights drawn from `seed`, no memory in the optimizer.
 
     What Keras has compiled stays and serves again: to compile another model takes longer than many a training. The
     learning rate stays as it is, and so does what layers such as Normalization took from data by `adapt`. Returns the

@@ -15,7 +15,7 @@ def test_an_installation_that_is_fit_answers_every_question_well(capsys):
     *lines, last = capsys.readouterr().out.splitlines()
     assert all(line.startswith("ok    ") for line in lines)
     assert f"{all_lessons()[0].name} passed in" in "\n".join(lines)
-    assert last == "All well."
+    assert last == "All is well."
 
 
 def test_without_the_kernel_of_the_course_the_plain_one_answers(monkeypatch):

@@ -177,8 +177,8 @@ def test_a_page_that_a_person_wrote_is_kept(tmp_path):
     mine = start.read_bytes()
     (tmp_path / "GLOSSARY.md").write_text("words of mine")
     assert write_pages(tmp_path) == [
-        "START.md: is made anew each time; the one that may hold words of yours is kept in START.kept-1.md",
-        "GLOSSARY.md: is made anew each time; the one that may hold words of yours is kept in GLOSSARY.kept-1.md",
+        "START.md: is made again each time; the one that you may have written in is kept as START.kept-1.md",
+        "GLOSSARY.md: is made again each time; the one that you may have written in is kept as GLOSSARY.kept-1.md",
     ]
     assert (tmp_path / "START.kept-1.md").read_bytes() == mine
     assert (tmp_path / "GLOSSARY.kept-1.md").read_text() == "words of mine"

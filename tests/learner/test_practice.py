@@ -226,7 +226,7 @@ def test_where_a_lesson_does_not_run_the_learner_is_told():
     with Judge("01.1") as judge:
         judge._process.kill()
         assert judge.verdict(RIGHT).hints == (
-            "What the exercise rests on does not run here; see: course doctor",
+            "What the exercise depends on does not run here; see: course doctor",
         )
 
 

@@ -225,9 +225,7 @@ def test_causes_of_death_are_told_apart(code, cause):
 
 def test_a_death_of_which_nothing_is_known_is_told_as_that():
     for kernel in (None, SimpleNamespace(poll=lambda: -1000)):
-        assert (
-            runner.cause_of_death(kernel) == "the kernel died, and the system does not say of what"
-        )
+        assert runner.cause_of_death(kernel) == "the kernel died, and the system does not say why"
 
 
 def test_a_crash_on_windows_is_told_as_one():
@@ -246,7 +244,7 @@ def test_a_kernel_that_dies_fails_the_run_with_the_cause_and_its_last_words(run)
     assert (record.failure.cell, record.failure.name) == (2, "DeadKernel")
     assert record.failure.message.startswith("the kernel was killed (SIGKILL)")
     assert record.failure.message.endswith(
-        "; the last that it wrote: much talk; much talk; out of luck"
+        "; the last lines that it wrote: much talk; much talk; out of luck"
     )
 
 
