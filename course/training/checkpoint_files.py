@@ -113,7 +113,8 @@ class CheckpointFolder:
     def save(self, position: Position, state: dict[str, Any], *, best: Position | None) -> None:
         """Write a checkpoint, then remove those that are neither among the last `keep` nor the `best`.
 
-        An array must not change any more once it is given here; lists and dictionaries may.
+        An array must not change until it is written, and so, of an asynchronous folder, not any more; lists and
+        dictionaries may.
         """
         self.wait()
         arrays = _flat(state)

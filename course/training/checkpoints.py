@@ -104,6 +104,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         # What a new process has by itself; to be saved is what differs.
         self._fresh = dict(memory.descriptions)
         self._files = CheckpointFolder(folder, keep=keep, asynchronous=asynchronous)
+        self._asynchronous = asynchronous
         self._epoch = tf.Variable(0, dtype=tf.int64, trainable=False)  # what each_epoch reads
         self._best = Best(monitor, mode)
         self._data = DataMemory()
@@ -250,7 +251,7 @@ class Checkpoints(keras.callbacks.CallbackList):
             check_program(function, memory, self._checked)
         epochs, history = history_with(self.model.history, position.epoch, logs)
         state = {
-            "model": capture(self.model, metrics=position.batch > 0),
+            "model": capture(self.model, metrics=position.batch > 0, copy=self._asynchronous),
             "callbacks": list(self._named),
             "memory": {
                 "content": memory.content,

@@ -21,10 +21,14 @@ from tensorflow.python.ops import stateful_random_ops
 from course.training.checkpoint_files import CheckpointError
 
 
-def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
-    """Return a copy of all variables that training changes, with the running metrics if asked for."""
+def capture(model: keras.Model, *, metrics: bool, copy: bool = True) -> dict[str, Any]:
+    """Return all variables that training changes, with the running metrics if asked for.
+
+    Without `copy`, arrays share the variables' memory where they can, and hold only until training goes on.
+    """
     variables = {
-        name: variable.numpy() for name, variable in _variables(model, metrics=metrics).items()
+        name: variable.numpy() if copy else _shared(variable)
+        for name, variable in _variables(model, metrics=metrics).items()
     }
     is_built = model.compiled and model.optimizer.built
     return {
@@ -32,6 +36,11 @@ def capture(model: keras.Model, *, metrics: bool) -> dict[str, Any]:
         "build": model.get_build_config(),
         "optimizer_is_built": is_built,
     }
+
+
+def _shared(variable: Any) -> Any:
+    array = np.asarray(tf.convert_to_tensor(variable))
+    return array[()]  # a scalar as one, as `numpy` does
 
 
 def restore(captured: dict[str, Any], model: keras.Model, *, metrics: bool, source: Any) -> None:

@@ -266,6 +266,22 @@ def test_a_model_that_a_wrong_checkpoint_has_built_is_to_be_made_anew(reference)
     np.testing.assert_equal(model.get_weights(), reference[0].get_weights())
 
 
+def test_what_is_captured_without_a_copy_is_equal_and_takes_no_memory(reference):
+    model = reference[0]
+    copied = capture(model, metrics=True)["variables"]
+    shared = capture(model, metrics=True, copy=False)["variables"]
+    np.testing.assert_equal(shared, copied)
+    assert [type(each) for each in shared.values()] == [type(each) for each in copied.values()]
+    again = capture(model, metrics=True, copy=False)["variables"]
+    kernels = [name for name in shared if "kernel" in name]
+    assert kernels
+    for name in kernels:
+        assert np.shares_memory(shared[name], again[name]), name
+        assert not np.shares_memory(copied[name], shared[name]), name
+    restore(capture(model, metrics=False, copy=False), model, metrics=False, source="itself")
+    np.testing.assert_equal(capture(model, metrics=True)["variables"], copied)
+
+
 def test_other_callbacks_are_refused(reference):
     run = Checkpoints(reference[2].best.parent)
     run.set_model(reference[0])
