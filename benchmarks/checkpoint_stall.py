@@ -4,16 +4,20 @@
 
 Every writer saves in turn, after an epoch of training that has changed all weights; the table has the medians.
 "stall" is the time until the save returns. An asynchronous save goes on after that and slows training down:
-"epoch_after" is how long the next epoch takes. "lost" is what a save costs in the end: by how many seconds an epoch
-with a save before it, and with the end of writing, takes longer than the epoch before without one; "processor" is the
-same in seconds of all cores. "memory" is what the process grew by from the save's beginning to
-the end of writing, in copies of the state. The last line is the same as JSON; a ratio is a stall over that of our
-asynchronous save.
+"epoch_after" is how long the next epoch takes, "epoch_without" one without a save. "lost" is what a save costs in the
+end: by how many seconds an epoch with a save before it, and with the end of writing, takes longer than the epoch before
+without one; "processor" is the same in seconds of all cores. "memory" is what the process grew by from the save's
+beginning to the end of writing, in copies of the state. "ratio" is a stall over that of our asynchronous save.
+
+Three aims follow, each with what was measured: our synchronous save takes at most 1.2 times as long as a raw write that
+is forced to the disk; our asynchronous one loses at most half of what the best of Keras' own loses, and at most 5% of
+an epoch with a save in each. No aim fails the command, since times vary with the disk. The last line is all as JSON.
 """
 
 import argparse
 import itertools
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -29,7 +33,8 @@ import psutil
 
 from course.training.checkpoints import Checkpoints
 
-COLUMNS = ("stall", "epoch_after", "lost", "processor", "memory")
+COLUMNS = ("stall", "epoch_without", "epoch_after", "lost", "processor", "memory")
+KERAS = (".keras", ".weights.h5", "BackupAndRestore")
 
 
 def main() -> None:
@@ -47,13 +52,41 @@ def main() -> None:
         results = measure(model, writers(model, Path(folder)), rounds=arguments.rounds, state=state)
     ours = results["course, asynchronous"]["stall"]
     print(f"state: {state / 1e6:.1f} MB")
-    print(f"{'':20}", *(f"{column:>12}" for column in (*COLUMNS, "ratio")))
+    print(f"{'':20}", *(f"{column:>13}" for column in (*COLUMNS, "ratio")))
     for name, result in results.items():
         result["ratio"] = round(result["stall"] / ours, 2)
-        print(f"{name:20}", *(f"{value:12}" for value in result.values()))
+        print(f"{name:20}", *(f"{value:13}" for value in result.values()))
     if "Orbax" not in results:
         print("Orbax: not installed")
-    print(json.dumps({"state_bytes": state, "rounds": arguments.rounds, "writers": results}))
+    found = aims(results)
+    for aim, (measured, limit) in found.items():
+        reached = "reached" if measured <= limit else "not reached"
+        print(f"{aim}: {measured:.3f} s of {limit:.3f} s, {reached}")
+    print(
+        json.dumps(
+            {"state_bytes": state, "rounds": arguments.rounds, "writers": results, "aims": found}
+        )
+    )
+
+
+def aims(results: dict[str, dict]) -> dict[str, tuple[float, float]]:
+    """Return what was aimed at: the seconds measured, and the most that reach each aim."""
+    asynchronous = results["course, asynchronous"]
+    least_of_keras = min(results[name]["lost"] for name in KERAS)
+    return {
+        "stall of a synchronous save, 1.2 raw writes": (
+            results["course, synchronous"]["stall"],
+            1.2 * results["raw write"]["stall"],
+        ),
+        "lost by an asynchronous save, half of Keras' least": (
+            asynchronous["lost"],
+            0.5 * least_of_keras,
+        ),
+        "lost by an asynchronous save, 5% of an epoch": (
+            asynchronous["lost"],
+            0.05 * asynchronous["epoch_without"],
+        ),
+    }
 
 
 def network(megabytes: int) -> keras.Model:
@@ -89,6 +122,7 @@ def writers(model: keras.Model, folder: Path) -> dict[str, Writer]:
         ".keras": Writer(lambda: model.save(folder / "model.keras")),
         ".weights.h5": Writer(lambda: model.save_weights(folder / "model.weights.h5")),
         "BackupAndRestore": Writer(lambda: backup.on_epoch_end(0)),
+        "raw write": Writer(lambda: write_raw(model, folder / "raw")),
         "course, synchronous": ours(model, folder / "synchronous", asynchronous=False),
         "course, asynchronous": ours(model, folder / "asynchronous", asynchronous=True),
     }
@@ -98,6 +132,17 @@ def writers(model: keras.Model, folder: Path) -> dict[str, Writer]:
         epochs = itertools.count()
         found["Orbax"] = Writer(lambda: orbax.on_epoch_end(next(epochs)), orbax.wait_until_finished)
     return found
+
+
+def write_raw(model: keras.Model, path: Path) -> None:
+    """Write the state as bytes and force it to the disk: the least that a save which outlives the machine can do."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        for variable in model.variables + model.optimizer.variables:
+            file.write(memoryview(variable.numpy()))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def ours(model: keras.Model, folder: Path, *, asynchronous: bool) -> Writer:
@@ -116,6 +161,7 @@ def measure(
     samples: dict[str, list[tuple[float, ...]]] = {name: [] for name in writers}
     for _ in range(rounds):
         for name, writer in writers.items():
+            _settle()
             train(model)
             start = _clocks()
             train(model)
@@ -126,9 +172,10 @@ def measure(
             epoch = train(model)
             writer.finish()
             lost, processor = _clocks() - start - without
+            _settle()
             train(model)
             growth = memory_growth(writer) / state
-            samples[name].append((stall, epoch, lost, processor, growth))
+            samples[name].append((stall, without[0], epoch, lost, processor, growth))
     return {
         name: {
             column: round(statistics.median(values), 4)
@@ -136,6 +183,12 @@ def measure(
         }
         for name, rows in samples.items()
     }
+
+
+def _settle() -> None:
+    """Have the system write what earlier writers left to it: who forces a file waits for that, too."""
+    if hasattr(os, "sync"):  # Windows has none
+        os.sync()
 
 
 def _clocks() -> np.ndarray:

@@ -528,6 +528,9 @@ def test_the_benchmark_of_stalls_measures_every_writer():
     assert writers["course, asynchronous"]["ratio"] == 1
     assert all(writer["stall"] > 0 for writer in writers.values())
     assert all({"lost", "processor"} <= writer.keys() for writer in writers.values())
+    stall, limit = report["aims"]["stall of a synchronous save, 1.2 raw writes"]
+    assert stall == writers["course, synchronous"]["stall"]
+    assert limit == pytest.approx(1.2 * writers["raw write"]["stall"])
 
 
 ON_SOME_CORES = """
