@@ -214,6 +214,35 @@ def test_an_answer_run_again_as_it_was_gets_no_nearer_hint(capsys):
     assert answered(square.replace("power=2", "power=3"))
 
 
+def test_of_two_answers_one_that_changed_counts_as_another_try(capsys):
+    def shown(*answers):
+        @exercise("98.1", *answers)
+        def outcome(first, second):
+            expect(first + second == 6, "One. Two. Three.")
+
+        return capsys.readouterr().out
+
+    assert "Two." not in shown(1, 2)
+    assert "Two." not in shown(1, 2)
+    assert "Two." in shown(1, 3)
+
+
+def test_each_request_shows_one_hint_more(capsys):
+    @exercise("98.1", lambda x: x)
+    def outcome(double):
+        expect(double(3) == 6, "One. Two.")
+
+    for words in ("One. Two. For one more hint", "One. Two. A solution is in"):
+        hint("98.1")
+        assert f"wrong. {words}" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_nbgrader_is_told_the_outcome_and_the_hint_by_an_error(monkeypatch):
+    monkeypatch.setenv(GRADING, "validate")
+    with pytest.raises(AssertionError, match=r"^Exercise 98\.1: wrong\. Twice three is six\.$"):
+        judge(lambda x: x**2)
+
+
 def test_an_error_within_a_library_is_shown_at_the_learners_own_line():
     def own(weights, X, y, learning_rate):
         return np.concatenate([weights, np.linalg.inv(X)])

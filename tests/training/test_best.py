@@ -34,14 +34,21 @@ STATE = {
         ("loss", "min", {"epoch": 2, "value": 1.0}),
         ("loss", "max", {"epoch": 3, "value": 2.0}),
         ("score", "max", {"epoch": 3, "value": 0.3}),
+        ("score", "min", {"epoch": 2, "value": 0.1}),
         ("mae", "min", None),  # whose epochs nobody knows
         ("new", "min", None),
     ],
 )
 def test_by_another_monitor_the_best_is_that_of_the_checkpoints_there_are(monitor, mode, noted):
     best = Best(monitor, mode)
-    best.resume(STATE, has=lambda position: position.epoch > 1)
+    best.resume(STATE, has=lambda position: position in {(2, 0), (3, 0)})
     assert best.noted == noted
+
+
+def test_by_the_same_monitor_the_best_stays_though_its_checkpoint_is_gone():
+    best = Best("loss", "min")
+    best.resume(STATE, has=lambda position: False)
+    assert best.noted == {"epoch": 2, "value": 1.0}
 
 
 @pytest.mark.parametrize("value", [None, "high", [0.5]])
