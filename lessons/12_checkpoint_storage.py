@@ -221,9 +221,10 @@ spread(
 
 # %% [markdown]
 # In the background, a save takes less work in the training thread, by a factor of {{12.stall_ratio}}. We had aimed for
-# a factor of 3 in every run, and did **not** reach it: the copy that remains is a good part of the work. Nor is saving
-# in the background free: the copy takes as much memory as the state, and the other thread takes processor time from
-# training. `python -m benchmarks.checkpoint_stall` measures all of that, and compares it with Keras' own ways to save.
+# a factor of 3 in every run, and did **not** reach it: the copy that remains is a good part of the work. Without
+# `asynchronous=True` there is no copy, because nothing trains during the save. Nor is saving in the background free: the
+# copy takes as much memory as the state, and the other thread takes processor time from training. `python -m
+# benchmarks.checkpoint_stall` measures all of that, and compares it with Keras' own ways to save.
 
 # %% [markdown]
 # ## A slow disk
