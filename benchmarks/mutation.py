@@ -68,6 +68,7 @@ TESTS = {  # beyond those named after a module
         "tests/training/test_checkpoints.py",
         "tests/training/test_memory.py",
     ],
+    "course/training/reads.py": ["tests/training/test_python_functions.py"],
     "course/training/restoring.py": ["tests/training/test_memory.py"],
     "course/training/state.py": [
         "tests/training/test_checkpoints.py",

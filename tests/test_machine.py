@@ -21,6 +21,18 @@ def test_a_machine_is_its_packages_its_vectors_and_the_cores_in_use():
     assert found.get("backend", "tensorflow") == keras.backend.backend()
 
 
+def test_only_the_cores_that_this_process_may_use_count(monkeypatch):
+    cores = {0: {4}, 1: {0, 1, 2}}  # by process; 0 is this one
+    monkeypatch.setattr(machine.os, "sched_getaffinity", cores.get, raising=False)
+    assert machine.fingerprint.__wrapped__()["cores"] == "1"
+
+
+def test_what_is_as_usual_is_not_named(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    assert machine.fingerprint.__wrapped__().keys().isdisjoint({"backend", "onednn"})
+
+
 def test_every_core_counts_where_the_system_does_not_say_which_are_ours(monkeypatch):
     monkeypatch.delattr(machine.os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(machine.os, "cpu_count", lambda: 96)

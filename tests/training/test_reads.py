@@ -14,6 +14,7 @@ def reader(own):
         import os.path
         import xml.dom as documents
         from math import pi as half_a_turn
+        from xml.dom import Node as Leaf
 
         module = math
         unknown = x.shape
@@ -22,6 +23,7 @@ def reader(own):
             half_a_turn,
             os.path.sep,
             documents.Node,
+            Leaf,
             module.tau,
             own.value,
             unknown,
@@ -60,9 +62,16 @@ def test_names_are_followed_through_imports_closures_local_names_and_nested_func
         "module.tau": math.tau,
         "own.value": 5,
         "math.e": math.e,
+        "Leaf": xml.dom.Node,
     }.items():
         assert values[name] == value, name
     assert {"x", "x.shape", "unknown"}.isdisjoint(values)
+    assert all(isinstance(name, str) for name in values)
+    assert {name for name, each in found.items() if each.is_variable} == {
+        "SIZE",
+        "math",
+        "own.value",
+    }
 
 
 def test_variables_are_those_of_the_users_own_modules():
@@ -83,3 +92,58 @@ def test_a_method_is_followed_to_its_owner_and_no_property_is_computed():
     assert found["self.helper"].value == owner.helper
     assert found["self.asked"].value.__name__ == "asked"
     assert "x.size" not in found
+
+
+class Kinds:
+    limit = 7
+
+    @staticmethod
+    def alone():
+        pass
+
+    @classmethod
+    def of_class(cls):
+        pass
+
+    def own(self):
+        pass
+
+
+def test_attributes_of_classes_and_of_their_instances_are_what_python_gives():
+    kinds = Kinds()
+    kinds.mine = 8
+
+    def function():
+        by_class = Kinds.alone, Kinds.of_class, Kinds.own, Kinds.limit, Kinds.missing
+        return by_class, kinds.alone, kinds.of_class, kinds.own, kinds.limit, kinds.mine
+
+    found = read(function)
+    values = {name: each.value for name, each in found.items()}
+    assert values == {
+        "Kinds": Kinds,
+        "Kinds.alone": Kinds.alone,
+        "Kinds.of_class": Kinds.of_class.__func__,
+        "Kinds.own": Kinds.own,
+        "Kinds.limit": 7,
+        "kinds": kinds,
+        "kinds.alone": Kinds.alone,
+        "kinds.of_class": Kinds.of_class,
+        "kinds.own": kinds.own,
+        "kinds.limit": 7,
+        "kinds.mine": 8,
+    }
+    assert {name for name, each in found.items() if each.is_variable} == {"Kinds", "kinds.limit"}
+
+
+def test_what_a_call_returns_and_what_there_is_not_are_not_followed():
+    def function():
+        return math.sqrt(4).real, math.missing
+
+    assert set(read(function)) == {"math", "math.sqrt"}
+
+
+def test_variables_of_installed_code_are_not_the_users():
+    code = "def function():\n    return SIZE"
+    exec(compile(code, f"{reads.INSTALLED[0]}/module.py", "exec"), space := {"SIZE": 3})
+    found = read(space["function"])
+    assert (found["SIZE"].value, found["SIZE"].is_variable) == (3, False)
