@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -139,12 +140,20 @@ def died(lesson: Lesson, fast: bool, done: subprocess.CompletedProcess[str]) -> 
 
 
 def texts_of(path: Path) -> dict[str, str]:
-    """Return what the cells of an executed notebook print, but for claims, which are compared as numbers."""
+    """Return what the cells of an executed notebook print, but for claims, which are compared as numbers.
+
+    A stream may come in one piece or in several: pieces that follow each other are put together.
+    """
     texts = {}
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code" and not VARIES & {*cell.metadata.get("tags", [])}:
             shown = [each for each in cell.outputs if "course" not in each.get("metadata", {})]
-            printed = [each.get("text") or each.get("data", {}).get("text/plain") for each in shown]
+            printed: list[str | None] = []
+            for stream, pieces in groupby(shown, lambda each: each.get("name")):
+                said = [
+                    each.get("text") or each.get("data", {}).get("text/plain") for each in pieces
+                ]
+                printed += ["".join(said)] if stream else said
             texts[cell.id] = json.dumps(printed)
     return texts
 

@@ -7,6 +7,7 @@ import os
 import sys
 from types import ModuleType, SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -90,6 +91,18 @@ def test_a_run_that_leaves_no_record_says_why_and_where_there_is_no_course_too(
     program.write_text("#!/bin/sh\nexit 4\n")
     record, _ = reproducible.run(lesson, True, tmp_path, {})
     assert str(record.failure) == "course run 98: exit status 4: it said nothing"
+
+
+def test_a_stream_in_pieces_is_the_text_that_it_is_in_one(tmp_path):
+    def texts(*outputs):
+        made = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in outputs]
+        cell = nbformat.v4.new_code_cell("", id="a", outputs=made)
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "a.ipynb")
+        return reproducible.texts_of(tmp_path / "a.ipynb")["a"]
+
+    whole = texts(("stdout", "one\ntwo\n"), ("stderr", "three\n"))
+    assert texts(("stdout", "one\n"), ("stdout", "two\n"), ("stderr", "three\n")) == whole
+    assert texts(("stdout", "one\n"), ("stderr", "two\n"), ("stderr", "three\n")) != whole
 
 
 class Timed:
