@@ -5,7 +5,7 @@ whether the first of two tasks comes first. Each constraint is a rule `sum(facto
 delays are in units of all costs together, the time that one device needs, since the solver wants numbers near 1.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import combinations, product
@@ -99,9 +99,8 @@ def _solve(costs: Costs, delays: Edges, devices: int) -> dict[Any, float]:
     return dict(zip(unknowns, solution.x, strict=True))
 
 
-def _matrix(rules: Iterable[Rule], unknowns: Iterable[Any]) -> NDArray:
+def _matrix(rules: Collection[Rule], unknowns: Iterable[Any]) -> NDArray:
     """Return the factors, a row a rule and a column an unknown."""
-    rules = list(rules)
     column = {unknown: number for number, unknown in enumerate(unknowns)}
     matrix = np.zeros((len(rules), len(column)))
     for row, rule in zip(matrix, rules, strict=True):

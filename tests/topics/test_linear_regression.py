@@ -85,6 +85,21 @@ def test_one_iteration_by_hand():
     )
     np.testing.assert_allclose(log.weights, [[0, 0], [0.6, 1.0]])
     np.testing.assert_allclose(log.sse, [20, 0.4**2 + 1.4**2])
+    assert log.iterations == 1
+
+
+@pytest.mark.parametrize(("grown", "caught_at"), [(1.9, 2), (2.1, 1)])
+def test_a_descent_is_refused_once_its_error_has_doubled(grown, caught_at):
+    # y = w x through (1, 1): a rate r makes the error (1 - r)^2 times as large in each iteration.
+    with pytest.raises(DescentError) as caught:
+        descend(np.ones((1, 1)), np.ones(1), learning_rate=1 + grown**0.5, threshold=0)
+    assert caught.value.iterations == caught_at
+
+
+def test_what_overflows_is_refused_without_a_warning(recwarn):
+    with pytest.raises(DescentError, match=r"must be below 0, 2"):
+        descend(np.full((2, 1), 1e200), np.ones(2), learning_rate=1e300, threshold=0)
+    assert not list(recwarn)
 
 
 @pytest.mark.parametrize("problem", [plane, yacht])
@@ -254,7 +269,10 @@ def test_a_bad_argument_is_one_line(data, rate, threshold, complaint, capsys):
 
 
 def test_an_argument_left_out_is_one_line(capsys):
-    assert "--threshold" in refusal(capsys, "--data", PLANE, "--learning-rate", "1e-4")
+    given = {"--data": PLANE, "--learning-rate": "1e-4", "--threshold": "1"}
+    for left_out in given:
+        rest = [text for name, value in given.items() if name != left_out for text in (name, value)]
+        assert left_out in refusal(capsys, *rest)
 
 
 def test_the_process_itself_ends_with_status_2_and_no_traceback():

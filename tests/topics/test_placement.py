@@ -67,6 +67,12 @@ def test_placements_do_not_depend_on_the_unit_and_bear_any_delay(delay, unit):
     assert place({"a": 0.0, "b": 0.0, "c": 5.0}, {("a", "b"): 1e9}, 2).end == 5
 
 
+def test_tasks_that_cost_nothing_are_placed_too():
+    placed = place({"a": 0.0, "b": 0.0}, {("a", "b"): 1.0}, 2)
+    assert (placed.end, placed.begin) == (0.0, {"a": 0.0, "b": 0.0})
+    assert placed.device["a"] == placed.device["b"]
+
+
 def test_the_graph_of_a_training_step_is_placed_as_well_as_the_best_of_all_64_ways():
     """Five branches whose passes stay together, on two workers, and the sum on either."""
     rng = np.random.default_rng(5)
