@@ -1,15 +1,18 @@
 """The slow disk by hand-worked times, and sharded checkpoints against NumPy and damage."""
 
+import json
 import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
 
+from course.topics import storage
 from course.topics.storage import (
     CHUNK,
     SlowDisk,
@@ -81,6 +84,21 @@ def test_readers_of_a_slow_disk_share_its_rate(tmp_path):
     assert time.monotonic() - begin > 0.99 * (8 - 1) / 20  # one chunk passes at once
 
 
+def test_every_chunk_waits_for_the_disk_and_for_its_stream(tmp_path, monkeypatch):
+    waited = []
+    standing_still = SimpleNamespace(sleep=waited.append, monotonic=lambda: 0.0)
+    monkeypatch.setattr(storage, "time", standing_still)
+    in_all = [0, 1 / 20, 2 / 20, 2.5 / 20]  # three chunks and a half; the first passes at once
+    in_stream = [0, 1 / 10, 2 / 10, 2.5 / 10]
+    expected = [delay for pair in zip(in_all, in_stream, strict=True) for delay in pair]
+    with SlowDisk(20 * CHUNK, 10 * CHUNK).open(tmp_path / "file") as file:
+        file.write(bytes(7 * CHUNK // 2))
+    assert waited == pytest.approx(expected)
+    waited.clear()
+    SlowDisk(20 * CHUNK, 10 * CHUNK).read(tmp_path / "file")
+    assert waited == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("size", [0, 1, CHUNK, 3 * CHUNK + 5])
 def test_a_slow_disk_keeps_every_byte(size, tmp_path):
     content = np.random.default_rng(size).bytes(size)
@@ -115,6 +133,15 @@ def test_a_save_that_fails_in_one_file_leaves_no_checkpoint(tmp_path):
         save_sharded(tmp_path / "step-1", STATE, shards=3, open_file=full)
     with pytest.raises(CheckpointError, match=r"step-1: has no manifest\.json"):
         load_sharded(tmp_path / "step-1")
+
+
+def test_a_manifest_of_an_earlier_version_which_had_no_seal_is_read(tmp_path):
+    save_sharded(tmp_path / "step-1", STATE, shards=2)
+    path = tmp_path / "step-1" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["seal"]
+    path.write_text(json.dumps(manifest))
+    assert list(load_sharded(tmp_path / "step-1")) == list(STATE)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
