@@ -217,6 +217,12 @@ def test_what_cannot_be_meant_is_refused_with_its_name_its_value_and_what_is_all
 def test_the_other_inputs_are_checked_as_well():
     with pytest.raises(ValueError, match="activations = -1: must be bytes, at least 0"):
         training_bytes(10, activations=-1)
+    for rule in (
+        training_bytes,
+        lambda number: training_seconds(number, 1, rate=1e9, utilization=1),
+    ):
+        with pytest.raises(ValueError, match="parameters = 0: must be a whole number of at least"):
+            rule(0)
     with pytest.raises(ValueError, match="optimizer = 'lion': must be one of sgd, momentum, adam"):
         training_bytes(10, optimizer="lion")
     with pytest.raises(ValueError, match="precision = 'half': must be one of full, mixed"):

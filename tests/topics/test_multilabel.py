@@ -43,6 +43,18 @@ def test_each_digit_is_drawn_falloff_times_as_often_as_the_one_before_it():
     assert np.allclose(shares(1.0), 1.0, atol=0.06)
 
 
+def test_canvases_are_32_bit_greys_from_0_to_1_and_the_usual_falloff_is_seven_tenths():
+    def composed(**falloff):
+        rng = np.random.default_rng(0)
+        return multilabel.compose(np.full((10, 28, 28), 255), NAMES, 50, rng, **falloff)
+
+    canvases, labels = composed()
+    assert canvases.dtype == labels.dtype == "float32"
+    assert set(np.unique(canvases)) == {0, 1}
+    np.testing.assert_array_equal(labels, composed(falloff=0.7)[1])
+    assert not np.array_equal(labels, composed(falloff=0.9)[1])
+
+
 def test_the_sketch_tells_one_class_from_a_set(capsys):
     multilabel.one_answer_or_ten()
     told = capsys.readouterr().out

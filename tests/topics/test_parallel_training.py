@@ -276,6 +276,12 @@ def test_the_error_of_huge_logits_is_finite():
     np.testing.assert_allclose(error, np.array([[0.25, -0.25], [0, 0]]))
 
 
+def test_a_speedup_is_that_of_the_formula_by_hand():
+    # Four groups of two: 1.5 times as fast, at .8 of the ideal, and twice the epochs of one device.
+    gain = speedup(8, {1: 1.0, 4: 0.8}, {1: 10, 4: 20}, ways=2, model=1.5)
+    assert gain == pytest.approx(1.5 * 0.8 * 4 * 10 / 20)
+
+
 def test_at_equal_efficiency_1_32_and_epochs_from_12_to_23_make_a_gain_of_26_5_percent():
     """Arithmetic: 1.32 and 26.5% are published (Pal et al., 2019), the epochs and the efficiency are recalled."""
     efficiency = {1: 1.0, 128: 0.9, 256: 0.9}
