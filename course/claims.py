@@ -35,8 +35,8 @@ Limit = float | Mapping[str, float] | None  # for both modes, or by mode ("full"
 class Claim:
     """One result of a run: `words` name it for a person, `digits` decimals of it are shown at the least.
 
-    `equals`, `at_least` and `at_most` are what it promises in the mode that ran. `timed` results measure time, and no
-    machine repeats them. `standard` is false where parameters other than seed and fast were chosen.
+    `equals`, `at_least` and `at_most` are what it promises in the mode that ran. `timed` results measure time or
+    memory, and no machine repeats them. `standard` is false where parameters other than seed and fast were chosen.
     """
 
     name: str

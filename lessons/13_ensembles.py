@@ -363,6 +363,7 @@ bound(
     at_least=10,
     digits=0,
     unit="times",
+    timed=True,
 )
 
 # %%
@@ -373,6 +374,7 @@ bound(
     at_most=1.5,
     digits=1,
     unit="times",
+    timed=True,
 )
 
 # %% [markdown] tags=["answer"]
