@@ -12,7 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from course.files import PARTIAL, empty_folder, make_folder, set_aside, whole_file, write_whole
+from course.files import (
+    PARTIAL,
+    empty_folder,
+    keep,
+    make_folder,
+    set_aside,
+    whole_file,
+    write_whole,
+)
 
 
 def test_text_and_bytes_are_written_and_folders_made(tmp_path):
@@ -167,6 +175,32 @@ def test_an_empty_folder_is_made_where_there_is_none_and_emptied_where_there_is_
     (path / "file").touch()
     assert list(empty_folder(path).iterdir()) == []
     assert [each.name for each in path.parent.iterdir()] == ["runs"]
+
+
+def test_a_file_is_set_aside_under_the_first_name_that_is_free(tmp_path):
+    for name in ("mine", "kept-1"):
+        (tmp_path / name).write_text(name)
+    assert set_aside(tmp_path / "mine", ["kept-1", "kept-2", "kept-3"]) == tmp_path / "kept-2"
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"kept-1": "kept-1", "kept-2": "mine"}
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_keeps_its_content_under_a_second_name_that_is_free(
+    tmp_path, monkeypatch, has_links
+):
+    if not has_links:
+
+        def refused(*_):
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refused)
+    for name in ("mine", "kept-1"):
+        (tmp_path / name).write_text(name)
+    assert keep(tmp_path / "mine", ["kept-1", "kept-2", "kept-3"]) == tmp_path / "kept-2"
+    write_whole(tmp_path / "mine", "newer")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"mine": "newer", "kept-1": "kept-1", "kept-2": "mine"}
 
 
 def test_what_is_gone_is_not_set_aside_and_leaves_nothing(tmp_path):
