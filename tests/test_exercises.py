@@ -227,12 +227,20 @@ def test_of_two_answers_one_that_changed_counts_as_another_try(capsys):
     assert "Two." in shown(1, 3)
 
 
+def test_an_exercise_of_which_one_answer_is_a_stub_is_not_attempted():
+    @exercise("98.1", double, ...)
+    def outcome(first, second):
+        raise AssertionError("the check has run")
+
+    assert outcome == "not attempted"
+
+
 def test_each_request_shows_one_hint_more(capsys):
     @exercise("98.1", lambda x: x)
     def outcome(double):
-        expect(double(3) == 6, "One. Two.")
+        expect(double(3) == 6, "One. Two. Three.")
 
-    for words in ("One. Two. For one more hint", "One. Two. A solution is in"):
+    for words in ("One. Two. Three. For one more hint", "One. Two. Three. A solution is in"):
         hint("98.1")
         assert f"wrong. {words}" in capsys.readouterr().out.splitlines()[-1]
 
