@@ -46,6 +46,7 @@ from course.training.state import (
     random_state,
     random_variables,
     restore,
+    restore_history,
     set_random_state,
     unless_drawn,
     variables,
@@ -109,12 +110,10 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._best = Best(monitor, mode)
         self._data = DataMemory()
         self._model_begin: dict[str, str] = {}
-        own = weakref.ref(
-            self
-        )  # the signal's handler may stay, and must not keep all that this object holds
+        # The signal's handler may stay, and must not keep all that this object holds.
+        own = weakref.ref(self)
         self._termination = Termination(lambda: own() in callbacks_of_fit())
-        # The Checkpoint that training goes on from, until it has reached that place.
-        self._resumed: Any = None
+        self._resumed: Any = None  # the Checkpoint that training goes on from, until it is reached
 
     def shuffled(self, *arrays: Any, batch_size: int, seed: int) -> tf.data.Dataset:
         """Batches of x, or of x and y, or of x, y and sample weights, in an order of its own in every epoch."""
@@ -174,7 +173,7 @@ class Checkpoints(keras.callbacks.CallbackList):
         self._done = 0
         if self._resumed:
             self._done = self._resumed.position.batch
-            self._restore_history()
+            restore_history(self.model.history, self._resumed.state)
             set_random_state(self._resumed.state["random"])
         self._note_epoch()
         if self._done:
@@ -234,7 +233,7 @@ class Checkpoints(keras.callbacks.CallbackList):
 
     def on_train_end(self, logs=None):
         if self._resumed:  # there was no epoch left
-            self._restore_history()
+            restore_history(self.model.history, self._resumed.state)
             self._resumed = None
         self.model._initial_epoch = None
         super().on_train_end(logs)
@@ -371,11 +370,6 @@ class Checkpoints(keras.callbacks.CallbackList):
             there = there | self._best.settings
         found = check_changes(there, self._settings, self._changed, source=source)
         return found | changed_unnoted(state, self._settings, self._changed)
-
-    def _restore_history(self) -> None:
-        history = self.model.history
-        history.epoch = self._resumed.state["epochs"]
-        history.history = self._resumed.state["history"]
 
     def _take_without_training(self, iterator):
         """Stand in for fit's training function until the batches before the kill are past: the data move on."""

@@ -105,6 +105,12 @@ def history_with(
     return epochs, values
 
 
+def restore_history(history: keras.callbacks.History, state: Mapping[str, Any]) -> None:
+    """Give `history` the epochs and values that the state of a checkpoint holds."""
+    history.epoch = state["epochs"]
+    history.history = state["history"]
+
+
 def random_state() -> dict[str, Any]:
     """Return the state of the global generators of Python, NumPy, Keras and TensorFlow, as far as these are in use."""
     operations = getattr(context.context(), "_rng", None)  # there once a seed was set
