@@ -78,6 +78,7 @@ print(f"weights and optimizer are {state_bytes / weight_bytes:.2f} times the wei
 #
 # A save has three parts: the numbers are **copied** out of the model, **packed** into a format, and **written**. Only
 # the copy has to happen while training stands still, because nothing may change the numbers while they are being read.
+# (Where training waits for the whole save, a program may read the numbers in place and leave out the copy.)
 
 # %%
 from course.topics import storage_figures
